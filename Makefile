@@ -1,0 +1,45 @@
+# Needs make, sh and Python 3.11 or newer; everything else is installed into .venv.
+PROFILE   ?= embedded
+NOTEBOOKS ?=
+JOBS      ?=
+FRESH     ?=
+PYTHON    ?=
+
+MOSLAB = .venv/bin/python -m moslab
+export PYTHON
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: help setup reproduce reference tune test lab clean
+
+help:
+	@echo "make reproduce   train what is missing, run the notebooks, compare with the committed reference"
+	@echo "                   PROFILE=smoke|embedded|paper   NOTEBOOKS=\"01 ...\"   JOBS=n   FRESH=1"
+	@echo "make test        unit tests, then the stored notebooks against their stored outputs"
+	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make reference   rewrite notebooks/, figures/, the README's tables and papermill_runs/reference"
+	@echo "make tune        find the learning rates again"
+	@echo "make clean       remove .venv and caches; finished runs stay (FRESH=1 empties those of a profile)"
+	@echo "The first call installs into .venv (about 2 minutes); PYTHON=/path/to/python chooses the interpreter."
+
+setup:
+	@sh tools/setup.sh
+
+reproduce: setup
+	@$(MOSLAB) reproduce --profile "$(PROFILE)" --notebooks "$(NOTEBOOKS)" $(if $(JOBS),--jobs "$(JOBS)") $(if $(filter-out 0,$(FRESH)),--fresh)
+
+reference: setup
+	@$(MOSLAB) reference --notebooks "$(NOTEBOOKS)" $(if $(JOBS),--jobs "$(JOBS)") $(if $(filter-out 0,$(FRESH)),--fresh)
+
+tune: setup
+	@$(MOSLAB) tune $(if $(JOBS),--jobs "$(JOBS)")
+
+test: setup
+	@sh tools/test.sh
+
+lab: setup
+	@.venv/bin/jupyter lab --notebook-dir=. notebooks
+
+clean:
+	@rm -rf .venv .venv.lock build .pytest_cache .ruff_cache src/*.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,155 @@
+"""What the batch runner shows: the plan, live bars (or a few plain lines where there is no terminal), the summary."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from moslab.lifeline import is_alive
+
+if TYPE_CHECKING:
+    from moslab.batch import Outcome, Task
+
+PLAIN_EVERY = 60.0  # seconds between status lines where there is no terminal
+STYLES = {"same": "green", "moved": "yellow", "new": "cyan", "not compared": "dim", "beyond": "bold red", "reversed": "bold red", "missing": "bold red"}
+WORDS = {"beyond": "moved beyond 3 s.e."}
+
+
+def duration(seconds: float | None) -> str:
+    """`40 s`, `12 min`, `2 h 05 min`; `unknown` for None."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def plan_table(tasks: list["Task"], profile: str, jobs: int) -> Table:
+    """Before anything starts: what will run and how long that should take."""
+    table = Table(title=f"Profile {profile}, {jobs} process{'es' if jobs > 1 else ''}", title_justify="left")
+    for heading, side in (("notebook", "left"), ("training runs missing", "right"), ("estimated time", "right")):
+        table.add_column(heading, justify=side)
+    for task in tasks:
+        missing = "unknown" if task.missing is None else str(task.missing)
+        table.add_row(task.stem, *(("", "done already") if task.done else (missing, duration(task.seconds))))
+    due = [task.seconds for task in tasks if not task.done]
+    if len(due) > 1 and None not in due:
+        table.add_section()
+        table.add_row("together", "", duration(sum(due)))
+    return table
+
+
+def summary_table(outcomes: list["Outcome"]) -> Table:
+    """One line per claim: the verdict now, the committed reference's, and what changed."""
+    table = Table(title="Summary", title_justify="left")
+    for heading in ("notebook", "claim", "verdict now", "reference", "change"):
+        table.add_column(heading, overflow="fold")
+    for outcome in outcomes:
+        rows = [[item.claim, item.now, item.before, f"[{STYLES[item.change]}]{WORDS.get(item.change, item.change)}[/]"] for item in outcome.comparisons]
+        for number, row in enumerate(rows or [["", "", "", ""]]):
+            table.add_row(_heading(outcome) if number == 0 else "", *row)
+        table.add_section()
+    return table
+
+
+def _heading(outcome: "Outcome") -> str:
+    state = f"[{'green' if outcome.ran else 'bold red'}]{outcome.status}[/]"
+    return f"{outcome.stem}\n{state}{f', {duration(outcome.seconds)}' if outcome.seconds else ''}"
+
+
+def read_progress(folder: Path) -> list[dict[str, Any]]:
+    """What notebooks and training runs in flight say of themselves; records of processes that are gone are removed."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            record = {"name": path.stem, **json.loads(path.read_text(encoding="utf-8"))}
+            alive = is_alive(record["pid"])
+        except (OSError, ValueError, KeyError):
+            continue
+        if alive:
+            found.append(record)
+        else:
+            path.unlink(missing_ok=True)
+    return found
+
+
+@dataclass
+class Watch:
+    """Follows one notebook while it runs; `update` is called a few times a second."""
+
+    console: Console
+    task: "Task"
+    folder: Path  # the profile's
+    runs_before: int
+    started: float = field(default_factory=time.time)
+    _live: Live | None = None
+    _said: float = field(default_factory=time.time)
+
+    def __enter__(self) -> "Watch":
+        if self.console.is_terminal:
+            self._live = Live(console=self.console, refresh_per_second=4, transient=True)
+            self._live.start()
+        else:
+            expected = "" if self.task.seconds is None else f", about {duration(self.task.seconds)}"
+            self.console.print(f"{self.task.stem}: started{expected}", highlight=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def update(self) -> None:
+        """Redraw the bars; without a terminal, one line a minute."""
+        if self._live:
+            self._live.update(self.bars(read_progress(self.folder / "progress")))
+        elif time.time() - self._said > PLAIN_EVERY:
+            self._said = time.time()
+            self.console.print(self.line(read_progress(self.folder / "progress")), highlight=False, soft_wrap=True)
+
+    def bars(self, records: list[dict[str, Any]]) -> Table:
+        """A bar for the notebook's cells, one for each training run in flight, each with its time left."""
+        table = Table.grid(padding=(0, 2))
+        for record in sorted(records, key=lambda record: record["name"] != self.task.stem):
+            cells = record["name"] == self.task.stem
+            left = self.left() if cells else _left(record)
+            table.add_row(record["label"], ProgressBar(total=record["total"] or 1, completed=record["done"], width=30),
+                          f"{record['done']:.0f} of {record['total']:.0f}{' cells' if cells else ''}", "" if left is None else f"{duration(left)} left")
+        return table
+
+    def line(self, records: list[dict[str, Any]]) -> str:
+        """The same in one plain line."""
+        cells = next((f"cell {record['done']} of {record['total']}, " for record in records if record["name"] == self.task.stem), "")
+        flying = sum(record["name"] != self.task.stem for record in records)
+        left = self.left()
+        return (f"{self.task.stem}: {cells}{self.finished()} training runs finished, {flying} in flight, {duration(time.time() - self.started)} so far"
+                + ("" if left is None else f", about {duration(left)} left"))
+
+    def finished(self) -> int:
+        """Training runs finished since the notebook started."""
+        return count_runs(self.folder) - self.runs_before
+
+    def left(self) -> float | None:
+        """Seconds left by the plan, corrected by the training runs finished so far; None where no reference gave a plan."""
+        if not self.task.seconds:
+            return None
+        spent = time.time() - self.started
+        planned = max(self.task.seconds - spent, 0.0)
+        finished, missing = self.finished(), self.task.missing or 0
+        return planned if not 0 < finished < missing else spent * (missing - finished) / finished
+
+
+def count_runs(folder: Path) -> int:
+    """Finished training runs in a profile's store."""
+    return sum(1 for _ in (folder / "runs").glob("*/run.json"))
+
+
+def _left(record: dict[str, Any]) -> float | None:
+    done = record["done"] / record["total"] if record["total"] else 0
+    return (time.time() - record["started"]) * (1 - done) / done if done else None

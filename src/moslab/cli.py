@@ -1,0 +1,153 @@
+"""The command line: thin, and quick to start, since every command imports what it needs only when it runs."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from moslab.errors import UserError
+
+app = typer.Typer(help="moslab: how should a multimodal language model output a score?", no_args_is_help=True, add_completion=False,
+                  pretty_exceptions_enable=False)
+world_app = typer.Typer(help="The embedded photo world.", no_args_is_help=True)
+base_app = typer.Typer(help="The embedded base model.", no_args_is_help=True)
+app.add_typer(world_app, name="world")
+app.add_typer(base_app, name="base")
+
+Notebooks = Annotated[str, typer.Option(help='Numbers or names, like "00 01"; all if empty.')]
+Jobs = Annotated[Optional[int], typer.Option(help="Training processes; one per core if not given.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Empty the profile's local store first.")]
+Task = Annotated[str, typer.Argument(help="iqa or iaa.")]
+Preset = Annotated[str, typer.Option(help="Variant of the task.")]
+
+
+@app.command()
+def reproduce(
+    profile: Annotated[str, typer.Option(help="smoke, embedded or paper.")] = "embedded",
+    notebooks: Notebooks = "",
+    jobs: Jobs = None,
+    fresh: Fresh = False,
+    runs: Annotated[str, typer.Option(help="fresh trains what the local store lacks; reuse also takes the committed runs.")] = "fresh",
+    set_: Annotated[Optional[list[str]], typer.Option("--set", help="A notebook parameter, like seeds=[0,1]; may be repeated.")] = None,
+) -> None:
+    """Train what is missing, run the notebooks and compare with the committed reference."""
+    from moslab import batch
+    outcomes = batch.reproduce(profile, notebooks, jobs, fresh, runs, given=assignments(set_ or []))
+    raise typer.Exit(0 if all(outcome.ok for outcome in outcomes) else 1)
+
+
+@app.command()
+def reference(notebooks: Notebooks = "", jobs: Jobs = None, fresh: Fresh = False) -> None:
+    """Run everything and rewrite notebooks/, figures/, the README's tables and papermill_runs/reference."""
+    from moslab.reference import reference as write
+    write(notebooks, jobs, fresh)
+
+
+@app.command()
+def tune(
+    dataset: Annotated[Optional[list[str]], typer.Option(help="iqa, iaa or a published dataset; both embedded tasks if not given.")] = None,
+    scorer: Annotated[Optional[list[str]], typer.Option(help="All scorers if not given.")] = None,
+    recipe: Annotated[str, typer.Option(help="lm, lora, full, scratch or head.")] = "lm",
+    profile: Annotated[str, typer.Option(help="Whose store keeps the runs.")] = "embedded",
+    jobs: Jobs = None,
+) -> None:
+    """Find learning rates again, on the validation split, and keep them with their curves."""
+    from moslab import scorers, tuning
+    from moslab.batch import count_jobs
+    for name in dataset or ["iqa", "iaa"]:
+        for one in scorer or scorers.NAMES:
+            entry = tuning.tune(name, one, recipe, profile, count_jobs(jobs), train_images=2000)
+            print(f"{name}, {one}, {recipe}: {entry['learning_rate']:g}  {entry['curve']}")
+
+
+@world_app.command()
+def generate(
+    task: Task,
+    preset: Preset = "default",
+    n: Annotated[Optional[int], typer.Option(help="Pictures; the task's own number if not given.")] = None,
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (64, 64),
+) -> None:
+    """Draw a task into the cache (any command that needs it does this by itself)."""
+    from moslab import world
+    print(world.generate(task, preset, n, size).folder)
+
+
+@world_app.command()
+def sheet(task: Annotated[str, typer.Argument(help="iqa, iaa or distortions.")], path: Annotated[Path, typer.Argument(help="PNG file.")],
+          preset: Preset = "default") -> None:
+    """Write a contact sheet with labels, or one of every distortion at rising severity."""
+    from moslab.world import sheet as sheets
+    print(sheets.degradation_sheet(path) if task == "distortions" else sheets.contact_sheet(task, path, preset=preset))
+
+
+@world_app.command()
+def write(task: Task, folder: Annotated[Path, typer.Argument(help="A data root; koniq10k/ or ava/ is made in it.")], preset: Preset = "default") -> None:
+    """Write a task out in the published layout of KonIQ-10k (iqa) or AVA (iaa)."""
+    from moslab import world
+    from moslab.world import layouts
+    print(layouts.export(world.generate(task, preset), folder))
+
+
+@world_app.command()
+def probe() -> None:
+    """Measure again which latents of the world can be read from its pictures; about eight minutes."""
+    from moslab.world import PIXELS
+    from moslab.world import probe as probing
+    print(probing.run(PIXELS))
+
+
+@world_app.command("card")
+def world_card(docs: Annotated[Path, typer.Argument(help="Folder for data_card.md and its sheets.")] = Path("docs")) -> None:
+    """Measure the tasks and write the data card; about two minutes."""
+    from moslab.world.card import write_card
+    print(write_card(docs))
+
+
+@world_app.command()
+def curve(seeds: Annotated[int, typer.Option(help="Training seeds per point.")] = 3, jobs: Jobs = None) -> None:
+    """Train the aesthetics task on growing parts of its pictures, with and without titles, and write docs/learning_curve.md; about ten minutes."""
+    from moslab.batch import count_jobs
+    from moslab.curves import title_curve
+    print(title_curve(list(range(seeds)), count_jobs(jobs)).round(3).to_string(index=False))
+
+
+@base_app.command()
+def train(folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None) -> None:
+    """Train the base from nothing and show its measured card; hours on two cores."""
+    from moslab import pretraining
+    print_json(pretraining.train(folder))
+
+
+@base_app.command()
+def card(folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None) -> None:
+    """Measure what the stored base can do."""
+    from moslab.backbones import embedded
+    from moslab.cards import measure
+    print_json(measure(folder or embedded.WEIGHTS))
+
+
+def print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def assignments(settings: list[str]) -> dict[str, str]:
+    """`["seeds=[0,1]"]` as a dict; UserError for one without a name or an equals sign."""
+    for setting in settings:
+        if not setting.partition("=")[0].isidentifier() or "=" not in setting:
+            raise UserError(f"Cannot read {setting!r}: write a parameter as name=value, like seeds=[0,1].")
+    return {name: value for name, _, value in (setting.partition("=") for setting in settings)}
+
+
+def main() -> None:
+    """Entry point: a UserError is one sentence on standard error and exit status 2; an interrupted batch can be started again."""
+    try:
+        app()
+    except UserError as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(2)
+    except SystemExit as ended:
+        if ended.code == 130:  # how typer passes Ctrl-C on
+            print("Interrupted; finished runs are kept, the same command goes on from there.", file=sys.stderr)
+        raise

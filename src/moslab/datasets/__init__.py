@@ -1,0 +1,43 @@
+"""Datasets by name: the embedded world's tasks and published label files, all as one `ImageTable`."""
+
+from moslab.datasets import ava, koniq10k
+from moslab.datasets.table import ImageTable
+from moslab.errors import UserError
+from moslab.files import digest
+from moslab.paths import data_root
+
+EMBEDDED = ("iqa", "iaa")
+PUBLISHED = {"koniq10k": koniq10k.load, "ava": ava.load}
+NAMES = (*EMBEDDED, *PUBLISHED)
+
+
+def load(name: str, *, root: str | None = None, preset: str = "default", size: tuple[int, int] | None = None,
+         images: int | None = None) -> ImageTable:
+    """A dataset with its labels; pictures are opened lazily.
+
+    name: one of NAMES. root: folder of the published datasets (default: see `moslab.paths.data_root`), ignored by the embedded ones.
+    preset: a dataset's variant. size: (height, width) of embedded pictures, images: how many are generated; published ones have their own.
+    UserError for an unknown name or preset, and for anything wrong in the label files.
+    """
+    if name in EMBEDDED:
+        from moslab.datasets import embedded  # the world is generated on demand and imports this package
+
+        return embedded.load(name, preset, size or (64, 64), images)
+    if name not in PUBLISHED:
+        raise UserError(f"Unknown dataset {name!r}: choose one of {', '.join(NAMES)}.")
+    if size is not None or images is not None:
+        raise UserError(f"{name} has pictures of its own size and number, so size={size} and images={images} cannot be asked for: leave them out "
+                        "(train_images and test_images take a part of a split).")
+    folder = data_root(root)
+    if folder is None:
+        raise UserError(f"{name} needs a data root: give the folder that holds {name}/, by parameter or in the variable MOSLAB_DATA.")
+    return PUBLISHED[name](folder, preset)
+
+
+def manifest(name: str, *, root: str | None = None, preset: str = "default", images: int | None = None) -> str:
+    """Digest of a dataset's labels and splits, part of the run key. Embedded labels are a function of the world's version, so nothing is generated for it."""
+    if name in EMBEDDED:
+        from moslab.world.version import VERSION
+
+        return digest([name, preset, images, VERSION])
+    return load(name, root=root, preset=preset, images=images).manifest()

@@ -1,0 +1,68 @@
+"""KonIQ-10k (Hosu et al., 2020): 10,073 photographs from the wild, about 120 quality votes each, official split 7,058 / 1,000 / 2,015.
+
+Expected below the data root: koniq10k/metadata/koniq10k_distributions_sets.csv, or the file directly in koniq10k/; pictures in
+koniq10k/512x384 or koniq10k/1024x768, needed only when a picture is opened.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from moslab.datasets import labelfile
+from moslab.datasets.table import FolderPixels, ImageTable
+from moslab.errors import UserError
+
+LABELS = ("metadata/koniq10k_distributions_sets.csv", "koniq10k_distributions_sets.csv")
+PICTURES = ("512x384", "1024x768", "images")
+SPLITS = {"training": "train", "validation": "val", "test": "test"}
+SHARES = ["c1", "c2", "c3", "c4", "c5"]
+PRESETS = ("default", "mos100")
+
+
+def load(root: Path, preset: str = "default") -> ImageTable:
+    """The labels, pictures opened lazily.
+
+    preset: 'default' takes the mean vote, sum of k * c_k, on 1-5, with the SD column, over raters. 'mos100' takes the file's MOS column, 1-100,
+    which its authors computed otherwise (the two are not linear in each other) and for which they give no SD.
+    """
+    if preset not in PRESETS:
+        raise UserError(f"koniq10k knows no preset {preset!r}: choose one of {', '.join(PRESETS)}.")
+    folder = labelfile.dataset_folder(root, "koniq10k", "KonIQ-10k")
+    path = labelfile.first_existing(folder, LABELS, "label file")
+    labels = labelfile.read_labels(path, numbers=[*SHARES, "c_total", "MOS", "SD"], texts=["image_name", "set"])
+    check(path, labels)
+    mean, sd, scale = scores(labels, preset)
+    frame = pd.DataFrame({
+        "image": labels["image_name"], "text": "", "mos": mean, "sd": sd, "split": labels["set"].map(SPLITS), "group": "",
+        "source": labelfile.sources(path, labels.index),
+    }).reset_index(drop=True)
+    votes = labelfile.counts(path, labels[SHARES].mul(labels["c_total"], axis=0))
+    return ImageTable("koniq10k", frame, FolderPixels(picture_folder(folder), tuple(frame["image"])), scale,
+                      votes=votes, version=preset)
+
+
+def scores(labels: pd.DataFrame, preset: str) -> tuple[pd.Series, pd.Series | float, tuple[float, float]]:
+    """MOS, SD and scale of a preset."""
+    if preset == "mos100":
+        return labels["MOS"], np.nan, (1.0, 100.0)
+    return labels[SHARES] @ np.arange(1.0, 6.0) / labels[SHARES].sum(axis=1), labels["SD"], (1.0, 5.0)
+
+
+def check(path: Path, labels: pd.DataFrame) -> None:
+    """UserError for the first row that cannot be true."""
+    labelfile.check_unique(path, labels["image_name"])
+    labelfile.check_range(path, "c_total", labels["c_total"], 1, 65_535, "a score needs at least one vote")
+    for name in SHARES:
+        labelfile.check_range(path, name, labels[name], 0, 1, "a share of the votes")
+    labelfile.check_range(path, "c1 + ... + c5", labels[SHARES].sum(axis=1), 0.99, 1.01, "shares of the votes sum to 1")
+    labelfile.check_range(path, "MOS", labels["MOS"], 1, 100, "the scale of that column")
+    unknown = ~labels["set"].isin(list(SPLITS))
+    if unknown.any():
+        line = labels.index[unknown.to_numpy().argmax()]
+        raise UserError(f"{path}, line {line}: set is {labels['set'][line]!r}, expected one of {', '.join(SPLITS)}. Mend the line.")
+
+
+def picture_folder(folder: Path) -> Path:
+    """The first folder of pictures that is there; the smaller size where none is, so that opening a picture names it."""
+    return next((folder / name for name in PICTURES if (folder / name).is_dir()), folder / PICTURES[0])

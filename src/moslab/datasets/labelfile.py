@@ -1,0 +1,129 @@
+"""Reading published label files so that every mistake in them is told by file, line and column, before anything else happens."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from moslab.errors import UserError
+
+
+def dataset_folder(root: Path, name: str, title: str) -> Path:
+    """The dataset's folder below the data root."""
+    folder = root / name
+    if not folder.is_dir():
+        raise UserError(f"{root} holds no folder {name}: put {title} there, or give the data root that has it.")
+    return folder
+
+
+def first_existing(folder: Path, candidates: Sequence[str], what: str) -> Path:
+    """The first of the candidate files that is there; UserError naming all places that were tried."""
+    for candidate in candidates:
+        if (folder / candidate).is_file():
+            return folder / candidate
+    raise UserError(f"{folder} has no {what}: expected {' or '.join(candidates)} there. Download it from the dataset's page.")
+
+
+def read_labels(path: Path, numbers: Sequence[str], texts: Sequence[str], names: Sequence[str] | None = None) -> pd.DataFrame:
+    """A label file with the asked columns, `numbers` as float64 and `texts` as str, indexed by line number (first line 1).
+
+    names: the columns of a blank-separated file without a header; None for a CSV file with one. Blank lines are passed over.
+    UserError for a missing or empty file, a missing column, an empty field, or a field that should be a number and is not.
+    """
+    layout = {"sep": ","} if names is None else {"sep": r"\s+", "header": None, "names": list(names)}
+    columns = list(names) if names is not None else header(path)
+    missing = [name for name in (*texts, *numbers) if name not in columns]
+    if missing:
+        raise UserError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has {', '.join(columns)}. "
+                        "Take the file as its authors publish it.")
+    try:
+        frame = parse(path, layout, {name: np.float64 for name in numbers} | {name: str for name in texts})
+    except UserError:
+        raise
+    except ValueError:  # some field is not a number: read again as text to find it
+        frame = parse(path, layout, {name: str for name in (*texts, *numbers)})
+    frame.index += 1 if names is not None else 2
+    frame = frame[~frame.isna().all(axis=1)]
+    if frame.empty:
+        raise UserError(f"{path} has no rows: download it again.")
+    check_fields(path, frame, numbers)
+    return frame
+
+
+def header(path: Path) -> list[str]:
+    """Column names of a CSV file's first line."""
+    try:
+        return list(pd.read_csv(path, nrows=0, encoding="utf-8-sig", skipinitialspace=True).columns)
+    except pd.errors.EmptyDataError as problem:
+        raise UserError(f"{path} is empty: download it again.") from problem
+    except (UnicodeDecodeError, pd.errors.ParserError) as problem:
+        raise UserError(f"{path} is not a CSV file ({problem}): download it again.") from problem
+
+
+def parse(path: Path, layout: dict, types: dict[str, type]) -> pd.DataFrame:
+    """Pandas' reader; ValueError is left to the caller, who looks for the field."""
+    try:
+        frame = pd.read_csv(path, dtype=types, skip_blank_lines=False, encoding="utf-8-sig", skipinitialspace=True, **layout)
+    except pd.errors.EmptyDataError as problem:
+        raise UserError(f"{path} is empty: download it again.") from problem
+    except (UnicodeDecodeError, pd.errors.ParserError) as problem:
+        raise UserError(f"{path} cannot be read as a table ({str(problem).strip()}): download it again.") from problem
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes surplus leading fields for row names
+        raise UserError(f"{path}: the first row has more fields than there are columns ({len(frame.columns)}). Take the published file.")
+    return frame[list(types)]
+
+
+def check_fields(path: Path, frame: pd.DataFrame, numbers: Sequence[str]) -> None:
+    """UserError for the first field that is empty or, in `numbers`, no finite number."""
+    for name in frame.columns:
+        column = frame[name]
+        values = pd.to_numeric(column, errors="coerce") if name in numbers else column
+        bad = ~np.isfinite(values) if name in numbers else values.isna()
+        if bad.any():
+            line = frame.index[bad.to_numpy().argmax()]
+            found = "is empty or NaN" if pd.isna(column[line]) else f"holds {str(column[line])!r}"
+            raise UserError(f"{path}, line {line}, column {name} {found}: expected {'a number' if name in numbers else 'a name'}. "
+                            "Mend the line or take the published file.")
+
+
+def check_unique(path: Path, images: pd.Series) -> None:
+    """UserError naming both lines of the first picture that is listed twice; `images` is indexed by line."""
+    twice = images.duplicated()
+    if twice.any():
+        line = images.index[twice.to_numpy().argmax()]
+        first = images.index[(images == images[line]).to_numpy().argmax()]
+        raise UserError(f"{path}, line {line}: {images[line]} is already on line {first}. Keep one of the two.")
+
+
+def check_range(path: Path, column: str, values: pd.Series, low: float, high: float, why: str) -> None:
+    """UserError for the first value outside [low, high]; `values` is indexed by line."""
+    bad = (values < low) | (values > high)
+    if bad.any():
+        line = values.index[bad.to_numpy().argmax()]
+        raise UserError(f"{path}, line {line}: {column} is {values[line]:g}, expected {low:g} to {high:g} ({why}). Mend or remove the line.")
+
+
+def counts(path: Path, votes: pd.DataFrame) -> np.ndarray:
+    """Vote counts [n, levels] as uint16; UserError for a row with a negative count, a broken one, or no vote at all."""
+    for name in votes.columns:
+        check_range(path, name, votes[name], 0, np.iinfo(np.uint16).max, "a number of votes")
+    check_range(path, "the sum of the votes", votes.sum(axis=1), 1, np.inf, "a score needs at least one vote")
+    return np.rint(votes.to_numpy()).astype(np.uint16)
+
+
+def mean_and_sd(votes: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean opinion score and sample standard deviation over the raters, [n] each, of counts [n, levels] on evenly spaced levels.
+
+    The SD of a single rater is NaN.
+    """
+    levels = np.linspace(low, high, votes.shape[1])
+    raters = votes.sum(axis=1, dtype=np.float64)
+    mean = votes @ levels / raters
+    squares = np.maximum(votes @ levels**2 - raters * mean**2, 0)
+    return mean, np.sqrt(np.divide(squares, raters - 1, out=np.full(len(votes), np.nan), where=raters > 1))
+
+
+def sources(path: Path, lines: pd.Index) -> list[str]:
+    """'file.csv line 12' for every row."""
+    return [f"{path.name} line {line}" for line in lines.tolist()]

@@ -1,0 +1,95 @@
+"""The one in-memory table type of all datasets, published or embedded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from PIL import Image, UnidentifiedImageError
+
+from moslab.errors import UserError
+from moslab.files import digest
+
+COLUMNS = ("image", "text", "mos", "sd", "split", "group", "source")
+
+
+class Pixels(Protocol):
+    """Where the pictures of a table come from."""
+
+    def open(self, row: int) -> Image.Image:
+        """The picture of a row, RGB."""
+
+
+@dataclass(frozen=True)
+class ArrayPixels:
+    """Pictures in memory (or memory-mapped)."""
+
+    array: np.ndarray  # uint8 [n, height, width, 3]
+
+    def open(self, row: int) -> Image.Image:
+        return Image.fromarray(np.asarray(self.array[row]))
+
+
+@dataclass(frozen=True)
+class ListedPixels:
+    """Loose pictures."""
+
+    pictures: tuple[Image.Image, ...]
+
+    def open(self, row: int) -> Image.Image:
+        return self.pictures[row].convert("RGB")
+
+
+@dataclass(frozen=True)
+class FolderPixels:
+    """Pictures as files below a folder."""
+
+    folder: Path
+    names: tuple[str, ...]
+
+    def open(self, row: int) -> Image.Image:
+        """Raises UserError when the file is missing or is not a picture."""
+        path = Path(self.folder) / self.names[row]
+        try:
+            with Image.open(path) as picture:
+                return picture.convert("RGB")
+        except FileNotFoundError as problem:
+            raise UserError(f"{path} is missing (row {row} of the labels): complete the image folder.") from problem
+        except (UnidentifiedImageError, OSError) as problem:
+            raise UserError(f"{path} is not a readable picture ({problem}): download it again or drop the row.") from problem
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """Pictures with their labels.
+
+    frame: one row per picture, columns `COLUMNS`: image (id), text ('' if none), mos, sd (NaN if unknown), split, group, source (file and line).
+    votes: [n, levels] counts or fractions, level k lying at np.linspace(*scale, levels)[k]; None if unpublished.
+    scale: the nominal scale, e.g. (1, 10) for AVA.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    pixels: Pixels
+    scale: tuple[float, float]
+    votes: np.ndarray | None = None
+    higher_is_better: bool = True
+    version: str = ""
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def rows(self, split: str) -> np.ndarray:
+        """Row numbers of a split, in table order."""
+        rows = np.flatnonzero(self.frame["split"].to_numpy() == split)
+        if not len(rows):
+            known = ", ".join(sorted(set(self.frame["split"])))
+            raise UserError(f"{self.name} has no split {split!r}; its splits are {known}.")
+        return rows
+
+    def manifest(self) -> str:
+        """Digest of everything in the labels that can change a result: ids, scores, texts, splits, version."""
+        columns = {name: self.frame[name].astype(str).tolist() for name in ("image", "text", "split")}
+        scores = [f"{value:.6f}" for value in self.frame["mos"]]
+        return digest([self.name, self.version, columns, scores])

@@ -1,0 +1,52 @@
+"""From a trained model to per-image outputs, and from those to metrics: outputs first, so that rescoring never needs the model again."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from moslab import statistics
+from moslab.datasets.table import ImageTable, ListedPixels
+from moslab.reading import Reader
+from moslab.scorers.base import Scores
+
+METRICS = ("srcc", "plcc", "mae")
+
+
+def predict(reader: Reader, table: ImageTable, rows: Sequence[int], batch: int = 128) -> Scores:
+    """Scores of the pictures in `rows`, in their order. One forward pass each; nothing is generated."""
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(rows), batch):
+            states, _ = reader.states_to_read(table, rows[start: start + batch])
+            parts.append(reader.scorer.decode(states, reader.vocabulary))
+    return Scores(np.concatenate([part.score for part in parts]), np.concatenate([part.distribution for part in parts]))
+
+
+def score_pictures(reader: Reader, pictures: Sequence[Image.Image]) -> np.ndarray:
+    """Scores [n] of loose pictures, on the label scale of the reader's dataset."""
+    frame = pd.DataFrame({"image": [str(number) for number in range(len(pictures))], "text": "", "mos": 0.0, "source": "loose picture"})
+    loose = ImageTable("loose pictures", frame, ListedPixels(tuple(pictures)), (0.0, 1.0))
+    return predict(replace(reader, features=None), loose, range(len(pictures))).score
+
+
+def predictions_frame(table: ImageTable, rows: Sequence[int], scores: Scores) -> pd.DataFrame:
+    """The record kept of every evaluated picture. Five digits of entropy and top probability are enough; scores are kept whole."""
+    frame = table.frame.iloc[rows]
+    return pd.DataFrame({
+        "image": frame["image"].to_numpy(), "split": frame["split"].to_numpy(), "target": frame["mos"].to_numpy().round(6), "score": scores.score.round(7),
+        "parsed": scores.parsed, "entropy": scores.entropy.round(5), "top": scores.top.round(5)})
+
+
+def measure(predictions: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
+    """split -> metric -> [value, low, high]. SRCC, PLCC (raw) and MAE with 95 % bootstrap intervals over pictures; unparsed ones count in no metric but are counted."""
+    measured: dict[str, dict[str, list[float]]] = {}
+    for split, rows in predictions.groupby("split", sort=False):
+        read = rows[rows["parsed"]]
+        intervals = {name: statistics.bootstrap(name, read["score"].to_numpy(), read["target"].to_numpy()) for name in METRICS}
+        measured[split] = {name: [interval.value, interval.low, interval.high] for name, interval in intervals.items()}
+        measured[split]["unparsed"] = [int((~rows["parsed"]).sum())] * 3
+    return measured

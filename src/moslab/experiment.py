@@ -1,0 +1,106 @@
+"""The frozen, typed description of one training and evaluation, and the key that names it."""
+
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from moslab import datasets
+from moslab.backbones import fingerprint
+from moslab.errors import UserError
+from moslab.files import digest
+from moslab.scorers import scorer_class, scorer_options
+
+METHOD_VERSIONS = {"training": 1, "evaluation": 1}  # raised by hand whenever the numbers change
+Recipe = Literal["lm", "lora", "full", "scratch", "head"]
+FROZEN_VISION: tuple[str, ...] = ("lm", "lora", "head")
+
+
+class Experiment(BaseModel):
+    """One training and one evaluation. Everything here can change the result and is part of `key`, except `root`, which only says where files lie."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    dataset: str = "iqa"
+    preset: str = Field("default", description="variant of an embedded dataset")
+    images: int | None = Field(None, ge=8, description="how many pictures an embedded dataset is generated with")
+    root: str | None = Field(None, description="folder of published datasets")
+    text: Literal["image", "generic", "title"] = "image"
+    scorer: str = "bins"
+    options: dict[str, Any] = {}
+    range: Literal["train_minmax", "scale"] = "train_minmax"
+    backbone: str = "embedded"
+    recipe: Recipe = "lm"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    epochs: float = Field(4, gt=0)
+    batch_size: int = Field(64, ge=1)
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup: float = Field(0.1, ge=0, le=1)
+    train_images: int | None = Field(None, ge=2, description="the first so many of the training split; all if not given")
+    test_images: int | None = Field(None, ge=2, description="the first so many of each evaluated split; all if not given")
+    splits: tuple[str, ...] = Field(("test",), min_length=1)
+    seed: int = Field(0, ge=0)
+
+    @field_validator("dataset")
+    @classmethod
+    def _known_dataset(cls, name: str) -> str:
+        if name not in datasets.NAMES:
+            raise UserError(f"Unknown dataset {name!r}: choose one of {', '.join(datasets.NAMES)}.")
+        return name
+
+    @field_validator("scorer")
+    @classmethod
+    def _known_scorer(cls, name: str) -> str:
+        return scorer_class(name).name
+
+    def model_post_init(self, _: Any) -> None:
+        object.__setattr__(self, "options", scorer_options(self.scorer, self.options).model_dump())
+
+    @property
+    def key(self) -> str:
+        """Sixteen hex characters: fields, labels, weights and method versions. Machine, threads and library versions are not in it."""
+        fields = self.model_dump(mode="json", exclude={"root", "backbone"})
+        versions = METHOD_VERSIONS | {self.scorer: scorer_class(self.scorer).version}
+        return digest([fields, _manifest(self.dataset, self.root, self.preset, self.images), _fingerprint(self.backbone), versions])
+
+    @property
+    def label(self) -> str:
+        """A short name for progress bars and messages."""
+        count = f" {self.options['bins']}" if "bins" in self.options else ""
+        words = "" if self.text == "image" else f" with {self.text}"
+        return f"{self.dataset}{words} {self.scorer}{count}, seed {self.seed}"
+
+
+def make(**fields: Any) -> Experiment:
+    """An experiment from keyword arguments, its learning rate from the committed tuning unless given; one clear sentence for anything wrong."""
+    try:
+        if fields.get("learning_rate") is None:
+            from moslab.tuning import tuned_rate
+            untuned = Experiment(**fields | {"learning_rate": 1.0})  # the names are checked first
+            fields["learning_rate"] = tuned_rate(untuned.scorer, untuned.dataset, untuned.recipe)
+        return Experiment(**fields)
+    except ValidationError as problem:
+        raise UserError(_sentence(problem)) from problem
+
+
+def _sentence(problem: ValidationError) -> str:
+    """The first thing wrong with an experiment; our own sentences come out of pydantic's wrapping as they are."""
+    first = problem.errors()[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, UserError):
+        return str(cause)
+    where = ".".join(str(part) for part in first["loc"]) or "experiment"
+    if first["type"] == "extra_forbidden":
+        return f"An experiment has no field {where!r}: its fields are {', '.join(Experiment.model_fields)}."
+    return f"Experiment field {where!r}: {first['msg']} (got {first.get('input')!r})."
+
+
+@cache
+def _manifest(dataset: str, root: str | None, preset: str, images: int | None) -> str:
+    return datasets.manifest(dataset, root=root, preset=preset, images=images)
+
+
+@cache
+def _fingerprint(backbone: str) -> str:
+    return fingerprint(backbone)

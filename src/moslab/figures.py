@@ -1,0 +1,148 @@
+"""Figures of the notebooks: one function each, from results to a matplotlib figure, colour-blind safe and legible at README size."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from PIL import Image
+
+from moslab.files import write_atomic
+
+PALETTE = sns.color_palette("colorblind")
+
+
+def use_style() -> None:
+    """One look for all notebooks."""
+    sns.set_theme(style="whitegrid", palette=PALETTE, context="notebook", rc={"figure.dpi": 100, "axes.titlesize": 12, "legend.frameon": True,
+                                                                             "figure.constrained_layout.use": True})
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """PNG without a time stamp, so that the same figure is the same file."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
+    return write_atomic(path, stream.getvalue())
+
+
+def _panels(count: int, width: float = 4.8, height: float = 3.8) -> tuple[Figure, np.ndarray]:
+    figure, axes = plt.subplots(1, count, figsize=(width * count, height), squeeze=False)
+    return figure, axes[0]
+
+
+def contact_sheet(pictures: Sequence[Image.Image], captions: Sequence[str], columns: int = 8) -> Figure:
+    """Small pictures in rows, a caption under each."""
+    rows = -(-len(pictures) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(1.35 * columns, 1.75 * rows), squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, picture, caption in zip(axes.flat, pictures, captions):
+        axis.imshow(picture, interpolation="nearest")
+        axis.set_title(caption, fontsize=8, y=-0.22 - 0.12 * caption.count("\n"))
+    return figure
+
+
+def votes(picture: Image.Image, counts: np.ndarray, scale: tuple[float, float], mos: float) -> Figure:
+    """One picture beside what its raters said."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3), width_ratios=(1, 2))
+    left.imshow(picture, interpolation="nearest")
+    left.axis("off")
+    right.bar(np.linspace(*scale, len(counts)), counts, width=0.8, color=PALETTE[0], label="votes")
+    right.axvline(mos, color=PALETTE[3], linewidth=2, label=f"mean opinion score {mos:.2f}")
+    right.set(xlabel="rating", ylabel="raters")
+    right.legend()
+    return figure
+
+
+def ceilings(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Label-only ceilings over K: a panel per dataset, a line per convention."""
+    figure, axes = _panels(len(tables), 4.2)
+    for axis, (name, frame) in zip(axes, tables.items()):
+        for color, marker, (convention, rows) in zip(PALETTE, "osD", frame.groupby("convention", sort=False)):
+            axis.plot(rows["K"], rows["srcc"], marker=marker, color=color, label=convention)
+        axis.set(xscale="log", xlabel="number of bins K", ylabel="SRCC of nearest center to MOS", title=name)
+        axis.set_xticks(sorted(set(frame["K"])), labels=[str(k) for k in sorted(set(frame["K"]))])
+        axis.minorticks_off()
+    axes[0].legend(title="bin centers")
+    return figure
+
+
+def bin_sweep(tables: Mapping[str, pd.DataFrame], references: Mapping[str, Mapping[str, tuple[float, float, float]]], bounds: Mapping[str, float],
+              metric: str = "SRCC") -> Figure:
+    """Trained scorers over K: a panel per dataset with 95 % bands, other arms as horizontal bands, the oracle as a dotted line.
+
+    tables: dataset -> frame with K, value, low, high. references: dataset -> arm -> (value, low, high). bounds: dataset -> oracle's value.
+    """
+    figure, axes = _panels(len(tables))
+    for axis, (name, frame) in zip(axes, tables.items()):
+        axis.fill_between(frame["K"], frame["low"], frame["high"], color=PALETTE[0], alpha=0.25)
+        axis.plot(frame["K"], frame["value"], marker="o", color=PALETTE[0], label="bins, 95 % band")
+        for color, style, (arm, (value, low, high)) in zip(PALETTE[1:], ("--", "-."), references.get(name, {}).items()):
+            axis.axhspan(low, high, color=color, alpha=0.12)
+            axis.axhline(value, color=color, linestyle=style, label=arm)
+        if name in bounds:
+            axis.plot([], [], " ", label=f"oracle {bounds[name]:.3f}")
+        axis.set(xscale="log", xlabel="number of bins K", ylabel=f"{metric} on test images", title=name)
+        axis.set_xticks(frame["K"], labels=[str(k) for k in frame["K"]])
+        axis.minorticks_off()
+        axis.legend(fontsize=9, loc="lower right")
+    return figure
+
+
+def differences(frame: pd.DataFrame, margin: float | None = None) -> Figure:
+    """Judged differences with their intervals, one row each; the margin of equivalence shaded. frame: label, value, low, high."""
+    figure, axis = plt.subplots(figsize=(8, 0.5 * len(frame) + 1.4))
+    rows = np.arange(len(frame))[::-1]
+    if margin:
+        axis.axvspan(-margin, margin, color="0.85", label=f"equivalence margin ±{margin:g}")
+        axis.legend(loc="lower right", fontsize=9)
+    axis.axvline(0, color="0.3", linewidth=1)
+    axis.hlines(rows, frame["low"], frame["high"], color=PALETTE[0], linewidth=3)
+    axis.plot(frame["value"], rows, "o", color=PALETTE[3])
+    axis.set_yticks(rows, labels=frame["label"])
+    axis.set(xlabel="difference in SRCC (positive: the first is better)", ylim=(-0.7, len(frame) - 0.3))
+    return figure
+
+
+def degraded_photos(frame: pd.DataFrame) -> Figure:
+    """Scores of real photographs over the strength of a degradation, a panel per degradation. frame: photo, degradation, strength, score."""
+    figure, axes = _panels(frame["degradation"].nunique(), 3.9)
+    for axis, (name, rows) in zip(axes, frame.groupby("degradation", sort=False)):
+        for color, marker, (photo, line) in zip(PALETTE, "osD^v", rows.groupby("photo", sort=False)):
+            axis.plot(line["strength"], line["score"], marker=marker, color=color, label=photo)
+        axis.set(xlabel=f"{name} strength (0 none, 1 heavy)", title=name, ylim=(frame["score"].min() - 0.2, frame["score"].max() + 0.2))
+    axes[0].set_ylabel("predicted MOS (1 to 5)")
+    axes[0].legend(title="photograph", fontsize=8)
+    return figure
+
+
+def beliefs(picture: Image.Image, answers: Mapping[str, Mapping[str, float]]) -> Figure:
+    """A picture beside what the base believes of it: per attribute the likeliest words and their probability."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 0.32 * len(answers) + 0.8), width_ratios=(1, 1.6))
+    left.imshow(picture, interpolation="nearest")
+    left.axis("off")
+    best = {name: max(words.items(), key=lambda item: item[1]) for name, words in answers.items()}
+    rows = np.arange(len(best))[::-1]
+    right.barh(rows, [share for _, share in best.values()], color=PALETTE[0])
+    right.set_yticks(rows, labels=[f"{name}: {words}" for name, (words, _) in best.items()])
+    right.set(xlim=(0, 1), xlabel="probability of the likeliest answer")
+    return figure
+
+
+def learning_curve(frame: pd.DataFrame, bounds: Mapping[str, float], metric: str = "PLCC") -> Figure:
+    """A metric over training images, a line per arm with the range of its seeds; oracles dotted. frame: arm, images, value, low, high."""
+    figure, axis = plt.subplots(figsize=(6.5, 4.2))
+    for color, marker, (arm, rows) in zip(PALETTE, "osD^", frame.groupby("arm", sort=False)):
+        axis.fill_between(rows["images"], rows["low"], rows["high"], color=color, alpha=0.2)
+        axis.plot(rows["images"], rows["value"], marker=marker, color=color, label=arm)
+    for style, (name, value) in zip((":", "--"), bounds.items()):
+        axis.axhline(value, color="0.35", linestyle=style, label=f"oracle, {name}: {value:.3f}")
+    axis.set(xscale="log", xlabel="training images", ylabel=f"{metric} on test images")
+    axis.set_xticks(sorted(set(frame["images"])), labels=[f"{count:,}" for count in sorted(set(frame["images"]))])
+    axis.minorticks_off()
+    axis.legend(fontsize=9)
+    return figure

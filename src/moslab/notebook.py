@@ -1,0 +1,152 @@
+"""What every notebook does besides its own question: check its parameters, say what will run, fetch runs, keep figures and record the result."""
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from moslab import figures, paths
+from moslab.claims import Verdict
+from moslab.errors import UserError
+from moslab.files import cannot_write, read_json, write_json
+from moslab.grid import Grid, Results
+from moslab.paths import profile_dir
+from moslab.provenance import provenance
+from moslab.runs import From, collect, missing, stores
+from moslab.tables import Sentence, say
+
+
+class Study:
+    """One execution of a notebook.
+
+    With runs="reference" the committed results are shown, nothing is trained and nothing is written (unless `output` is given).
+    """
+
+    def __init__(self, name: str, *, profile: str, runs: From, output: str = "", jobs: int = 0, **parameters: Any) -> None:
+        warnings.filterwarnings("ignore", message="IProgress not found")  # bars are plain text here, widgets are not missed
+        stores(runs, profile)  # both names are checked before anything else
+        if jobs < 0:
+            raise UserError(f"jobs = {jobs} training processes make no sense: give 0 for one per core, or how many.")
+        self.name, self.profile, self.source, self.jobs = name, profile, runs, jobs
+        self.parameters = {"profile": profile, "runs": runs, "output": output, "jobs": jobs, **parameters}
+        self.folder = Path(output).expanduser().resolve() if output else profile_dir(profile)
+        self.writes = bool(output) or runs != "reference"
+        self.started = time.time()
+        self.values: dict[str, Any] = {}
+        self.used: dict[str, float] = {}  # run key -> seconds
+        self.waited = 0.0  # seconds spent on getting runs
+        if self.writes:
+            _check_writable(self.folder)
+        figures.use_style()
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """The committed result of this notebook; empty before there is one."""
+        path = paths.REFERENCE / "results" / self.profile / f"{self.name}.json"
+        return read_json(path) if path.exists() else {}
+
+    def _repr_markdown_(self) -> str:
+        where = f"results go to `{_short(self.folder)}`" if self.writes else "nothing is written"
+        return f"**{self.name}**, profile *{self.profile}*, runs from *{self.source}*: {where}."
+
+    __repr__ = _repr_markdown_
+
+    def answer(self) -> Sentence:
+        """The committed verdicts, for readers who want the answer first."""
+        if not self.reference:
+            return say("*No committed reference yet: run all cells to get an answer.*")
+        rows = [f"| {claim['statement']} | {claim.get('on') or '–'} | **{claim['verdict']}** |" for claim in self.reference["claims"]]
+        table = "\n".join(["| claim | data | verdict |", "|---|---|---|", *rows]) if rows else "This notebook judges no claim."
+        return Sentence(f"**The answer, from the committed reference runs**\n\n{table}")
+
+    def picture(self, name: str):
+        """A committed figure, shown as part of the answer card."""
+        path = paths.FIGURES / f"{name}.png"
+        return Picture(path.read_bytes()) if path.exists() else say("*No committed figure yet.*")
+
+    def plan(self, *grids: Grid) -> pd.DataFrame:
+        """What `collect` will do: runs wanted, finished, to train, and minutes by the reference's own times."""
+        rows = []
+        for grid in grids:
+            experiments = grid.experiments().values()
+            todo = missing(experiments, self.source, self.profile)
+            known = self.reference.get("run_seconds", {})
+            seconds = [known.get(e.key) for e in todo]
+            minutes = 0.0 if not todo else None if None in seconds else sum(seconds) / 60 / (self.jobs or os.cpu_count() or 1)
+            rows.append({"datasets": ", ".join(grid.datasets), "arms": len(grid.arms), "seeds": len(grid.seeds), "runs": len(experiments),
+                         "to train": len(todo), "minutes": "unknown" if minutes is None else f"{minutes:.1f}"})
+        return pd.DataFrame(rows)
+
+    def collect(self, grid: Grid) -> Results:
+        """The grid's runs; trains what is missing, unless runs come from the reference."""
+        experiments = grid.experiments()
+        asked = time.time()
+        runs = collect(list(experiments.values()), self.source, self.profile, self.jobs)
+        self.waited += time.time() - asked
+        self.used |= {run.key: round(sum(run.seconds.values()), 2) for run in runs}
+        return Results(dict(zip(experiments, runs)))
+
+    def committed(self, name: str, default: Any = None) -> Any:
+        """A value of the committed reference, whatever the source of runs."""
+        return self.reference.get("values", {}).get(name, default)
+
+    def value(self, name: str, compute: Callable[[], Any]) -> Any:
+        """A result that is not a run (JSON-able): the committed one with runs="reference", computed otherwise, recorded either way."""
+        if self.source == "reference":
+            stored = self.reference.get("values", {})
+            if name not in stored:
+                raise UserError(f"The committed reference of {self.name} holds no {name!r}: set runs = 'reuse' to compute it here.")
+            self.values[name] = stored[name]
+        else:
+            self.values[name] = compute()
+        return self.values[name]
+
+    def keep(self, figure: Figure, name: str) -> Figure:
+        """Save a figure (PNG, README size) and hand it back to be shown."""
+        if self.writes:
+            figures.save(figure, self.folder / "figures" / f"{name}.png")
+        return figure
+
+    def record(self, verdicts: Iterable[Verdict] = ()) -> Sentence:
+        """Write the result JSON that the batch runner, the report and the reference read."""
+        result = {"notebook": self.name, "profile": self.profile, "runs_from": self.source, "parameters": self.parameters, "runs": sorted(self.used),
+                  "run_seconds": self.used, "claims": [verdict.as_dict() for verdict in verdicts], "values": self.values,
+                  "seconds": round(time.time() - self.started - self.waited, 1), "provenance": provenance()}
+        if not self.writes:
+            return say("Runs came from the committed reference, so nothing was recorded.")
+        path = write_json(self.folder / "results" / f"{self.name}.json", result)
+        return say("Recorded in `{path}`.", path=_short(path))
+
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG that a notebook shows."""
+
+    png: bytes
+
+    def _repr_png_(self) -> bytes:
+        return self.png
+
+    def __repr__(self) -> str:
+        return "Picture"
+
+
+def _check_writable(folder: Path) -> None:
+    probe = folder / f".writable-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as problem:
+        raise cannot_write(folder, problem) from problem
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else str(path)

@@ -1,0 +1,142 @@
+"""The parameters cell of a notebook: read without running it, and checked before anything runs.
+
+Papermill reads the cell with regular expressions and only warns about a name it does not know; here the cell is parsed, its conventions are enforced
+(plain built-in annotations, one parameter per line, help comment without an equals sign), and an unknown or ill-typed value is an error.
+"""
+
+import ast
+import json
+import tokenize
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple, get_args, get_origin
+
+from moslab.errors import UserError
+
+PLAIN = {"str": str, "int": int, "float": float, "bool": bool}
+NESTED = {"list": list, "dict": dict}
+
+
+class Parameter(NamedTuple):
+    """One line of the cell: `seeds: list[int] = [0, 1, 2]   # training seeds`."""
+
+    type: Any
+    default: Any
+    help: str
+
+
+def declared(path: Path) -> dict[str, Parameter]:
+    """Name -> (type, default, help) of a notebook's parameters cell; UserError naming the line that breaks a convention."""
+    path = Path(path)
+    source = _parameters_source(path)
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError as problem:
+        raise UserError(f"{path.name}: the parameters cell does not parse (line {problem.lineno}: {problem.msg}).") from problem
+    comments = _comments(source)
+    found = {}
+    for statement in statements:
+        if _is_docstring(statement):
+            continue
+        name, parameter = _read_line(path, statement, comments)
+        found[name] = parameter
+    return found
+
+
+def validate(path: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """The given values, typed as the notebook declares them; strings (from a command line) are read as Python literals.
+
+    UserError for a name the notebook does not know or a value of another type; the sentence lists what would be right.
+    """
+    known = declared(path)
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise UserError(f"{Path(path).name} has no parameter {unknown[0]!r}: its parameters are {', '.join(known)}.")
+    return {name: _convert(Path(path).name, name, value, known[name]) for name, value in given.items()}
+
+
+def type_name(kind: Any) -> str:
+    """`list[int]`, `str`: the annotation as written."""
+    return str(kind) if get_origin(kind) else kind.__name__
+
+
+def code_cells(path: Path) -> list[dict[str, Any]]:
+    """The code cells of a notebook file, source joined; UserError for a file that is no notebook."""
+    try:
+        cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as problem:
+        raise UserError(f"{path} is not a notebook ({type(problem).__name__}: {problem}); restore it from git.") from problem
+    return [{**cell, "source": "".join(cell["source"])} for cell in cells if cell["cell_type"] == "code"]
+
+
+def _parameters_source(path: Path) -> str:
+    for cell in code_cells(path):
+        if "parameters" in cell["metadata"].get("tags", []):
+            return cell["source"]
+    raise UserError(f"{path.name} has no cell tagged 'parameters': tag the cell that holds its parameters.")
+
+
+def _comments(source: str) -> dict[int, str]:
+    tokens = tokenize.generate_tokens(StringIO(source).readline)
+    return {token.start[0]: token.string.lstrip("# ").rstrip() for token in tokens if token.type == tokenize.COMMENT}
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _read_line(path: Path, statement: ast.stmt, comments: dict[int, str]) -> tuple[str, Parameter]:
+    where = f"{path.name}, line {statement.lineno} of the parameters cell"
+    if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value is not None):
+        raise UserError(f"{where}: write each parameter as `name: type = value   # help`.")
+    if statement.end_lineno != statement.lineno:
+        raise UserError(f"{where}: write each parameter on one line.")
+    comment = comments.get(statement.lineno, "")
+    if "=" in comment or "=" in ast.unparse(statement.value):
+        raise UserError(f"{where}: an equals sign in the value or its comment hides the parameter from papermill; reword it.")
+    try:
+        parameter = Parameter(_read_type(statement.annotation), ast.literal_eval(statement.value), comment)
+    except ValueError as problem:
+        raise UserError(f"{where}: {problem}.") from problem
+    if not _fits(parameter.default, parameter.type):
+        raise UserError(f"{where}: {parameter.default!r} is not of type {type_name(parameter.type)}.")
+    return statement.target.id, parameter
+
+
+def _read_type(annotation: ast.expr) -> Any:
+    if isinstance(annotation, ast.Name) and annotation.id in PLAIN | NESTED:
+        return (PLAIN | NESTED)[annotation.id]
+    if isinstance(annotation, ast.Subscript) and isinstance(annotation.value, ast.Name) and annotation.value.id in NESTED:
+        inner = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
+        return NESTED[annotation.value.id][tuple(_read_type(part) for part in inner)]
+    raise ValueError(f"the annotation {ast.unparse(annotation)} is not a plain built-in (str, int, float, bool, list[...], dict[...])")
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin, inner = get_origin(kind) or kind, get_args(kind)
+    if origin is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if origin is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if origin is list:
+        return isinstance(value, list) and all(_fits(part, inner[0]) for part in value if inner)
+    if origin is dict:
+        return isinstance(value, dict) and all(_fits(key, inner[0]) and _fits(part, inner[1]) for key, part in value.items() if inner)
+    return isinstance(value, origin)
+
+
+def _convert(notebook: str, name: str, value: Any, parameter: Parameter) -> Any:
+    read = _literal(value) if isinstance(value, str) and parameter.type is not str else value
+    if not _fits(read, parameter.type):
+        raise UserError(f"{notebook}: parameter {name} is {value!r}, but should be of type {type_name(parameter.type)}, "
+                        f"like {parameter.default!r}.")
+    return float(read) if parameter.type is float else read
+
+
+def _literal(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

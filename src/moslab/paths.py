@@ -1,0 +1,33 @@
+"""Every folder of the repository, named once."""
+
+import os
+from pathlib import Path
+
+from moslab.errors import UserError
+
+ROOT = Path(os.environ.get("MOSLAB_HOME") or Path(__file__).resolve().parents[2])
+NOTEBOOKS = ROOT / "notebooks"
+FIGURES = ROOT / "figures"
+RUNS = ROOT / "papermill_runs"
+REFERENCE = RUNS / "reference"
+CACHE = RUNS / "cache"
+PROFILES = ("smoke", "embedded", "paper")
+
+
+def profile_dir(profile: str) -> Path:
+    """The local, git-ignored folder of a profile: runs, results, notebooks, figures, progress and ledger lie below it."""
+    if profile not in PROFILES:
+        raise UserError(f"Unknown profile {profile!r}: choose one of {', '.join(PROFILES)}.")
+    return RUNS / profile
+
+
+def data_root(given: str | None = None) -> Path | None:
+    """Where published datasets lie: the folder given, else MOSLAB_DATA, else the sibling folder shared/datasets, else None."""
+    for name, value in (("the data root", given), ("MOSLAB_DATA", os.environ.get("MOSLAB_DATA"))):
+        if value:
+            folder = Path(value).expanduser()
+            if not folder.is_dir():
+                raise UserError(f"{folder} (from {name}) is not a folder: give the folder that holds koniq10k/, ava/, ...")
+            return folder.resolve()
+    sibling = ROOT.parent / "shared" / "datasets"
+    return sibling if sibling.is_dir() else None

@@ -1,0 +1,367 @@
+"""Pre-training of the embedded base from nothing, in stages, on pictures that are never shown twice.
+
+"vision" stages teach the vision tower and merger, through attribute heads on the visual tokens (captions from a cold start do not teach it to see). "language" stages
+freeze them and teach the language model to say what it is shown: attribute lists with the loss on the values, questions, captions, rated single facts and
+number exercises, several texts per picture. The heads are thrown away. Processes average their gradients; each renders its own share of the pictures.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as distributed
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, IterableDataset
+from transformers import PreTrainedTokenizerFast, Qwen2VLForConditionalGeneration
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from moslab import world
+from moslab.backbones import embedded
+from moslab.backbones.vision import accelerate_vision
+from moslab.files import lock, write_json
+from moslab.world import language, specs
+from moslab.world.distort import distorted
+from moslab.world.render import render
+
+
+@dataclass(frozen=True)
+class Stage:
+    """images: pictures of the stage, all processes together. sources: what is drawn in turn (see `SOURCES`). batch: pictures (vision) or texts (language) per
+    step and process. numbers: weight of the graded numbers beside the classes, vision only. texts: per picture, language only."""
+
+    teaches: str
+    images: int
+    rate: float
+    sources: tuple[str, ...]
+    batch: int = 64
+    numbers: float = 0.0
+    texts: int = 0
+
+
+STAGES = (
+    Stage("vision", 300_000, 1e-3, ("photographs", "degraded"), numbers=4),
+    Stage("vision", 180_000, 8e-4, ("photographs", "distorted", "degraded", "distorted"), numbers=60),
+    Stage("language", 32_000, 1.5e-3, ("photographs", "degraded", "photographs", "distorted"), batch=32, texts=2),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is shown, stage by stage, and by how many processes."""
+
+    stages: tuple[Stage, ...] = STAGES
+    processes: int = 2
+    seed: int = 4001
+
+    def first(self, number: int) -> int:
+        """Number of the first picture of a stage: stages share none."""
+        return sum(stage.images for stage in self.stages[:number])
+
+
+@dataclass(frozen=True)
+class Batch:
+    """pictures: uint8 [batch, h, w, 3]; classes, values: by name, [batch]; ids, supervised: [texts x batch, time], the first texts of all pictures first."""
+
+    pictures: torch.Tensor
+    ids: torch.Tensor
+    supervised: torch.Tensor
+    classes: dict[str, torch.Tensor]
+    values: dict[str, torch.Tensor]
+
+
+# --- corpus -----------------------------------------------------------------------------------------------------------------------------
+
+
+class Corpus(IterableDataset):
+    """An endless stream of fresh pictures with a text each; picture k of process r is a function of (seed, r, k) alone."""
+
+    def __init__(self, plan: Plan, number: int, tokenizer: PreTrainedTokenizerFast, rank: int) -> None:
+        self.plan, self.number, self.stage, self.writer, self.rank = plan, number, plan.stages[number], Writer(tokenizer), rank
+        self.size = self.stage.batch // max(self.stage.texts, 1)
+        self.batches = self.stage.images // (self.size * plan.processes)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for step in range(self.batches):
+            start = self.plan.first(self.number) + (step * self.plan.processes + self.rank) * self.size
+            yield make_batch(np.arange(start, start + self.size), self.plan.seed, self.writer, self.stage.sources, self.stage.texts)
+
+
+def make_batch(ids: np.ndarray, seed: int, writer: "Writer", sources: Sequence[str] = ("photographs", "degraded"), texts: int = 1) -> Batch:
+    """Pictures `ids` of the corpus `seed`, each with so many texts."""
+    spec = draw_corpus(ids, seed, sources)
+    written = [writer.write(spec, row, np.random.default_rng([seed, int(ids[row]), number])) for number in range(texts) for row in range(len(ids))]
+    tokens, supervised = pad(written)
+    return Batch(torch.from_numpy(np.stack([render(spec, row) for row in range(len(ids))])), tokens, supervised,
+                 {field: torch.from_numpy(number.astype(np.int64)) for field, number in spec.classes.items()},
+                 {name: torch.from_numpy(scaled.astype(np.float32)) for name, scaled in regression_targets(spec).items()})
+
+
+# Where pictures come from: calm photographs, every degradation at every strength at once, intact photographs with one or two distortions.
+SOURCES: dict[str, Callable[[int, np.ndarray], specs.Spec]] = {
+    "photographs": lambda seed, ids: specs.draw("corpus", seed, ids, specs.MIXES["iaa"], severity="calm"),
+    "degraded": lambda seed, ids: specs.draw("corpus", seed, ids, specs.MIXES["generic"]),
+    "distorted": lambda seed, ids: distorted("corpus", seed, ids).spec,
+}
+
+
+def draw_corpus(ids: np.ndarray, seed: int, sources: Sequence[str] = ("photographs", "degraded")) -> specs.Spec:
+    """Picture k comes from source k modulo their number."""
+    drawn = [SOURCES[source](seed, ids) for source in sources]
+    turn = ids % len(sources)
+
+    def mixed(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        return {name: np.choose(turn, [part[name] for part in parts]) for name in parts[0]}
+
+    return specs.Spec(ids, mixed([spec.classes for spec in drawn]), mixed([spec.values for spec in drawn]))
+
+
+def regression_targets(spec: specs.Spec) -> dict[str, np.ndarray]:
+    """Graded numbers on a scale of about one, so that every head has a similar say. Each [n]."""
+    graded = {name: spec.values[name] / max(abs(bound) for pair in span for bound in pair) for name, span in specs.FULL.items()}
+    return graded | {"x": 2 * spec.values["x"] - 1, "y": 2 * spec.values["y"] - 1}
+
+
+def pad(texts: list[tuple[list[int], list[bool]]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Right-padded ids and mask of supervised tokens, [batch, time] each."""
+    time_steps = max((len(ids) for ids, _ in texts), default=0)
+    ids = torch.zeros(len(texts), time_steps, dtype=torch.long)
+    supervised = torch.zeros(len(texts), time_steps, dtype=torch.bool)
+    for row, (tokens, taught) in enumerate(texts):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        supervised[row, : len(taught)] = torch.tensor(taught)
+    return ids, supervised
+
+
+class Writer:
+    """Turns a picture's facts into one conversation in the chat template: token ids, and which of them are taught."""
+
+    FORMS = {"list": 0.6, "questions": 0.12, "rated": 0.12, "caption": 0.08, "number": 0.08}
+    FACTS = 12  # attributes in one list
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, visual_tokens: int = 16) -> None:
+        self.tokenizer, self.known = tokenizer, {}
+        self.picture = "<|vision_start|>" + "<|image_pad|>" * visual_tokens + "<|vision_end|>"
+
+    def encode(self, text: str) -> list[int]:
+        if text not in self.known:
+            self.known[text] = self.tokenizer.encode(text, add_special_tokens=False)
+        return self.known[text]
+
+    def write(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
+        form = random.choice(list(self.FORMS), p=list(self.FORMS.values()))
+        return getattr(self, f"_{form}")(spec, row, random)
+
+    def _list(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
+        pieces = self._ask("Describe the photo.")
+        for number, (name, words) in enumerate(language.attribute_list(spec, row, random)[: self.FACTS]):
+            pieces += [(f"{', ' if number else ''}{name}:", False), (f" {words}", True)]
+        return self._join(pieces + [(".", False)])
+
+    def _questions(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
+        facts = language.attribute_list(spec, row, random)[:2]
+        return self._turns([(f"What is the {name} of this photo?", [(words, True)]) for name, words in facts])
+
+    def _rated(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
+        facts = language.rated_facts(spec, row, random)[:2]
+        return self._turns([(f"How would you rate the {name} of this photo?", [(f"The {name} of the photo is", False), (f" {word}", True), (".", True)])
+                            for name, word in facts])
+
+    def _caption(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
+        words = language.caption(spec, row, random).split(" ")
+        return self._join(self._ask("Write a caption.") + [((" " if i else "") + word, True) for i, word in enumerate(words)] + [("<|im_end|>", True)])
+
+    def _number(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
+        exercises = [language.number_exercise(str(random.choice(list(language.NUMBER_TASKS))), random) for _ in range(2)]
+        return self._turns([(question, [(answer, True), ("<|im_end|>", True)]) for question, answer in exercises])
+
+    def _turns(self, turns: list[tuple[str, list[tuple[str, bool]]]]) -> tuple[list[int], list[bool]]:
+        pieces: list[tuple[str, bool]] = []
+        for number, (question, answer) in enumerate(turns):
+            pieces += self._ask(question, first=not number) + answer
+        return self._join(pieces)
+
+    def _ask(self, question: str, first: bool = True) -> list[tuple[str, bool]]:
+        opening = "<|im_start|>user\n" if first else "<|im_end|>\n<|im_start|>user\n"
+        return [(opening + (self.picture if first else ""), False), (question, False), ("<|im_end|>\n<|im_start|>assistant\n", False)]
+
+    def _join(self, pieces: list[tuple[str, bool]]) -> tuple[list[int], list[bool]]:
+        encoded = [(self.encode(text), taught) for text, taught in pieces]
+        return [token for ids, _ in encoded for token in ids], [taught for ids, taught in encoded for _ in ids]
+
+
+# Sentences of the scoring tasks, so that their words are single tokens. The tokenizer sees them; the model is never trained on them.
+PROMPT_SENTENCES = (
+    "How would you rate the quality of this image? The quality of the image is excellent good fair poor bad.",
+    "How would you rate the aesthetics of this image? The aesthetics of the image is.",
+    "Rate the aesthetics and quality of this image briefly. The score of this image is 3.99. Challenge title: Free Study, Open Challenge, Best of the Month.",
+    "The image was made for the prompt. You are a helpful assistant.",
+)
+
+
+def tokenizer_texts(seed: int, pictures: int = 2000) -> Iterator[str]:
+    """What the vocabulary is learned from."""
+    spec = draw_corpus(np.arange(pictures), seed)
+    for row in range(pictures):
+        random = np.random.default_rng([seed, row])
+        yield language.caption(spec, row, random)
+        yield ", ".join(f"{name}: {words}" for name, words in language.attribute_list(spec, row, random))
+        for name, word in language.rated_facts(spec, row, random):
+            yield f"How would you rate the {name} of this photo? The {name} of the photo is {word}. What is the {name} of this photo?"
+        yield " ".join(language.number_exercise(str(random.choice(list(language.NUMBER_TASKS))), random))
+        yield "Describe the photo. Write a caption. user\n assistant\n system\n"
+        yield PROMPT_SENTENCES[row % len(PROMPT_SENTENCES)]
+
+
+# --- model ------------------------------------------------------------------------------------------------------------------------------
+
+
+class Teacher(nn.Module):
+    """The base with its attribute heads. Heads read all visual tokens side by side, [batch, tokens * width], so that position survives."""
+
+    def __init__(self, model: Qwen2VLForConditionalGeneration, visual_tokens: int = 16) -> None:
+        super().__init__()
+        self.model, self.visual_tokens = model, visual_tokens
+        accelerate_vision(model.model.visual)
+        width = visual_tokens * embedded.WIDTH
+        self.classes = nn.ModuleDict({field: nn.Linear(width, len(names)) for field, names in specs.FIELDS.items()})
+        self.numbers = nn.Linear(width, len(specs.FULL) + 2)
+
+    def look(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Visual tokens [batch, tokens, width] of uint8 pictures [batch, h, w, 3]."""
+        patches, grid = patchify(pictures)
+        return self.model.model.visual(patches, grid_thw=grid).pooler_output.view(len(pictures), self.visual_tokens, -1)
+
+    def head_loss(self, tokens: torch.Tensor, batch: Batch, numbers: float) -> torch.Tensor:
+        """Cross-entropies of all classes plus `numbers` times the smooth L1 of the graded numbers."""
+        flat = tokens.flatten(1)
+        classes = sum(F.cross_entropy(head(flat), batch.classes[field]) for field, head in self.classes.items())
+        return classes + numbers * F.smooth_l1_loss(self.numbers(flat), torch.stack(list(batch.values.values()), 1), beta=0.1)
+
+    def text_states(self, tokens: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+        """Last hidden states [batch, time, width]."""
+        core = self.model.model
+        grid = torch.tensor([[1, 8, 8]]).expand(len(ids), -1)
+        kinds = (ids == self.model.config.image_token_id).int()
+        positions, _ = core.get_rope_index(ids[:1], mm_token_type_ids=kinds[:1], image_grid_thw=grid[:1])  # every text opens with the picture
+        vision = BaseModelOutputWithPooling(pooler_output=tuple(tokens))
+        return core(input_ids=ids, position_ids=positions.expand(-1, len(ids), -1), mm_encoder_outputs={"image": vision}, use_cache=False).last_hidden_state
+
+    def text_loss(self, tokens: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Cross-entropy of the taught tokens, in nats per token. tokens [batch, tokens, width] serve all texts of their picture."""
+        states = self.text_states(tokens.repeat(len(batch.ids) // len(tokens), 1, 1), batch.ids)
+        taught = batch.supervised[:, 1:]
+        return F.cross_entropy(self.model.lm_head(states[:, :-1][taught]), batch.ids[:, 1:][taught])
+
+
+_MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
+_STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
+
+
+def patchify(pictures: torch.Tensor, patch: int = 8, merge: int = 2, frames: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
+    """What Qwen2-VL's image processor makes of uint8 pictures of one size: patches [batch * h/8 * w/8, 3 * 2 * 8 * 8] and their grids [batch, 3]."""
+    batch, height, width, _ = pictures.shape
+    rows, columns = height // patch // merge, width // patch // merge
+    x = ((pictures.float() / 255 - _MEAN) / _STD).view(batch, rows, merge, patch, columns, merge, patch, 3)
+    x = x.permute(0, 1, 4, 2, 5, 7, 3, 6).unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, frames, -1, -1)
+    grid = torch.tensor([[1, height // patch, width // patch]]).expand(batch, -1)
+    return x.reshape(batch * rows * columns * merge * merge, -1), grid
+
+
+# --- training ---------------------------------------------------------------------------------------------------------------------------
+
+
+def train(folder: Path | None = None, plan: Plan = Plan()) -> dict:
+    """Train a base from nothing into `folder` (default: the package's own weights) and return its measured card."""
+    folder = Path(folder or embedded.WEIGHTS)
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock(folder / ".training.lock"):
+        (folder / ".rendezvous").unlink(missing_ok=True)  # of a training that was killed
+        torch.multiprocessing.spawn(_train_process, args=(str(folder), plan), nprocs=plan.processes)
+    from moslab.cards import measure  # the card reads the weights as stored
+    return measure(folder)
+
+
+def _train_process(rank: int, folder: str, plan: Plan) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/.rendezvous", rank=rank, world_size=plan.processes)
+    tokenizer = embedded.build_tokenizer(tokenizer_texts(plan.seed))
+    teacher = Teacher(embedded.build_model(embedded.build_config(tokenizer), plan.seed))
+    started = time.time()
+    histories = []
+    for number in range(len(plan.stages)):
+        histories.append(_train_stage(number, teacher, tokenizer, plan, rank))
+        if rank == 0:
+            save(teacher.model, tokenizer, Path(folder), {"plan": asdict(plan), "world": world.PIXELS, "history": histories, "seconds": round(time.time() - started)})
+    distributed.destroy_process_group()
+    if rank == 0:
+        (Path(folder) / ".rendezvous").unlink(missing_ok=True)
+
+
+def _train_stage(number: int, teacher: Teacher, tokenizer: PreTrainedTokenizerFast, plan: Plan, rank: int) -> list[dict]:
+    stage, corpus = plan.stages[number], Corpus(plan, number, tokenizer, rank)
+    parameters = learning(stage, teacher)
+    optimizer = torch.optim.AdamW(parameters, lr=stage.rate, weight_decay=0.05, betas=(0.9, 0.98), fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, corpus.batches))
+    history, started = [], time.time()
+    for step, batch in enumerate(DataLoader(corpus, batch_size=None, num_workers=1, prefetch_factor=4)):
+        loss = stage_loss(stage, teacher, batch)
+        loss.backward()
+        average_gradients(parameters, plan.processes)
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        if rank == 0 and (step % 50 == 49 or step == corpus.batches - 1):
+            seen = (step + 1) * corpus.size * plan.processes
+            history.append({"images": seen, "loss": round(loss.item(), 4)})
+            print(f"stage {number + 1}, {stage.teaches}: {seen:,} of {stage.images:,} pictures, loss {loss.item():.3f}, "
+                  f"{seen / (time.time() - started):.0f} pictures/s", flush=True)
+    return history
+
+
+def learning(stage: Stage, teacher: Teacher) -> list[nn.Parameter]:
+    """What learns in a stage."""
+    if stage.teaches == "vision":
+        return [*teacher.model.model.visual.parameters(), *teacher.classes.parameters(), *teacher.numbers.parameters()]
+    return list(teacher.model.model.language_model.parameters())
+
+
+def stage_loss(stage: Stage, teacher: Teacher, batch: Batch) -> torch.Tensor:
+    if stage.teaches == "vision":
+        return teacher.head_loss(teacher.look(batch.pictures), batch, stage.numbers)
+    with torch.no_grad():
+        tokens = teacher.look(batch.pictures)
+    return teacher.text_loss(tokens, batch)
+
+
+def warm_cosine(step: int, steps: int, warm: float = 0.06) -> float:
+    """Learning-rate factor: linear warm-up, then half a cosine down to zero."""
+    share = (step + 1) / steps
+    return share / warm if share < warm else 0.5 * (1 + math.cos(math.pi * (share - warm) / (1 - warm)))
+
+
+def average_gradients(parameters: list[nn.Parameter], processes: int) -> None:
+    """The same gradient in every process: one all-reduce over all of them laid end to end."""
+    if processes == 1:
+        return
+    flat = torch.cat([p.grad.reshape(-1) for p in parameters])
+    distributed.all_reduce(flat)
+    flat /= processes
+    for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters])):
+        parameter.grad.copy_(part.view_as(parameter))
+
+
+def save(model: Qwen2VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, folder: Path, record: dict) -> None:
+    """Write a checkpoint as the hub lays it out, weights in bfloat16, and the training record."""
+    half = type(model)(model.config)
+    half.load_state_dict(model.state_dict())
+    half.to(torch.bfloat16).save_pretrained(folder)
+    embedded.build_processor(tokenizer).save(folder)
+    path = folder / "training.json"
+    write_json(path, (json.loads(path.read_text()) if path.exists() else {}) | record)

@@ -1,0 +1,112 @@
+"""The one path from pictures and words to hidden states, shared by training and evaluation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from moslab.backbones import Backbone, prompts
+from moslab.backbones.features import Features, look
+from moslab.datasets.table import ImageTable
+from moslab.scorers.base import Answer, Scorer, at_read_position
+
+IGNORED = -100
+Row = dict[str, Any]
+
+
+@dataclass
+class Reader:
+    """A backbone, a scorer and the words between them. features: cached vision features if the tower is frozen, else None and pictures are looked at each time."""
+
+    backbone: Backbone
+    scorer: Scorer
+    dataset: str
+    text: str
+    features: Features | None = None
+    _prompts: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+
+    @property
+    def vocabulary(self) -> nn.Linear:
+        return self.backbone.model.lm_head
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.backbone.model.parameters()).device
+
+    def words(self, table: ImageTable, row: int, visual_tokens: int, answer: Answer) -> Row:
+        """One conversation: ids, labels (taught tokens, else -100) and the position where the score is read."""
+        title = table.frame["text"].iat[row] if self.text == "title" else ""
+        prompt = self.prompt(title, visual_tokens)
+        prefix, completion = self.backbone.tokens(answer.prefix), self.backbone.tokens(answer.completion)
+        taught = prefix + completion + ([self.backbone.tokenizer.eos_token_id] if completion else [])
+        return {"input_ids": prompt + taught, "labels": [IGNORED] * len(prompt) + taught if completion else [IGNORED] * (len(prompt) + len(prefix)),
+                "read_position": len(prompt) + len(prefix) - 1}
+
+    def prompt(self, title: str, visual_tokens: int) -> list[int]:
+        """The user's turn as token ids; made once per title and number of visual tokens."""
+        if (title, visual_tokens) not in self._prompts:
+            self._prompts[title, visual_tokens] = self.backbone.prompt(prompts.question(self.dataset, self.text, title), visual_tokens)
+        return self._prompts[title, visual_tokens]
+
+    def to_teach(self, table: ImageTable, rows: Sequence[int], targets: np.ndarray) -> dict[str, torch.Tensor]:
+        """A training batch: conversations with their answers, targets and pictures."""
+        prefix = prompts.answer_prefix(self.dataset)
+        return self._batch(table, rows, [self.scorer.answer(target, prefix) for target in targets]) | {"target": torch.as_tensor(targets).to(self.device)}
+
+    def states_to_read(self, table: ImageTable, rows: Sequence[int]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The hidden states where scores are read, [n, width], and the batch they come from. Answers stop at their prefix."""
+        prefix = self.scorer.answer(self.scorer.encode(table.frame["mos"].to_numpy()[:1])[0], prompts.answer_prefix(self.dataset)).prefix
+        batch = self._batch(table, rows, [Answer(prefix)] * len(rows))
+        return at_read_position(self.states(batch), batch), batch
+
+    def _batch(self, table: ImageTable, rows: Sequence[int], answers: Sequence[Answer]) -> dict[str, Any]:
+        pictures = self._pictures(table, rows)
+        merge = self.backbone.processor.image_processor.merge_size**2
+        counts = (pictures["image_grid_thw"].prod(-1) // merge).tolist()
+        texts = [self.words(table, int(row), count, answer) for row, count, answer in zip(rows, counts, answers)]
+        return {key: value.to(self.device) for key, value in pad(texts, self.backbone.tokenizer.pad_token_id).items()} | pictures
+
+    def _pictures(self, table: ImageTable, rows: Sequence[int]) -> dict[str, Any]:
+        if self.features is None:
+            patches, grid = look(table, rows, self.backbone)
+            return {"pixel_values": patches, "image_grid_thw": grid}
+        vision = tuple(self.features.of(int(row)).to(self.device) for row in rows)
+        return {"vision": vision, "image_grid_thw": self.features.grids[torch.as_tensor(np.asarray(rows))].to(self.device)}
+
+    def states(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Last hidden states, [batch, time, width]; the vocabulary is left to the scorer, which needs it at few positions."""
+        if "vision" in batch:
+            pictures = {"mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=batch["vision"])}}
+        else:
+            pictures = {"pixel_values": batch["pixel_values"]}
+        padded = not bool(batch["attention_mask"].all())
+        kinds = (batch["input_ids"] == self.backbone.image_token).int()
+        return self.backbone.model.model(
+            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"] if padded else None, image_grid_thw=batch["image_grid_thw"],
+            mm_token_type_ids=kinds, position_ids=self._positions(batch, kinds), use_cache=False, **pictures).last_hidden_state
+
+    def _positions(self, batch: dict[str, Any], kinds: torch.Tensor) -> torch.Tensor | None:
+        """m-RoPE positions [3, batch, time], worked out once where every row has its picture at the same place; None leaves them to the model."""
+        grids = batch["image_grid_thw"]
+        if bool((grids != grids[0]).any()) or bool((kinds != kinds[0]).any()):
+            return None
+        longest = int(batch["attention_mask"].sum(1).argmax())
+        row = slice(longest, longest + 1)
+        positions, _ = self.backbone.model.model.get_rope_index(batch["input_ids"][row], mm_token_type_ids=kinds[row], image_grid_thw=grids[:1])
+        return positions.expand(-1, len(kinds), -1)
+
+
+def pad(texts: Sequence[Row], filler: int) -> dict[str, torch.Tensor]:
+    """Right-padded input_ids, labels and attention_mask [batch, time] with read_position [batch]."""
+    longest = max(len(text["input_ids"]) for text in texts)
+
+    def stack(key: str, value: int) -> torch.Tensor:
+        return torch.tensor([text[key] + [value] * (longest - len(text[key])) for text in texts])
+
+    mask = torch.tensor([[1] * len(text["input_ids"]) + [0] * (longest - len(text["input_ids"])) for text in texts])
+    return {"input_ids": stack("input_ids", filler), "labels": stack("labels", IGNORED), "attention_mask": mask,
+            "read_position": torch.tensor([text["read_position"] for text in texts])}

@@ -1,0 +1,120 @@
+"""`make reference`: run everything, then write the committed reference. Nothing else writes outside papermill_runs/<profile>."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from moslab import batch, paths
+from moslab.errors import UserError
+from moslab.files import read_json, write_atomic, write_json
+from moslab.report import render_readme
+
+PROFILES = ("smoke", "embedded")
+SHOWN = "embedded"  # the profile whose notebooks and figures are committed
+RECORD = ("run.json", "predictions.csv.gz")  # of a run folder; the rest stays local
+DEFAULTS = {"output": "", "jobs": 0, "data_root": ""}  # of the parameters that only say where and how
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
+
+
+def reference(notebooks: str | list[str] | None = None, jobs: int | None = None, fresh: bool = False, profiles: tuple[str, ...] = PROFILES,
+              console: Console | None = None) -> list[batch.Outcome]:
+    """Run the notebooks in each profile and commit-ready copy what they gave: results, run records, ledger, figures, executed notebooks, README tables.
+
+    A change against the former reference is shown, but is no failure here; a notebook that fails is a UserError and nothing is copied.
+    """
+    console = console or Console()
+    outcomes = []
+    for profile in profiles:
+        found = batch.reproduce(profile, notebooks, jobs, fresh, console=console)
+        failed = [outcome.stem for outcome in found if not outcome.ran]
+        if failed:
+            raise UserError(f"{', '.join(failed)} failed in the {profile} profile, so the reference stays as it is: mend that and start again.")
+        outcomes += found
+    stems = [path.stem for path in batch.find_notebooks(notebooks)]
+    for profile in profiles:
+        publish_results(profile, stems)
+        publish_runs(profile)
+    if SHOWN in profiles:
+        publish_figures()
+        for stem in stems:
+            console.print(f"{stem}: executing the stored copy", highlight=False)
+            publish_notebook(stem)
+        publish_readme()
+    return outcomes
+
+
+def publish_results(profile: str, stems: list[str]) -> None:
+    """Result records without this machine's paths, and the ledger."""
+    local, committed = paths.profile_dir(profile), paths.REFERENCE / "results" / profile
+    for stem in stems:
+        write_json(committed / f"{stem}.json", portable(read_json(local / "results" / f"{stem}.json")))
+    write_atomic(committed / "ledger.jsonl", (local / "ledger.jsonl").read_bytes())
+    for stale in committed.glob("[0-9][0-9]_*.json"):
+        if not (paths.NOTEBOOKS / f"{stale.stem}.ipynb").is_file():
+            stale.unlink()
+
+
+def portable(result: dict[str, Any]) -> dict[str, Any]:
+    """The record with the parameters that only say where and how put back to their defaults."""
+    return {**result, "parameters": {**result.get("parameters", {}), **{name: value for name, value in DEFAULTS.items() if name in ("output", "jobs", *result.get("parameters", {}))}}}
+
+
+def publish_runs(profile: str) -> None:
+    """The records of exactly those runs that the committed results name."""
+    local, committed = paths.profile_dir(profile) / "runs", paths.REFERENCE / "runs" / profile
+    results = [read_json(path) for path in (paths.REFERENCE / "results" / profile).glob("[0-9][0-9]_*.json")]
+    needed = {key for result in results for key in result.get("runs", [])}
+    for key in sorted(needed):
+        if (local / key / "run.json").is_file():
+            copy_run(local / key, committed / key)
+        elif not (committed / key / "run.json").is_file():
+            raise UserError(f"Run {key} is named by a result of the {profile} profile, but is in no store: run `make reference FRESH=1`.")
+    for folder in committed.glob("*"):
+        if folder.name not in needed:
+            shutil.rmtree(folder)
+
+
+def copy_run(source: Path, target: Path) -> None:
+    """Copy a run's committed files, the one that marks it finished last."""
+    for name in reversed(RECORD):
+        if (source / name).is_file():
+            write_atomic(target / name, (source / name).read_bytes())
+
+
+def publish_figures() -> None:
+    """The figures of the shown profile."""
+    for figure in (paths.profile_dir(SHOWN) / "figures").glob("*.*"):
+        write_atomic(paths.FIGURES / figure.name, figure.read_bytes())
+
+
+def publish_notebook(stem: str) -> None:
+    """Execute a notebook as a reader would open it (stored defaults, committed runs) and store it with its outputs."""
+    source = paths.NOTEBOOKS / f"{stem}.ipynb"
+    with tempfile.TemporaryDirectory() as folder:
+        output, log = Path(folder) / f"{stem}.ipynb", Path(folder) / "log"
+        status = batch.execute(source, output, {}, Path(folder) / "progress.json", log)
+        if status:
+            reason = batch.notebook_error(output) or log.read_text(errors="replace")[-2000:]
+            raise UserError(f"{stem} ran, but fails with its stored parameters on the new reference: {reason}.")
+        write_json(source, stored_form(read_json(output)))
+
+
+def stored_form(notebook: dict[str, Any]) -> dict[str, Any]:
+    """An executed notebook without papermill's and the kernel's traces, so that only what readers see makes a difference in git."""
+    for cell in notebook["cells"]:
+        for name in ("papermill", "execution"):
+            cell["metadata"].pop(name, None)
+        if not cell["metadata"].get("tags"):
+            cell["metadata"].pop("tags", None)
+    return {**notebook, "metadata": KERNEL}
+
+
+def publish_readme() -> None:
+    """The README's tables, from the committed results."""
+    readme = paths.ROOT / "README.md"
+    if readme.is_file():
+        results = [read_json(path) for path in sorted((paths.REFERENCE / "results" / SHOWN).glob("[0-9][0-9]_*.json"))]
+        write_atomic(readme, render_readme(readme.read_text(encoding="utf-8"), results))

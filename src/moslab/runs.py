@@ -1,0 +1,137 @@
+"""Asking for runs: the stores give the finished ones, the missing ones are trained, one process per core and one thread each."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tqdm import tqdm
+
+from moslab import paths
+from moslab.errors import UserError
+from moslab.experiment import Experiment
+from moslab.files import lock, write_json
+from moslab.lifeline import die_with_parent
+from moslab.paths import profile_dir
+from moslab.store import Run, Store
+
+if TYPE_CHECKING:
+    from moslab.reading import Reader
+
+From = Literal["reference", "reuse", "fresh"]
+_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")} | {"TOKENIZERS_PARALLELISM": "false"}
+
+
+def stores(runs: From, profile: str) -> list[Store]:
+    """Where finished runs may come from, in order: reference; local then reference (reuse); local alone (fresh)."""
+    local, reference = Store(profile_dir(profile) / "runs"), Store(paths.REFERENCE / "runs" / profile)
+    known = {"reference": [reference], "reuse": [local, reference], "fresh": [local]}
+    if runs not in known:
+        raise UserError(f"Unknown source of runs {runs!r}: choose one of {', '.join(known)}.")
+    return known[runs]
+
+
+def missing(experiments: Iterable[Experiment], runs: From, profile: str) -> list[Experiment]:
+    """The experiments that would have to be trained, each once."""
+    absent = {e.key: e for e in experiments if not any(store.has(e.key) for store in stores(runs, profile))}
+    return list(absent.values())
+
+
+def collect(experiments: Sequence[Experiment], runs: From = "reference", profile: str = "embedded", jobs: int = 0) -> list[Run]:
+    """The runs of `experiments`, in their order, training what is missing.
+
+    jobs: training processes, 0 for one per core. With runs="reference" nothing is ever trained and a missing run is a UserError.
+    """
+    todo = missing(experiments, runs, profile)
+    if todo and runs == "reference":
+        raise UserError(f"{len(todo)} of {len(experiments)} runs are not in the reference (first: {todo[0].label}, key {todo[0].key}): "
+                        "set runs = 'reuse' to train them here.")
+    train_all(todo, profile, jobs)
+    return [next(store for store in stores(runs, profile) if store.has(e.key)).get(e.key) for e in experiments]
+
+
+def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0) -> None:
+    """Train every experiment that is not in the local store. Finished ones are kept whatever happens to the others."""
+    Store(profile_dir(profile) / "runs").sweep()
+    if not experiments:
+        return
+    jobs = min(jobs or os.cpu_count() or 1, len(experiments))
+    os.environ |= _ONE_THREAD  # inherited by the workers before they load any numerical library
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker) as pool:
+        futures = {pool.submit(train_one, e, profile): e for e in experiments}
+        try:
+            for future in tqdm(as_completed(futures), total=len(futures), desc="training", unit="run"):
+                _check(future, futures[future])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _check(future: Future, experiment: Experiment) -> None:
+    try:
+        future.result()
+    except BrokenProcessPool as problem:
+        raise UserError(f"A training process was killed (out of memory?) while {experiment.label} was due: finished runs are kept, "
+                        "start again with fewer jobs to go on.") from problem
+
+
+def _start_worker() -> None:
+    die_with_parent()
+    import torch
+    torch.set_num_threads(1)
+
+
+def train_one(experiment: Experiment, profile: str) -> None:
+    """Train one experiment into the local store, unless another process does or did."""
+    from moslab.training import execute
+
+    key = experiment.key
+    folder = profile_dir(profile)
+    store = Store(folder / "runs")
+    with lock(folder / "runs" / f".{key}.lock"):
+        if not store.has(key):
+            report = Progress(folder / "progress" / f"{key}.json", experiment.label)
+            try:
+                store.put(execute(experiment, report))
+            finally:
+                report.path.unlink(missing_ok=True)
+
+
+def trained(experiment: Experiment, profile: str) -> "Reader":
+    """The trained model itself, ready to score: from the weights kept beside the profile's runs, or trained now. For looking at a scorer; results come from `collect`."""
+    from safetensors.torch import load_file, save
+
+    from moslab.files import write_atomic
+    from moslab.training import ScoringModel, fit, prepare
+
+    table, reader = prepare(experiment)
+    path = profile_dir(profile) / "weights" / f"{experiment.key}.safetensors"
+    model = ScoringModel(reader)
+    learned = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    with lock(path.with_suffix(".lock")):
+        if path.exists():
+            model.load_state_dict(load_file(path), strict=False)
+        else:
+            fit(experiment, table, reader)
+            write_atomic(path, save({name: weight.detach().cpu().contiguous() for name, weight in learned.items()}))
+    model.eval()
+    return reader
+
+
+class Progress:
+    """Writes how far a run is, at most twice a second, for whoever shows bars."""
+
+    def __init__(self, path: Path, label: str, clock: Callable[[], float] = time.time) -> None:
+        self.path, self.label, self.clock = path, label, clock
+        self.started, self.last = clock(), 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = self.clock()
+        if now - self.last >= 0.5 or done == total:
+            self.last = now
+            write_json(self.path, {"label": self.label, "done": done, "total": total, "started": self.started, "pid": os.getpid()})

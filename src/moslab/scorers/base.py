@@ -1,0 +1,98 @@
+"""What every scorer is: four verbs in one order. Each scorer file reads top to bottom as paper, coding, attach, loss, decoding."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import nn
+
+from moslab.backbones import Backbone
+
+
+class Options(BaseModel):
+    """A scorer's settings; unknown or ill-typed ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The assistant's words: `prefix` up to the place where the score is read, `completion` after it (taught in training, absent when scoring)."""
+
+    prefix: str = ""
+    completion: str = ""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """score: [n] on the label scale, NaN where unreadable. distribution: [n, outcomes], rows sum to one."""
+
+    score: np.ndarray
+    distribution: np.ndarray
+
+    @property
+    def parsed(self) -> np.ndarray:
+        return np.isfinite(self.score)
+
+    @property
+    def entropy(self) -> np.ndarray:
+        """Nats, [n]."""
+        p = self.distribution
+        return -np.sum(p * np.log(np.clip(p, 1e-12, None)), axis=1)
+
+    @property
+    def top(self) -> np.ndarray:
+        """Largest probability, [n]."""
+        return self.distribution.max(1)
+
+
+class Scorer(nn.Module):
+    """One way of outputting a score.
+
+    version: raised by hand whenever the numbers of this scorer change; part of the run key.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    Options: ClassVar[type[Options]] = Options
+
+    def __init__(self, options: Any = None) -> None:
+        super().__init__()
+        self.options = options or self.Options()
+
+    def fit(self, mos: np.ndarray, low: float, high: float) -> None:
+        """Take what the coding needs: the training scores [n] and the range on which bins and levels lie."""
+        raise NotImplementedError
+
+    def encode(self, mos: np.ndarray) -> np.ndarray:
+        """Coding: scores [n] to targets [n, ...]."""
+        raise NotImplementedError
+
+    def answer(self, target: Any, prefix: str) -> Answer:
+        """The assistant's words for one target; `prefix` opens the task's answer ('The quality of the image is')."""
+        return Answer()
+
+    def attach(self, backbone: Backbone) -> None:
+        """Add this scorer's own weights, sized for the backbone."""
+        raise NotImplementedError
+
+    def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
+        """Training loss. states: last hidden states [batch, time, width]; vocabulary: the model's output matrix."""
+        raise NotImplementedError
+
+    def decode(self, states: torch.Tensor, vocabulary: nn.Linear) -> Scores:
+        """Decoding: hidden states where the score is read [n, width] to scores."""
+        raise NotImplementedError
+
+
+def at_read_position(states: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The hidden state where each row's score is read, [batch, width]."""
+    return states[torch.arange(len(states), device=states.device), batch["read_position"]]
+
+
+def taught_tokens(states: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """States that predict a taught token [taught, width] and those tokens [taught]: the vocabulary is computed there only."""
+    taught = labels[:, 1:] != -100
+    return states[:, :-1][taught], labels[:, 1:][taught]

@@ -1,0 +1,98 @@
+"""RvTC (Jennings et al., arXiv 2507.14997): regression as classification into K bins.
+
+A K-way linear head on the last token's hidden state replaces the vocabulary. Coding: the nearest of K bin centers, spread evenly over the training scores'
+range. Loss: cross-entropy. Decoding: the centers averaged with the predicted probabilities. Where the outermost centers lie is not published: on the ends of
+the range ('linspace') or in the middle of K equal intervals ('midpoints').
+"""
+
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import nn
+
+from moslab.backbones import Backbone
+from moslab.errors import UserError
+from moslab.scorers import base
+
+Convention = Literal["linspace", "midpoints"]
+
+
+class Options(base.Options):
+    bins: int = Field(51, ge=2, description="K, how many bins")
+    centers: Convention = Field("linspace", description="outermost centers on the range's ends, or in the middle of K equal intervals")
+    spacing: Literal["uniform", "quantile"] = Field("uniform", description="bins of equal width, or of equally many training images")
+    decoding: Literal["expectation", "argmax"] = "expectation"
+
+
+# --- coding -----------------------------------------------------------------------------------------------------------------------------
+
+
+def centers(k: int, low: float, high: float, convention: Convention = "linspace") -> np.ndarray:
+    """K evenly spread bin centers over [low, high], [k]."""
+    if k < 2:
+        raise UserError(f"K = {k} bins cannot tell two scores apart: give at least 2.")
+    if not low < high:
+        raise UserError(f"The range {low} to {high} is empty: all training scores are the same.")
+    if convention == "linspace":
+        return np.linspace(low, high, k)
+    if convention == "midpoints":
+        return low + (np.arange(k) + 0.5) * (high - low) / k
+    raise UserError(f"Unknown bin-center convention {convention!r}: choose linspace or midpoints.")
+
+
+def quantile_centers(mos: np.ndarray, k: int) -> np.ndarray:
+    """Medians of K groups of equally many training scores, [k]; fewer distinct scores than bins is an error."""
+    if k < 2:
+        raise UserError(f"K = {k} bins cannot tell two scores apart: give at least 2.")
+    middles = np.quantile(mos, (np.arange(k) + 0.5) / k)
+    distinct = min(len(np.unique(mos)), len(np.unique(middles)))
+    if distinct < k:
+        raise UserError(f"{k} quantile bins need {k} distinct scores; the training scores give {distinct}: use fewer bins.")
+    return middles
+
+
+def encode(mos: np.ndarray, bin_centers: np.ndarray) -> np.ndarray:
+    """Number of the nearest center, [n]; a score half-way belongs to the upper one."""
+    borders = (bin_centers[1:] + bin_centers[:-1]) / 2
+    return np.searchsorted(borders, mos, side="right")
+
+
+# --- decoding ---------------------------------------------------------------------------------------------------------------------------
+
+
+def decode(probability: np.ndarray, bin_centers: np.ndarray, how: str = "expectation") -> np.ndarray:
+    """Scores [n] from bin probabilities [n, k]."""
+    return probability @ bin_centers if how == "expectation" else bin_centers[probability.argmax(1)]
+
+
+# --- scorer -----------------------------------------------------------------------------------------------------------------------------
+
+
+class Bins(base.Scorer):
+    name = "bins"
+    version = 1
+    Options = Options
+
+    def fit(self, mos: np.ndarray, low: float, high: float) -> None:
+        k = self.options.bins
+        self.bin_centers = quantile_centers(mos, k) if self.options.spacing == "quantile" else centers(k, low, high, self.options.centers)
+
+    def encode(self, mos: np.ndarray) -> np.ndarray:
+        return encode(mos, self.bin_centers)
+
+    def attach(self, backbone: Backbone) -> None:
+        self.head = nn.Linear(backbone.width, self.options.bins)
+
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """[n, bins] in float32; the head learns in float32 even where the backbone is bfloat16."""
+        return self.head(states.to(self.head.weight.dtype)).float()
+
+    def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
+        return F.cross_entropy(self.head(base.at_read_position(states, batch).float()), batch["target"])
+
+    def decode(self, states: torch.Tensor, vocabulary: nn.Linear) -> base.Scores:
+        probability = self.head(states.float()).softmax(-1).double().cpu().numpy()
+        return base.Scores(decode(probability, self.bin_centers, self.options.decoding), probability)

@@ -1,0 +1,68 @@
+"""Q-Align (Wu et al., arXiv 2312.17090): the score as one of five words.
+
+Coding: the training scores' range in equal fifths, bad to excellent. Attach: nothing; the words are in the vocabulary, and a word of several tokens counts by
+its first. Loss: next-token prediction of "The quality of the image is good." Decoding: the softmax over the five words' logits after "... is", averaged over
+the levels' places. Q-Align puts these at 1 to 5; here they lie in the middle of their fifths, which changes no correlation and makes errors comparable.
+"""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from moslab.backbones import Backbone
+from moslab.errors import UserError
+from moslab.scorers import base, bins
+
+LEVELS = ("bad", "poor", "fair", "good", "excellent")
+
+
+# --- coding -----------------------------------------------------------------------------------------------------------------------------
+
+
+def encode(mos: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Level 0 (bad) to 4 (excellent), [n]: interval k of 5 is (low + (k - 1)/5 range, low + k/5 range], scores outside go to the ends."""
+    if not low < high:
+        raise UserError(f"The range {low} to {high} is empty: all training scores are the same.")
+    borders = low + np.arange(1, len(LEVELS)) / len(LEVELS) * (high - low)
+    return np.searchsorted(borders, mos, side="left")
+
+
+# --- decoding ---------------------------------------------------------------------------------------------------------------------------
+
+
+def decode(probability: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Scores [n] from level probabilities [n, 5]."""
+    return probability @ bins.centers(len(LEVELS), low, high, "midpoints")
+
+
+# --- scorer -----------------------------------------------------------------------------------------------------------------------------
+
+
+class Levels(base.Scorer):
+    name = "levels"
+    version = 1
+
+    def fit(self, mos: np.ndarray, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def encode(self, mos: np.ndarray) -> np.ndarray:
+        return encode(mos, self.low, self.high)
+
+    def answer(self, target: int, prefix: str) -> base.Answer:
+        return base.Answer(prefix, f" {LEVELS[target]}.")
+
+    def attach(self, backbone: Backbone) -> None:
+        first = [backbone.tokens(f" {word}")[0] for word in LEVELS]
+        if len(set(first)) < len(LEVELS):
+            raise UserError(f"The tokenizer of {backbone.name} gives two level words the same first token; levels cannot be read from it.")
+        self.register_buffer("level_tokens", torch.tensor(first), persistent=False)
+
+    def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
+        states, tokens = base.taught_tokens(states, batch["labels"])
+        return F.cross_entropy(vocabulary(states).float(), tokens)
+
+    def decode(self, states: torch.Tensor, vocabulary: nn.Linear) -> base.Scores:
+        logits = F.linear(states, vocabulary.weight[self.level_tokens])  # [n, 5]: five rows of the vocabulary are enough
+        probability = logits.float().softmax(-1).double().cpu().numpy()
+        return base.Scores(decode(probability, self.low, self.high), probability)

@@ -1,0 +1,169 @@
+"""Training one experiment with transformers' Trainer: which weights learn, what a step sees, what is kept."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import Dataset
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
+
+from moslab import backbones, datasets, evaluation
+from moslab.backbones import Backbone
+from moslab.backbones.features import cached_features
+from moslab.datasets.table import ImageTable
+from moslab.errors import UserError
+from moslab.experiment import FROZEN_VISION, Experiment
+from moslab.provenance import provenance
+from moslab.reading import Reader
+from moslab.scorers import scorer_class, scorer_options
+from moslab.scorers.base import Scorer
+from moslab.store import Run
+
+LORA_RANK = 16
+Progress = Callable[[int, int], None]
+
+
+class Rows(Dataset):
+    """Training rows with their targets; the pictures and words are put together batch by batch."""
+
+    def __init__(self, rows: np.ndarray, targets: np.ndarray) -> None:
+        self.rows, self.targets = rows, targets
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> tuple[int, Any]:
+        return int(self.rows[number]), self.targets[number]
+
+
+class ScoringModel(nn.Module):
+    """Backbone and scorer as one module with a loss, which is all the Trainer asks for."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__()
+        self.backbone, self.scorer = reader.backbone.model, reader.scorer
+        self._reader = [reader]  # in a list, so that it is not a submodule
+
+    def forward(self, **batch: Any) -> dict[str, torch.Tensor]:
+        reader = self._reader[0]
+        return {"loss": self.scorer.loss(reader.states(batch), batch, reader.vocabulary)}
+
+
+def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
+    """Train and evaluate; everything that can be wrong with the input is found before training starts."""
+    started = time.time()
+    table, reader = prepare(experiment)
+    prepared = time.time()
+    history = fit(experiment, table, reader, progress)
+    trained = time.time()
+    rows = evaluated_rows(experiment, table)
+    reader.backbone.model.eval()
+    scores = evaluation.predict(reader, table, rows)
+    predictions = evaluation.predictions_frame(table, rows, scores)
+    seconds = {"preparing": prepared - started, "training": trained - prepared, "evaluation": time.time() - trained}
+    return Run(experiment, experiment.key, predictions, evaluation.measure(predictions), history,
+               {phase: round(value, 2) for phase, value in seconds.items()}, provenance(), scores.distribution)
+
+
+def prepare(experiment: Experiment) -> tuple[ImageTable, Reader]:
+    """Labels, backbone with its trainable part set, fitted scorer, and cached vision features where the recipe freezes the tower."""
+    table = datasets.load(experiment.dataset, root=experiment.root, preset=experiment.preset, images=experiment.images)
+    check_texts(experiment, np.concatenate([training_rows(experiment, table), evaluated_rows(experiment, table)]), table)
+    set_seed(experiment.seed)
+    scorer = fitted_scorer(experiment, table)
+    backbone = backbones.load(experiment.backbone, scratch=experiment.recipe == "scratch", seed=experiment.seed, dtype=weight_type(experiment))
+    scorer.attach(backbone)
+    set_trainable(experiment.recipe, backbone, scorer)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    backbone.model.to(device), scorer.to(device)
+    features = cached_features(table, backbone) if experiment.recipe in FROZEN_VISION else None
+    return table, Reader(backbone, scorer, experiment.dataset, experiment.text, features)
+
+
+def fitted_scorer(experiment: Experiment, table: ImageTable) -> Scorer:
+    """The scorer with its coding fitted to the training scores, on the experiment's range."""
+    mos = table.frame["mos"].to_numpy()[training_rows(experiment, table)]
+    low, high = table.scale if experiment.range == "scale" else (float(mos.min()), float(mos.max()))
+    scorer = scorer_class(experiment.scorer)(scorer_options(experiment.scorer, experiment.options))
+    scorer.fit(mos, low, high)
+    return scorer
+
+
+def training_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:
+    return table.rows("train")[: experiment.train_images]
+
+
+def evaluated_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:
+    return np.concatenate([table.rows(split)[: experiment.test_images] for split in experiment.splits])
+
+
+def check_texts(experiment: Experiment, rows: np.ndarray, table: ImageTable) -> None:
+    """UserError for a picture without the text that its prompt needs, before anything is loaded."""
+    without = rows[(table.frame["text"].to_numpy()[rows] == "")] if experiment.text == "title" else []
+    if len(without):
+        first = table.frame.iloc[without[0]]
+        raise UserError(f"{table.name} has no text for {len(without):,} of {len(rows):,} pictures (first: {first['image']}, {first['source']}): "
+                        "use text='image' or 'generic'.")
+
+
+def weight_type(experiment: Experiment) -> torch.dtype:
+    """bfloat16 weights only where the backbone itself does not learn; learning weights stay float32 under bfloat16 autocast."""
+    return torch.bfloat16 if experiment.precision == "bfloat16" and experiment.recipe in ("lora", "head") else torch.float32
+
+
+def set_trainable(recipe: str, backbone: Backbone, scorer: Scorer) -> None:
+    """Freeze and thaw by recipe (design words: lm, lora, full, scratch, head)."""
+    model = backbone.model
+    model.requires_grad_(recipe in ("full", "scratch"))
+    if recipe == "lm":
+        model.model.language_model.requires_grad_(True)
+        model.lm_head.requires_grad_(True)
+    if recipe == "lora":
+        from peft import LoraConfig, inject_adapter_in_model
+        adapters = LoraConfig(r=LORA_RANK, lora_alpha=2 * LORA_RANK, target_modules=r".*language_model.*\.(q|k|v|o|gate|up|down)_proj")
+        inject_adapter_in_model(adapters, model)
+        for weight in filter(lambda p: p.requires_grad, model.parameters()):
+            weight.data = weight.data.float()  # also on a bfloat16 backbone
+    if not any(p.requires_grad for module in (model, scorer) for p in module.parameters()):
+        raise UserError(f"Recipe {recipe!r} leaves nothing to train for scorer {scorer.name!r}, which has no weights of its own: use lm, lora or full.")
+
+
+def fit(experiment: Experiment, table: ImageTable, reader: Reader, progress: Progress | None = None) -> list[dict[str, float]]:
+    """Run the Trainer; returns the logged training losses."""
+    rows = training_rows(experiment, table)
+    targets = reader.scorer.encode(table.frame["mos"].to_numpy()[rows])
+
+    def collate(items: list[tuple[int, Any]]) -> dict[str, Any]:
+        return reader.to_teach(table, [row for row, _ in items], np.array([target for _, target in items]))
+
+    with tempfile.TemporaryDirectory(prefix="moslab-") as folder:
+        trainer = Trainer(model=ScoringModel(reader), args=arguments(experiment, folder, len(rows)), train_dataset=Rows(rows, targets), data_collator=collate,
+                          callbacks=[Reporter(progress)] if progress else [])
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+    return [{"step": entry["step"], "loss": round(entry["loss"], 5)} for entry in trainer.state.log_history if "loss" in entry]
+
+
+def arguments(experiment: Experiment, folder: str, images: int) -> TrainingArguments:
+    """Trainer settings: AdamW, linear warm-up, cosine decay, gradients clipped at 1."""
+    steps = max(1, round(experiment.epochs * images / experiment.batch_size))
+    return TrainingArguments(
+        output_dir=folder, max_steps=steps, per_device_train_batch_size=experiment.batch_size, learning_rate=experiment.learning_rate,
+        weight_decay=experiment.weight_decay, lr_scheduler_type="cosine", warmup_steps=round(experiment.warmup * steps), max_grad_norm=1.0,
+        optim="adamw_torch_fused", seed=experiment.seed, data_seed=experiment.seed, bf16=experiment.precision == "bfloat16" and torch.cuda.is_available(),
+        logging_steps=max(1, steps // 40), save_strategy="no", report_to=[], disable_tqdm=True, remove_unused_columns=False, dataloader_drop_last=False,
+        dataloader_num_workers=0, dataloader_pin_memory=False, use_cpu=not torch.cuda.is_available(), log_level="error")
+
+
+class Reporter(TrainerCallback):
+    """Tells how far training is."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.progress(state.global_step, state.max_steps)

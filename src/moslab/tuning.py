@@ -1,0 +1,46 @@
+"""One learning rate per scorer, dataset and recipe, found once on the validation split and committed; notebooks read it and never tune."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from moslab.errors import UserError
+from moslab.files import read_json, write_json
+
+TABLE = Path(__file__).parent / "tuning.json"
+CANDIDATES = {"lm": (5e-4, 1e-3, 2e-3), "lora": (1e-3, 2e-3, 4e-3), "full": (1e-4, 3e-4, 7e-4), "scratch": (3e-4, 7e-4, 1.5e-3), "head": (1e-3, 3e-3, 1e-2)}
+
+
+@cache
+def table() -> dict[str, dict[str, Any]]:
+    """'dataset/recipe/scorer' -> {"learning_rate", "curve": {rate: validation SRCC}, "setting"}."""
+    return read_json(TABLE) if TABLE.exists() else {}
+
+
+def tuned_rate(scorer: str, dataset: str, recipe: str) -> float:
+    """The committed learning rate; datasets that were not tuned borrow the embedded one of the same aspect, and say so nowhere but here."""
+    from moslab.backbones.prompts import aspect
+
+    stand_in = "iqa" if aspect(dataset) == "quality" else "iaa"
+    for name in (dataset, stand_in):
+        entry = table().get(f"{name}/{recipe}/{scorer}")
+        if entry:
+            return float(entry["learning_rate"])
+    raise UserError(f"No learning rate was tuned for scorer {scorer!r} with recipe {recipe!r} on {dataset!r}: give learning_rate, "
+                    f"or run `python -m moslab tune --dataset {stand_in} --recipe {recipe} --scorer {scorer}`.")
+
+
+def tune(dataset: str, scorer: str, recipe: str = "lm", profile: str = "embedded", jobs: int = 0, **setting: Any) -> dict[str, Any]:
+    """Try three rates with one seed, judge by SRCC on the validation split, keep the best in tuning.json with its curve."""
+    from moslab.experiment import make
+    from moslab.runs import collect
+
+    rates = CANDIDATES[recipe]
+    experiments = [make(dataset=dataset, scorer=scorer, recipe=recipe, learning_rate=rate, splits=("val",), seed=100, **setting) for rate in rates]
+    found = collect(experiments, "fresh", profile, jobs)
+    curve = {f"{rate:g}": round(run.metrics["val"]["srcc"][0], 4) for rate, run in zip(rates, found)}
+    best = max(curve, key=curve.get)
+    entry = {"learning_rate": float(best), "curve": curve, "metric": "SRCC on the validation split, one seed", "setting": setting}
+    write_json(TABLE, table() | {f"{dataset}/{recipe}/{scorer}": entry})
+    table.cache_clear()
+    return entry

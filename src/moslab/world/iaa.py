@@ -1,0 +1,178 @@
+"""The aesthetics task: a score that depends on the picture and on the challenge it was entered for (after AVA: ten levels, some 150 raters, a hundred titles).
+
+mean score = a * quality(latents the title does not name) + b * (how well the picture answers the title) + the title's offset + taste.
+A title also changes what people submit: most pictures show what was asked for, so the picture gives its title away a little.
+Taste is what nobody can see: a draw per picture. All numbers are set by hand; a, b, offset and taste so that the bounds lie near the papers' figures.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from moslab.world.draws import choice, normal, uniform
+from moslab.world.raters import cast_votes
+from moslab.world.specs import FIELDS, MIXES, Spec, draw
+from moslab.world.titles import CONCEPTS, Title, shares, titles
+
+SCALE = (1, 10)
+MEAN = 5.4
+QUALITY: dict[str, tuple[float, ...]] = {  # liking of each class when no title speaks of it
+    "position": (0.40, 0.15, -0.35), "clutter": (0.45, 0, -0.75), "saturation": (-0.15, -0.35, 0.10, 0.30), "light": (-1.1, -0.45, 0.25, -0.35, -1.2),
+    "motion": (0, -0.9), "focus": (-0.15, 0.30), "tilt": (0.20, -0.45), "size": (-0.30, 0.10, 0.25), "blur": (0.35, -0.15, -0.80, -1.3),
+    "color": (0.25, 0.15, 0.10, -0.10, 0.10, 0, 0.05, -0.30), "kind": (0.25, 0.10, 0, 0.30, 0.10, 0.05, -0.30, -0.40),
+    "scene": (0.20, 0.50, 0.10, 0, -0.25, 0.05, -0.60), "texture": (-0.05, 0.08, 0.08)}
+A, TASTE, INDIFFERENT_MATCH = 0.6, 0.34, 0.55
+RATERS, RATERS_SPREAD, RATERS_RANGE, RATER_DEVIATION = 150, 0.3, (40, 400), 1.4
+TRAIN, VAL = 0.75, 0.07  # shares of the pictures whose title is not held out
+
+
+@dataclass(frozen=True)
+class Preset:
+    """b: weight of the match to the title. offset: standard deviation of the titles' offsets. compliance: share of pictures made for their title.
+    override: a title silences the taste for the latents it names. center, gain: bring the scores to mean 5.4 and standard deviation 0.75."""
+
+    b: float
+    offset: float
+    compliance: float
+    override: bool
+    center: float
+    gain: float
+
+
+PRESETS = {
+    "default": Preset(0.75, 0.13, 0.62, True, 0.0872, 0.956),
+    "strong": Preset(1.15, 0.13, 0.62, True, 0.1393, 0.880),
+    "null": Preset(0.0, 0.0, 0.0, False, 0.0015, 1.008)}  # titles mean nothing: whatever gains from them is at fault
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Pictures with their titles. title: [n] numbers into titles()."""
+
+    spec: Spec
+    title: np.ndarray
+
+
+def enter(preset: Preset, seed: int, ids: np.ndarray) -> Entries:
+    """Draw a title per picture, then a picture that complies with it or not."""
+    title = choice(seed, "iaa.title", ids, shares())
+    mix = {field: table[title] for field, table in _class_tables(preset).items()}
+    return Entries(draw("iaa", seed, ids, mix, severity="calm"), title)
+
+
+def label(entries: Entries, preset: Preset, seed: int) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
+    """Labels (text, split, group), votes [n, 10] and bounds on the label scale."""
+    ids, title, rows = entries.spec.ids, entries.title, np.arange(len(entries.title))
+    score = scores(entries.spec, preset)
+    wrong = _other_title(title, seed, ids)
+    raw = pd.DataFrame({
+        "truth": score[rows, title] + TASTE * normal(seed, "iaa.taste", ids), "image_text": score[rows, title],
+        "image_only": (title_posterior(entries.spec, preset) * score).sum(1), "text_only": expected_scores(preset)[title], "wrong_text": score[rows, wrong]})
+    bounds = MEAN + preset.gain * (raw - preset.center)
+    raters = np.clip(np.rint(RATERS * np.exp(RATERS_SPREAD * normal(seed, "iaa.raters", ids))), *RATERS_RANGE).astype(int)
+    names = np.array([entry.text for entry in titles()])[title]
+    frame = pd.DataFrame({"text": names, "split": _splits(title, seed, ids), "group": names})
+    return frame, cast_votes("iaa", seed, ids, bounds["truth"].to_numpy(), raters, RATER_DEVIATION, SCALE), bounds
+
+
+def scores(spec: Spec, preset: Preset) -> np.ndarray:
+    """Unscaled score of every picture under every title, [n, titles], without taste."""
+    liking = {field: _shown(np.array(table)[spec.classes[field]], field, spec) for field, table in QUALITY.items()}
+    total = sum(liking.values())
+    columns = []
+    for entry, offset in zip(titles(), _offsets(preset)):
+        fields = [CONCEPTS[name].field for name in entry.concepts]
+        rest = total - sum(liking[field] for field in fields) if preset.override else total
+        match = [_shown(np.array(CONCEPTS[name].match)[spec.classes[CONCEPTS[name].field]], CONCEPTS[name].field, spec) for name in entry.concepts]
+        columns.append(A * rest + preset.b * _answer(match) + offset)
+    return np.stack(columns, 1)
+
+
+def expected_scores(preset: Preset) -> np.ndarray:
+    """Unscaled mean score of each title's pictures, exactly, [titles]: what the text alone tells."""
+    tables, means = _shown_tables(preset), []
+    for number, (entry, offset) in enumerate(zip(titles(), _offsets(preset))):
+        liking = {field: _colored(field, tables, number) * float(tables[field][number] @ np.array(table)) for field, table in QUALITY.items()}
+        fields = [CONCEPTS[name].field for name in entry.concepts]
+        rest = sum(liking.values()) - (sum(liking[field] for field in fields) if preset.override else 0)
+        match = [_colored(CONCEPTS[name].field, tables, number) * float(tables[CONCEPTS[name].field][number] @ np.array(CONCEPTS[name].match)) for name in entry.concepts]
+        means.append(A * rest + preset.b * _answer(match) + offset)
+    return np.array(means)
+
+
+def title_posterior(spec: Spec, preset: Preset) -> np.ndarray:
+    """Probability of every title given what is seen in the picture, by Bayes' rule, [n, titles]."""
+    logarithm = np.tile(np.log(shares()), (len(spec), 1))
+    for field, table in _class_tables(preset).items():
+        ratio = np.log(np.maximum(table, 1e-12) / np.maximum(np.array(MIXES["iaa"][field]), 1e-12))  # [titles, classes]
+        logarithm += ratio[:, spec.classes[field]].T * _evidence(field, spec)[:, None]
+    weight = np.exp(logarithm - logarithm.max(1, keepdims=True))
+    return weight / weight.sum(1, keepdims=True)
+
+
+def _class_tables(preset: Preset) -> dict[str, np.ndarray]:
+    """Class probabilities of every field under every title, [titles, classes]: part of the pictures shows the classes that answer it best."""
+    tables = {field: np.tile(np.array(MIXES["iaa"][field], dtype=float), (len(titles()), 1)) for field in FIELDS}
+    tables = {field: table / table.sum(1, keepdims=True) for field, table in tables.items()}
+    for number, entry in enumerate(titles()):
+        for name in entry.concepts:
+            concept = CONCEPTS[name]
+            usual = tables[concept.field][number].copy()
+            wanted = usual * (np.array(concept.match) >= 0.8)
+            tables[concept.field][number] = preset.compliance * wanted / wanted.sum() + (1 - preset.compliance) * usual
+    return tables
+
+
+def _shown_tables(preset: Preset) -> dict[str, np.ndarray]:
+    """Class probabilities after a moving picture has lost its blur and its shallow focus."""
+    tables = _class_tables(preset)
+    moving = tables["motion"][:, 1:]
+    for field in ("blur", "focus"):
+        first = np.zeros(len(FIELDS[field]))
+        first[0] = 1
+        tables[field] = (1 - moving) * tables[field] + moving * first
+    return tables
+
+
+def _evidence(field: str, spec: Spec) -> np.ndarray:
+    """1 where a field's class says something of the title: not the focus of a moving picture, not the colour of a gray one."""
+    if field in ("blur", "focus"):
+        return (spec.classes["motion"] == 0).astype(float)
+    return _shown(np.ones(len(spec)), field, spec)
+
+
+def _shown(term: np.ndarray, field: str, spec: Spec) -> np.ndarray:
+    """A black and white picture has no colour to like or to match."""
+    return term * (spec.classes["saturation"] > 0) if field == "color" else term
+
+
+def _colored(field: str, tables: dict[str, np.ndarray], number: int) -> float:
+    return 1 - float(tables["saturation"][number, 0]) if field == "color" else 1.0
+
+
+def _answer(match: list[np.ndarray] | list[float]) -> np.ndarray | float:
+    return sum(match) / len(match) - INDIFFERENT_MATCH if match else 0.0
+
+
+def _offsets(preset: Preset) -> np.ndarray:
+    """Some challenges are popular: a draw per concept, so that the offset of a title never seen follows from its words; weighted mean 0."""
+    draws = dict(zip((*CONCEPTS, *(entry.text for entry in titles() if not entry.concepts)), normal(1, "iaa.offset", np.arange(len(CONCEPTS) + 3)).tolist()))
+    raw = np.array([sum(draws[name] for name in _words(entry)) / len(_words(entry)) ** 0.5 for entry in titles()])
+    return preset.offset * (raw - raw @ shares())
+
+
+def _words(entry: Title) -> tuple[str, ...]:
+    return entry.concepts or (entry.text,)
+
+
+def _other_title(title: np.ndarray, seed: int, ids: np.ndarray) -> np.ndarray:
+    weight = np.tile(shares(), (len(title), 1))
+    weight[np.arange(len(title)), title] = 0
+    return choice(seed, "iaa.wrong", ids, weight)
+
+
+def _splits(title: np.ndarray, seed: int, ids: np.ndarray) -> np.ndarray:
+    held_out = np.array([entry.held_out for entry in titles()])[title]
+    place = uniform(seed, "iaa.split", ids)
+    return np.select([held_out, place < TRAIN, place < TRAIN + VAL], ["test_novel", "train", "val"], "test")

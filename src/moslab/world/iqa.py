@@ -1,0 +1,39 @@
+"""The technical quality task: intact pictures, distorted in one or two ways, scored by how far they fell (after KonIQ-10k: five levels, 105 raters).
+
+The true mean is the full-reference pseudo-MOS of `fidelity` and a little taste nobody can see; a prompt cannot matter. Every picture has an original of its own,
+so no two distortions of one original can meet in different splits.
+"""
+
+import numpy as np
+import pandas as pd
+
+from moslab.world.distort import Distorted
+from moslab.world.draws import normal, uniform
+from moslab.world.fidelity import features, pseudo_mos
+from moslab.world.raters import cast_votes
+from moslab.world.render import Size, render_all
+
+SCALE = (1, 5)
+RATERS, RATER_DEVIATION, TASTE = 105, 0.62, 0.14
+TRAIN, VAL = 2 / 3, 1 / 15
+
+
+def label(drawn: Distorted, images: np.ndarray, seed: int, size: Size) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
+    """Labels (text, split, group), votes [n, 5] and bounds, from the distorted `images` [n, height, width, 3] and their originals, drawn here."""
+    ids = drawn.spec.ids
+    visible = pseudo_mos(measure(drawn, images, size))
+    truth = np.clip(visible + TASTE * normal(seed, "iqa.taste", ids), *SCALE)
+    votes = cast_votes("iqa", seed, ids, truth, np.full(len(ids), RATERS), RATER_DEVIATION, SCALE)
+    place = uniform(seed, "iqa.split", ids)
+    split = np.select([place < TRAIN, place < TRAIN + VAL], ["train", "val"], "test")
+    frame = pd.DataFrame({"text": "", "split": split, "group": [f"original {number}" for number in ids]})
+    return frame, votes, pd.DataFrame({"truth": truth, "image_only": visible})
+
+
+def measure(drawn: Distorted, images: np.ndarray, size: Size, chunk: int = 500) -> np.ndarray:
+    """Fidelity features [n, 8]; the originals are drawn in chunks to spare memory."""
+    parts = []
+    for start in range(0, len(images), chunk):
+        rows = slice(start, start + chunk)
+        parts.append(features(render_all(drawn.intact.take(rows), size), images[rows]))
+    return np.concatenate(parts)

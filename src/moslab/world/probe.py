@@ -1,0 +1,155 @@
+"""The visibility rule: a latent may enter a label only if a fixed probe, trained once per world version, can read it from the pixels.
+
+Readable means (balanced accuracy - chance) / (1 - chance) of at least `FLOOR` on pictures as the task shows them. A latent that fails is made visible or leaves the labels.
+The probe is a small convolutional network that learns all fields at once from pre-training pictures; its table is kept in probe.json beside this file.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from moslab.files import read_json, write_json
+from moslab.world.distort import KINDS, distorted
+from moslab.world.render import render_all
+from moslab.world.specs import FIELDS, MIXES, Spec, draw
+
+if TYPE_CHECKING:
+    import torch
+
+RESULT = Path(__file__).with_name("probe.json")
+FLOOR = 0.4
+TRAIN, EPOCHS, BATCH, RATE, SEED = 22_000, 4, 64, 3e-3, 4321
+HELD_OUT = {"iaa": 3_000, "iqa": 4_000}
+CLEAR_SEVERITY = 0.5  # a distortion of at least this severity must be told from none
+DEGRADED = {  # the classes that say a distortion is there
+    "blur": ("blur", ("blurry", "smeared")), "motion": ("motion", ("moving",)), "noise": ("noise", ("grainy", "noisy")), "jpeg": ("jpeg", ("compressed", "blocky")),
+    "under": ("light", ("underexposed", "dark")), "over": ("light", ("bright", "overexposed")), "fog": ("fog", ("hazy", "foggy")), "fade": ("saturation", ("gray", "muted"))}
+
+
+def readability(truth: np.ndarray, said: np.ndarray) -> tuple[float, int]:
+    """(balanced accuracy - chance) / (1 - chance) over the classes that occur in `truth`, and their number."""
+    classes = np.unique(truth)
+    balanced = np.mean([(said[truth == number] == number).mean() for number in classes])
+    chance = 1 / len(classes)
+    return float((balanced - chance) / (1 - chance)), len(classes)
+
+
+def measure(version: str, report: Callable[[str], None] = print) -> dict[str, Any]:
+    """Train the probe and measure every latent; about eight minutes on one core. Returns {version, seconds, table: [task, latent, classes, readability]}."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    started = perf_counter()
+    try:
+        network = _trained(report)
+        rows = _read_iaa(network) + _read_iqa(network)
+    finally:
+        torch.set_num_threads(threads)
+    return {"version": version, "seconds": round(perf_counter() - started), "table": rows}
+
+
+def run(version: str, report: Callable[[str], None] = print) -> Path:
+    """Measure and write probe.json."""
+    return write_json(RESULT, measure(version, report))
+
+
+def table() -> dict[str, Any]:
+    """The stored measurement."""
+    return read_json(RESULT)
+
+
+def _network() -> "torch.nn.Module":
+    """Eight convolutions, read out twice: place by place at the end, and as statistics of the whole picture early on, where grain, blocks and smears are."""
+    import torch
+    from torch import nn
+
+    def layer(channels: int, width: int, stride: int, kernel: int = 3) -> list[nn.Module]:
+        return [nn.Conv2d(channels, width, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+
+    class Probe(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fine = nn.Sequential(*layer(3, 32, 2, 5), *layer(32, 32, 1))
+            self.coarse = nn.Sequential(*layer(32, 48, 2), *layer(48, 64, 1), *layer(64, 64, 1), *layer(64, 96, 2), *layer(96, 96, 1), *layer(96, 32, 1), nn.Flatten())
+            self.head = nn.Linear(32 * 8 * 8 + 2 * 32, sum(map(len, FIELDS.values())))
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            fine = self.fine(pictures)
+            mean = fine.mean((2, 3))
+            return self.head(torch.cat([self.coarse(fine), mean, torch.log(mean + 0.01)], 1))
+
+    return Probe()
+
+
+def _trained(report: Callable[[str], None]) -> "torch.nn.Module":
+    import torch
+
+    torch.manual_seed(SEED)
+    spec = draw("probe", SEED, np.arange(TRAIN), MIXES["generic"])
+    images, targets = render_all(spec), {field: torch.as_tensor(spec.classes[field]) for field in FIELDS}
+    network = _network().to(memory_format=torch.channels_last).train()
+    weights = {field: torch.as_tensor(_class_weights(spec.classes[field]), dtype=torch.float32) for field in FIELDS}
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=EPOCHS * (TRAIN // BATCH) + 1, pct_start=0.2)
+    for epoch in range(EPOCHS):
+        order = torch.randperm(TRAIN)
+        for batch in order[: TRAIN // BATCH * BATCH].split(BATCH):
+            logits = network(_tensor(images[batch.numpy()])).split(list(map(len, FIELDS.values())), 1)
+            loss = sum(torch.nn.functional.cross_entropy(part, targets[field][batch], weights[field]) for field, part in zip(FIELDS, logits))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+        report(f"probe: epoch {epoch + 1} of {EPOCHS}, loss {loss.item():.2f}")
+    return network.eval()
+
+
+def _class_weights(classes: np.ndarray) -> np.ndarray:
+    """Weights that make every class of a field count alike, as balanced accuracy does."""
+    counts = np.bincount(classes)
+    return len(classes) / (len(counts) * counts)
+
+
+def _tensor(images: np.ndarray) -> "torch.Tensor":
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def _said(network: "torch.nn.Module", spec: Spec) -> dict[str, np.ndarray]:
+    import torch
+
+    with torch.no_grad():
+        logits = torch.cat([network(_tensor(part)) for part in np.array_split(render_all(spec), max(len(spec) // 250, 1))])
+    return {field: part.argmax(1).numpy() for field, part in zip(FIELDS, logits.split(list(map(len, FIELDS.values())), 1))}
+
+
+def _read_iaa(network: "torch.nn.Module") -> list[dict[str, Any]]:
+    spec = draw("probe iaa", SEED, np.arange(HELD_OUT["iaa"]), MIXES["iaa"], severity="calm")
+    said = _said(network, spec)
+    shown = [field for field in FIELDS if np.count_nonzero(MIXES["iaa"][field]) > 1]
+    return [_row("iaa", field, _visible(field, spec), spec.classes[field], said[field]) for field in shown]
+
+
+def _visible(field: str, spec: Spec) -> np.ndarray:
+    return spec.classes["saturation"] > 0 if field == "color" else np.full(len(spec), True)  # black and white has no colour, and no label asks for it
+
+
+def _read_iqa(network: "torch.nn.Module") -> list[dict[str, Any]]:
+    drawn = distorted("probe iqa", SEED, np.arange(HELD_OUT["iqa"]))
+    said, rows = _said(network, drawn.spec), []
+    for kind in KINDS:
+        field, degraded = DEGRADED[kind]
+        severity = drawn.severity(kind)
+        seen = np.isin(said[field], [FIELDS[field].index(name) for name in degraded])
+        rows.append(_row("iqa", kind, (severity == 0) | (severity >= CLEAR_SEVERITY), severity > 0, seen))
+    return rows
+
+
+def _row(task: str, latent: str, rows: np.ndarray, truth: np.ndarray, said: np.ndarray) -> dict[str, Any]:
+    value, classes = readability(truth[rows], said[rows])
+    return {"task": task, "latent": latent, "classes": classes, "n": int(rows.sum()), "readability": round(value, 3)}

@@ -1,0 +1,54 @@
+"""Contact sheets: pictures with their labels under them, for a person to agree or disagree with."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from moslab.files import write_atomic
+from moslab.world import fidelity
+from moslab.world.distort import FIELD, KINDS, apply, intact
+from moslab.world.render import render_all
+from moslab.world.tasks import SEED, generate
+
+ZOOM, GAP, LINE, FONT = 2, 6, 12, 10
+
+
+def contact_sheet(task: str, path: Path, n: int = 60, preset: str = "default", columns: int = 12) -> Path:
+    """`n` pictures from the lowest to the highest score, each with MOS, true mean and text; written as PNG."""
+    world = generate(task, preset)
+    order = np.argsort(world.table.frame["mos"].to_numpy(), kind="stable")
+    rows = order[np.linspace(0, len(order) - 1, n).astype(int)]
+    texts, mos, truth = (world.table.frame["text"], world.table.frame["mos"], world.bounds["truth"])
+    captions = [f"MOS {mos[row]:.2f}  truth {truth[row]:.2f}\n{texts[row]}" for row in rows]
+    return _save([world.table.pixels.open(int(row)) for row in rows], captions, columns, path)
+
+
+def degradation_sheet(path: Path, severities: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)) -> Path:
+    """Every distortion alone at rising severity, one original per row, each picture with its pseudo-MOS before any rater; written as PNG."""
+    pictures, captions = [], []
+    for row, kind in enumerate(KINDS):
+        original = intact("sheet", SEED, np.full(len(severities), row))
+        field = FIELD[kind]
+        distorted = original.changed(**{field: apply(kind, np.array(severities), original.values[field])})
+        images = render_all(distorted)
+        score = fidelity.pseudo_mos(fidelity.features(render_all(original), images))
+        pictures += [Image.fromarray(image) for image in images]
+        captions += [f"{kind} {severity:.1f}\n{value:.2f}" for severity, value in zip(severities, score)]
+    return _save(pictures, captions, len(severities), path)
+
+
+def _save(pictures: list[Image.Image], captions: list[str], columns: int, path: Path) -> Path:
+    width, height = (ZOOM * side for side in pictures[0].size)
+    cell = (max(width, 150) + GAP, height + 2 * LINE + GAP)
+    sheet = Image.new("RGB", (columns * cell[0], -(-len(pictures) // columns) * cell[1]), "white")
+    pen = ImageDraw.Draw(sheet)
+    for number, (picture, caption) in enumerate(zip(pictures, captions)):
+        x, y = number % columns * cell[0], number // columns * cell[1]
+        sheet.paste(picture.resize((width, height), Image.Resampling.NEAREST), (x, y))
+        pen.multiline_text((x, y + height), caption, fill="black", font_size=FONT, spacing=1)
+    buffer = BytesIO()
+    sheet.save(buffer, "PNG", optimize=True)
+    return write_atomic(path, buffer.getvalue())

@@ -1,0 +1,37 @@
+"""The world's version: a hand-bumped number and a digest of every constant, so that a changed constant changes it by itself.
+
+`PIXELS` covers what a picture looks like (the base model is pre-trained on it, the probe reads it); `VERSION` covers the labels as well.
+"""
+
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+from moslab.files import digest
+from moslab.world import degrade, distort, fidelity, iaa, iqa, render, shapes, specs, titles
+
+PIXELS_NUMBER, LABELS_NUMBER = 1, 1  # bump when code changes pixels or labels while every constant stays
+
+
+def _plain(value: Any) -> Any:
+    """A constant as JSON can hold it."""
+    if is_dataclass(value):
+        return asdict(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list, set)):
+        return sorted(map(str, value)) if isinstance(value, set) else [_plain(item) for item in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _constants(module: Any, *names: str) -> list[Any]:
+    return [module.__name__, [[name, _plain(getattr(module, name))] for name in names]]
+
+
+PIXELS = f"{PIXELS_NUMBER}-" + digest([
+    _constants(specs, "FIELDS", "FULL", "CALM", "MIXES", "PAN"), _constants(render, "COLORS", "SCENES", "NIGHT_DIM", "STARS", "TOWERS"), _constants(shapes, "PAINTS"),
+    _constants(degrade, "HAZE"), _constants(distort, "KINDS", "WEIGHTS", "PRISTINE", "SECOND", "SECOND_SEVERITY")])[:8]
+VERSION = f"{PIXELS}-{LABELS_NUMBER}-" + digest([
+    _constants(fidelity, "DEAD_ZONE", "WEIGHT", "BEST", "WORST", "MIDDLE", "STEEPNESS", "WINDOW", "CONTRAST_FLOOR", "INFORMATION_FLOOR", "VISIBLE_JUMP"),
+    _constants(titles, "SEED", "PAIRS", "HELD_OUT", "NEUTRAL", "SHARE", "CONCEPTS"),
+    _constants(iaa, "SCALE", "MEAN", "QUALITY", "A", "TASTE", "INDIFFERENT_MATCH", "RATERS", "RATERS_SPREAD", "RATERS_RANGE", "RATER_DEVIATION", "TRAIN", "VAL", "PRESETS"),
+    _constants(iqa, "SCALE", "RATERS", "RATER_DEVIATION", "TASTE", "TRAIN", "VAL")])[:8]

@@ -1,0 +1,96 @@
+"""Shared fixtures: one thread, no network, and a home folder of its own for whatever writes."""
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import json  # noqa: E402
+import socket  # noqa: E402
+from collections.abc import Callable  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any
+
+import pytest  # noqa: E402
+
+from moslab import paths  # noqa: E402
+
+NO_DATA = "no data root: set MOSLAB_DATA to the folder that holds koniq10k/, ava/, ..."
+HOME_FOLDERS = {"ROOT": "", "NOTEBOOKS": "notebooks", "FIGURES": "figures", "RUNS": "papermill_runs", "REFERENCE": "papermill_runs/reference",
+                "CACHE": "papermill_runs/cache"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Any:
+    """A test that reaches for another machine fails at once."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and address[0] not in ("localhost", "127.0.0.1", "::1"):
+            raise OSError(f"tests may not use the network (asked for {address})")
+        connect(self, address)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", guarded)
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository root of its own, for this process and its children."""
+    for name, folder in HOME_FOLDERS.items():
+        monkeypatch.setattr(paths, name, tmp_path / folder)
+    monkeypatch.setenv("MOSLAB_HOME", str(tmp_path))
+    (tmp_path / "notebooks").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def data_root() -> Path:
+    """The folder of published datasets; the test is skipped, and counted at the end, where there is none."""
+    root = paths.data_root()
+    if root is None:
+        pytest.skip(NO_DATA)
+    return root
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many tests had no published labels to work on."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if NO_DATA in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests on published label files skipped: {NO_DATA}")
+
+
+@pytest.fixture
+def make_notebook(home: Path) -> Callable[..., Path]:
+    """Writes notebooks/<stem>.ipynb from a parameters cell and further code cells."""
+    def make(stem: str, parameters: str, *cells: str) -> Path:
+        path = home / "notebooks" / f"{stem}.ipynb"
+        sources = [(parameters, ["parameters"]), *((cell, []) for cell in cells)]
+        path.write_text(json.dumps({
+            "cells": [{"cell_type": "code", "id": f"cell{number}", "metadata": {"tags": tags} if tags else {}, "source": source, "outputs": [],
+                       "execution_count": None} for number, (source, tags) in enumerate(sources)],
+            "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}},
+            "nbformat": 4, "nbformat_minor": 5}))
+        return path
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the embedded kind, smaller and with random weights."""
+    from toys import save_tiny_base
+    return save_tiny_base(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest.fixture(scope="session")
+def hub_like(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny Qwen2-VL in the hub's layout with the real tokenizer; skipped without a data root."""
+    from toys import save_hub_like
+    root = paths.data_root()
+    if root is None or not (root / "tokenizers" / "qwen2_vl").is_dir():
+        pytest.skip(NO_DATA)
+    return save_hub_like(tmp_path_factory.mktemp("hub") / "Qwen2-VL-tiny", root / "tokenizers" / "qwen2_vl")

@@ -1,0 +1,324 @@
+"""Processor, tokenizers, vision tower, feature cache, and the one path from pictures and words to hidden states."""
+
+import copy
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from toys import load_exact, tiny_config, toy_table
+from transformers import Qwen2VLForConditionalGeneration
+
+from moslab import backbones
+from moslab.backbones import embedded, features, prompts
+from moslab.backbones.processor import ImageTextProcessor
+from moslab.backbones.vision import BatchedVisionAttention, MatrixPatchEmbed, accelerate_vision
+from moslab.datasets.table import ImageTable, ListedPixels
+from moslab.errors import UserError
+from moslab.reading import Reader
+from moslab.scorers import bins, levels
+
+
+def mixed_table() -> ImageTable:
+    """Pictures of three sizes."""
+    table = toy_table(6)
+    sizes = [(64, 64), (96, 64), (64, 96)] * 2
+    return replace(table, pixels=ListedPixels(tuple(table.pixels.open(row).resize(size) for row, size in enumerate(sizes))), version="mixed")
+
+
+def reader_of(backbone, text="image", scorer="bins", found=None, dataset="iqa") -> Reader:
+    coding = bins.Bins(bins.Options(bins=5)) if scorer == "bins" else levels.Levels()
+    coding.fit(np.linspace(1, 5, 9), 1.0, 5.0)
+    coding.attach(backbone)
+    return Reader(backbone, coding, dataset, text, found)
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_base):
+    return load_exact(tiny_base)
+
+
+# processor
+
+def by_hand(processor: ImageTextProcessor, text: str, picture: Image.Image) -> dict[str, torch.Tensor]:
+    """Image processor and tokenizer, put together without the processor."""
+    pictures = processor.image_processor(images=[picture], return_tensors="pt")
+    count = int(pictures["image_grid_thw"].prod()) // processor.image_processor.merge_size**2
+    words = processor.tokenizer([text.replace("<|image_pad|>", "<|image_pad|>" * count)], return_tensors="pt")
+    return {**pictures, **words}
+
+
+def check_processor(processor: ImageTextProcessor) -> None:
+    text = "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>How sharp is 3.99?<|im_end|>\n"
+    picture = toy_table(5).pixels.open(0)
+    together, apart = processor(text=[text], images=[picture], return_tensors="pt"), by_hand(processor, text, picture)
+    for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw"):
+        assert torch.equal(together[name], apart[name]), name
+
+
+def test_processor_is_image_processor_and_tokenizer():
+    check_processor(ImageTextProcessor.from_folder(embedded.WEIGHTS))
+
+
+def test_processor_takes_a_folder_of_the_hub(hub_like):
+    assert not (hub_like / "chat_template.jinja").exists()
+    processor = ImageTextProcessor.from_folder(hub_like)
+    check_processor(processor)
+    assert processor.image_processor.patch_size == 14 and len(processor.tokenizer) > 151_000
+
+
+def test_a_chat_template_of_the_checkpoint_wins(tiny_base, tmp_path):
+    folder = shutil.copytree(tiny_base, tmp_path / "base")
+    (folder / "chat_template.jinja").write_text("{% for message in messages %}said by {{ message['role'] }}{% endfor %}")
+    assert backbones.load(str(folder)).prompt("", 16) == backbones.load(str(folder)).tokens("said by user")
+
+
+def test_saved_and_read_again_it_gives_the_same_tensors(tmp_path, tiny_base):
+    first = ImageTextProcessor.from_folder(tiny_base)
+    first.save(tmp_path)
+    again = ImageTextProcessor.from_folder(tmp_path)
+    text = "<|vision_start|><|image_pad|><|vision_end|>The quality of the image is good."
+    picture = toy_table(5).pixels.open(1)
+    one, two = (processor(text=[text], images=[picture], return_tensors="pt") for processor in (first, again))
+    assert one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+    assert again.chat_template == first.chat_template
+
+
+@pytest.mark.parametrize("missing", ["tokenizer.json", "preprocessor_config.json"])
+def test_an_incomplete_folder_is_one_sentence(tiny_base, tmp_path, missing):
+    folder = shutil.copytree(tiny_base, tmp_path / "base")
+    (folder / missing).unlink()
+    with pytest.raises(UserError, match="holds no Qwen2-VL tokenizer and image processor.*give a folder with tokenizer.json and preprocessor_config.json"):
+        ImageTextProcessor.from_folder(folder)
+
+
+# the embedded tokenizer
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return ImageTextProcessor.from_folder(embedded.WEIGHTS).tokenizer
+
+
+def test_digits_and_point_stand_alone(tokenizer):
+    assert all(len(tokenizer.encode(letter)) == 1 for letter in "0123456789.")
+    assert tokenizer.convert_ids_to_tokens(tokenizer.encode("3.99")) == ["3", ".", "9", "9"]
+    assert tokenizer.encode("The score of this image is 3.99")[-4:] == tokenizer.encode("3.99")
+
+
+def test_special_tokens_are_those_of_qwen2_vl(tokenizer, hub_like):
+    real = ImageTextProcessor.from_folder(hub_like).tokenizer
+    markers = [token for token in real.get_added_vocab() if token.startswith("<|")]
+    assert set(markers) == set(embedded.SPECIAL_TOKENS)
+    for marker in markers:
+        assert len(tokenizer.encode(marker)) == 1, marker
+    assert (tokenizer.eos_token, tokenizer.pad_token) == (real.eos_token, real.pad_token)
+
+
+def test_text_comes_back_from_tokens(tokenizer):
+    for text in ("the quality of the image is good.", "challenge title: café no. 7!\n\n  two  blanks", "<|im_start|>user\nhi<|im_end|>"):
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+# loading
+
+def test_prompt_is_the_chat_template_with_room_for_the_picture(tiny):
+    said = tiny.tokenizer.decode(tiny.prompt("How sharp?", 3))
+    assert said == ("<|im_start|>user\n<|vision_start|><|image_pad|><|image_pad|><|image_pad|><|vision_end|>how sharp?<|im_end|>\n<|im_start|>assistant\n")
+    assert tiny.tokenizer.decode(tiny.prompt("", 1)).count("<|vision_end|><|im_end|>") == 1
+
+
+@pytest.mark.parametrize(("damage", "sentence"), [
+    (lambda folder: (folder / "config.json").unlink(), "holds no checkpoint"),
+    (lambda folder: (folder / "config.json").write_text("{"), "holds no checkpoint"),
+    (lambda folder: (folder / "config.json").write_text('{"model_type": "bert"}'), "holds a bert model; this version reads Qwen2-VL"),
+    (lambda folder: (folder / "model.safetensors").unlink(), "The weights in .* cannot be read .*complete the folder"),
+    (lambda folder: (folder / "model.safetensors").write_bytes(b"abc"), "The weights in .* cannot be read"),
+    (lambda folder: drop_tensor(folder), "lack 1 tensors .first: .*up_proj"),
+])
+def test_a_damaged_checkpoint_is_one_sentence(tiny_base, tmp_path, damage, sentence):
+    folder = shutil.copytree(tiny_base, tmp_path / "base")
+    damage(folder)
+    with pytest.raises(UserError, match=sentence):
+        backbones.load(str(folder))
+
+
+def drop_tensor(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    del weights[next(name for name in weights if "up_proj" in name)]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(("name", "sentence"), [
+    ("embeded", "Unknown backbone 'embeded': give 'embedded', a folder written by save_pretrained, or a hub id"),
+    ("/no/such/folder", "Unknown backbone '/no/such/folder'"),
+    ("nobody/has-this", "Cannot fetch nobody/has-this from the hub .*check the name and the network, or download it elsewhere"),
+])
+def test_an_unknown_backbone_is_one_sentence(name, sentence):
+    with pytest.raises(UserError, match=sentence):
+        backbones.resolve(name)
+
+
+def test_fingerprint_follows_every_file_that_counts(tiny_base, tmp_path):
+    def changed(name, content) -> str:
+        folder = shutil.copytree(tiny_base, tmp_path / name.replace(".", "-"))
+        (folder / name).write_text(content)
+        return backbones.fingerprint(str(folder))
+
+    plain = backbones.fingerprint(str(tiny_base))
+    assert backbones.fingerprint(str(shutil.copytree(tiny_base, tmp_path / "copy"))) == plain
+    files = ("config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "model.safetensors")
+    assert len({plain, *(changed(name, "other") for name in files)}) == len(files) + 1
+    assert changed("README.md", "other") == plain
+
+
+def test_large_weights_count_by_size_and_both_ends(tiny_base, tmp_path, monkeypatch):
+    monkeypatch.setattr(backbones, "_WHOLE", 2**20)
+    plain = backbones.fingerprint(str(tiny_base))
+    folder = shutil.copytree(tiny_base, tmp_path / "base")
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+    assert backbones.fingerprint(str(folder)) != plain
+
+
+def test_scratch_keeps_the_architecture_and_follows_the_seed(tiny_base, tiny):
+    one, same, other = (backbones.load(str(tiny_base), scratch=True, seed=seed).model.state_dict() for seed in (1, 1, 2))
+    assert one.keys() == tiny.model.state_dict().keys()
+    name = "model.language_model.layers.0.mlp.up_proj.weight"
+    assert torch.equal(one[name], same[name]) and not torch.equal(one[name], other[name]) and not torch.equal(one[name], tiny.model.state_dict()[name])
+
+
+def test_the_embedded_base_is_a_true_qwen2_vl_of_at_most_6_mb():
+    config = json.loads((embedded.WEIGHTS / "config.json").read_text())
+    assert config["architectures"] == ["Qwen2VLForConditionalGeneration"] and config["dtype"] == "bfloat16"
+    assert (embedded.WEIGHTS / "model.safetensors").stat().st_size <= 6_000_000
+    backbone = backbones.load("embedded")
+    assert backbone.width == embedded.WIDTH and backbone.model.config.get_text_config().vocab_size == len(backbone.tokenizer)
+    assert len(backbone.prompt("", 16)) < 40
+
+
+# prompts
+
+def test_questions_by_text():
+    assert prompts.question("iqa", "image") == ""
+    assert prompts.question("koniq10k", "generic") == "How would you rate the quality of this image?"
+    assert prompts.question("ava", "title", "Free Study") == "How would you rate the aesthetics of this image? Challenge title: Free Study."
+    assert prompts.answer_prefix("iaa") == "The aesthetics of the image is"
+    with pytest.raises(UserError, match="Unknown text 'titel': choose one of image, generic, title"):
+        prompts.question("iqa", "titel")
+
+
+# vision tower
+
+@pytest.mark.parametrize("sizes", [[(8, 8)] * 3, [(8, 8), (4, 12), (6, 6)]], ids=["one size", "mixed sizes"])
+def test_vision_tower_is_transformers_own(sizes):
+    torch.manual_seed(0)
+    slow = Qwen2VLForConditionalGeneration(tiny_config(50, embedded.SPECIAL_TOKENS.index)).model.visual
+    fast = accelerate_vision(copy.deepcopy(slow))
+    assert isinstance(fast.patch_embed, MatrixPatchEmbed) and all(isinstance(block.attn, BatchedVisionAttention) for block in fast.blocks)
+    assert fast.state_dict().keys() == slow.state_dict().keys()
+    grids = torch.tensor([[1, *size] for size in sizes])
+    patches = torch.randn(int(grids.prod(-1).sum()), 3 * 2 * 8 * 8)
+    outputs = [tower(patches, grid_thw=grids).pooler_output for tower in (slow, fast)]
+    outputs = [torch.cat(list(output)) if isinstance(output, (tuple, list)) else output for output in outputs]
+    assert torch.allclose(*outputs, atol=1e-5)
+    weights = torch.randn_like(outputs[0])
+    for output in outputs:
+        (output * weights).sum().backward()
+    for (name, one), two in zip(slow.named_parameters(), fast.parameters()):
+        assert torch.allclose(one.grad, two.grad, atol=1e-5, rtol=1e-4), name
+
+
+# features
+
+def test_cached_features_are_the_live_ones(tiny, tmp_path):
+    table = toy_table(12)
+    found = features.cached_features(table, tiny, batch=5, folder=tmp_path)
+    rows = [7, 2, 11, 2]
+    live, cached = reader_of(tiny, "generic"), reader_of(tiny, "generic", found=found)
+    batches = [reader.to_teach(table, rows, np.zeros(4, int)) for reader in (live, cached)]
+    assert "pixel_values" in batches[0] and "pixel_values" not in batches[1]
+    assert torch.equal(live.states(batches[0]), cached.states(batches[1]))
+    assert [found.count(row) for row in rows] == [16] * 4 and found.of(3).shape == (16, 64)
+
+
+def test_features_of_mixed_sizes_are_the_live_ones(tiny, tmp_path):
+    table = mixed_table()
+    found = features.cached_features(table, tiny, folder=tmp_path)
+    assert [found.count(row) for row in range(6)] == [16, 24, 24] * 2
+    live, cached = (reader.states(reader.to_teach(table, range(6), np.zeros(6, int))) for reader in (reader_of(tiny), reader_of(tiny, found=found)))
+    assert torch.allclose(live, cached, atol=1e-6)
+
+
+def test_feature_file_is_made_once(tiny, tmp_path, monkeypatch):
+    table = toy_table(8)
+    features.cached_features(table, tiny, folder=tmp_path)
+    (path,) = (tmp_path / "features").glob("*.safetensors")
+    before = path.stat().st_mtime_ns
+    monkeypatch.setattr(features, "compute_features", lambda *_: pytest.fail("computed again"))
+    features.cached_features(table, tiny, folder=tmp_path)
+    assert path.stat().st_mtime_ns == before
+
+
+def test_features_are_keyed_by_weights_pictures_and_precision(tiny, tiny_base, tmp_path):
+    other = shutil.copytree(tiny_base, tmp_path / "other")
+    weights = load_file(other / "model.safetensors")
+    save_file({name: weight * 1.01 for name, weight in weights.items()}, other / "model.safetensors", metadata={"format": "pt"})
+    cases = [(toy_table(8), tiny), (toy_table(8), load_exact(other)), (toy_table(10), tiny), (toy_table(8, size=(64, 96)), tiny),
+             (toy_table(8), backbones.load(str(tiny_base), dtype=torch.bfloat16))]
+    for number, (table, backbone) in enumerate(cases, start=1):
+        features.cached_features(table, backbone, folder=tmp_path / "cache")
+        assert len(list((tmp_path / "cache" / "features").glob("*.safetensors"))) == number
+
+
+def test_features_lie_in_the_cache_folder(home, tiny):
+    features.cached_features(toy_table(5), tiny)
+    assert len(list((home / "papermill_runs" / "cache" / "features").glob("*.safetensors"))) == 1
+
+
+# reading
+
+def test_score_is_read_at_the_last_token_of_prompt_or_prefix(tiny):
+    table = toy_table(5)
+    _, plain = reader_of(tiny).states_to_read(table, [0, 1])
+    assert plain["read_position"].tolist() == [len(tiny.prompt("", 16)) - 1] * 2
+    assert tiny.tokenizer.decode(plain["input_ids"][0]).endswith("<|im_start|>assistant\n")
+    _, prefixed = reader_of(tiny, "generic", "levels").states_to_read(table, [0, 1])
+    assert prefixed["read_position"].tolist() == [prefixed["input_ids"].shape[1] - 1] * 2
+    assert tiny.tokenizer.decode(prefixed["input_ids"][0]).endswith("assistant\nthe quality of the image is")
+
+
+@pytest.mark.parametrize("scorer", ["bins", "levels"])
+def test_padding_changes_nothing_that_is_read(tiny, scorer):
+    table = toy_table(6)
+    table.frame["text"] = ["Sky", "A very long title about the fair quality of good images", "Free Study", "Open", "Best of the Month", "x"]
+    reader = reader_of(tiny, "title", scorer, dataset="iaa")
+    together, batch = reader.states_to_read(table, range(6))
+    assert len(set(batch["read_position"].tolist())) > 2
+    for row in range(6):
+        alone, _ = reader.states_to_read(table, [row])
+        assert torch.allclose(together[row], alone[0], atol=1e-5)
+
+
+def test_padding_changes_nothing_with_mixed_sizes(tiny):
+    table, reader = mixed_table(), reader_of(tiny, "generic")
+    together, _ = reader.states_to_read(table, range(6))
+    for row in range(6):
+        assert torch.allclose(together[row], reader.states_to_read(table, [row])[0][0], atol=1e-5)
+
+
+def test_states_are_the_model_s_own(tiny):
+    """Positions worked out once for a batch of equal pictures are those of transformers."""
+    table = toy_table(6)
+    table.frame["text"] = ["Sky", "A long title", "Free Study", "Open", "Best of the Month", "x"]
+    reader = reader_of(tiny, "title")
+    batch = reader.to_teach(table, range(6), np.zeros(6, int))
+    own = tiny.model.model(**{name: batch[name] for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")},
+                           mm_token_type_ids=(batch["input_ids"] == tiny.image_token).int(), use_cache=False).last_hidden_state
+    kept = batch["attention_mask"].bool()
+    assert torch.allclose(reader.states(batch)[kept], own[kept], atol=1e-5)

@@ -1,0 +1,294 @@
+"""The batch runner on toy notebooks: what it runs, what it refuses, what it believes and what survives a kill."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from moslab import batch, paths
+from moslab.batch_view import Watch, duration, read_progress
+from moslab.comparison import compare
+from moslab.errors import UserError
+from moslab.files import read_json, write_json
+from moslab.ledger import Ledger
+from moslab.lifeline import is_alive
+
+PARAMETERS = '''profile: str = "embedded"   # smoke, embedded or paper
+runs: str = "reference"   # reference, reuse or fresh
+output: str = ""   # folder for results
+jobs: int = 0   # training processes
+seeds: list[int] = [0, 1]   # training seeds
+'''
+RESULT = '''import json, pathlib
+where = pathlib.Path(output) / "results"
+where.mkdir(parents=True, exist_ok=True)
+record = {{"notebook": "{stem}", "profile": profile, "runs": ["abc", "def"], "parameters": {{"seeds": seeds, "output": output}}, "values": {{}},
+          "claims": [{{"id": "flat", "on": "iqa", "verdict": "{verdict}", "value": {value}, "se": 0.1}}], "seconds": 1.0}}
+(where / "{stem}.json").write_text(json.dumps(record))'''
+
+
+def result_cell(stem: str, verdict: str = "agrees", value: float = 0.5) -> str:
+    return RESULT.format(stem=stem, verdict=verdict, value=value)
+
+
+def console() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def run(**options):
+    shown = console()
+    outcomes = batch.reproduce("smoke", jobs=1, console=shown, **options)
+    return outcomes, shown.file.getvalue()
+
+
+def refer(home: Path, stem: str, verdict: str = "agrees", value: float = 0.5) -> None:
+    write_json(home / f"papermill_runs/reference/results/smoke/{stem}.json",
+               {"notebook": stem, "runs": ["abc", "def"], "run_seconds": {"abc": 60.0, "def": 60.0}, "seconds": 30.0,
+                "parameters": {"seeds": [0, 1]}, "claims": [{"id": "flat", "on": "iqa", "verdict": verdict, "value": value, "se": 0.1}]})
+
+
+def wait_for(condition, seconds: float = 20.0):
+    end = time.time() + seconds
+    while time.time() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+# what is refused before anything starts
+
+@pytest.mark.parametrize(("options", "complaint"), [
+    ({"notebooks": "07"}, "no notebook '07': choose from 00_toy"),
+    ({"given": {"seed": "1"}}, "no parameter 'seed'"),
+    ({"given": {"seeds": "none"}}, "seeds is 'none', but should be of type"),
+    ({"runs": "stale"}, "Unknown source of runs"),
+])
+def test_bad_input_is_refused_before_anything_starts(home, make_notebook, options, complaint):
+    make_notebook("00_toy", PARAMETERS, result_cell("00_toy"))
+    with pytest.raises(UserError, match=complaint):
+        run(**options)
+    assert not (home / "papermill_runs").exists()
+
+
+def test_unknown_profile_and_no_processes(make_notebook):
+    make_notebook("00_toy", PARAMETERS)
+    with pytest.raises(UserError, match="Unknown profile 'big'"):
+        batch.reproduce("big", console=console())
+    with pytest.raises(UserError, match="jobs is 0"):
+        batch.reproduce("smoke", jobs=0, console=console())
+
+
+def test_a_folder_that_cannot_be_written(home, make_notebook):
+    make_notebook("00_toy", PARAMETERS)
+    (home / "papermill_runs").write_text("in the way")
+    with pytest.raises(UserError, match="Cannot write"):
+        run()
+
+
+def test_a_full_disk(make_notebook, monkeypatch):
+    make_notebook("00_toy", PARAMETERS)
+    monkeypatch.setattr(batch.shutil, "disk_usage", lambda _: SimpleNamespace(free=1e6))
+    with pytest.raises(UserError, match="1 MB free"):
+        run()
+
+
+def test_a_second_batch_on_the_same_profile_steps_back(home, make_notebook):
+    make_notebook("00_toy", PARAMETERS)
+    with batch.exclusive(paths.profile_dir("smoke"), "smoke"), pytest.raises(UserError, match="Another batch is running the smoke profile"):
+        run()
+
+
+# what runs, and what is believed
+
+@pytest.mark.kernel
+def test_success_is_kept_and_not_repeated(home, make_notebook):
+    refer(home, "00_toy")
+    source = make_notebook("00_toy", PARAMETERS, "import os; print(os.environ['OMP_NUM_THREADS'], profile, seeds)", result_cell("00_toy"))
+    outcomes, shown = run(given={"seeds": "[5]"})
+    folder = paths.profile_dir("smoke")
+    assert outcomes[0].status == "done" and outcomes[0].ok and "2 min" in shown
+    assert outcomes[0].comparisons[0].change == "not compared"  # other seeds than the reference's
+    executed = (folder / "notebooks/00_toy.ipynb").read_text()
+    assert "1 smoke [5]" in executed
+    assert [entry["event"] for entry in Ledger(folder / "ledger.jsonl").entries()] == ["queued", "started", "ended"]
+    assert not list((folder / "progress").iterdir())
+
+    started = time.time()
+    outcomes, shown = run(given={"seeds": "[5]"})
+    assert outcomes[0].status == "done already" and "done already" in shown and time.time() - started < 1
+
+    write_json(folder / "results/00_toy.json", {"notebook": "00_toy", "claims": []})  # changed by hand: no longer what was recorded
+    source.write_text(source.read_text().replace("1.0}", "2.0}"))
+    outcomes, _ = run(given={"seeds": "[0, 1]"})
+    assert outcomes[0].status == "done" and outcomes[0].comparisons[0].change == "same"
+
+    outcomes, _ = run(fresh=True)
+    assert outcomes[0].status == "done" and len(Ledger(folder / "ledger.jsonl").entries()) == 3
+    assert not list(folder.glob(".trash-*"))
+
+
+@pytest.mark.kernel
+def test_a_failure_keeps_its_traceback_and_does_not_stop_the_others(home, make_notebook):
+    refer(home, "01_bad")
+    make_notebook("00_user", PARAMETERS, "from moslab.errors import UserError\nraise UserError('K is 1, but two bins are needed.')")
+    make_notebook("01_bad", PARAMETERS, result_cell("01_bad"), "1 / 0")
+    make_notebook("02_silent", PARAMETERS, "print('no result')")
+    make_notebook("03_good", PARAMETERS, result_cell("03_good"))
+    outcomes, shown = run()
+    assert [outcome.status for outcome in outcomes] == ["failed", "failed", "failed", "done"]
+    assert outcomes[0].reason == "K is 1, but two bins are needed."
+    assert outcomes[1].reason == "ZeroDivisionError: division by zero" and outcomes[1].reason in shown
+    assert "without writing" in outcomes[2].reason
+    folder = paths.profile_dir("smoke")
+    assert "ZeroDivisionError" in (folder / "notebooks/01_bad.failed.ipynb").read_text()
+    assert not (folder / "notebooks/01_bad.ipynb").exists() and not list((folder / "notebooks").glob("*.running.ipynb"))
+
+    make_notebook("01_bad", PARAMETERS, result_cell("01_bad"))
+    outcomes, _ = run(notebooks=["01", "03_good"])
+    assert [outcome.status for outcome in outcomes] == ["done", "done already"]
+    assert not (folder / "notebooks/01_bad.failed.ipynb").exists()
+
+
+@pytest.mark.kernel
+def test_a_killed_kernel_is_a_failure(make_notebook):
+    make_notebook("00_toy", PARAMETERS, result_cell("00_toy"), "import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "print('never')")
+    outcomes, _ = run()
+    assert outcomes[0].status == "failed" and "kernel died" in outcomes[0].reason
+    cells = read_json(paths.profile_dir("smoke") / "notebooks/00_toy.failed.ipynb")["cells"]
+    assert cells[-2]["metadata"]["papermill"]["status"] == "failed" and cells[-1]["metadata"]["papermill"]["status"] == "pending"
+
+
+@pytest.mark.kernel
+def test_killing_the_batch_ends_its_children_and_a_restart_finishes_the_job(home, make_notebook):
+    make_notebook("00_toy", PARAMETERS, result_cell("00_toy"))
+    make_notebook("01_slow", PARAMETERS, result_cell("01_slow"),
+                  f"import os, pathlib, time\nmark = pathlib.Path({str(home / 'kernel')!r})\n"
+                  "if not mark.exists():\n    mark.write_text(str(os.getpid()))\n    time.sleep(60)")
+    killed = subprocess.Popen([sys.executable, "-m", "moslab", "reproduce", "--profile", "smoke", "--jobs", "1"], stdout=subprocess.DEVNULL)
+    kernel = int(wait_for(lambda: (home / "kernel").exists() and (home / "kernel").read_text()))
+    folder = paths.profile_dir("smoke")
+    child = Ledger(folder / "ledger.jsonl").last("01_slow")["pid"]
+    killed.kill()
+    killed.wait()
+    wait_for(lambda: not is_alive(child) and not is_alive(kernel), 5)
+    assert (folder / "results/01_slow.json").exists()  # written before the kill, and yet no success
+
+    outcomes, _ = run()
+    assert [outcome.status for outcome in outcomes] == ["done already", "done"]
+    assert not (folder / "notebooks/01_slow.running.ipynb").exists()
+
+
+@pytest.mark.kernel
+def test_a_reversed_verdict_fails_the_command(home, make_notebook):
+    refer(home, "00_toy", verdict="disagrees")
+    make_notebook("00_toy", PARAMETERS, result_cell("00_toy"))
+    command = [sys.executable, "-m", "moslab", "reproduce", "--profile", "smoke", "--jobs", "1", "--set", "seeds=[0, 1]"]
+    first = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "160"})
+    assert first.returncode == 1 and "reversed" in first.stdout, first.stderr
+    refer(home, "00_toy")
+    assert subprocess.run(command, capture_output=True).returncode == 0
+
+
+@pytest.mark.kernel
+def test_the_reference_is_written_from_fresh_runs_and_stored_defaults(home, make_notebook):
+    from moslab.reference import reference
+    reader = "import tempfile\noutput = output or tempfile.mkdtemp()\nprint(profile, runs)\n"
+    make_notebook("00_toy", PARAMETERS, reader + result_cell("00_toy"))
+    (home / "README.md").write_text("# toy\n<!-- results -->\nold\n<!-- /results -->\nend\n")
+    for key in ("abc", "def"):
+        write_json(home / f"papermill_runs/embedded/runs/{key}/run.json", {"key": key})
+        (home / f"papermill_runs/embedded/runs/{key}/predictions.csv.gz").write_bytes(b"x")
+        (home / f"papermill_runs/embedded/runs/{key}/raw.npz").write_bytes(b"large")
+    figure = home / "papermill_runs/embedded/figures/toy.png"
+    figure.parent.mkdir(parents=True)
+    figure.write_bytes(b"png")
+    reference(jobs=1, profiles=("embedded",), console=console())
+    committed = home / "papermill_runs/reference"
+    record = read_json(committed / "results/embedded/00_toy.json")
+    assert record["parameters"] == {"seeds": [0, 1], "output": "", "jobs": 0} and str(home) not in json.dumps(record)
+    assert sorted(path.name for path in (committed / "runs/embedded/abc").iterdir()) == ["predictions.csv.gz", "run.json"]
+    assert str(home) not in (committed / "results/embedded/ledger.jsonl").read_text()
+    stored = read_json(home / "notebooks/00_toy.ipynb")
+    assert stored["cells"][1]["outputs"][0]["text"] == ["embedded reference\n"] and stored["cells"][1]["execution_count"] == 2
+    assert stored["metadata"]["kernelspec"]["name"] == "python3" and "papermill" not in json.dumps(stored["metadata"])
+    assert all("papermill" not in cell["metadata"] for cell in stored["cells"])
+    assert (home / "figures/toy.png").read_bytes() == b"png"
+    assert "old" not in (home / "README.md").read_text() and "**agrees**" in (home / "README.md").read_text()
+
+
+# the parts
+
+def test_the_plan_counts_a_shared_run_once_and_finished_runs_not_at_all(home, make_notebook):
+    for stem in ("00_toy", "01_toy"):
+        refer(home, stem)
+        make_notebook(stem, PARAMETERS)
+    folder = paths.profile_dir("smoke")
+    write_json(folder / "runs/abc/run.json", {})
+    (folder / "runs/def").mkdir()  # begun, not finished
+    counted: set[str] = set()
+    assert batch.estimate("00_toy", "smoke", folder, "fresh", 2, counted) == (1, 90.0)
+    assert batch.estimate("01_toy", "smoke", folder, "fresh", 2, counted) == (0, 30.0)
+    assert batch.estimate("02_new", "smoke", folder, "fresh", 2, counted) == (None, None)
+
+
+def test_a_ledger_line_cut_short_is_no_entry(tmp_path):
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.append("started", notebook="00_toy")
+    with ledger.path.open("a") as stream:
+        stream.write('{"event": "ended", "notebook": "00_t')
+    assert ledger.last("00_toy")["event"] == "started"
+    ledger.append("ended", notebook="00_toy", status="done")
+    assert ledger.last("00_toy")["status"] == "done" and len(ledger.entries()) == 2
+
+
+@pytest.mark.parametrize(("verdict", "value", "change"), [
+    ("agrees", 0.5, "same"), ("not resolved", 0.6, "moved"), ("disagrees", 0.6, "reversed"), ("agrees", 1.0, "beyond"), ("agrees", None, "beyond")])
+def test_changes_of_a_verdict(verdict, value, change):
+    reference = {"claims": [{"id": "flat", "verdict": "agrees", "value": 0.5, "se": 0.1}]}
+    found = compare({"claims": [{"id": "flat", "verdict": verdict, "value": value, "se": 0.1}]}, reference)
+    assert [item.change for item in found] == [change]
+
+
+def test_claims_that_come_and_go():
+    one, two = ({"claims": [{"id": name, "verdict": "agrees", "value": None}]} for name in ("a", "b"))
+    assert [(item.claim, item.change, item.failed) for item in compare(one, two)] == [("b", "missing", True), ("a", "new", False)]
+
+
+def test_progress_of_processes_that_are_gone_is_swept_away(home, make_notebook):
+    folder = paths.profile_dir("smoke")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for name, pid in (("00_toy", os.getpid()), ("run", os.getpid()), ("dead", gone.pid)):
+        write_json(folder / f"progress/{name}.json", {"label": name, "done": 1, "total": 4, "started": time.time() - 30, "pid": pid})
+    records = read_progress(folder / "progress")
+    assert [record["label"] for record in records] == ["00_toy", "run"] and not (folder / "progress/dead.json").exists()
+    task = batch.Task("00_toy", Path("x"), folder, {}, "", 3, 100.0, False)
+    watch = Watch(console(), task, folder, 0)
+    assert "cell 1 of 4" in watch.line(records) and "1 in flight" in watch.line(records)
+    shown = console()
+    shown.print(watch.bars(records))
+    assert "1 of 4 cells" in shown.file.getvalue() and "90 s left" in shown.file.getvalue().replace("2 min", "90 s")
+
+
+def test_durations_as_people_say_them():
+    assert [duration(seconds) for seconds in (None, 12.3, 600, 7500)] == ["unknown", "12 s", "10 min", "2 h 05 min"]
+
+
+@pytest.mark.kernel
+def test_an_interrupted_command_says_how_to_go_on(home, make_notebook):
+    make_notebook("00_toy", PARAMETERS, "import time; time.sleep(60)")
+    child = subprocess.Popen([sys.executable, "-m", "moslab", "reproduce", "--profile", "smoke", "--jobs", "1"], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: Ledger(paths.profile_dir("smoke") / "ledger.jsonl").last("00_toy"))
+    child.send_signal(signal.SIGINT)
+    assert "the same command goes on" in child.communicate(timeout=10)[1] and child.returncode == 130

@@ -1,0 +1,51 @@
+"""The leak alarm: a scorer that beats an oracle stops the notebook."""
+
+import numpy as np
+import pytest
+
+from moslab import bounds
+from moslab.errors import UserError
+
+N = 400
+
+
+@pytest.fixture
+def truth(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """Targets, with an oracle that knows them up to noise."""
+    random = np.random.default_rng(0)
+    target = random.normal(size=N)
+    oracle = target + random.normal(scale=0.8, size=N)
+    monkeypatch.setattr(bounds, "oracle_scores", lambda dataset, **_: oracle)
+    return target
+
+
+def noisy(target: np.ndarray, scale: float, seeds: int = 3) -> np.ndarray:
+    return np.stack([target + np.random.default_rng(seed).normal(scale=scale, size=len(target)) for seed in range(seeds)])
+
+
+def test_better_than_the_oracle_is_a_leak(truth: np.ndarray) -> None:
+    with pytest.raises(UserError, match="bins on iqa beats its oracle"):
+        bounds.stop_at_leak("iqa", {"bins": noisy(truth, 0.1)}, truth)
+
+
+def test_worse_than_the_oracle_passes_with_its_lead(truth: np.ndarray) -> None:
+    assert bounds.stop_at_leak("iqa", {"bins": noisy(truth, 3.0)}, truth)["bins"] < 0
+
+
+def test_few_images_cannot_raise_the_alarm(truth: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bounds.stop_at_leak("iqa", {"bins": noisy(truth, 0.1)[:, :50]}, truth[:50]) == {}
+
+
+def test_published_datasets_have_no_oracle() -> None:
+    assert bounds.oracle_scores("koniq10k") is None
+    assert bounds.oracle_value("ava", np.zeros(3)) is None
+
+
+def test_the_worlds_oracle_lies_in_table_order() -> None:
+    from moslab.world import generate
+
+    world = generate("iaa", n=200)
+    rows = world.table.rows("test")
+    scores = bounds.oracle_scores("iaa", images=200)
+    assert len(scores) == len(rows)
+    assert np.corrcoef(scores, world.table.frame["mos"].to_numpy()[rows])[0, 1] > 0.4

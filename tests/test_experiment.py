@@ -1,0 +1,155 @@
+"""The run key follows everything that can change a result and nothing else; bad descriptions are refused in one sentence."""
+
+import shutil
+
+import pytest
+from safetensors.torch import load_file, save_file
+from toys import toy_experiment, toy_table
+
+from moslab import datasets, experiment
+from moslab.errors import UserError
+from moslab.experiment import Experiment, make
+from moslab.scorers.bins import Bins
+
+# Another value for every field. `root` says where files lie and is the one field that is not in the key.
+OTHERS = {
+    "dataset": "iaa", "preset": "null", "images": 50, "text": "generic", "scorer": "levels", "options": {"bins": 11}, "range": "scale", "recipe": "full",
+    "precision": "bfloat16", "epochs": 5, "batch_size": 16, "learning_rate": 2e-3, "weight_decay": 0.1, "warmup": 0.2,
+    "train_images": 10, "test_images": 10, "splits": ("val",), "seed": 1,
+}
+BASE = {"dataset": "iqa", "learning_rate": 1e-3}
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    """The digests of labels and weights are remembered by process."""
+    for remembered in (experiment._manifest, experiment._fingerprint):
+        remembered.cache_clear()
+    yield
+    for remembered in (experiment._manifest, experiment._fingerprint):
+        remembered.cache_clear()
+
+
+def test_every_field_is_tried_here():
+    assert set(Experiment.model_fields) - set(OTHERS) == {"root", "backbone"}
+
+
+def test_key_changes_with_every_field_that_can_change_the_result():
+    keys = {make(**BASE | {name: value}).key for name, value in OTHERS.items()}
+    assert len(keys | {make(**BASE).key}) == len(OTHERS) + 1
+    assert all(len(key) == 16 and set(key) <= set("0123456789abcdef") for key in keys)
+
+
+def test_key_says_the_same_however_it_is_spelled():
+    plain = make(**BASE).key
+    assert make(**BASE | {"epochs": 4.0, "seed": 0, "options": {"bins": 51, "decoding": "expectation"}}).key == plain
+    assert make(**BASE | {"splits": ["test"], "epochs": 4}).key == plain
+    assert Experiment(**make(**BASE).model_dump(mode="json")).key == plain  # as a stored record is read
+
+
+def test_key_does_not_change_with_the_place_of_the_data(tmp_path):
+    assert make(**BASE | {"root": str(tmp_path)}).key == make(**BASE).key
+
+
+def test_key_does_not_change_with_the_place_of_the_weights_but_with_the_weights(tiny_base, tmp_path):
+    copy = shutil.copytree(tiny_base, tmp_path / "copy")
+    assert toy_experiment(copy).key == toy_experiment(tiny_base).key != make(**BASE).key
+    other = shutil.copytree(tiny_base, tmp_path / "other")
+    weights = load_file(other / "model.safetensors")
+    save_file({name: weight + 1e-3 for name, weight in weights.items()}, other / "model.safetensors", metadata={"format": "pt"})
+    assert toy_experiment(other).key != toy_experiment(tiny_base).key
+
+
+def test_key_changes_with_labels(monkeypatch):
+    keys = []
+    for change in (lambda frame: None, lambda frame: frame.__setitem__("mos", frame["mos"] + 0.01), lambda frame: frame.__setitem__("text", "title"),
+                   lambda frame: frame.__setitem__("split", "train"), lambda frame: frame.__setitem__("image", frame["image"] + "x")):
+        table = toy_table()
+        change(table.frame)
+        monkeypatch.setattr(datasets, "manifest", lambda name, table=table, **_: table.manifest())
+        experiment._manifest.cache_clear()
+        keys.append(make(**BASE).key)
+    assert len(set(keys)) == 5
+
+
+def test_key_changes_with_the_world_s_version(monkeypatch):
+    plain = make(**BASE).key
+    monkeypatch.setattr("moslab.world.version.VERSION", "another")
+    experiment._manifest.cache_clear()
+    assert make(**BASE).key != plain
+
+
+@pytest.mark.parametrize("method", ["training", "evaluation"])
+def test_key_changes_with_method_versions(monkeypatch, method):
+    plain = make(**BASE).key
+    monkeypatch.setitem(experiment.METHOD_VERSIONS, method, 99)
+    assert make(**BASE).key != plain
+
+
+def test_key_changes_with_its_own_scorer_s_version_alone(monkeypatch):
+    plain, levels = make(**BASE).key, make(**BASE | {"scorer": "levels"}).key
+    monkeypatch.setattr(Bins, "version", 99)
+    assert make(**BASE).key != plain and make(**BASE | {"scorer": "levels"}).key == levels
+
+
+def test_options_are_filled_with_their_defaults():
+    assert make(**BASE).options == {"bins": 51, "centers": "linspace", "spacing": "uniform", "decoding": "expectation"}
+    assert make(**BASE | {"scorer": "levels"}).options == {}
+    assert make(**BASE).label == "iqa bins 51, seed 0"
+    assert make(**BASE | {"scorer": "levels", "seed": 2}).label == "iqa levels, seed 2"
+
+
+def test_experiments_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        make(**BASE).seed = 3
+
+
+# what is refused
+
+@pytest.mark.parametrize(("fields", "sentence"), [
+    ({"dataset": "iqb"}, "Unknown dataset 'iqb': choose one of iqa, iaa, koniq10k, ava."),
+    ({"dataset": "iqb", "learning_rate": None}, "Unknown dataset 'iqb': choose one of iqa, iaa, koniq10k, ava."),
+    ({"scorer": "bin"}, "Unknown scorer 'bin': choose one of bins, levels"),
+    ({"scorer": "bin", "learning_rate": None}, "Unknown scorer 'bin': choose one of bins, levels"),
+    ({"recipe": "all", "learning_rate": None}, "Experiment field 'recipe': Input should be 'lm', 'lora', 'full', 'scratch' or 'head' (got 'all')."),
+    ({"options": {"bins": 1}}, "Scorer 'bins', option 'bins': Input should be greater than or equal to 2 (got 1)"),
+    ({"options": {"K": 5}}, "its options are bins, centers, spacing, decoding."),
+    ({"options": [5]}, "Experiment field 'options': Input should be a valid dictionary (got [5])."),
+    ({"learningrate": 1e-3}, "An experiment has no field 'learningrate': its fields are dataset, preset,"),
+    ({"seed": "one"}, "Experiment field 'seed': Input should be a valid integer"),
+    ({"seed": -1}, "Experiment field 'seed': Input should be greater than or equal to 0 (got -1)."),
+    ({"epochs": 0}, "Experiment field 'epochs': Input should be greater than 0 (got 0)."),
+    ({"epochs": float("inf")}, "Experiment field 'epochs': Input should be a finite number (got inf)."),
+    ({"learning_rate": float("nan")}, "Experiment field 'learning_rate': Input should be"),
+    ({"learning_rate": "fast"}, "Experiment field 'learning_rate': Input should be a valid number"),
+    ({"splits": ()}, "Experiment field 'splits'"),
+    ({"train_images": 1}, "Experiment field 'train_images': Input should be greater than or equal to 2 (got 1)."),
+    ({"text": "titel"}, "Experiment field 'text': Input should be 'image', 'generic' or 'title' (got 'titel')."),
+])
+def test_bad_fields_are_one_sentence(fields, sentence):
+    with pytest.raises(UserError) as refused:
+        make(**BASE | fields)
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value) and "Value error" not in str(refused.value) and "pydantic" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("fields", "sentence"), [
+    ({"backbone": "embeded"}, "Unknown backbone 'embeded'"),
+    ({"dataset": "koniq10k", "images": 100}, "has pictures of its own"),
+    ({"dataset": "koniq10k", "root": "/no/such/folder"}, "/no/such/folder .* is not a folder"),
+])
+def test_what_only_the_data_can_tell_is_refused_with_the_key(fields, sentence):
+    with pytest.raises(UserError, match=sentence):
+        make(**BASE | fields).key
+
+
+def test_a_rate_that_was_not_tuned_is_asked_for(monkeypatch, tmp_path):
+    from moslab import tuning
+    monkeypatch.setattr(tuning, "TABLE", tmp_path / "tuning.json")
+    tuning.table.cache_clear()
+    with pytest.raises(UserError, match="No learning rate was tuned for scorer 'levels' with recipe 'full' on 'koniq10k': .* run .*--dataset iqa"):
+        make(dataset="koniq10k", scorer="levels", recipe="full")
+    (tmp_path / "tuning.json").write_text('{"iqa/lm/bins": {"learning_rate": 0.0005}}')
+    tuning.table.cache_clear()
+    assert make(dataset="iqa").learning_rate == make(dataset="koniq10k", root="/").learning_rate == 5e-4
+    tuning.table.cache_clear()

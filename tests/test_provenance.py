@@ -1,0 +1,53 @@
+"""Where a result comes from."""
+
+import json
+import subprocess
+
+from moslab.provenance import PACKAGES, card, commit, provenance
+
+
+def git(home, *arguments):
+    subprocess.run(["git", "-C", str(home), "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True, capture_output=True)
+
+
+def committed(home):
+    git(home, "init", "-q")
+    (home / "file").write_text("one")
+    git(home, "add", "file")
+    git(home, "commit", "-q", "-m", "first")
+
+
+def test_every_field_is_there_and_serialisable():
+    found = json.loads(json.dumps(provenance()))
+    assert set(found["packages"]) == set(PACKAGES) and found["packages"]["numpy"][0].isdigit()
+    assert found["peak_memory"] > 1e6 and found["wall"] > 0 and found["cores"] >= 1 and found["threads"] >= 1
+
+
+def test_commit_and_local_changes(home):
+    committed(home)
+    clean = commit()
+    assert len(clean["id"]) == 40 and clean["dirty"] is False
+    (home / "file").write_text("two")
+    assert commit() == {"id": clean["id"], "dirty": True}
+
+
+def test_without_git_the_commit_is_read_from_its_files(home, monkeypatch):
+    committed(home)
+    known = commit()["id"]
+    monkeypatch.setenv("PATH", "")
+    assert commit() == {"id": known, "dirty": None}
+    git_folder = home / ".git"
+    (git_folder / "HEAD").write_text(f"{known}\n")
+    assert commit()["id"] == known
+
+
+def test_no_repository_is_unknown(home):
+    assert commit() == {"id": "unknown", "dirty": None}
+    found = provenance()
+    assert found["lock"] == "unknown"
+    assert "unknown" in repr(card(found))
+
+
+def test_the_card_reads_as_text_and_as_a_table():
+    shown = card(provenance())
+    assert "machine" in repr(shown) and "<table>" in shown._repr_html_()

@@ -1,0 +1,44 @@
+"""The visibility rule: every latent in a label was read by the probe of this very world version."""
+
+import numpy as np
+import pytest
+
+from moslab.world import PIXELS, iaa, probe, specs
+from moslab.world.distort import KINDS
+from moslab.world.titles import CONCEPTS
+
+
+def measured(task: str) -> dict[str, float]:
+    return {row["latent"]: row["readability"] for row in probe.table()["table"] if row["task"] == task}
+
+
+def test_the_table_belongs_to_these_pixels():
+    assert probe.table()["version"] == PIXELS, "pixels changed: run `python -m moslab world probe`"
+
+
+def test_every_latent_of_the_labels_is_readable():
+    labelled = {field for field, liking in iaa.QUALITY.items() if np.ptp(liking) > 0 and np.count_nonzero(specs.MIXES["iaa"][field]) > 1}
+    labelled |= {concept.field for concept in CONCEPTS.values()}
+    readable = measured("iaa")
+    assert {field: readable.get(field) for field in labelled if readable.get(field, 0) < probe.FLOOR} == {}
+
+
+def test_every_distortion_is_readable():
+    readable = measured("iqa")
+    assert {kind: readable.get(kind) for kind in KINDS if readable.get(kind, 0) < probe.FLOOR} == {}
+
+
+@pytest.mark.parametrize("truth, said, expected", [([0, 1, 0, 1], [0, 1, 0, 1], 1), ([0, 0, 0, 1], [0, 0, 0, 0], 0), ([0, 1, 2], [0, 1, 1], 0.5)])
+def test_readability(truth, said, expected):
+    assert probe.readability(np.array(truth), np.array(said))[0] == pytest.approx(expected)
+
+
+def test_a_probe_learns_and_reads(monkeypatch):
+    """The whole measurement in small: it runs, names every latent once, and does better than guessing on the easiest one."""
+    monkeypatch.setattr(probe, "TRAIN", 640)
+    monkeypatch.setattr(probe, "EPOCHS", 2)
+    monkeypatch.setattr(probe, "HELD_OUT", {"iaa": 200, "iqa": 300})
+    result = probe.measure("test", report=lambda line: None)
+    rows = {(row["task"], row["latent"]): row["readability"] for row in result["table"]}
+    assert len(rows) == len(result["table"]) == 13 + len(KINDS)
+    assert rows["iaa", "scene"] > 0.3

@@ -1,0 +1,100 @@
+"""Small stand-ins that the tests share: a table of drawn noise, a randomly initialised base that is ready in a second, a hub-like checkpoint."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from moslab import backbones, datasets
+from moslab.backbones import embedded
+from moslab.datasets.table import ArrayPixels, ImageTable
+from moslab.experiment import Experiment, make
+from moslab.pretraining import PROMPT_SENTENCES
+from moslab.store import Run
+
+SPLITS = ("train", "train", "train", "test", "val")
+
+
+def toy_table(pictures: int = 40, size: tuple[int, int] = (64, 64), text: str = "") -> ImageTable:
+    """Noise whose brightness is the score, made of integers alone, so that it is the same everywhere."""
+    random = np.random.default_rng(5)
+    level = random.permutation(pictures)
+    pixels = random.integers(0, 96, (pictures, *size, 3)) + (level * 150 // pictures)[:, None, None, None]
+    rows = np.arange(pictures)
+    frame = pd.DataFrame({
+        "image": [f"toy{row:03d}" for row in rows], "text": [text] * pictures, "mos": 1 + 4 * level / (pictures - 1), "sd": 0.5,
+        "split": [SPLITS[row % len(SPLITS)] for row in rows], "group": "", "source": [f"toy.csv line {row + 2}" for row in rows]})
+    return ImageTable("iqa", frame, ArrayPixels(pixels.astype(np.uint8)), (1.0, 5.0), version="toy")
+
+
+def use_toy_table(monkeypatch: Any, **options: Any) -> ImageTable:
+    """Let every dataset be the toy table, for experiments of this process."""
+    table = toy_table(**options)
+    monkeypatch.setattr(datasets, "load", lambda name, **_: table)
+    monkeypatch.setattr(datasets, "manifest", lambda name, **_: table.manifest())
+    return table
+
+
+def tiny_config(vocabulary: int, token: Any, patch: int = 8, hidden: int = 64) -> Qwen2VLConfig:
+    """Qwen2-VL's true classes: two layers of 64, a vision tower of two layers of 64."""
+    quarter = hidden // 32
+    rope = {"rope_type": "default", "mrope_section": [quarter * 2, quarter, quarter], "rope_theta": 1e4}
+    text = dict(vocab_size=vocabulary, hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=2, num_attention_heads=4,
+                num_key_value_heads=2, max_position_embeddings=1024, rope_parameters=rope,
+                tie_word_embeddings=True, bos_token_id=None, eos_token_id=token("<|im_end|>"), pad_token_id=token("<|endoftext|>"))
+    vision = dict(depth=2, embed_dim=64, hidden_size=hidden, hidden_act="gelu", num_heads=2, mlp_ratio=2, patch_size=patch, spatial_merge_size=2,
+                  temporal_patch_size=2, in_channels=3)
+    return Qwen2VLConfig(text_config=text, vision_config=vision, image_token_id=token("<|image_pad|>"), video_token_id=token("<|video_pad|>"),
+                         vision_start_token_id=token("<|vision_start|>"), vision_end_token_id=token("<|vision_end|>"), tie_word_embeddings=True)
+
+
+def save_tiny_base(folder: Path, seed: int = 3) -> Path:
+    """A base of the embedded kind with random weights and a vocabulary learned from the prompts."""
+    tokenizer = embedded.build_tokenizer(PROMPT_SENTENCES, size=400)
+    torch.manual_seed(seed)
+    Qwen2VLForConditionalGeneration(tiny_config(len(tokenizer), tokenizer.convert_tokens_to_ids)).save_pretrained(folder)
+    embedded.build_processor(tokenizer).save(folder)
+    return folder
+
+
+def save_hub_like(folder: Path, tokenizer: Path) -> Path:
+    """A tiny Qwen2-VL as the hub lays one out: the real tokenizer's files, patches of 14 pixels, the full vocabulary."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copyfile(tokenizer / name, folder / name)
+    known = {entry["content"]: entry["id"] for entry in json.loads((tokenizer / "tokenizer.json").read_text())["added_tokens"]}
+    torch.manual_seed(0)
+    Qwen2VLForConditionalGeneration(tiny_config(151_936, known.__getitem__, patch=14, hidden=32)).save_pretrained(folder)
+    Qwen2VLImageProcessorPil(size={"shortest_edge": 56 * 56, "longest_edge": 112 * 112}).save_pretrained(folder)
+    return folder
+
+
+def toy_experiment(backbone: Path | str, **fields: Any) -> Experiment:
+    """One or two steps on the toy table."""
+    return make(**{"dataset": "iqa", "backbone": str(backbone), "options": {} if fields.get("scorer") == "levels" else {"bins": 5}, "epochs": 2,
+                   "batch_size": 12, "learning_rate": 1e-3, **fields})
+
+
+def toy_run(experiment: Experiment, value: float = 0.0, distributions: bool = True) -> Run:
+    """A finished run without any training."""
+    frame = toy_table().frame.query("split == 'test'")
+    rows = len(frame)
+    predictions = pd.DataFrame({"image": frame["image"].to_numpy(), "split": "test", "target": frame["mos"].to_numpy(),
+                                "score": np.linspace(1, 5, rows) + value, "parsed": True, "entropy": 0.5, "top": 0.25})
+    metrics = {name: [0.5, 0.1, 0.9] for name in ("srcc", "plcc", "mae")} | {"unparsed": [0, 0, 0]}
+    return Run(experiment, experiment.key, predictions, {"test": metrics},
+               [{"step": 1, "loss": 1.5}], {"preparing": 1.0, "training": 2.0, "evaluation": 0.5}, {"python": "3"},
+               np.full((rows, 5), 0.2) if distributions else None)
+
+
+def load_exact(folder: Path) -> backbones.Backbone:
+    """A backbone ready to be asked: no gradients, evaluation mode."""
+    backbone = backbones.load(str(folder))
+    backbone.model.eval().requires_grad_(False)
+    return backbone
