@@ -137,17 +137,35 @@ def test_a_trained_model_is_kept_and_read_again(home, tiny_base, monkeypatch):
 # training in processes of their own
 
 def kill_when_training(folder: Path, key: str, after: str) -> threading.Thread:
-    """kill -9 of the worker that trains `key`, in mid-run, as soon as the run `after` is finished."""
+    """kill -9 of the worker that trains `key`, in mid-run: it is halted as soon as it trains, and killed once the run `after` is finished."""
     def watch() -> None:
-        end = time.time() + 120
-        progress = folder / "progress" / f"{key}.json"
-        while time.time() < end and not (Store(folder / "runs").has(after) and progress.exists()):
-            time.sleep(0.02)
-        os.kill(read_json(progress)["pid"], signal.SIGKILL)
+        progress = wait_for(lambda: told(folder / "progress" / f"{key}.json"))
+        os.kill(progress["pid"], signal.SIGSTOP)
+        try:
+            wait_for(lambda: Store(folder / "runs").has(after))
+        finally:
+            os.kill(progress["pid"], signal.SIGKILL)
 
     thread = threading.Thread(target=watch)
     thread.start()
     return thread
+
+
+def told(progress: Path) -> dict:
+    """What a training process last said, or nothing where none is at work."""
+    try:
+        return read_json(progress)
+    except FileNotFoundError:
+        return {}
+
+
+def wait_for(condition, seconds: float = 120):
+    end = time.time() + seconds
+    while time.time() < end:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise TimeoutError(f"not within {seconds} s")
 
 
 def same(one: Run, two: Run) -> bool:
