@@ -106,11 +106,12 @@ def world_card(docs: Annotated[Path, typer.Argument(help="Folder for data_card.m
 
 
 @world_app.command()
-def curve(seeds: Annotated[int, typer.Option(help="Training seeds per point.")] = 3, jobs: Jobs = None) -> None:
-    """Train the aesthetics task on growing parts of its pictures, with and without titles, and write docs/learning_curve.md; about ten minutes."""
+def curves(seeds: Annotated[int, typer.Option(help="Training seeds per point.")] = 3, jobs: Jobs = None) -> None:
+    """Train the embedded tasks on growing parts of their pictures, aesthetics with and without titles, and write docs/learning_curves.md; about ten minutes."""
     from moslab.batch import count_jobs
-    from moslab.curves import title_curve
-    print(title_curve(list(range(seeds)), count_jobs(jobs)).round(3).to_string(index=False))
+    from moslab.curves import write_curves
+    for task, points in write_curves(list(range(seeds)), count_jobs(jobs)).items():
+        print(task, points.round(3).to_string(index=False), sep="\n")
 
 
 @base_app.command()
