@@ -11,7 +11,7 @@ import json  # noqa: E402
 import socket  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
-from typing import Any
+from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
 

@@ -10,6 +10,7 @@ from moslab import datasets, experiment
 from moslab.errors import UserError
 from moslab.experiment import Experiment, make
 from moslab.scorers.bins import Bins
+from moslab.world import version
 
 # Another value for every field. `root` says where files lie and is the one field that is not in the key.
 OTHERS = {
@@ -74,7 +75,7 @@ def test_key_changes_with_labels(monkeypatch):
 
 def test_key_changes_with_the_world_s_version(monkeypatch):
     plain = make(**BASE).key
-    monkeypatch.setattr("moslab.world.version.VERSION", "another")
+    monkeypatch.setitem(version.LABELS, "iqa", "another")
     experiment._manifest.cache_clear()
     assert make(**BASE).key != plain
 
@@ -123,6 +124,7 @@ def test_experiments_cannot_be_changed():
     ({"learning_rate": float("nan")}, "Experiment field 'learning_rate': Input should be"),
     ({"learning_rate": "fast"}, "Experiment field 'learning_rate': Input should be a valid number"),
     ({"splits": ()}, "Experiment field 'splits'"),
+    ({"splits": ("test", "val", "test")}, "The splits test, val, test repeat: name each once."),
     ({"train_images": 1}, "Experiment field 'train_images': Input should be greater than or equal to 2 (got 1)."),
     ({"text": "titel"}, "Experiment field 'text': Input should be 'image', 'generic' or 'title' (got 'titel')."),
 ])
@@ -140,7 +142,7 @@ def test_bad_fields_are_one_sentence(fields, sentence):
 ])
 def test_what_only_the_data_can_tell_is_refused_with_the_key(fields, sentence):
     with pytest.raises(UserError, match=sentence):
-        make(**BASE | fields).key
+        _ = make(**BASE | fields).key
 
 
 def test_a_rate_that_was_not_tuned_is_asked_for(monkeypatch, tmp_path):

@@ -237,5 +237,5 @@ def test_card_is_measured_on_the_stored_weights(tmp_path, tokenizer, monkeypatch
     assert set(card["attributes"]) == set(cards.MIXES) and set(card["attributes"]["degraded"]) == set(specs.FIELDS)
     shares = [*card["mean_attribute_accuracy"].values(), card["rated_facts_accuracy"]]
     assert all(0 <= share <= 1 for share in shares) and card["caption_loss"] > 3
-    assert card["world"] == world.VERSION and json.loads((tmp_path / "card.json").read_text()) == card
+    assert card["world"] == world.PIXELS and json.loads((tmp_path / "card.json").read_text()) == card
     assert f"{card['mean_attribute_accuracy']['photographs']:.3f}" in (tmp_path / "README.md").read_text()

@@ -12,8 +12,10 @@ def git(home, *arguments):
 
 def committed(home):
     git(home, "init", "-q")
-    (home / "file").write_text("one")
-    git(home, "add", "file")
+    (home / "figures").mkdir()
+    for name in ("file", "figures/figure"):
+        (home / name).write_text("one")
+        git(home, "add", name)
     git(home, "commit", "-q", "-m", "first")
 
 
@@ -27,6 +29,8 @@ def test_commit_and_local_changes(home):
     committed(home)
     clean = commit()
     assert len(clean["id"]) == 40 and clean["dirty"] is False
+    (home / "figures/figure").write_text("drawn again")
+    assert commit() == clean
     (home / "file").write_text("two")
     assert commit() == {"id": clean["id"], "dirty": True}
 

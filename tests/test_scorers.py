@@ -150,7 +150,7 @@ def check_level_tokens(vocabulary: _Tokens) -> None:
     scorer.attach(vocabulary)
     assert [vocabulary.tokenizer.decode([token]) for token in scorer.level_tokens.tolist()] == [f" {word}" for word in levels.LEVELS]
     for word in levels.LEVELS:  # the answer is cut where its tokens are: prefix and completion are encoded one by one
-        prefix, completion = scorer.answer(levels.LEVELS.index(word), "The quality of the image is").__dict__.values()
+        prefix, completion = scorer.opening("The quality of the image is"), scorer.completion(levels.LEVELS.index(word))
         assert vocabulary.tokens(prefix) + vocabulary.tokens(completion) == vocabulary.tokens(prefix + completion)
         assert completion == f" {word}." and len(vocabulary.tokens(completion)) == 2
 

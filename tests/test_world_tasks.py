@@ -14,7 +14,7 @@ import pytest
 from moslab import paths
 from moslab.datasets import ava, koniq10k
 from moslab.errors import UserError
-from moslab.world import VERSION, World, fidelity, generate, iaa, iqa, layouts, leaks, raters, render, sheet, specs, tasks, version
+from moslab.world import LABELS, World, fidelity, generate, iaa, iqa, layouts, leaks, raters, render, sheet, specs, tasks, version
 from moslab.world.distort import distorted
 from moslab.world.titles import CONCEPTS, titles
 
@@ -71,7 +71,7 @@ class TestTable:
     def test_table(self, worlds, task, n):
         world, low_high = worlds[task], {"iqa": (1, 5), "iaa": (1, 10)}[task]
         table = world.table
-        assert len(table) == n == len(world.bounds) and table.scale == low_high and VERSION in table.version
+        assert len(table) == n == len(world.bounds) and table.scale == low_high and LABELS[table.name] in table.version
         assert table.frame["mos"].between(*low_high).all() and (table.frame["sd"] > 0).all()
         levels = np.linspace(*low_high, table.votes.shape[1])
         assert np.allclose(table.votes @ levels / table.votes.sum(1), table.frame["mos"])
@@ -300,9 +300,10 @@ def test_sheets_are_drawn(worlds, tmp_path, monkeypatch):
 def test_a_changed_constant_is_another_version(monkeypatch):
     monkeypatch.setattr(iaa, "TASTE", 0.35)
     changed = runpy.run_path(version.__file__)
-    assert changed["VERSION"] != VERSION and changed["PIXELS"] == version.PIXELS
+    assert changed["LABELS"]["iaa"] != LABELS["iaa"] and changed["LABELS"]["iqa"] == LABELS["iqa"] and changed["PIXELS"] == version.PIXELS
     monkeypatch.setitem(specs.FULL, "blur", ((0, 0.5), *specs.FULL["blur"][1:]))
-    assert runpy.run_path(version.__file__)["PIXELS"] != version.PIXELS
+    changed = runpy.run_path(version.__file__)
+    assert changed["PIXELS"] != version.PIXELS and all(changed["LABELS"][task] != LABELS[task] for task in LABELS)
 
 
 def test_world_is_a_plain_folder(worlds):

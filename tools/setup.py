@@ -41,7 +41,7 @@ def check_machine(root: Path) -> None:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError:
-        version = "%d.%d" % sys.version_info[:2]
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         raise SetupError(f"{sys.executable} lacks the venv module: install it (Debian and Ubuntu: apt install python{version}-venv), "
                          "then run make again.") from None
     free = shutil.disk_usage(root).free / 1e9

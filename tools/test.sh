@@ -1,7 +1,7 @@
 #!/bin/sh
 # Unit tests, then the stored notebooks against their stored outputs; neither may leave a trace in the work tree.
 cd "$(dirname "$0")/.." || exit 1
-python="$PWD/.venv/bin/python"
+python=".venv/bin/python"
 status=0
 
 work_tree() {
@@ -9,9 +9,11 @@ work_tree() {
 }
 
 before=$(work_tree)
-"$python" -m pytest tests || status=1
+# A process per core; cells of a notebook, and tests of a file, stay together and in order.
+pytest="$python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile"
+$pytest tests || status=1
 if ls notebooks/*.ipynb >/dev/null 2>&1; then
-    "$python" -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks || status=1
+    $pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks || status=1
 fi
 
 if [ "$before" != "$(work_tree)" ]; then

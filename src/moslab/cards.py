@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from moslab.backbones import embedded, load
 from moslab.files import read_json, write_atomic, write_json
 from moslab.pretraining import Teacher, Writer, pad
-from moslab.world import VERSION, language, specs
+from moslab.world import PIXELS, language, specs
 from moslab.world.render import render_all
 
 SEED = 7001  # no corpus and no task uses it
@@ -29,7 +29,7 @@ def measure(folder: Path | None = None) -> dict:
                 "caption_loss": caption_loss(teacher, writer), "rated_facts_accuracy": rated_accuracy(teacher, writer),
                 "numbers": {task: number_accuracy(teacher, writer, task) for task in language.NUMBER_TASKS},
                 "parameters": backbone.model.num_parameters(), "vocabulary": len(backbone.tokenizer), "bytes": (folder / "model.safetensors").stat().st_size,
-                "world": VERSION, "training": read_json(folder / "training.json") if (folder / "training.json").exists() else None}
+                "world": PIXELS, "training": read_json(folder / "training.json") if (folder / "training.json").exists() else None}
     write_json(folder / "card.json", card)
     write_atomic(folder / "README.md", render_card(card))
     return card

@@ -54,6 +54,13 @@ class Experiment(BaseModel):
     def _known_scorer(cls, name: str) -> str:
         return scorer_class(name).name
 
+    @field_validator("splits")
+    @classmethod
+    def _each_split_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise UserError(f"The splits {', '.join(names)} repeat: name each once.")
+        return names
+
     def model_post_init(self, _: Any) -> None:
         object.__setattr__(self, "options", scorer_options(self.scorer, self.options).model_dump())
 

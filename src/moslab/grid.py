@@ -65,4 +65,4 @@ class Results:
         frame = pd.DataFrame(rows).T.rename_axis(["dataset", "arm"])
         seeds = [name for name in frame if name.startswith("seed ")]
         frame.insert(0, "mean", frame[seeds].mean(axis=1))
-        return frame.astype({"unparsed": int}).round(4)
+        return frame[["mean", *seeds, "unparsed"]].astype({"unparsed": int}).round(4)

@@ -47,10 +47,10 @@ def provenance() -> dict[str, Any]:
 
 
 def commit() -> dict[str, Any]:
-    """{"id", "dirty"} of the work tree; without git the id is read from .git, and dirty is None (unknown)."""
+    """{"id", "dirty"} of the work tree, runs and figures aside; without git the id is read from .git, and dirty is None (unknown)."""
     try:
         found = _git("rev-parse", "HEAD")
-        return {"id": found, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+        return {"id": found, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!papermill_runs", ":!figures"))}
     except (OSError, subprocess.SubprocessError):
         return {"id": _read_head(paths.ROOT / ".git"), "dirty": None}
 

@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from moslab.backbones import Backbone, prompts
 from moslab.backbones.features import Features, look
 from moslab.datasets.table import ImageTable
-from moslab.scorers.base import Answer, Scorer, at_read_position
+from moslab.scorers.base import Scorer, at_read_position
 
 IGNORED = -100
 Row = dict[str, Any]
@@ -37,14 +37,14 @@ class Reader:
     def device(self) -> torch.device:
         return next(self.backbone.model.parameters()).device
 
-    def words(self, table: ImageTable, row: int, visual_tokens: int, answer: Answer) -> Row:
-        """One conversation: ids, labels (taught tokens, else -100) and the position where the score is read."""
+    def words(self, table: ImageTable, row: int, visual_tokens: int, completion: str = "") -> Row:
+        """One conversation: ids, labels (taught tokens, else -100) and the position where the score is read. Without completion nothing is taught."""
         title = table.frame["text"].iat[row] if self.text == "title" else ""
         prompt = self.prompt(title, visual_tokens)
-        prefix, completion = self.backbone.tokens(answer.prefix), self.backbone.tokens(answer.completion)
-        taught = prefix + completion + ([self.backbone.tokenizer.eos_token_id] if completion else [])
-        return {"input_ids": prompt + taught, "labels": [IGNORED] * len(prompt) + taught if completion else [IGNORED] * (len(prompt) + len(prefix)),
-                "read_position": len(prompt) + len(prefix) - 1}
+        opening = self.backbone.tokens(self.scorer.opening(prompts.answer_prefix(self.dataset)))
+        taught = [*opening, *self.backbone.tokens(completion), self.backbone.tokenizer.eos_token_id] if completion else []
+        return {"input_ids": prompt + (taught or opening), "labels": [IGNORED] * len(prompt) + (taught or [IGNORED] * len(opening)),
+                "read_position": len(prompt) + len(opening) - 1}
 
     def prompt(self, title: str, visual_tokens: int) -> list[int]:
         """The user's turn as token ids; made once per title and number of visual tokens."""
@@ -54,20 +54,18 @@ class Reader:
 
     def to_teach(self, table: ImageTable, rows: Sequence[int], targets: np.ndarray) -> dict[str, torch.Tensor]:
         """A training batch: conversations with their answers, targets and pictures."""
-        prefix = prompts.answer_prefix(self.dataset)
-        return self._batch(table, rows, [self.scorer.answer(target, prefix) for target in targets]) | {"target": torch.as_tensor(targets).to(self.device)}
+        return self._batch(table, rows, [self.scorer.completion(target) for target in targets]) | {"target": torch.as_tensor(targets).to(self.device)}
 
     def states_to_read(self, table: ImageTable, rows: Sequence[int]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The hidden states where scores are read, [n, width], and the batch they come from. Answers stop at their prefix."""
-        prefix = self.scorer.answer(self.scorer.encode(table.frame["mos"].to_numpy()[:1])[0], prompts.answer_prefix(self.dataset)).prefix
-        batch = self._batch(table, rows, [Answer(prefix)] * len(rows))
+        """The hidden states where scores are read, [n, width], and the batch they come from. Answers stop where they are read."""
+        batch = self._batch(table, rows, [""] * len(rows))
         return at_read_position(self.states(batch), batch), batch
 
-    def _batch(self, table: ImageTable, rows: Sequence[int], answers: Sequence[Answer]) -> dict[str, Any]:
+    def _batch(self, table: ImageTable, rows: Sequence[int], completions: Sequence[str]) -> dict[str, Any]:
         pictures = self._pictures(table, rows)
         merge = self.backbone.processor.image_processor.merge_size**2
         counts = (pictures["image_grid_thw"].prod(-1) // merge).tolist()
-        texts = [self.words(table, int(row), count, answer) for row, count, answer in zip(rows, counts, answers)]
+        texts = [self.words(table, int(row), count, completion) for row, count, completion in zip(rows, counts, completions)]
         return {key: value.to(self.device) for key, value in pad(texts, self.backbone.tokenizer.pad_token_id).items()} | pictures
 
     def _pictures(self, table: ImageTable, rows: Sequence[int]) -> dict[str, Any]:

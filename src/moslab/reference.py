@@ -39,9 +39,12 @@ def reference(notebooks: str | list[str] | None = None, jobs: int | None = None,
         publish_runs(profile)
     if SHOWN in profiles:
         publish_figures()
+        executed = {}
         for stem in stems:
             console.print(f"{stem}: executing the stored copy", highlight=False)
-            publish_notebook(stem)
+            executed[stem] = executed_copy(stem)
+        for stem, notebook in executed.items():  # after the last one ran, or the next one's provenance would tell of local changes
+            write_json(paths.NOTEBOOKS / f"{stem}.ipynb", notebook)
         publish_readme()
     return outcomes
 
@@ -90,8 +93,8 @@ def publish_figures() -> None:
         write_atomic(paths.FIGURES / figure.name, figure.read_bytes())
 
 
-def publish_notebook(stem: str) -> None:
-    """Execute a notebook as a reader would open it (stored defaults, committed runs) and store it with its outputs."""
+def executed_copy(stem: str) -> dict[str, Any]:
+    """A notebook executed as a reader would open it (stored defaults, committed runs), in the form in which it is stored."""
     source = paths.NOTEBOOKS / f"{stem}.ipynb"
     with tempfile.TemporaryDirectory() as folder:
         output, log = Path(folder) / f"{stem}.ipynb", Path(folder) / "log"
@@ -99,7 +102,7 @@ def publish_notebook(stem: str) -> None:
         if status:
             reason = batch.notebook_error(output) or log.read_text(errors="replace")[-2000:]
             raise UserError(f"{stem} ran, but fails with its stored parameters on the new reference: {reason}.")
-        write_json(source, stored_form(read_json(output)))
+        return stored_form(read_json(output))
 
 
 def stored_form(notebook: dict[str, Any]) -> dict[str, Any]:

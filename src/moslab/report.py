@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from moslab.tables import NOTHING
+
 
 def render_readme(text: str, results: list[dict[str, Any]]) -> str:
     """`text` with the tables of `results` between their markers; markers that are not there are left out."""
@@ -30,23 +32,27 @@ def cost_table(results: list[dict[str, Any]]) -> str:
 
 
 def results_table(results: list[dict[str, Any]]) -> str:
-    """One line per claim: what the paper says, where, what was measured (interval), the verdict and the notebook that shows it."""
-    lines = ["| claim | place | data | measured | verdict | notebook |", "|---|---|---|---|---|---|"]
+    """One line per claim: the paper, what it says, and per dataset the verdict with what was measured; the notebook shows place, protocol and bounds."""
+    datasets = list(dict.fromkeys(claim.get("on") or NOTHING for result in results for claim in result.get("claims", [])))
+    lines = [_line(["paper", "claim", *datasets, "notebook"]), _line(["---"] * (len(datasets) + 3))]
     for result in results:
         link = f"[{result['notebook'][:2]}](notebooks/{result['notebook']}.ipynb)"
+        by_id: dict[str, list[dict[str, Any]]] = {}
         for claim in result.get("claims", []):
-            cells = [claim.get("statement", claim["id"]), place(claim), claim.get("on", ""), measured(claim), f"**{claim['verdict']}**", link]
-            lines.append("| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
+            by_id.setdefault(claim["id"], []).append(claim)
+        for name, claims in by_id.items():
+            found = {claim.get("on") or NOTHING: f"**{claim['verdict']}**<br>{measured(claim)}" for claim in claims}
+            lines.append(_line([claims[0].get("paper", NOTHING), claims[0].get("statement", name), *(found.get(dataset, "") for dataset in datasets), link]))
     return "\n".join(lines)
 
 
-def place(claim: dict[str, Any]) -> str:
-    return ", ".join(part for part in (claim.get("paper"), claim.get("place")) if part)
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
 
 def measured(claim: dict[str, Any]) -> str:
-    """`SRCC +0.012 [-0.003, +0.027]`, or a dash for a claim without a value."""
+    """`SRCC +0.012 [-0.003, +0.027]`, without interval what labels alone give, or a dash for a claim without a value."""
     if claim.get("value") is None:
-        return "–"
-    interval = "" if claim.get("low") is None else f" [{claim['low']:+.3f}, {claim['high']:+.3f}]"
+        return NOTHING
+    interval = f" [{claim['low']:+.3f}, {claim['high']:+.3f}]" if claim.get("low") != claim.get("high") else ""
     return f"{claim.get('metric', '').upper()} {claim['value']:+.3f}{interval}".strip()

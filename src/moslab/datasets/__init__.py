@@ -35,9 +35,9 @@ def load(name: str, *, root: str | None = None, preset: str = "default", size: t
 
 
 def manifest(name: str, *, root: str | None = None, preset: str = "default", images: int | None = None) -> str:
-    """Digest of a dataset's labels and splits, part of the run key. Embedded labels are a function of the world's version, so nothing is generated for it."""
+    """Digest of a dataset's labels and splits, part of the run key. Embedded labels are a function of their version, so nothing is generated for it."""
     if name in EMBEDDED:
-        from moslab.world.version import VERSION
+        from moslab.world.version import LABELS
 
-        return digest([name, preset, images, VERSION])
+        return digest([name, preset, images, LABELS[name]])
     return load(name, root=root, preset=preset, images=images).manifest()

@@ -18,14 +18,6 @@ class Options(BaseModel):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The assistant's words: `prefix` up to the place where the score is read, `completion` after it (taught in training, absent when scoring)."""
-
-    prefix: str = ""
-    completion: str = ""
-
-
-@dataclass(frozen=True)
 class Scores:
     """score: [n] on the label scale, NaN where unreadable. distribution: [n, outcomes], rows sum to one."""
 
@@ -70,9 +62,13 @@ class Scorer(nn.Module):
         """Coding: scores [n] to targets [n, ...]."""
         raise NotImplementedError
 
-    def answer(self, target: Any, prefix: str) -> Answer:
-        """The assistant's words for one target; `prefix` opens the task's answer ('The quality of the image is')."""
-        return Answer()
+    def opening(self, prefix: str) -> str:
+        """The assistant's words up to the place where the score is read; `prefix` opens the task's answer ('The quality of the image is')."""
+        return ""
+
+    def completion(self, target: Any) -> str:
+        """The assistant's words after that place, for one target: taught in training, absent when scoring."""
+        return ""
 
     def attach(self, backbone: Backbone) -> None:
         """Add this scorer's own weights, sized for the backbone."""

@@ -87,12 +87,12 @@ class Bins(base.Scorer):
         self.head = nn.Linear(backbone.width, self.options.bins)
 
     def logits(self, states: torch.Tensor) -> torch.Tensor:
-        """[n, bins] in float32; the head learns in float32 even where the backbone is bfloat16."""
-        return self.head(states.to(self.head.weight.dtype)).float()
+        """[n, bins]; the head is float32 even where the backbone is bfloat16."""
+        return self.head(states.float())
 
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
-        return F.cross_entropy(self.head(base.at_read_position(states, batch).float()), batch["target"])
+        return F.cross_entropy(self.logits(base.at_read_position(states, batch)), batch["target"])
 
     def decode(self, states: torch.Tensor, vocabulary: nn.Linear) -> base.Scores:
-        probability = self.head(states.float()).softmax(-1).double().cpu().numpy()
+        probability = self.logits(states).softmax(-1).double().cpu().numpy()
         return base.Scores(decode(probability, self.bin_centers, self.options.decoding), probability)

@@ -49,8 +49,11 @@ class Levels(base.Scorer):
     def encode(self, mos: np.ndarray) -> np.ndarray:
         return encode(mos, self.low, self.high)
 
-    def answer(self, target: int, prefix: str) -> base.Answer:
-        return base.Answer(prefix, f" {LEVELS[target]}.")
+    def opening(self, prefix: str) -> str:
+        return prefix
+
+    def completion(self, target: int) -> str:
+        return f" {LEVELS[target]}."
 
     def attach(self, backbone: Backbone) -> None:
         first = [backbone.tokens(f" {word}")[0] for word in LEVELS]

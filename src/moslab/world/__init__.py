@@ -1,6 +1,6 @@
 """The embedded photo world: pictures drawn by rule, with labels whose causes are known, so that every result can be held against what was possible."""
 
 from moslab.world.tasks import World, generate
-from moslab.world.version import PIXELS, VERSION
+from moslab.world.version import LABELS, PIXELS
 
-__all__ = ["PIXELS", "VERSION", "World", "generate"]
+__all__ = ["LABELS", "PIXELS", "World", "generate"]

@@ -10,7 +10,7 @@ from moslab.world import iaa, iqa, probe, sheet
 from moslab.world.leaks import leaks
 from moslab.world.tasks import PRESETS, SEED, SIZES, World, generate
 from moslab.world.titles import HELD_OUT, titles
-from moslab.world.version import PIXELS, VERSION
+from moslab.world.version import LABELS, PIXELS
 
 TUNING = "The oracles' weights (a, b, offset, taste) were tuned until the bounds lay near the figures the papers report for AVA; nothing else was fitted to any result."
 
@@ -54,7 +54,7 @@ def _text(worlds: dict[tuple[str, str], World]) -> str:
     probe_rows = [[row["task"], row["latent"], str(row["classes"]), f"{row['n']:,}", f"{row['readability']:.2f}"] for row in probed["table"]]
     preset_rows = [[name, f"{p.b:g}", f"{p.offset:g}", f"{p.compliance:g}", "yes" if p.override else "no"] for name, p in iaa.PRESETS.items()]
     return TEMPLATE.format(
-        version=VERSION, pixels=PIXELS, seed=SEED, scores=_markdown(["task", "n", "scale", "mean", "SD of the MOS", "lowest", "highest", "votes per picture", "SD over raters"],
+        versions=", ".join(f"{task} {version}" for task, version in LABELS.items()), pixels=PIXELS, seed=SEED, scores=_markdown(["task", "n", "scale", "mean", "SD of the MOS", "lowest", "highest", "votes per picture", "SD over raters"],
                                                                    [_score_row(world) for world in default.values()]),
         bounds=bounds, leaks=_markdown(["task", *views], leak_rows), floor=probe.FLOOR, probe=_markdown(["task", "latent", "classes", "n", "readability"], probe_rows),
         presets=_markdown(["preset", "b", "offset", "compliance", "a title silences what it names"], preset_rows), a=iaa.A, taste=iaa.TASTE, tuned=TUNING,
@@ -74,7 +74,7 @@ def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 TEMPLATE = """# Data card: the embedded photo world
 
-World version {version} (pixels {pixels}), seed {seed}. This page is written by `moslab.world.card`; every number in the tables was measured when it was written.
+Version of the pixels {pixels}, of the labels {versions}, seed {seed}. This page is written by `moslab.world.card`; every number in the tables was measured when it was written.
 
 ## What it is
 Small pictures (64 x 64 by default, any multiples of 16) drawn by rule in numpy: one subject out of eight in one of seven scenes, with colour, texture, size, place, clutter,

@@ -18,7 +18,7 @@ from moslab.world import iaa, iqa
 from moslab.world.distort import distorted
 from moslab.world.raters import opinion_scores
 from moslab.world.render import Size, frame_of, render_all
-from moslab.world.version import VERSION
+from moslab.world.version import LABELS
 
 SIZES = {"iqa": 6_000, "iaa": 10_000}  # pictures of a task unless told otherwise
 SEED = 1
@@ -41,7 +41,7 @@ class World:
         frame = pd.read_csv(self.folder / "labels.csv", dtype={"image": str, "text": str}, keep_default_na=False)
         frame["source"] = [f"labels.csv line {line}" for line in range(2, len(frame) + 2)]
         return ImageTable(self.task, frame[list(COLUMNS)], ArrayPixels(np.load(self.folder / "images.npy", mmap_mode="r")),
-                          tuple(map(float, SCALES[self.task])), np.load(self.folder / "votes.npy"), version=f"world {VERSION} {self.preset}")
+                          tuple(map(float, SCALES[self.task])), np.load(self.folder / "votes.npy"), version=f"world {LABELS[self.task]} {self.preset}")
 
     @cached_property
     def bounds(self) -> pd.DataFrame:
@@ -62,7 +62,7 @@ def generate(task: str, preset: str = "default", n: int | None = None, size: Siz
     if n < 1:
         raise UserError(f"A task of {n} pictures was asked for: give at least 1.")
     frame_of(size)
-    key = digest([VERSION, task, preset, n, size, seed])
+    key = digest([LABELS[task], task, preset, n, size, seed])
     folder = paths.CACHE / "world" / f"{task}-{preset}-{key}"
     with lock(folder.with_name(f".{folder.name}.lock")):
         if not folder.is_dir():

@@ -1,6 +1,6 @@
-"""The world's version: a hand-bumped number and a digest of every constant, so that a changed constant changes it by itself.
+"""The world's versions: a hand-bumped number and a digest of every constant, so that a changed constant changes them by itself.
 
-`PIXELS` covers what a picture looks like (the base model is pre-trained on it, the probe reads it); `VERSION` covers the labels as well.
+`PIXELS` covers what a picture looks like (the base model is pre-trained on it, the probe reads it); `LABELS[task]` covers that and the labels of one task.
 """
 
 from dataclasses import asdict, is_dataclass
@@ -9,7 +9,7 @@ from typing import Any
 from moslab.files import digest
 from moslab.world import degrade, distort, fidelity, iaa, iqa, render, shapes, specs, titles
 
-PIXELS_NUMBER, LABELS_NUMBER = 1, 1  # bump when code changes pixels or labels while every constant stays
+PIXELS_NUMBER = 1  # these numbers are bumped when code changes pixels or labels while every constant stays
 
 
 def _plain(value: Any) -> Any:
@@ -30,8 +30,10 @@ def _constants(module: Any, *names: str) -> list[Any]:
 PIXELS = f"{PIXELS_NUMBER}-" + digest([
     _constants(specs, "FIELDS", "FULL", "CALM", "MIXES", "PAN"), _constants(render, "COLORS", "SCENES", "NIGHT_DIM", "STARS", "TOWERS"), _constants(shapes, "PAINTS"),
     _constants(degrade, "HAZE"), _constants(distort, "KINDS", "WEIGHTS", "PRISTINE", "SECOND", "SECOND_SEVERITY")])[:8]
-VERSION = f"{PIXELS}-{LABELS_NUMBER}-" + digest([
-    _constants(fidelity, "DEAD_ZONE", "WEIGHT", "BEST", "WORST", "MIDDLE", "STEEPNESS", "WINDOW", "CONTRAST_FLOOR", "INFORMATION_FLOOR", "VISIBLE_JUMP"),
-    _constants(titles, "SEED", "PAIRS", "HELD_OUT", "NEUTRAL", "SHARE", "CONCEPTS"),
-    _constants(iaa, "SCALE", "MEAN", "QUALITY", "A", "TASTE", "INDIFFERENT_MATCH", "RATERS", "RATERS_SPREAD", "RATERS_RANGE", "RATER_DEVIATION", "TRAIN", "VAL", "PRESETS"),
-    _constants(iqa, "SCALE", "RATERS", "RATER_DEVIATION", "TASTE", "TRAIN", "VAL")])[:8]
+_FIDELITY = _constants(fidelity, "DEAD_ZONE", "WEIGHT", "BEST", "WORST", "MIDDLE", "STEEPNESS", "WINDOW", "CONTRAST_FLOOR", "INFORMATION_FLOOR", "VISIBLE_JUMP")
+LABELS = {
+    "iqa": f"{PIXELS}-1-" + digest([_FIDELITY, _constants(iqa, "SCALE", "RATERS", "RATER_DEVIATION", "TASTE", "TRAIN", "VAL")])[:8],
+    "iaa": f"{PIXELS}-1-" + digest([
+        _constants(titles, "SEED", "PAIRS", "HELD_OUT", "NEUTRAL", "SHARE", "CONCEPTS"),
+        _constants(iaa, "SCALE", "MEAN", "QUALITY", "A", "TASTE", "INDIFFERENT_MATCH", "RATERS", "RATERS_SPREAD", "RATERS_RANGE", "RATER_DEVIATION", "TRAIN", "VAL", "PRESETS")])[:8],
+}
