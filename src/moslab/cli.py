@@ -116,7 +116,7 @@ def curves(seeds: Annotated[int, typer.Option(help="Training seeds per point.")]
 
 @base_app.command()
 def train(folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None) -> None:
-    """Train the base from nothing and show its measured card; hours on two cores."""
+    """Train the base from nothing and show its measured card; about 35 minutes on two cores."""
     from moslab import pretraining
     print_json(pretraining.train(folder))
 

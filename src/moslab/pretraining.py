@@ -33,7 +33,8 @@ from moslab.world.render import render
 @dataclass(frozen=True)
 class Stage:
     """images: pictures of the stage, all processes together. sources: what is drawn in turn (see `SOURCES`). batch: pictures (vision) or texts (language) per
-    step and process. numbers: weight of the graded numbers beside the classes, vision only. texts: per picture, language only."""
+    step and process. rate: largest learning rate of the matrices (see `optimizers`). numbers: weight of the graded numbers beside the classes, vision only.
+    texts: per picture, language only."""
 
     teaches: str
     images: int
@@ -45,9 +46,8 @@ class Stage:
 
 
 STAGES = (
-    Stage("vision", 300_000, 1e-3, ("photographs", "degraded"), numbers=4),
-    Stage("vision", 180_000, 8e-4, ("photographs", "distorted", "degraded", "distorted"), numbers=60),
-    Stage("language", 32_000, 1.5e-3, ("photographs", "degraded", "photographs", "distorted"), batch=32, texts=2),
+    Stage("vision", 360_000, 6e-3, ("photographs", "distorted", "degraded", "distorted"), numbers=60),
+    Stage("language", 40_000, 4e-3, ("photographs", "degraded", "photographs", "distorted"), batch=32, texts=2),
 )
 
 
@@ -122,9 +122,12 @@ def draw_corpus(ids: np.ndarray, seed: int, sources: Sequence[str] = ("photograp
 
 
 def regression_targets(spec: specs.Spec) -> dict[str, np.ndarray]:
-    """Graded numbers on a scale of about one, so that every head has a similar say. Each [n]."""
-    graded = {name: spec.values[name] / max(abs(bound) for pair in span for bound in pair) for name, span in specs.FULL.items()}
-    return graded | {"x": 2 * spec.values["x"] - 1, "y": 2 * spec.values["y"] - 1}
+    """Graded numbers on a scale of about one, so that every head has a similar say. Each [n].
+
+    Roots of the share of the largest strength, with its sign: a little noise beside none is seen as more than a little more beside much.
+    """
+    shares = {name: spec.values[name] / max(abs(bound) for pair in span for bound in pair) for name, span in specs.FULL.items()}
+    return {name: np.sign(share) * np.sqrt(np.abs(share)) for name, share in shares.items()} | {"x": 2 * spec.values["x"] - 1, "y": 2 * spec.values["y"] - 1}
 
 
 def pad(texts: list[tuple[list[int], list[bool]]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -306,17 +309,18 @@ def _train_process(rank: int, folder: str, plan: Plan) -> None:
 def _train_stage(number: int, teacher: Teacher, tokenizer: PreTrainedTokenizerFast, plan: Plan, rank: int) -> list[dict]:
     stage, corpus = plan.stages[number], Corpus(plan, number, tokenizer, rank)
     parameters = learning(stage, teacher)
-    optimizer = torch.optim.AdamW(parameters, lr=stage.rate, weight_decay=0.05, betas=(0.9, 0.98), fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: warm_cosine(step, corpus.batches))
+    steppers = optimizers(teacher, parameters, stage.rate)
+    schedules = [torch.optim.lr_scheduler.LambdaLR(stepper, lambda step: warm_cosine(step, corpus.batches)) for stepper in steppers]
     history, started = [], time.time()
     for step, batch in enumerate(DataLoader(corpus, batch_size=None, num_workers=1, prefetch_factor=4)):
         loss = stage_loss(stage, teacher, batch)
         loss.backward()
         average_gradients(parameters, plan.processes)
         nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
+        for stepper, schedule in zip(steppers, schedules):
+            stepper.step()
+            schedule.step()
+            stepper.zero_grad()
         if rank == 0 and (step % 50 == 49 or step == corpus.batches - 1):
             seen = (step + 1) * corpus.size * plan.processes
             history.append({"images": seen, "loss": round(loss.item(), 4)})
@@ -330,6 +334,13 @@ def learning(stage: Stage, teacher: Teacher) -> list[nn.Parameter]:
     if stage.teaches == "vision":
         return [*teacher.model.model.visual.parameters(), *teacher.classes.parameters(), *teacher.numbers.parameters()]
     return list(teacher.model.model.language_model.parameters())
+
+
+def optimizers(teacher: Teacher, parameters: list[nn.Parameter], rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the blocks, in AdamW's units; AdamW at a rate of at most 0.002 for embeddings, biases, norms and heads."""
+    inner = {id(weight) for name, weight in teacher.model.model.named_parameters() if weight.ndim == 2 and "embed" not in name}
+    return [torch.optim.Muon([p for p in parameters if id(p) in inner], lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW([p for p in parameters if id(p) not in inner], lr=min(rate, 2e-3), weight_decay=0.05, betas=(0.9, 0.98), fused=True)]
 
 
 def stage_loss(stage: Stage, teacher: Teacher, batch: Batch) -> torch.Tensor:
