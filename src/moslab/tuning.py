@@ -8,7 +8,7 @@ from moslab.errors import UserError
 from moslab.files import read_json, write_json
 
 TABLE = Path(__file__).parent / "tuning.json"
-CANDIDATES = {"lm": (5e-4, 1.4e-3, 4e-3), "lora": (1e-3, 2e-3, 4e-3), "full": (1e-4, 3e-4, 7e-4), "scratch": (3e-4, 7e-4, 1.5e-3), "head": (1e-3, 3e-3, 1e-2)}
+CANDIDATES = {"lm": (1.5e-3, 3e-3, 6e-3), "lora": (1e-3, 2e-3, 4e-3), "full": (1e-4, 3e-4, 7e-4), "scratch": (3e-4, 7e-4, 1.5e-3), "head": (1e-3, 3e-3, 1e-2)}
 
 
 @cache
