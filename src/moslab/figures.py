@@ -73,7 +73,7 @@ def ceilings(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
 def bin_sweep(tables: Mapping[str, pd.DataFrame], references: Mapping[str, Mapping[str, tuple[float, float, float]]], bounds: Mapping[str, float],
               metric: str = "SRCC") -> Figure:
-    """Trained scorers over K: a panel per dataset with 95 % bands, other arms as horizontal bands, the oracle as a dotted line.
+    """Trained scorers over K: a panel per dataset with 95 % bands, other arms as horizontal bands, the oracle in its title.
 
     tables: dataset -> frame with K, value, low, high. references: dataset -> arm -> (value, low, high). bounds: dataset -> oracle's value.
     """
@@ -84,12 +84,11 @@ def bin_sweep(tables: Mapping[str, pd.DataFrame], references: Mapping[str, Mappi
         for color, style, (arm, (value, low, high)) in zip(PALETTE[1:], ("--", "-."), references.get(name, {}).items()):
             axis.axhspan(low, high, color=color, alpha=0.12)
             axis.axhline(value, color=color, linestyle=style, label=arm)
-        if name in bounds:
-            axis.plot([], [], " ", label=f"oracle {bounds[name]:.3f}")
-        axis.set(xscale="log", xlabel="number of bins K", ylabel=f"{metric} on test images", title=name)
+        title = f"{name} (oracle {bounds[name]:.3f})" if name in bounds else name
+        axis.set(xscale="log", xlabel="number of bins K", ylabel=f"{metric} on test images", title=title)
         axis.set_xticks(frame["K"], labels=[str(k) for k in frame["K"]])
         axis.minorticks_off()
-        axis.legend(fontsize=9, loc="lower right")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
     return figure
 
 

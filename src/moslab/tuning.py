@@ -31,16 +31,22 @@ def tuned_rate(scorer: str, dataset: str, recipe: str) -> float:
 
 
 def tune(dataset: str, scorer: str, recipe: str = "lm", profile: str = "embedded", jobs: int = 0, **setting: Any) -> dict[str, Any]:
-    """Try three rates with one seed, judge by SRCC on the validation split, keep the best in tuning.json with its curve."""
+    """Try three rates with one seed and keep one in tuning.json with its curve: the smallest whose SRCC on the validation split lies within a standard error of the best.
+
+    That is the one-standard-error rule (Breiman et al. 1984): the split is small, and among rates it cannot tell apart the largest is the least stable.
+    """
     from moslab.experiment import make
     from moslab.runs import collect
 
     rates = CANDIDATES[recipe]
     experiments = [make(dataset=dataset, scorer=scorer, recipe=recipe, learning_rate=rate, splits=("val",), seed=100, **setting) for rate in rates]
     found = collect(experiments, "fresh", profile, jobs)
-    curve = {f"{rate:g}": round(run.metrics["val"]["srcc"][0], 4) for rate, run in zip(rates, found)}
-    best = max(curve, key=curve.get)
-    entry = {"learning_rate": float(best), "curve": curve, "metric": "SRCC on the validation split, one seed", "setting": setting}
+    measured = {rate: run.metrics["val"]["srcc"] for rate, run in zip(rates, found)}
+    best, low, high = max(measured.values())
+    error = (high - low) / (2 * 1.96)
+    chosen = min(rate for rate, (value, *_) in measured.items() if value >= best - error)
+    entry = {"learning_rate": chosen, "curve": {f"{rate:g}": round(value, 4) for rate, (value, *_) in measured.items()}, "standard_error": round(error, 4),
+             "metric": "SRCC on the validation split, one seed", "setting": setting}
     write_json(TABLE, table() | {f"{dataset}/{recipe}/{scorer}": entry})
     table.cache_clear()
     return entry

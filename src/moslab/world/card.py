@@ -109,6 +109,8 @@ For iqa, image_only is the pseudo-MOS before taste, which needs the original: an
 
 {bounds}
 
+What a trained model reaches between its bounds, and what the title adds: [learning curves](learning_curves.md).
+
 ## Leaks
 PLCC on the test pictures of a ridge regression from views too shallow to judge a picture.
 
