@@ -109,6 +109,13 @@ def test_racing_writers_leave_one_whole_run(store, run):
     assert set(found.predictions["score"]) == {found.history[0]["loss"]}
 
 
+def test_a_run_half_deleted_by_hand_is_replaced(store, run):
+    store.put(run)
+    (store.folder / run.key / "run.json").unlink()
+    store.put(replace(run, history=[{"step": 1, "loss": 9.0}]))
+    assert store.get(run.key).history == [{"step": 1, "loss": 9.0}] and entries(store) == [run.key]
+
+
 def killed_while(step: str, store: Store, run) -> None:
     """Put the run in a child that dies as by kill -9 when it comes to `step`."""
     child = os.fork()

@@ -88,15 +88,26 @@ class Store:
                 write_atomic(working / DISTRIBUTIONS, _distributions_file(run.distributions))
             write_json(working / RECORD, {"key": run.key, "experiment": run.experiment.model_dump(mode="json"), "metrics": run.metrics,
                                           "history": run.history, "seconds": run.seconds, "provenance": run.provenance})
-            if not self.has(run.key):
-                if target.exists():  # deleted by hand, half-way
-                    os.replace(target, self._aside(run.key))
-                os.replace(working, target)
+            self._move_in(working, target)
         except OSError as problem:
             if not self.has(run.key):
                 raise cannot_write(target, problem) from problem
         finally:
             shutil.rmtree(working, ignore_errors=True)
+
+    def _move_in(self, working: Path, target: Path) -> None:
+        """Rename a finished folder to its place; a folder that holds something is never renamed over, so the first of several writers wins."""
+        try:
+            os.replace(working, target)
+        except OSError:
+            if self.has(target.name):
+                return
+            if not target.exists():
+                raise
+            half = self._aside(target.name)  # deleted by hand, half-way
+            os.replace(target, half)
+            os.replace(working, target)
+            shutil.rmtree(half, ignore_errors=True)
 
     def _aside(self, key: str) -> Path:
         """A name for a folder that is not a run yet or no longer, marked with this process, so that nobody sweeps it away while it is written."""
