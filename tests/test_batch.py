@@ -280,6 +280,16 @@ def test_progress_of_processes_that_are_gone_is_swept_away(home, make_notebook):
     assert "1 of 4 cells" in shown.file.getvalue() and "90 s left" in shown.file.getvalue().replace("2 min", "90 s")
 
 
+def test_time_left_trusts_the_plan_first_and_the_pace_later(home, monkeypatch):
+    watch = Watch(console(), batch.Task("00_toy", Path("x"), home, {}, "", 20, 200.0, False), home, 0, started=time.time() - 60)
+    flying = [{"name": "00_toy", "done": 1, "total": 2}, {"name": "run", "done": 3, "total": 6}]
+    assert watch.left([]) == pytest.approx(140, abs=2)  # nothing trained yet: the plan less what has passed
+    trust = 0.5 / 8
+    assert watch.left(flying) == pytest.approx(19.5 * ((1 - trust) * 10 + trust * 120), abs=5)
+    monkeypatch.setattr(watch, "finished", lambda: 10)
+    assert watch.left([]) == pytest.approx(60, abs=2)
+
+
 def test_durations_as_people_say_them():
     assert [duration(seconds) for seconds in (None, 12.3, 600, 7500)] == ["unknown", "12 s", "10 min", "2 h 05 min"]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from moslab.batch import Outcome, Task
 
 PLAIN_EVERY = 60.0  # seconds between status lines where there is no terminal
+SURE = 8  # training runs after which their pace alone tells the time left
 STYLES = {"same": "green", "moved": "yellow", "new": "cyan", "not compared": "dim", "beyond": "bold red", "reversed": "bold red", "missing": "bold red"}
 WORDS = {"beyond": "moved beyond 3 s.e."}
 
@@ -118,7 +119,7 @@ class Watch:
         table = Table.grid(padding=(0, 2))
         for record in sorted(records, key=lambda record: record["name"] != self.task.stem):
             cells = record["name"] == self.task.stem
-            left = self.left() if cells else _left(record)
+            left = self.left(records) if cells else _left(record)
             table.add_row(record["label"], ProgressBar(total=record["total"] or 1, completed=record["done"], width=30),
                           f"{record['done']:.0f} of {record['total']:.0f}{' cells' if cells else ''}", "" if left is None else f"{duration(left)} left")
         return table
@@ -127,7 +128,7 @@ class Watch:
         """The same in one plain line."""
         cells = next((f"cell {record['done']} of {record['total']}, " for record in records if record["name"] == self.task.stem), "")
         flying = sum(record["name"] != self.task.stem for record in records)
-        left = self.left()
+        left = self.left(records)
         return (f"{self.task.stem}: {cells}{self.finished()} training runs finished, {flying} in flight, {duration(time.time() - self.started)} so far"
                 + ("" if left is None else f", about {duration(left)} left"))
 
@@ -135,14 +136,17 @@ class Watch:
         """Training runs finished since the notebook started."""
         return count_runs(self.folder) - self.runs_before
 
-    def left(self) -> float | None:
-        """Seconds left by the plan, corrected by the training runs finished so far; None where no reference gave a plan."""
+    def left(self, records: list[dict[str, Any]]) -> float | None:
+        """Seconds left by the plan, more and more by the pace of the training runs until `SURE` of them are done; None where no reference gave a plan."""
         if not self.task.seconds:
             return None
         spent = time.time() - self.started
-        planned = max(self.task.seconds - spent, 0.0)
-        finished, missing = self.finished(), self.task.missing or 0
-        return planned if not 0 < finished < missing else spent * (missing - finished) / finished
+        flying = sum(record["done"] / record["total"] for record in records if record["name"] != self.task.stem and record["total"])
+        done, missing = self.finished() + flying, self.task.missing or 0
+        if not 0 < done < missing:
+            return max(self.task.seconds - spent, 0.0)
+        trust = min(done / SURE, 1.0)
+        return (missing - done) * ((1 - trust) * self.task.seconds / missing + trust * spent / done)
 
 
 def count_runs(folder: Path) -> int:
