@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
+from toys import wait_for
 
 from moslab import batch, paths
 from moslab.batch_view import Watch, duration, read_progress
@@ -53,16 +54,6 @@ def refer(home: Path, stem: str, verdict: str = "agrees", value: float = 0.5) ->
     write_json(home / f"papermill_runs/reference/results/smoke/{stem}.json",
                {"notebook": stem, "runs": ["abc", "def"], "run_seconds": {"abc": 60.0, "def": 60.0}, "seconds": 30.0,
                 "parameters": {"seeds": [0, 1]}, "claims": [{"id": "flat", "on": "iqa", "verdict": verdict, "value": value, "se": 0.1}]})
-
-
-def wait_for(condition, seconds: float = 120.0):
-    end = time.time() + seconds
-    while time.time() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
 
 
 # what is refused before anything starts
@@ -180,7 +171,7 @@ def test_killing_the_batch_ends_its_children_and_a_restart_finishes_the_job(home
     child = Ledger(folder / "ledger.jsonl").last("01_slow")["pid"]
     killed.kill()
     killed.wait()
-    wait_for(lambda: not is_alive(child) and not is_alive(kernel), 30)
+    wait_for(lambda: not is_alive(child) and not is_alive(kernel), 5)
     assert (folder / "results/01_slow.json").exists()  # written before the kill, and yet no success
 
     outcomes, _ = run()
@@ -301,4 +292,4 @@ def test_an_interrupted_command_says_how_to_go_on(home, make_notebook):
                              stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # background jobs inherit SIG_IGN
     wait_for(lambda: Ledger(paths.profile_dir("smoke") / "ledger.jsonl").last("00_toy"))
     child.send_signal(signal.SIGINT)
-    assert "the same command goes on" in child.communicate(timeout=60)[1] and child.returncode == 130
+    assert "the same command goes on" in child.communicate(timeout=10)[1] and child.returncode == 130

@@ -46,5 +46,3 @@ def test_the_page_tells_points_bounds_and_what_the_title_gains(asked, tmp_path):
     assert f"0.900 ({ALONE}), 0.988 ({TITLED})" in page and page.count("gained by the title") == 1
     gain = points["iaa"].set_index(["images", "arm"])["value"].unstack()
     assert f"| 6,400 | {gain.loc[6400, TITLED] - gain.loc[6400, ALONE]:+.3f} |" in page
-
-

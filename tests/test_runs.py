@@ -5,12 +5,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from toys import toy_experiment, toy_run, use_toy_table
+from toys import toy_experiment, toy_run, use_toy_table, wait_for
 
 from moslab import runs, training
 from moslab.errors import UserError
@@ -139,10 +138,10 @@ def test_a_trained_model_is_kept_and_read_again(home, tiny_base, monkeypatch):
 def kill_when_training(folder: Path, key: str, after: str) -> threading.Thread:
     """kill -9 of the worker that trains `key`, in mid-run: it is halted as soon as it trains, and killed once the run `after` is finished."""
     def watch() -> None:
-        progress = wait_for(lambda: told(folder / "progress" / f"{key}.json"))
+        progress = wait_for(lambda: told(folder / "progress" / f"{key}.json"), 120)
         os.kill(progress["pid"], signal.SIGSTOP)
         try:
-            wait_for(lambda: Store(folder / "runs").has(after))
+            wait_for(lambda: Store(folder / "runs").has(after), 120)
         finally:
             os.kill(progress["pid"], signal.SIGKILL)
 
@@ -157,15 +156,6 @@ def told(progress: Path) -> dict:
         return read_json(progress)
     except FileNotFoundError:
         return {}
-
-
-def wait_for(condition, seconds: float = 120):
-    end = time.time() + seconds
-    while time.time() < end:
-        if found := condition():
-            return found
-        time.sleep(0.02)
-    raise TimeoutError(f"not within {seconds} s")
 
 
 def same(one: Run, two: Run) -> bool:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +100,14 @@ def load_exact(folder: Path) -> backbones.Backbone:
     backbone = backbones.load(str(folder))
     backbone.model.eval().requires_grad_(False)
     return backbone
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """What `condition` says as soon as it says something true; AssertionError after `seconds`."""
+    end = time.time() + seconds
+    while time.time() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")

@@ -141,7 +141,7 @@ class Watch:
         if not self.task.seconds:
             return None
         spent = time.time() - self.started
-        flying = sum(record["done"] / record["total"] for record in records if record["name"] != self.task.stem and record["total"])
+        flying = sum(_share(record) for record in records if record["name"] != self.task.stem)
         done, missing = self.finished() + flying, self.task.missing or 0
         if not 0 < done < missing:
             return max(self.task.seconds - spent, 0.0)
@@ -154,6 +154,10 @@ def count_runs(folder: Path) -> int:
     return sum(1 for _ in (folder / "runs").glob("*/run.json"))
 
 
+def _share(record: dict[str, Any]) -> float:
+    return record["done"] / record["total"] if record["total"] else 0.0
+
+
 def _left(record: dict[str, Any]) -> float | None:
-    done = record["done"] / record["total"] if record["total"] else 0
+    done = _share(record)
     return (time.time() - record["started"]) * (1 - done) / done if done else None

@@ -13,6 +13,7 @@ from moslab.files import write_atomic
 from moslab.grid import Grid, Results
 from moslab.runs import collect
 from moslab.statistics import compare, estimate
+from moslab.tables import markdown
 
 
 @dataclass(frozen=True)
@@ -71,22 +72,16 @@ def measure(task: str, curve: Curve, seeds: list[int], jobs: int) -> tuple[pd.Da
 def _section(task: str, curve: Curve, points: pd.DataFrame, gains: pd.DataFrame, bounds: dict[str, float], n: int) -> str:
     metric = curve.metric.upper()
     best = ", ".join(f"{value:.3f} ({arm})" for arm, value in bounds.items())
-    rows = "\n".join(f"| {row['images']:,} | {row['arm']} | {row['value']:.3f} | {row['low']:.3f} to {row['high']:.3f} | {row['one run']:.3f} |" for row in points.to_dict("records"))
+    rows = [[f"{row['images']:,}", row["arm"], f"{row['value']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}", f"{row['one run']:.3f}"] for row in points.to_dict("records")]
     text = f"""## {task}
 
 ![{metric} over training images](learning_curve_{task}.png)
 
 {curve.epochs:g} epochs, {n:,} test images. No reader of the pixels can pass {best}.
 
-| training images | the model sees | {metric} | 95 % interval | one run |
-|---|---|---|---|---|
-{rows}
+{markdown(["training images", "the model sees", metric, "95 % interval", "one run"], rows)}
 """
     if len(gains):
-        rows = "\n".join(f"| {int(row['images']):,} | {row['gain']:+.3f} | {row['low']:+.3f} to {row['high']:+.3f} |" for row in gains.to_dict("records"))
-        text += f"""
-| training images | {metric} gained by the title | 95 % interval |
-|---|---|---|
-{rows}
-"""
+        rows = [[f"{int(row['images']):,}", f"{row['gain']:+.3f}", f"{row['low']:+.3f} to {row['high']:+.3f}"] for row in gains.to_dict("records")]
+        text += f"\n{markdown(['training images', f'{metric} gained by the title', '95 % interval'], rows)}\n"
     return text

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from moslab.tables import NOTHING
+from moslab.tables import NOTHING, markdown
 
 
 def render_readme(text: str, results: list[dict[str, Any]]) -> str:
@@ -21,20 +21,19 @@ def fill(text: str, marker: str, content: str) -> str:
 
 def cost_table(results: list[dict[str, Any]]) -> str:
     """Per notebook: how many runs it asks for, how long they trained, how long the notebook itself took, where and with which commit."""
-    lines = ["| notebook | training runs | training, core minutes | notebook itself, seconds | measured on | commit |", "|---|---|---|---|---|---|"]
+    rows = []
     for result in results:
         machine, times = result.get("provenance"), result.get("run_seconds", {}).values()
-        if not machine:
-            continue
-        lines.append(f"| {result['notebook']} | {len(times)} | {sum(times) / 60:.1f} | {result['seconds']:.0f} | {machine['cpu']}, {machine['cores']} cores "
-                     f"| {machine['commit']['id'][:10]} |")
-    return "\n".join(lines)
+        if machine:
+            rows.append([result["notebook"], len(times), f"{sum(times) / 60:.1f}", f"{result['seconds']:.0f}", f"{machine['cpu']}, {machine['cores']} cores",
+                         machine["commit"]["id"][:10]])
+    return markdown(["notebook", "training runs", "training, core minutes", "notebook itself, seconds", "measured on", "commit"], rows)
 
 
 def results_table(results: list[dict[str, Any]]) -> str:
     """One line per claim: the paper, what it says, and per dataset the verdict with what was measured; the notebook shows place, protocol and bounds."""
     datasets = list(dict.fromkeys(claim.get("on") or NOTHING for result in results for claim in result.get("claims", [])))
-    lines = [_line(["paper", "claim", *datasets, "notebook"]), _line(["---"] * (len(datasets) + 3))]
+    rows = []
     for result in results:
         link = f"[{result['notebook'][:2]}](notebooks/{result['notebook']}.ipynb)"
         by_id: dict[str, list[dict[str, Any]]] = {}
@@ -42,12 +41,8 @@ def results_table(results: list[dict[str, Any]]) -> str:
             by_id.setdefault(claim["id"], []).append(claim)
         for name, claims in by_id.items():
             found = {claim.get("on") or NOTHING: f"**{claim['verdict']}**<br>{measured(claim)}" for claim in claims}
-            lines.append(_line([claims[0].get("paper", NOTHING), claims[0].get("statement", name), *(found.get(dataset, "") for dataset in datasets), link]))
-    return "\n".join(lines)
-
-
-def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+            rows.append([claims[0].get("paper", NOTHING), claims[0].get("statement", name), *(found.get(dataset, "") for dataset in datasets), link])
+    return markdown(["paper", "claim", *datasets, "notebook"], rows)
 
 
 def measured(claim: dict[str, Any]) -> str:

@@ -96,13 +96,12 @@ class Store:
             shutil.rmtree(working, ignore_errors=True)
 
     def _move_in(self, working: Path, target: Path) -> None:
-        """Rename a finished folder to its place; a folder that holds something is never renamed over, so the first of several writers wins."""
+        """Rename a finished folder to its place; a folder that holds something is never renamed over, so the first of several writers wins
+        and the others get OSError."""
         try:
             os.replace(working, target)
         except OSError:
-            if self.has(target.name):
-                return
-            if not target.exists():
+            if self.has(target.name) or not target.exists():
                 raise
             half = self._aside(target.name)  # deleted by hand, half-way
             os.replace(target, half)

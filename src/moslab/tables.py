@@ -3,7 +3,7 @@
 Every row carries what is needed to read its value: interval, images, training seeds, protocol, and for embedded data the bounds.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from string import Formatter
 from typing import Any
 
@@ -46,6 +46,12 @@ def say(template: str, **values: Any) -> Sentence:
         return Sentence(NumberFormatter().vformat(template, (), values))
     except (KeyError, IndexError) as problem:
         raise UserError(f"The sentence {template!r} asks for {problem}; it was given {', '.join(values) or 'nothing'}.") from problem
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A Markdown table; bars and line breaks in cells do no harm."""
+    lines = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells] for cells in (header, ["---"] * len(header), *rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def claims_table(verdicts: Iterable[Verdict], bounds: Mapping[str, str] | None = None) -> pd.DataFrame:

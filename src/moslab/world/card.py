@@ -1,11 +1,12 @@
 """The data card, docs/data_card.md: its prose stands here, its numbers are measured when it is written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from moslab.files import write_atomic
+from moslab.tables import markdown
 from moslab.world import iaa, iqa, probe, sheet
 from moslab.world.leaks import leaks
 from moslab.world.tasks import PRESETS, SEED, SIZES, World, generate
@@ -48,16 +49,17 @@ def _text(worlds: dict[tuple[str, str], World]) -> str:
     default = {task: worlds[task, "default"] for task in SIZES}
     measured = {task: leaks(world.table) for task, world in default.items()}
     views = list(dict.fromkeys(name for found in measured.values() for name in found))
-    bounds = _markdown(["task", "split", "n", *BOUNDS], [row for world in worlds.values() for row in bounds_table(world)])
+    bounds = markdown(["task", "split", "n", *BOUNDS], [row for world in worlds.values() for row in bounds_table(world)])
     leak_rows = [[task, *(f"{found[view]:.3f}" if view in found else "-" for view in views)] for task, found in measured.items()]
     probed = probe.table()
     probe_rows = [[row["task"], row["latent"], str(row["classes"]), f"{row['n']:,}", f"{row['readability']:.2f}"] for row in probed["table"]]
     preset_rows = [[name, f"{p.b:g}", f"{p.offset:g}", f"{p.compliance:g}", "yes" if p.override else "no"] for name, p in iaa.PRESETS.items()]
     return TEMPLATE.format(
-        versions=", ".join(f"{task} {version}" for task, version in LABELS.items()), pixels=PIXELS, seed=SEED, scores=_markdown(["task", "n", "scale", "mean", "SD of the MOS", "lowest", "highest", "votes per picture", "SD over raters"],
-                                                                   [_score_row(world) for world in default.values()]),
-        bounds=bounds, leaks=_markdown(["task", *views], leak_rows), floor=probe.FLOOR, probe=_markdown(["task", "latent", "classes", "n", "readability"], probe_rows),
-        presets=_markdown(["preset", "b", "offset", "compliance", "a title silences what it names"], preset_rows), a=iaa.A, taste=iaa.TASTE, tuned=TUNING,
+        versions=", ".join(f"{task} {version}" for task, version in LABELS.items()), pixels=PIXELS, seed=SEED,
+        scores=markdown(["task", "n", "scale", "mean", "SD of the MOS", "lowest", "highest", "votes per picture", "SD over raters"],
+                        [_score_row(world) for world in default.values()]),
+        bounds=bounds, leaks=markdown(["task", *views], leak_rows), floor=probe.FLOOR, probe=markdown(["task", "latent", "classes", "n", "readability"], probe_rows),
+        presets=markdown(["preset", "b", "offset", "compliance", "a title silences what it names"], preset_rows), a=iaa.A, taste=iaa.TASTE, tuned=TUNING,
         iqa_raters=iqa.RATERS, iaa_raters=iaa.RATERS, titles=len(titles()), held_out=HELD_OUT, clear=probe.CLEAR_SEVERITY, train=probe.TRAIN)
 
 
@@ -66,10 +68,6 @@ def _score_row(world: World) -> list[str]:
     mos = frame["mos"]
     return [world.task, f"{len(frame):,}", "{:g} to {:g}".format(*world.table.scale), f"{mos.mean():.2f}", f"{mos.std():.2f}", f"{mos.min():.2f}", f"{mos.max():.2f}",
             f"{votes.sum(1).mean():.0f}", f"{frame['sd'].mean():.2f}"]
-
-
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, ["---"] * len(header), *rows))
 
 
 TEMPLATE = """# Data card: the embedded photo world
