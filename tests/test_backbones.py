@@ -20,6 +20,7 @@ from moslab.backbones.processor import ImageTextProcessor
 from moslab.backbones.vision import BatchedVisionAttention, MatrixPatchEmbed, accelerate_vision
 from moslab.datasets.table import ImageTable, ListedPixels
 from moslab.errors import UserError
+from moslab.backbones.prompts import Wording
 from moslab.reading import Reader
 from moslab.scorers import bins, levels
 
@@ -31,11 +32,11 @@ def mixed_table() -> ImageTable:
     return replace(table, pixels=ListedPixels(tuple(table.pixels.open(row).resize(size) for row, size in enumerate(sizes))), version="mixed")
 
 
-def reader_of(backbone, text="image", scorer="bins", found=None, dataset="iqa") -> Reader:
+def reader_of(backbone, text="image", scorer="bins", found=None, dataset="iqa", shown=None) -> Reader:
     coding = bins.Bins(bins.Options(bins=5)) if scorer == "bins" else levels.Levels()
     coding.fit(np.linspace(1, 5, 9), 1.0, 5.0)
     coding.attach(backbone)
-    return Reader(backbone, coding, dataset, text, found)
+    return Reader(backbone, coding, Wording(dataset, text, shown=shown), found)
 
 
 @pytest.fixture(scope="module")
@@ -204,13 +205,40 @@ def test_the_embedded_base_is_a_true_qwen2_vl_of_at_most_6_mb():
 
 # prompts
 
+def titled_table(titles: int = 6, pictures: int = 60) -> ImageTable:
+    """Rows with one of some titles each; the last title is not trained on."""
+    table = toy_table(pictures)
+    table.frame["text"] = [f"title {row % titles}" for row in range(pictures)]
+    table.frame.loc[table.frame["text"] == f"title {titles - 1}", "split"] = "test_novel"
+    table.frame.loc[table.frame["text"] == f"title {titles - 2}", "split"] = "test_novel"
+    return table
+
+
 def test_questions_by_text():
-    assert prompts.question("iqa", "image") == ""
-    assert prompts.question("koniq10k", "generic") == "How would you rate the quality of this image?"
-    assert prompts.question("ava", "title", "Free Study") == "How would you rate the aesthetics of this image? Challenge title: Free Study."
-    assert prompts.answer_prefix("iaa") == "The aesthetics of the image is"
-    with pytest.raises(UserError, match="Unknown text 'titel': choose one of image, generic, title"):
-        prompts.question("iqa", "titel")
+    table = toy_table(3, text="Free Study")
+    assert Wording.of(table, "iqa", "image").question(0) == ""
+    assert Wording.of(table, "koniq10k", "generic").question(0) == "How would you rate the quality of this image?"
+    assert Wording.of(table, "ava", "title").question(2) == "How would you rate the aesthetics of this image? Challenge title: Free Study."
+    assert Wording.of(table, "aigiqa", "title", "alignment").question(2) == "How would you rate the alignment of this image? Generation prompt: Free Study."
+    assert Wording.of(table, "iaa", "image").answer_prefix == "The aesthetics of the image is" and Wording("aigiqa").answer_prefix == "The quality of the image is"
+    with pytest.raises(UserError, match="Unknown text 'titel': choose one of image, generic, title, permuted, random"):
+        Wording.of(table, "iqa", "titel")
+
+
+def test_permuted_texts_keep_groups_and_lose_their_meaning():
+    table = titled_table()
+    own, shown = table.frame["text"].to_numpy(), prompts.shown_texts(table, "permuted")
+    pairs = set(zip(own, shown))
+    assert len(pairs) == 6 == len({there for _, there in pairs}) and all(here != there for here, there in pairs)  # one to one, and none stays
+    novel = {"title 4", "title 5"}
+    assert all((here in novel) == (there in novel) for here, there in pairs)
+
+
+def test_random_texts_are_drawn_for_every_picture():
+    table = titled_table(pictures=300)
+    own, shown = table.frame["text"].to_numpy(), prompts.shown_texts(table, "random")
+    assert set(shown) == set(own) and 0.05 < (shown == own).mean() < 0.35
+    assert all(len(set(shown[own == title])) > 3 for title in set(own)) and (shown == prompts.shown_texts(table, "random")).all()
 
 
 # vision tower
@@ -297,7 +325,7 @@ def test_score_is_read_at_the_last_token_of_prompt_or_prefix(tiny):
 def test_padding_changes_nothing_that_is_read(tiny, scorer):
     table = toy_table(6)
     table.frame["text"] = ["Sky", "A very long title about the fair quality of good images", "Free Study", "Open", "Best of the Month", "x"]
-    reader = reader_of(tiny, "title", scorer, dataset="iaa")
+    reader = reader_of(tiny, "title", scorer, dataset="iaa", shown=table.frame["text"].to_numpy())
     together, batch = reader.states_to_read(table, range(6))
     assert len(set(batch["read_position"].tolist())) > 2
     for row in range(6):
@@ -316,7 +344,7 @@ def test_states_are_the_model_s_own(tiny):
     """Positions worked out once for a batch of equal pictures are those of transformers."""
     table = toy_table(6)
     table.frame["text"] = ["Sky", "A long title", "Free Study", "Open", "Best of the Month", "x"]
-    reader = reader_of(tiny, "title")
+    reader = reader_of(tiny, "title", shown=table.frame["text"].to_numpy())
     batch = reader.to_teach(table, range(6), np.zeros(6, int))
     own = tiny.model.model(**{name: batch[name] for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")},
                            mm_token_type_ids=(batch["input_ids"] == tiny.image_token).int(), use_cache=False).last_hidden_state

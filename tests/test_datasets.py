@@ -201,7 +201,7 @@ def test_a_binary_file_is_a_sentence(koniq, tmp_path):
 
 
 def test_unknown_names_list_the_known(koniq, monkeypatch):
-    with pytest.raises(UserError, match="Unknown dataset 'koniq': choose one of iqa, iaa, koniq10k, ava"):
+    with pytest.raises(UserError, match="Unknown dataset 'koniq': choose one of iqa, iaa, aigiqa, ugc, koniq10k, ava"):
         datasets.load("koniq")
     with pytest.raises(UserError, match="choose one of default, mos100"):
         datasets.load("koniq10k", root=koniq(), preset="mos5")

@@ -14,7 +14,7 @@ from moslab.world import version
 
 # Another value for every field. `root` says where files lie and is the one field that is not in the key.
 OTHERS = {
-    "dataset": "iaa", "preset": "null", "images": 50, "text": "generic", "scorer": "levels", "options": {"bins": 11}, "range": "scale", "recipe": "full",
+    "dataset": "iaa", "preset": "null", "images": 50, "text": "generic", "test_text": "random", "scorer": "levels", "options": {"bins": 11}, "range": "scale", "recipe": "full",
     "precision": "bfloat16", "epochs": 5, "batch_size": 16, "learning_rate": 2e-3, "weight_decay": 0.1, "warmup": 0.2,
     "train_images": 10, "test_images": 10, "splits": ("val",), "seed": 1,
 }
@@ -108,8 +108,8 @@ def test_experiments_cannot_be_changed():
 # what is refused
 
 @pytest.mark.parametrize(("fields", "sentence"), [
-    ({"dataset": "iqb"}, "Unknown dataset 'iqb': choose one of iqa, iaa, koniq10k, ava."),
-    ({"dataset": "iqb", "learning_rate": None}, "Unknown dataset 'iqb': choose one of iqa, iaa, koniq10k, ava."),
+    ({"dataset": "iqb"}, "Unknown dataset 'iqb': choose one of iqa, iaa, aigiqa, ugc, koniq10k, ava."),
+    ({"dataset": "iqb", "learning_rate": None}, "Unknown dataset 'iqb': choose one of iqa, iaa, aigiqa, ugc, koniq10k, ava."),
     ({"scorer": "bin"}, "Unknown scorer 'bin': choose one of bins, levels"),
     ({"scorer": "bin", "learning_rate": None}, "Unknown scorer 'bin': choose one of bins, levels"),
     ({"recipe": "all", "learning_rate": None}, "Experiment field 'recipe': Input should be 'lm', 'lora', 'full', 'scratch' or 'head' (got 'all')."),
@@ -126,7 +126,7 @@ def test_experiments_cannot_be_changed():
     ({"splits": ()}, "Experiment field 'splits'"),
     ({"splits": ("test", "val", "test")}, "The splits test, val, test repeat: name each once."),
     ({"train_images": 1}, "Experiment field 'train_images': Input should be greater than or equal to 2 (got 1)."),
-    ({"text": "titel"}, "Experiment field 'text': Input should be 'image', 'generic' or 'title' (got 'titel')."),
+    ({"text": "titel"}, "Experiment field 'text': Input should be 'image', 'generic', 'title', 'permuted' or 'random' (got 'titel')."),
 ])
 def test_bad_fields_are_one_sentence(fields, sentence):
     with pytest.raises(UserError) as refused:

@@ -9,6 +9,7 @@ from toys import load_exact, toy_table
 from moslab.backbones import Backbone, embedded
 from moslab.backbones.processor import ImageTextProcessor
 from moslab.errors import UserError
+from moslab.backbones.prompts import Wording
 from moslab.reading import Reader
 from moslab.scorers import NAMES, base, bins, levels, scorer_class, scorer_options
 
@@ -184,7 +185,7 @@ def taught(tiny_base) -> tuple[Backbone, Reader, dict, torch.Tensor]:
     scorer = levels.Levels()
     scorer.fit(table.frame["mos"].to_numpy(), 1.0, 5.0)
     scorer.attach(backbone)
-    reader = Reader(backbone, scorer, "iqa", "generic")
+    reader = Reader(backbone, scorer, Wording("iqa", "generic"))
     rows = np.arange(8)
     batch = reader.to_teach(table, rows, scorer.encode(table.frame["mos"].to_numpy()[rows]))
     return backbone, reader, batch, reader.states(batch)
@@ -221,7 +222,7 @@ def test_bins_loss_is_cross_entropy_at_the_read_position(tiny_base):
     scorer = bins.Bins(bins.Options(bins=7))
     scorer.fit(table.frame["mos"].to_numpy(), 1.0, 5.0)
     scorer.attach(backbone)
-    reader = Reader(backbone, scorer, "iqa", "image")
+    reader = Reader(backbone, scorer, Wording("iqa"))
     targets = scorer.encode(table.frame["mos"].to_numpy()[:8])
     batch = reader.to_teach(table, range(8), targets)
     states = reader.states(batch)

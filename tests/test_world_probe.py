@@ -23,6 +23,13 @@ def test_every_latent_of_the_labels_is_readable():
     assert {field: readable.get(field) for field in labelled if readable.get(field, 0) < probe.FLOOR} == {}
 
 
+@pytest.mark.parametrize("task", ["aigiqa", "ugc"])
+def test_every_latent_of_the_later_tasks_is_readable(task):
+    readable = measured(task)
+    assert set(readable) == set(probe.LABELLED[task])
+    assert {field: value for field, value in readable.items() if value < probe.FLOOR} == {}
+
+
 def test_every_distortion_is_readable():
     readable = measured("iqa")
     assert {kind: readable.get(kind) for kind in KINDS if readable.get(kind, 0) < probe.FLOOR} == {}
@@ -37,8 +44,8 @@ def test_a_probe_learns_and_reads(monkeypatch):
     """The whole measurement in small: it runs, names every latent once, and does better than guessing on the easiest one."""
     monkeypatch.setattr(probe, "TRAIN", 640)
     monkeypatch.setattr(probe, "EPOCHS", 2)
-    monkeypatch.setattr(probe, "HELD_OUT", {"iaa": 200, "iqa": 300})
+    monkeypatch.setattr(probe, "HELD_OUT", {"iaa": 200, "iqa": 300, "aigiqa": 300, "ugc": 300})
     result = probe.measure("test", report=lambda line: None)
     rows = {(row["task"], row["latent"]): row["readability"] for row in result["table"]}
-    assert len(rows) == len(result["table"]) == 13 + len(KINDS)
+    assert len(rows) == len(result["table"]) == sum(map(len, probe.LABELLED.values())) + len(KINDS)
     assert rows["iaa", "scene"] > 0.3

@@ -1,6 +1,7 @@
 """The embedded tasks: labels, splits, bounds, presets, leaks, cache and published layouts."""
 
 import hashlib
+import json
 import os
 import runpy
 import subprocess
@@ -10,20 +11,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from moslab import paths
 from moslab.datasets import ava, koniq10k
 from moslab.errors import UserError
-from moslab.world import LABELS, World, fidelity, generate, iaa, iqa, layouts, leaks, raters, render, sheet, specs, tasks, version
+from moslab.world import LABELS, World, aigiqa, fidelity, generate, iaa, iqa, language, layouts, leaks, raters, render, sheet, specs, tasks, ugc, version
 from moslab.world.distort import distorted
 from moslab.world.titles import CONCEPTS, titles
 
-IAA_LABELS, IQA_DISTORTIONS = "8b2c5a0028a7897f", "0b93f5a4a090345f"
+IAA_LABELS, IQA_DISTORTIONS, AIGIQA_LABELS, UGC_LABELS = "8b2c5a0028a7897f", "0b93f5a4a090345f", "", ""
 STORED_VOTES = Path(__file__).parent / "data" / "world_iqa_votes.npy"
 # Measured on 6,000 and 10,000 pictures (docs/data_card.md), with room for a smaller sample.
 LEAK_CEILINGS = {
     "iqa": {"mean colour": 0.20, "8 x 8 thumbnail": 0.40, "global statistics": 0.80, "place in the file": 0.20},
-    "iaa": {"mean colour": 0.30, "8 x 8 thumbnail": 0.45, "global statistics": 0.65, "place in the file": 0.15, "words of the text": 0.28}}
+    "iaa": {"mean colour": 0.30, "8 x 8 thumbnail": 0.45, "global statistics": 0.65, "place in the file": 0.15, "words of the text": 0.28},
+    "aigiqa": {"mean colour": 0.20, "8 x 8 thumbnail": 0.28, "global statistics": 0.76, "place in the file": 0.18, "words of the text": 0.18},
+    "alignment": {"mean colour": 0.20, "8 x 8 thumbnail": 0.25, "global statistics": 0.56, "place in the file": 0.18, "words of the text": 0.20},
+    "ugc": {"mean colour": 0.32, "8 x 8 thumbnail": 0.58, "global statistics": 0.72, "place in the file": 0.20}}
+SIZES = {"iqa": 900, "iaa": 1500, "aigiqa": 1500, "alignment": 1500, "ugc": 900}
+SCALES = {"iqa": (1, 5), "iaa": (1, 10), "aigiqa": (0, 5), "alignment": (0, 5), "ugc": (1, 10)}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +38,7 @@ def worlds(tmp_path_factory):
     """Small tasks, made once for this module in a cache of its own."""
     patch = pytest.MonkeyPatch()
     patch.setattr(paths, "CACHE", tmp_path_factory.mktemp("cache"))
-    yield {"iqa": generate("iqa", n=900), "iaa": generate("iaa", n=1500)}
+    yield {name: generate("aigiqa", "alignment", n) if name == "alignment" else generate(name, n=n) for name, n in SIZES.items()}
     patch.undo()
 
 
@@ -67,14 +74,17 @@ class TestRaters:
 
 
 class TestTable:
-    @pytest.mark.parametrize("task, n", [("iqa", 900), ("iaa", 1500)])
-    def test_table(self, worlds, task, n):
-        world, low_high = worlds[task], {"iqa": (1, 5), "iaa": (1, 10)}[task]
+    @pytest.mark.parametrize("task", list(SIZES))
+    def test_table(self, worlds, task):
+        world, low_high = worlds[task], SCALES[task]
         table = world.table
-        assert len(table) == n == len(world.bounds) and table.scale == low_high and LABELS[table.name] in table.version
-        assert table.frame["mos"].between(*low_high).all() and (table.frame["sd"] > 0).all()
-        levels = np.linspace(*low_high, table.votes.shape[1])
-        assert np.allclose(table.votes @ levels / table.votes.sum(1), table.frame["mos"])
+        assert len(table) == SIZES[task] == len(world.bounds) == len(table.annotations) and table.scale == low_high and LABELS[table.name] in table.version
+        assert table.frame["mos"].between(*low_high).all()
+        if task == "ugc":  # a composite is nobody's opinion
+            assert table.votes is None and table.frame["sd"].isna().all()
+        else:
+            levels = np.linspace(*low_high, table.votes.shape[1])
+            assert np.allclose(table.votes @ levels / table.votes.sum(1), table.frame["mos"]) and (table.frame["sd"] >= 0).all()
         assert table.pixels.open(3).size == (64, 64)
         assert table.frame["source"][0] == "labels.csv line 2"
 
@@ -82,6 +92,12 @@ class TestTable:
         frame = worlds["iaa"].table.frame
         content = [f"{row.image} {row.text} {row.mos:.9f} {row.sd:.9f} {row.split}" for row in frame.head(200).itertuples()]
         assert hashlib.sha256("\n".join(content).encode()).hexdigest()[:16] == IAA_LABELS
+
+    @pytest.mark.parametrize("task", ["aigiqa", "ugc"])
+    def test_labels_and_annotations_are_bit_stable(self, worlds, task):
+        table = worlds[task].table
+        content = table.frame.drop(columns="source").head(200).to_csv(index=False) + table.annotations.head(200).to_csv(index=False)
+        assert hashlib.sha256(content.encode()).hexdigest()[:16] == {"aigiqa": AIGIQA_LABELS, "ugc": UGC_LABELS}[task]
 
     def test_iqa_distortions_are_bit_stable(self, worlds):
         frame, drawn = worlds["iqa"].table.frame.head(200), distorted("iqa", tasks.SEED, np.arange(200))
@@ -94,14 +110,15 @@ class TestTable:
         moved = np.abs(worlds["iqa"].table.votes[:200] - np.load(STORED_VOTES)).sum(1)
         assert (moved > 0).mean() <= 0.01 and moved.max() <= 4
 
-    @pytest.mark.parametrize("task", ["iqa", "iaa"])
+    @pytest.mark.parametrize("task", list(tasks.TASKS))
     def test_more_pictures_do_not_move_earlier_ones(self, worlds, task):
         few = generate(task, n=60)
         pd.testing.assert_frame_equal(few.table.frame, worlds[task].table.frame.head(60))
         pd.testing.assert_frame_equal(few.bounds, worlds[task].bounds.head(60))
+        pd.testing.assert_frame_equal(few.table.annotations, worlds[task].table.annotations.head(60))
         assert (few.table.pixels.array == worlds[task].table.pixels.array[:60]).all()
 
-    @pytest.mark.parametrize("task", ["iqa", "iaa"])
+    @pytest.mark.parametrize("task", list(tasks.TASKS))
     def test_names_tell_nothing(self, worlds, task):
         frame = worlds[task].table.frame
         assert frame["image"].is_unique and frame["image"].str.fullmatch(r"\d{11}").all()
@@ -134,6 +151,127 @@ class TestSplits:
         novel = {title.text for title in titles() if title.held_out}
         assert ((frame["split"] == "test_novel") == frame["text"].isin(novel)).all()
         assert {title.text for title in titles()} >= set(frame["text"])
+
+
+    def test_prompts_are_disjoint_where_they_should_be(self, worlds):
+        """test_novel shares no prompt with training; test is split picture by picture, so nearly all of its prompts are trained on."""
+        by_split = worlds["aigiqa"].table.frame.groupby("split")["text"].agg(set)
+        assert not by_split["test_novel"] & (by_split["train"] | by_split["val"] | by_split["test"])
+        assert len(by_split["test"] & by_split["train"]) > 0.9 * len(by_split["test"])
+        assert worlds["alignment"].table.frame[["text", "split", "image"]].equals(worlds["aigiqa"].table.frame[["text", "split", "image"]])
+
+    @pytest.mark.parametrize("task, test", [("aigiqa", 1500), ("iaa", 1500), ("iqa", 1500), ("ugc", 1900)])
+    def test_tasks_are_large_enough_to_tell_small_differences(self, worlds, task, test):
+        share = worlds[task].table.frame["split"].value_counts(normalize=True)
+        assert share["test"] * tasks.TASKS[task].PICTURES > 0.9 * test and (task != "aigiqa" or share["test_novel"] * tasks.TASKS[task].PICTURES > 0.9 * test)
+
+
+class TestGeneratedImages:
+    def test_prompts_say_what_was_wanted(self):
+        drawn = aigiqa.prompted("test", 3, np.arange(600))
+        assert len(set(drawn.texts)) > 95 and all(len(set(drawn.texts[start: start + 6])) == 1 for start in range(0, 600, 6))
+        for row in range(0, 600, 6):
+            words = language.words_of(drawn.texts[row])
+            assert {specs.FIELDS[field][drawn.wanted[field][row]] for field in ("color", "kind")} <= set(words) and set(words) <= set(language.vocabulary())
+            assert bool(set(words) & {"striped", "dotted"}) == (drawn.wanted["texture"][row] > 0)
+
+    def test_generators_err_and_spoil_as_they_should(self):
+        drawn = aigiqa.prompted("test", 3, np.arange(12_000))
+        for number, error in enumerate(aigiqa.ERROR):
+            rows = drawn.generator == number
+            for field, harder in aigiqa.HARDER.items():
+                wrong = (drawn.spec.classes[field] != drawn.wanted[field])[rows].mean()
+                assert wrong == pytest.approx(min(harder * error, 0.95), abs=0.04), (number, field)
+        mangled = [drawn.spec.values["warp"][drawn.generator == number].mean() for number in np.argsort(aigiqa.ARTEFACTS)]
+        assert mangled == sorted(mangled)
+
+    def test_pictures_show_what_their_generator_made_of_the_prompt(self):
+        """Style by style, on the numbers that are rendered."""
+        drawn = aigiqa.prompted("test", 3, np.arange(1200))
+        for number, (field, name, value) in enumerate(aigiqa.STYLES[1:], 1):
+            shown = drawn.shown_style == number
+            assert shown.sum() > 50 and (drawn.spec.values[field][shown] == value).all()
+            assert (drawn.spec.classes[field][shown] == specs.FIELDS[field].index(name)).all() and not (drawn.spec.classes[field][~shown] == specs.FIELDS[field].index(name)).any()
+
+    def test_a_picture_that_shows_everything_is_aligned_best(self):
+        drawn = aigiqa.prompted("test", 3, np.arange(3000))
+        perfect = np.all([drawn.spec.classes[field] == number for field, number in drawn.wanted.items()], 0) & (drawn.style == drawn.shown_style) & (drawn.spec.classes["saturation"] > 0)
+        aligned = aigiqa.alignment(drawn.spec, drawn.shown_style, drawn.wanted, drawn.style) + aigiqa.MANGLED * drawn.spec.values["warp"] / aigiqa.STRENGTH["warp"]
+        assert np.allclose(aligned[perfect], aigiqa.LEAST_ALIGNED + aigiqa.ALIGNED) and (aligned[~perfect] < aigiqa.LEAST_ALIGNED + aigiqa.ALIGNED - 0.1).all()
+
+    def test_what_the_picture_tells_of_the_alignment_is_calibrated(self):
+        """Among pictures for which the bound expects much or little, the mean alignment is what it expects."""
+        drawn = aigiqa.prompted("test", 5, np.arange(24_000))
+        aligned = aigiqa.alignment(drawn.spec, drawn.shown_style, drawn.wanted, drawn.style)
+        expected = aigiqa.alignment_bounds(drawn, aligned, 5)
+        for bound in ("image_only", "text_only"):
+            guess = expected[bound]
+            for part in np.array_split(np.argsort(guess), 8):
+                assert abs(aligned[part].mean() - guess[part].mean()) < 4 * aligned[part].std() / len(part) ** 0.5 + 0.02, bound
+
+    def test_both_scores_are_annotated_and_one_is_the_label(self, worlds):
+        for preset, column in (("aigiqa", "mos_quality"), ("alignment", "mos_align")):
+            table = worlds[preset].table
+            assert np.allclose(table.annotations[column], table.frame["mos"])
+        assert 0.3 < plcc(*(worlds["aigiqa"].table.annotations[name] for name in ("mos_quality", "mos_align"))) < 0.75
+
+
+class TestUploads:
+    def test_attributes_are_realqa_s_own(self, worlds):
+        """Nine of them, with the options of the paper's appendix table 3."""
+        assert len(ugc.OPTIONS) == 9 and set(ugc.WEIGHTS) == set(ugc.OPTIONS) == {name for names in ugc.LEVELS.values() for name in names}
+        annotations = worlds["ugc"].table.annotations
+        for name, options in ugc.OPTIONS.items():
+            assert set(annotations[name]) <= set(options) and annotations[name].nunique() > 1, name
+        assert [len(options) for options in ugc.OPTIONS.values()] == [10, 10, 3, 3, 3, 2, 4, 5, 5]
+
+    def test_annotators_are_nearly_right(self):
+        made = ugc.make("default", 1, np.arange(800), (64, 64))
+        truth = ugc.true_attributes(made.spec, made.images)
+        for name, options in ugc.OPTIONS.items():
+            said = np.array([options.index(option) + 1 for option in made.annotations[name]])
+            assert plcc(said, truth[name]) > 0.85, name
+
+    def test_the_composite_has_the_usual_mean_and_spread(self):
+        made = ugc.make("default", 9, np.arange(3000), (64, 64))
+        assert made.frame["mos"].mean() == pytest.approx(ugc.CENTER, abs=0.1) and made.bounds["image_only"].std() == pytest.approx(ugc.SPREAD, abs=0.12)
+        assert plcc(made.annotations["feedback"], made.bounds["image_only"]) > 0.85
+
+    @pytest.mark.parametrize("name, worse", [("subject_integrity", 1), ("image_clarity", 1), ("level_shot", 1), ("composition", 2), ("exposure", 1), ("exposure", 5)])
+    def test_each_attribute_counts(self, name, worse):
+        best = {key: np.array([len(options)]) for key, options in ugc.OPTIONS.items()} | {"exposure": np.array([3]), "saturation": np.array([4])}
+        assert ugc.composite(best | {name: np.array([worse])})[0] < ugc.composite(best)[0]
+
+    def test_reasons_name_what_decides(self, worlds):
+        annotations = worlds["ugc"].table.annotations
+        for name, fields in ugc.REASONED.items():
+            named = {language.NAMES[field] for field in fields}
+            others = set(language.NAMES.values()) - named
+            for text in annotations[f"{name}_reason"].head(200):
+                assert not set(language.words_of(text)) & {word for word in others if word not in ("colour", "position")} - {"colours"}, text
+
+
+class TestTexts:
+    def test_vocabulary_is_closed(self, worlds):
+        known = set(language.vocabulary())
+        for world in worlds.values():
+            for column in world.table.annotations.filter(regex="caption|comment|reason"):
+                for text in world.table.annotations[column].head(300):
+                    assert set(language.words_of(text)) <= known, text
+
+    def test_rating_words_stand_in_the_rated_comment_alone(self, worlds):
+        for world in worlds.values():
+            annotations, low, high = world.table.annotations, *world.table.scale
+            for column in annotations.filter(regex="caption|^comment|reason"):
+                assert not annotations[column].map(lambda text: bool(set(language.words_of(text)) & set(language.RATING_WORDS))).any(), column
+            said = [next(word for word in language.words_of(text) if word in language.RATING_WORDS) for text in annotations["rated_comment"]]
+            fifth = np.minimum(5 * (world.table.frame["mos"] - low) / (high - low), 4).astype(int)
+            assert [language.RATING_WORDS[4 - place] for place in fifth] == said
+
+    def test_wording_varies(self, worlds):
+        for world in worlds.values():
+            for column in ("caption", "comment"):
+                assert world.table.annotations[column].nunique() > 0.6 * len(world.table)
 
 
 class TestBounds:
@@ -191,6 +329,16 @@ class TestBounds:
         world = worlds["iqa"]
         assert plcc(world.bounds["truth"], world.table.frame["mos"]) > plcc(world.bounds["image_only"], world.table.frame["mos"]) > 0.96
 
+    def test_generated_images(self, worlds):
+        look, aligned = ({name: plcc(world.bounds[name], world.table.frame["mos"]) for name in world.bounds} for world in (worlds["aigiqa"], worlds["alignment"]))
+        assert look["truth"] > 0.97 > look["image_only"] > 0.9 and set(look) == {"truth", "image_only"}  # a prompt cannot help
+        assert aligned["truth"] > 0.97 > aligned["image_text"] > 0.92 > aligned["image_only"] + 0.2
+        assert 0.5 < aligned["image_only"] < 0.75 and aligned["text_only"] < 0.2 and aligned["wrong_text"] < 0.3
+
+    def test_ugc(self, worlds):
+        reached = {name: plcc(worlds["ugc"].bounds[name], worlds["ugc"].table.frame["mos"]) for name in worlds["ugc"].bounds}
+        assert reached["truth"] == pytest.approx(1) and 0.99 > reached["image_only"] > reached["annotated"] > 0.88
+
     def test_bounds_are_not_in_the_table(self, worlds):
         for world in worlds.values():
             assert not set(world.bounds) & set(world.table.frame)
@@ -220,7 +368,7 @@ class TestFidelity:
             assert fidelity.pseudo_mos(fidelity.features(before, after)).max() < ceiling
 
 
-@pytest.mark.parametrize("task", ["iqa", "iaa"])
+@pytest.mark.parametrize("task", list(SIZES))
 def test_shallow_views_stay_below_their_ceilings(worlds, task):
     reached = leaks.leaks(worlds[task].table)
     assert set(reached) == set(LEAK_CEILINGS[task])
@@ -283,6 +431,21 @@ class TestLayouts:
         assert ((read.frame["split"] == "test") == expected["split"].str.startswith("test")).all()
         assert (np.asarray(read.pixels.open(11)) == table.pixels.array[11]).all()
 
+    def test_agiqa3k(self, worlds, tmp_path):
+        table = generate("aigiqa", n=12).table
+        folder = layouts.export(generate("aigiqa", n=12), tmp_path)
+        labels = pd.read_csv(folder / "data.csv")
+        assert list(labels) == ["name", "prompt", "adj1", "adj2", "style", "mos_quality", "std_quality", "mos_align", "std_align"]
+        assert labels["prompt"].tolist() == table.frame["text"].tolist() and np.allclose(labels["mos_quality"], table.frame["mos"])
+        assert (np.asarray(Image.open(folder / "images" / labels["name"][11])) == table.pixels.array[11]).all()
+
+    def test_realqa(self, worlds, tmp_path):
+        table = generate("ugc", n=12).table
+        folder = layouts.export(generate("ugc", n=12), tmp_path)
+        lines = [json.loads(line) for line in (folder / "realqa.jsonl").read_text().splitlines()]
+        assert len(lines) == 12 and set(lines[0]["attributes"]) == set(ugc.OPTIONS) and set(lines[0]["reasons"]) == set(ugc.REASONED)
+        assert [line["score"] for line in lines] == table.frame["mos"].tolist() and (np.asarray(Image.open(folder / lines[5]["image"])) == table.pixels.array[5]).all()
+
     def test_nothing_is_overwritten(self, worlds, tmp_path):
         (tmp_path / "ava").mkdir()
         (tmp_path / "ava" / "mine.txt").write_text("mine")
@@ -290,11 +453,31 @@ class TestLayouts:
             layouts.export(generate("iaa", n=4), tmp_path)
 
 
-def test_sheets_are_drawn(worlds, tmp_path, monkeypatch):
-    monkeypatch.setitem(tasks.SIZES, "iaa", 1500)
-    from PIL import Image
-    assert Image.open(sheet.contact_sheet("iaa", tmp_path / "iaa.png", n=12, columns=6)).size[0] > 600
+@pytest.mark.parametrize("task", list(tasks.TASKS))
+def test_sheets_are_drawn(worlds, tmp_path, monkeypatch, task):
+    monkeypatch.setattr(tasks.TASKS[task], "PICTURES", SIZES[task])
+    assert Image.open(sheet.contact_sheet(task, tmp_path / "sheet.png", n=12, columns=6)).size[0] > 600
+
+
+def test_the_sheet_of_distortions_is_drawn(tmp_path):
     assert Image.open(sheet.degradation_sheet(tmp_path / "kinds.png", (0.3, 1.0))).size[1] > 800
+
+
+@pytest.mark.parametrize("module, name, value, moved", [(aigiqa, "MANGLED", 0.7, "aigiqa"), (ugc, "SLIP", 0.07, "ugc"), (iqa, "TASTE", 0.15, "iqa")])
+def test_a_task_s_constants_are_its_own_version(monkeypatch, module, name, value, moved):
+    monkeypatch.setattr(module, name, value)
+    changed = runpy.run_path(version.__file__)["LABELS"]
+    assert {task for task in LABELS if changed[task] != LABELS[task]} == {moved}
+
+
+def test_every_constant_of_the_world_is_in_a_version():
+    """Numbers and tables written in capitals in the modules that make labels."""
+    source = Path(version.__file__).read_text()
+    elsewhere = {"PICTURES", "GENERATORS", "MARKS", "PRESETS", "SEED"}  # how many, names alone, or made of others
+    for module in (aigiqa, ugc, iaa, iqa):
+        own = {name for name, value in vars(module).items() if name.isupper() and not name.startswith("_") and not callable(value)}
+        imported = {"CONCEPTS", "FIELDS", "MIXES", "WORDS", "COLORS", "SCENES", "TRAIN", "VAL"}
+        assert {name for name in own - elsewhere - imported if f'"{name}"' not in source} == set(), module.__name__
 
 
 def test_a_changed_constant_is_another_version(monkeypatch):

@@ -17,10 +17,18 @@ from moslab import backbones, datasets
 from moslab.backbones import embedded
 from moslab.datasets.table import ArrayPixels, ImageTable
 from moslab.experiment import Experiment, make
-from moslab.pretraining import PROMPT_SENTENCES
 from moslab.store import Run
 
 SPLITS = ("train", "train", "train", "test", "val")
+
+
+# What the tiny bases' vocabularies are learned from: their own, so that stored numbers do not move with the corpus.
+SENTENCES = (
+    "How would you rate the quality of this image? The quality of the image is excellent good fair poor bad.",
+    "How would you rate the aesthetics of this image? The aesthetics of the image is.",
+    "Rate the aesthetics and quality of this image briefly. The score of this image is 3.99. Challenge title: Free Study, Open Challenge, Best of the Month.",
+    "The image was made for the prompt. You are a helpful assistant.",
+)
 
 
 def toy_table(pictures: int = 40, size: tuple[int, int] = (64, 64), text: str = "") -> ImageTable:
@@ -58,7 +66,7 @@ def tiny_config(vocabulary: int, token: Any, patch: int = 8, hidden: int = 64) -
 
 def save_tiny_base(folder: Path, seed: int = 3) -> Path:
     """A base of the embedded kind with random weights and a vocabulary learned from the prompts."""
-    tokenizer = embedded.build_tokenizer(PROMPT_SENTENCES, size=400)
+    tokenizer = embedded.build_tokenizer(SENTENCES, size=400)
     torch.manual_seed(seed)
     Qwen2VLForConditionalGeneration(tiny_config(len(tokenizer), tokenizer.convert_tokens_to_ids)).save_pretrained(folder)
     embedded.build_processor(tokenizer).save(folder)

@@ -19,7 +19,7 @@ app.add_typer(base_app, name="base")
 Notebooks = Annotated[str, typer.Option(help='Numbers or names, like "00 01"; all if empty.')]
 Jobs = Annotated[Optional[int], typer.Option(help="Training processes; one per core if not given.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Empty the profile's local store first.")]
-Task = Annotated[str, typer.Argument(help="iqa or iaa.")]
+Task = Annotated[str, typer.Argument(help="iqa, iaa, aigiqa or ugc.")]
 Preset = Annotated[str, typer.Option(help="Variant of the task.")]
 
 
@@ -75,16 +75,18 @@ def generate(
 
 
 @world_app.command()
-def sheet(task: Annotated[str, typer.Argument(help="iqa, iaa or distortions.")], path: Annotated[Path, typer.Argument(help="PNG file.")],
+def sheet(task: Annotated[str, typer.Option(help="iqa, iaa, aigiqa, ugc or distortions.")], path: Annotated[Optional[Path], typer.Option(help="PNG file; docs/sheets/TASK.png if not given.")] = None,
           preset: Preset = "default") -> None:
     """Write a contact sheet with labels, or one of every distortion at rising severity."""
+    from moslab import paths
     from moslab.world import sheet as sheets
+    path = path or paths.ROOT / "docs" / "sheets" / f"{task}.png"
     print(sheets.degradation_sheet(path) if task == "distortions" else sheets.contact_sheet(task, path, preset=preset))
 
 
 @world_app.command()
-def write(task: Task, folder: Annotated[Path, typer.Argument(help="A data root; koniq10k/ or ava/ is made in it.")], preset: Preset = "default") -> None:
-    """Write a task out in the published layout of KonIQ-10k (iqa) or AVA (iaa)."""
+def write(task: Task, folder: Annotated[Path, typer.Argument(help="A data root; koniq10k/, ava/, agiqa3k/ or realqa/ is made in it.")], preset: Preset = "default") -> None:
+    """Write a task out in the published layout of KonIQ-10k (iqa), AVA (iaa) or AGIQA-3K (aigiqa), or as lines of JSON (ugc, after RealQA)."""
     from moslab import world
     from moslab.world import layouts
     print(layouts.export(world.generate(task, preset), folder))

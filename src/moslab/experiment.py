@@ -12,6 +12,7 @@ from moslab.files import digest
 from moslab.scorers import scorer_class, scorer_options
 
 METHOD_VERSIONS = {"training": 1, "evaluation": 1}  # raised by hand whenever the numbers change
+Text = Literal["image", "generic", "title", "permuted", "random"]  # see `moslab.backbones.prompts.Wording`
 Recipe = Literal["lm", "lora", "full", "scratch", "head"]
 FROZEN_VISION: tuple[str, ...] = ("lm", "lora", "head")
 
@@ -25,7 +26,8 @@ class Experiment(BaseModel):
     preset: str = Field("default", description="variant of an embedded dataset")
     images: int | None = Field(None, ge=8, description="how many pictures an embedded dataset is generated with")
     root: str | None = Field(None, description="folder of published datasets")
-    text: Literal["image", "generic", "title"] = "image"
+    text: Text = "image"
+    test_text: Text | None = Field(None, description="what the test pictures are shown with, if other than in training")
     scorer: str = "bins"
     options: dict[str, Any] = {}
     range: Literal["train_minmax", "scale"] = "train_minmax"
@@ -63,6 +65,8 @@ class Experiment(BaseModel):
 
     def model_post_init(self, _: Any) -> None:
         object.__setattr__(self, "options", scorer_options(self.scorer, self.options).model_dump())
+        if self.test_text == self.text:
+            object.__setattr__(self, "test_text", None)  # one experiment, one key
 
     @property
     def key(self) -> str:
@@ -76,7 +80,9 @@ class Experiment(BaseModel):
         """A short name for progress bars and messages."""
         count = f" {self.options['bins']}" if "bins" in self.options else ""
         words = "" if self.text == "image" else f" with {self.text}"
-        return f"{self.dataset}{words} {self.scorer}{count}, seed {self.seed}"
+        words += f", {self.test_text} at test," if self.test_text else ""
+        preset = "" if self.preset == "default" else f" {self.preset}"
+        return f"{self.dataset}{preset}{words} {self.scorer}{count}, seed {self.seed}"
 
 
 def make(**fields: Any) -> Experiment:

@@ -5,11 +5,11 @@ freeze them and teach the language model to say what it is shown: attribute list
 number exercises, several texts per picture. The heads are thrown away. Processes average their gradients; each renders its own share of the pictures.
 """
 
-import json
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +25,9 @@ from moslab import world
 from moslab.backbones import embedded
 from moslab.backbones.vision import accelerate_vision
 from moslab.files import lock, write_json
-from moslab.world import language, specs
+from moslab.world import aigiqa, language, specs, ugc
 from moslab.world.distort import distorted
+from moslab.world.draws import Dice
 from moslab.world.render import render
 
 
@@ -46,16 +47,23 @@ class Stage:
 
 
 STAGES = (
-    Stage("vision", 360_000, 6e-3, ("photographs", "distorted", "degraded", "distorted"), numbers=60),
-    Stage("language", 40_000, 4e-3, ("photographs", "degraded", "photographs", "distorted"), batch=32, texts=2),
+    Stage("vision", 450_000, 6e-3, ("photographs", "distorted", "degraded", "generated", "distorted"), numbers=60),
+    Stage("language", 44_000, 4e-3, ("photographs", "degraded", "generated", "distorted"), batch=32, texts=2),
 )
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is shown, stage by stage, and by how many processes."""
+    """What is shown, stage by stage, and by how many processes.
+
+    Stages take turns in rounds and go on where they stopped, so that every round leaves a whole model of the same run. rounds: (name of the checkpoint, share of the
+    pictures seen by then, for every stage); "" is the base itself. nowords: pictures of a further language stage, from the same start and over the final vision
+    tower, that never says a rating word; none by default.
+    """
 
     stages: tuple[Stage, ...] = STAGES
+    rounds: tuple[tuple[str, tuple[float, ...]], ...] = (("early", (0.1, 0.1)), ("middle", (0.4, 0.4)), ("", (1.0, 1.0)))
+    nowords: int = 30_000
     processes: int = 2
     seed: int = 4001
 
@@ -79,10 +87,10 @@ class Batch:
 
 
 class Corpus(IterableDataset):
-    """An endless stream of fresh pictures with a text each; picture k of process r is a function of (seed, r, k) alone."""
+    """A stage's stream of fresh pictures with their texts; picture k of process r is a function of (seed, r, k) alone."""
 
-    def __init__(self, plan: Plan, number: int, tokenizer: PreTrainedTokenizerFast, rank: int) -> None:
-        self.plan, self.number, self.stage, self.writer, self.rank = plan, number, plan.stages[number], Writer(tokenizer), rank
+    def __init__(self, plan: Plan, number: int, writer: "Writer", rank: int) -> None:
+        self.plan, self.number, self.stage, self.writer, self.rank = plan, number, plan.stages[number], writer, rank
         self.size = self.stage.batch // max(self.stage.texts, 1)
         self.batches = self.stage.images // (self.size * plan.processes)
 
@@ -95,18 +103,19 @@ class Corpus(IterableDataset):
 def make_batch(ids: np.ndarray, seed: int, writer: "Writer", sources: Sequence[str] = ("photographs", "degraded"), texts: int = 1) -> Batch:
     """Pictures `ids` of the corpus `seed`, each with so many texts."""
     spec = draw_corpus(ids, seed, sources)
-    written = [writer.write(spec, row, np.random.default_rng([seed, int(ids[row]), number])) for number in range(texts) for row in range(len(ids))]
+    written = [writer.write(spec, row, Dice(seed, f"text {number}", int(ids[row]))) for number in range(texts) for row in range(len(ids))]
     tokens, supervised = pad(written)
     return Batch(torch.from_numpy(np.stack([render(spec, row) for row in range(len(ids))])), tokens, supervised,
                  {field: torch.from_numpy(number.astype(np.int64)) for field, number in spec.classes.items()},
                  {name: torch.from_numpy(scaled.astype(np.float32)) for name, scaled in regression_targets(spec).items()})
 
 
-# Where pictures come from: calm photographs, every degradation at every strength at once, intact photographs with one or two distortions.
+# Where pictures come from: calm photographs, every degradation at every strength at once, intact photographs with one or two distortions, generated images.
 SOURCES: dict[str, Callable[[int, np.ndarray], specs.Spec]] = {
     "photographs": lambda seed, ids: specs.draw("corpus", seed, ids, specs.MIXES["iaa"], severity="calm"),
     "degraded": lambda seed, ids: specs.draw("corpus", seed, ids, specs.MIXES["generic"]),
     "distorted": lambda seed, ids: distorted("corpus", seed, ids).spec,
+    "generated": lambda seed, ids: aigiqa.prompted("corpus", seed, ids).spec,
 }
 
 
@@ -142,13 +151,16 @@ def pad(texts: list[tuple[list[int], list[bool]]]) -> tuple[torch.Tensor, torch.
 
 
 class Writer:
-    """Turns a picture's facts into one conversation in the chat template: token ids, and which of them are taught."""
+    """Turns a picture's facts into one conversation in the chat template: token ids, and which of them are taught. words: whether rating words may be said."""
 
-    FORMS = {"list": 0.6, "questions": 0.12, "rated": 0.12, "caption": 0.08, "number": 0.08}
-    FACTS = 12  # attributes in one list
+    FORMS = {"list": 0.42, "level": 0.12, "questions": 0.12, "rated": 0.10, "caption": 0.08, "number": 0.12, "count": 0.04}
+    FACTS = 13  # attributes in one list
+    EXERCISES = 2  # with numbers, in one conversation
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, visual_tokens: int = 16) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, visual_tokens: int = 16, words: bool = True) -> None:
         self.tokenizer, self.known = tokenizer, {}
+        shares = {form: share for form, share in self.FORMS.items() if words or form != "rated"}
+        self.forms = {form: share / sum(shares.values()) for form, share in shares.items()}
         self.picture = "<|vision_start|>" + "<|image_pad|>" * visual_tokens + "<|vision_end|>"
 
     def encode(self, text: str) -> list[int]:
@@ -156,41 +168,48 @@ class Writer:
             self.known[text] = self.tokenizer.encode(text, add_special_tokens=False)
         return self.known[text]
 
-    def write(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
-        form = random.choice(list(self.FORMS), p=list(self.FORMS.values()))
-        return getattr(self, f"_{form}")(spec, row, random)
+    def write(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
+        form = dice.choice(list(self.forms), list(self.forms.values()))
+        return getattr(self, f"_{form}")(spec, row, dice)
 
-    def _list(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
-        pieces = self._ask("Describe the photo.")
-        for number, (name, words) in enumerate(language.attribute_list(spec, row, random)[: self.FACTS]):
-            pieces += [(f"{', ' if number else ''}{name}:", False), (f" {words}", True)]
-        return self._join(pieces + [(".", False)])
+    def _list(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
+        return self._join(self._ask("Describe the photo.") + self._facts(language.attribute_list(spec, row, dice)[: self.FACTS]))
 
-    def _questions(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
-        facts = language.attribute_list(spec, row, random)[:2]
+    def _level(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
+        return self._turns([(question, self._facts(language.attribute_list(spec, row, dice, fields))) for question, fields in [dice.choice(list(language.LEVELS.items()))]])
+
+    def _facts(self, facts: list[tuple[str, str]]) -> list[tuple[str, bool]]:
+        pieces = [piece for number, (name, words) in enumerate(facts) for piece in ((f"{', ' if number else ''}{name}:", False), (f" {words}", True))]
+        return [*pieces, (".", False)]
+
+    def _questions(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
+        facts = language.attribute_list(spec, row, dice)[:3]
         return self._turns([(f"What is the {name} of this photo?", [(words, True)]) for name, words in facts])
 
-    def _rated(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
-        facts = language.rated_facts(spec, row, random)[:2]
-        return self._turns([(f"How would you rate the {name} of this photo?", [(f"The {name} of the photo is", False), (f" {word}", True), (".", True)])
-                            for name, word in facts])
+    def _rated(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
+        facts = language.rated_facts(spec, row, dice)[:2]
+        return self._turns([(f"How would you rate the {name} of this photo?", [(f"The {name} of the photo is", False), (f" {word}", True), (".", False)]) for name, word in facts])
 
-    def _caption(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
-        words = language.caption(spec, row, random).split(" ")
+    def _caption(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
+        words = language.caption(spec, row, dice).split(" ")
         return self._join(self._ask("Write a caption.") + [((" " if i else "") + word, True) for i, word in enumerate(words)] + [("<|im_end|>", True)])
 
-    def _number(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
-        exercises = [language.number_exercise(str(random.choice(list(language.NUMBER_TASKS))), random) for _ in range(2)]
-        return self._turns([(question, [(answer, True), ("<|im_end|>", True)]) for question, answer in exercises])
+    def _count(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
+        question, number = language.count_question(spec, row, dice)
+        return self._turns([(question, [(number, True)])])
+
+    def _number(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
+        exercises = [language.number_exercise(dice.choice(list(language.NUMBER_TASKS)), dice) for _ in range(self.EXERCISES)]
+        return self._turns([(question, [(answer, True)]) for question, answer in exercises])
 
     def _turns(self, turns: list[tuple[str, list[tuple[str, bool]]]]) -> tuple[list[int], list[bool]]:
         pieces: list[tuple[str, bool]] = []
         for number, (question, answer) in enumerate(turns):
-            pieces += self._ask(question, first=not number) + answer
+            pieces += self._ask(question, first=not number) + answer + [("<|im_end|>", True)]
         return self._join(pieces)
 
     def _ask(self, question: str, first: bool = True) -> list[tuple[str, bool]]:
-        opening = "<|im_start|>user\n" if first else "<|im_end|>\n<|im_start|>user\n"
+        opening = "<|im_start|>user\n" if first else "\n<|im_start|>user\n"
         return [(opening + (self.picture if first else ""), False), (question, False), ("<|im_end|>\n<|im_start|>assistant\n", False)]
 
     def _join(self, pieces: list[tuple[str, bool]]) -> tuple[list[int], list[bool]]:
@@ -203,22 +222,32 @@ PROMPT_SENTENCES = (
     "How would you rate the quality of this image? The quality of the image is excellent good fair poor bad.",
     "How would you rate the aesthetics of this image? The aesthetics of the image is.",
     "Rate the aesthetics and quality of this image briefly. The score of this image is 3.99. Challenge title: Free Study, Open Challenge, Best of the Month.",
+    "How would you rate the alignment of this image? The alignment of the image is.",
     "The image was made for the prompt. You are a helpful assistant.",
 )
 
 
+UGC_SENTENCES = " ".join(f"{name.replace('_', ' ')}: {option}," for name, options in ugc.OPTIONS.items() for option in options)
+
+
 def tokenizer_texts(seed: int, pictures: int = 2000) -> Iterator[str]:
     """What the vocabulary is learned from."""
-    spec = draw_corpus(np.arange(pictures), seed)
+    spec = draw_corpus(np.arange(pictures), seed, tuple(SOURCES))
+    prompts = aigiqa.prompted("corpus", seed, np.arange(pictures)).texts
     for row in range(pictures):
-        random = np.random.default_rng([seed, row])
-        yield language.caption(spec, row, random)
-        yield ", ".join(f"{name}: {words}" for name, words in language.attribute_list(spec, row, random))
-        for name, word in language.rated_facts(spec, row, random):
+        dice = Dice(seed, "tokenizer", row)
+        yield language.caption(spec, row, dice)
+        yield language.rated_comment(spec, row, dice, dice.choice(language.RATING_WORDS))
+        yield language.reason(spec, row, dice, tuple(language.MERIT))
+        yield ", ".join(f"{name}: {words}" for name, words in language.attribute_list(spec, row, dice))
+        for name, word in language.rated_facts(spec, row, dice):
             yield f"How would you rate the {name} of this photo? The {name} of the photo is {word}. What is the {name} of this photo?"
-        yield " ".join(language.number_exercise(str(random.choice(list(language.NUMBER_TASKS))), random))
+        yield " ".join(language.number_exercise(dice.choice(list(language.NUMBER_TASKS)), dice))
+        yield " ".join([*language.LEVELS, *language.COUNTS.values()])
         yield "Describe the photo. Write a caption. user\n assistant\n system\n"
         yield PROMPT_SENTENCES[row % len(PROMPT_SENTENCES)]
+        yield f"Generation prompt: {prompts[row]}."
+        yield UGC_SENTENCES
 
 
 # --- model ------------------------------------------------------------------------------------------------------------------------------
@@ -256,10 +285,15 @@ class Teacher(nn.Module):
         return core(input_ids=ids, position_ids=positions.expand(-1, len(ids), -1), mm_encoder_outputs={"image": vision}, use_cache=False).last_hidden_state
 
     def text_loss(self, tokens: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Cross-entropy of the taught tokens, in nats per token. tokens [batch, tokens, width] serve all texts of their picture."""
-        states = self.text_states(tokens.repeat(len(batch.ids) // len(tokens), 1, 1), batch.ids)
-        taught = batch.supervised[:, 1:]
-        return F.cross_entropy(self.model.lm_head(states[:, :-1][taught]), batch.ids[:, 1:][taught])
+        """Cross-entropy of the taught tokens, in nats per token. tokens [batch, tokens, width] serve all texts of their picture; texts of like length are read together."""
+        tokens = tokens.repeat(len(batch.ids) // len(tokens), 1, 1)
+        lengths = (batch.ids != self.model.config.text_config.pad_token_id).sum(1)
+        total = 0
+        for rows in lengths.argsort().chunk(4):
+            ids, taught = batch.ids[rows, : lengths[rows].max()], batch.supervised[rows, 1: lengths[rows].max()]
+            states = self.text_states(tokens[rows], ids)
+            total = total + F.cross_entropy(self.model.lm_head(states[:, :-1][taught]), ids[:, 1:][taught], reduction="sum")
+        return total / batch.supervised[:, 1:].sum()
 
 
 _MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
@@ -295,38 +329,64 @@ def _train_process(rank: int, folder: str, plan: Plan) -> None:
     distributed.init_process_group("gloo", init_method=f"file://{folder}/.rendezvous", rank=rank, world_size=plan.processes)
     tokenizer = embedded.build_tokenizer(tokenizer_texts(plan.seed))
     teacher = Teacher(embedded.build_model(embedded.build_config(tokenizer), plan.seed))
+    fresh_language = copy.deepcopy(teacher.model.model.language_model.state_dict())
     started = time.time()
-    histories = []
-    for number in range(len(plan.stages)):
-        histories.append(_train_stage(number, teacher, tokenizer, plan, rank))
+
+    def keep(name: str, lessons: Sequence[Lesson]) -> None:
         if rank == 0:
-            save(teacher.model, tokenizer, Path(folder), {"plan": asdict(plan), "world": world.PIXELS, "history": histories, "seconds": round(time.time() - started)})
+            save(teacher.model, tokenizer, Path(folder) / name, {"plan": asdict(plan), "world": world.PIXELS, "history": [lesson.history for lesson in lessons],
+                                                                 "seconds": round(time.time() - started)})
+
+    lessons = [Lesson(plan, number, teacher, Writer(tokenizer), rank) for number in range(len(plan.stages))]
+    for name, shares in plan.rounds:
+        for lesson, share in zip(lessons, shares):
+            lesson.teach(round(share * lesson.corpus.batches))
+        keep(name, lessons)
+    if plan.nowords:
+        teacher.model.model.language_model.load_state_dict(fresh_language)
+        silent = replace(plan, stages=(*plan.stages[:-1], replace(plan.stages[-1], images=plan.nowords)))
+        lesson = Lesson(silent, len(plan.stages) - 1, teacher, Writer(tokenizer, words=False), rank)
+        lesson.teach(lesson.corpus.batches)
+        keep("nowords", [*lessons[:-1], lesson])
     distributed.destroy_process_group()
     if rank == 0:
         (Path(folder) / ".rendezvous").unlink(missing_ok=True)
 
 
-def _train_stage(number: int, teacher: Teacher, tokenizer: PreTrainedTokenizerFast, plan: Plan, rank: int) -> list[dict]:
-    stage, corpus = plan.stages[number], Corpus(plan, number, tokenizer, rank)
-    parameters = learning(stage, teacher)
-    steppers = optimizers(teacher, parameters, stage.rate)
-    schedules = [torch.optim.lr_scheduler.LambdaLR(stepper, lambda step: warm_cosine(step, corpus.batches)) for stepper in steppers]
-    history, started = [], time.time()
-    for step, batch in enumerate(DataLoader(corpus, batch_size=None, num_workers=1, prefetch_factor=4)):
-        loss = stage_loss(stage, teacher, batch)
-        loss.backward()
-        average_gradients(parameters, plan.processes)
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        for stepper, schedule in zip(steppers, schedules):
-            stepper.step()
-            schedule.step()
-            stepper.zero_grad()
-        if rank == 0 and (step % 50 == 49 or step == corpus.batches - 1):
-            seen = (step + 1) * corpus.size * plan.processes
-            history.append({"images": seen, "loss": round(loss.item(), 4)})
-            print(f"stage {number + 1}, {stage.teaches}: {seen:,} of {stage.images:,} pictures, loss {loss.item():.3f}, "
-                  f"{seen / (time.time() - started):.0f} pictures/s", flush=True)
-    return history
+class Lesson:
+    """One stage under way: its corpus, optimisers and schedules, which outlast the rounds."""
+
+    def __init__(self, plan: Plan, number: int, teacher: Teacher, writer: Writer, rank: int) -> None:
+        self.number, self.stage, self.processes, self.rank, self.teacher = number, plan.stages[number], plan.processes, rank, teacher
+        self.corpus = Corpus(plan, number, writer, rank)
+        self.batches = iter(DataLoader(self.corpus, batch_size=None, num_workers=1, prefetch_factor=4))
+        self.parameters = learning(self.stage, teacher)
+        self.steppers = optimizers(teacher, self.parameters, self.stage.rate)
+        self.schedules = [torch.optim.lr_scheduler.LambdaLR(stepper, lambda step: warm_cosine(step, self.corpus.batches)) for stepper in self.steppers]
+        self.step, self.seconds, self.history = 0, 0.0, []
+
+    def teach(self, until: int) -> None:
+        """Go on to step `until`."""
+        for parameter in self.teacher.parameters():
+            parameter.grad = None
+        started = time.time() - self.seconds
+        while self.step < until:
+            loss = stage_loss(self.stage, self.teacher, next(self.batches))
+            loss.backward()
+            average_gradients(self.parameters, self.processes)
+            nn.utils.clip_grad_norm_(self.parameters, 1.0)
+            for stepper, schedule in zip(self.steppers, self.schedules):
+                stepper.step()
+                schedule.step()
+                stepper.zero_grad()
+            self.step, self.seconds = self.step + 1, time.time() - started
+            if self.rank == 0 and (self.step % 50 == 0 or self.step == until):
+                self._report(loss.item())
+
+    def _report(self, loss: float) -> None:
+        seen = self.step * self.corpus.size * self.processes
+        self.history.append({"images": seen, "loss": round(loss, 4)})
+        print(f"stage {self.number + 1}, {self.stage.teaches}: {seen:,} of {self.stage.images:,} pictures, loss {loss:.3f}, {seen / self.seconds:.0f} pictures/s", flush=True)
 
 
 def learning(stage: Stage, teacher: Teacher) -> list[nn.Parameter]:
@@ -372,7 +432,7 @@ def save(model: Qwen2VLForConditionalGeneration, tokenizer: PreTrainedTokenizerF
     """Write a checkpoint as the hub lays it out, weights in bfloat16, and the training record."""
     half = type(model)(model.config)
     half.load_state_dict(model.state_dict())
+    folder.mkdir(parents=True, exist_ok=True)
     half.to(torch.bfloat16).save_pretrained(folder)
     embedded.build_processor(tokenizer).save(folder)
-    path = folder / "training.json"
-    write_json(path, (json.loads(path.read_text()) if path.exists() else {}) | record)
+    write_json(folder / "training.json", record)

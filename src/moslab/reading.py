@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from moslab.backbones import Backbone, prompts
+from moslab.backbones import Backbone
 from moslab.backbones.features import Features, look
+from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
 from moslab.scorers.base import Scorer, at_read_position
 
@@ -20,12 +21,11 @@ Row = dict[str, Any]
 
 @dataclass
 class Reader:
-    """A backbone, a scorer and the words between them. features: cached vision features if the tower is frozen, else None and pictures are looked at each time."""
+    """A backbone, a scorer and the words between them, for one table. features: cached vision features if the tower is frozen, else None and pictures are looked at each time."""
 
     backbone: Backbone
     scorer: Scorer
-    dataset: str
-    text: str
+    wording: Wording
     features: Features | None = None
     _prompts: dict[tuple[str, int], list[int]] = field(default_factory=dict)
 
@@ -37,20 +37,19 @@ class Reader:
     def device(self) -> torch.device:
         return next(self.backbone.model.parameters()).device
 
-    def words(self, table: ImageTable, row: int, visual_tokens: int, completion: str = "") -> Row:
+    def words(self, row: int, visual_tokens: int, completion: str = "") -> Row:
         """One conversation: ids, labels (taught tokens, else -100) and the position where the score is read. Without completion nothing is taught."""
-        title = table.frame["text"].iat[row] if self.text == "title" else ""
-        prompt = self.prompt(title, visual_tokens)
-        opening = self.backbone.tokens(self.scorer.opening(prompts.answer_prefix(self.dataset)))
+        prompt = self.prompt(self.wording.question(row), visual_tokens)
+        opening = self.backbone.tokens(self.scorer.opening(self.wording.answer_prefix))
         taught = [*opening, *self.backbone.tokens(completion), self.backbone.tokenizer.eos_token_id] if completion else []
         return {"input_ids": prompt + (taught or opening), "labels": [IGNORED] * len(prompt) + (taught or [IGNORED] * len(opening)),
                 "read_position": len(prompt) + len(opening) - 1}
 
-    def prompt(self, title: str, visual_tokens: int) -> list[int]:
-        """The user's turn as token ids; made once per title and number of visual tokens."""
-        if (title, visual_tokens) not in self._prompts:
-            self._prompts[title, visual_tokens] = self.backbone.prompt(prompts.question(self.dataset, self.text, title), visual_tokens)
-        return self._prompts[title, visual_tokens]
+    def prompt(self, question: str, visual_tokens: int) -> list[int]:
+        """The user's turn as token ids; made once per question and number of visual tokens."""
+        if (question, visual_tokens) not in self._prompts:
+            self._prompts[question, visual_tokens] = self.backbone.prompt(question, visual_tokens)
+        return self._prompts[question, visual_tokens]
 
     def to_teach(self, table: ImageTable, rows: Sequence[int], targets: np.ndarray) -> dict[str, torch.Tensor]:
         """A training batch: conversations with their answers, targets and pictures."""
@@ -65,7 +64,7 @@ class Reader:
         pictures = self._pictures(table, rows)
         merge = self.backbone.processor.image_processor.merge_size**2
         counts = (pictures["image_grid_thw"].prod(-1) // merge).tolist()
-        texts = [self.words(table, int(row), count, completion) for row, count, completion in zip(rows, counts, completions)]
+        texts = [self.words(int(row), count, completion) for row, count, completion in zip(rows, counts, completions)]
         return {key: value.to(self.device) for key, value in pad(texts, self.backbone.tokenizer.pad_token_id).items()} | pictures
 
     def _pictures(self, table: ImageTable, rows: Sequence[int]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from moslab import backbones, datasets, evaluation
 from moslab.backbones import Backbone
 from moslab.backbones.features import cached_features
+from moslab.backbones.prompts import SHOWN, Wording
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.experiment import FROZEN_VISION, Experiment
@@ -62,6 +63,8 @@ def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
     trained = time.time()
     rows = evaluated_rows(experiment, table)
     reader.backbone.model.eval()
+    if experiment.test_text:
+        reader.wording = Wording.of(table, experiment.dataset, experiment.test_text, experiment.preset)
     scores = evaluation.predict(reader, table, rows)
     predictions = evaluation.predictions_frame(table, rows, scores)
     seconds = {"preparing": prepared - started, "training": trained - prepared, "evaluation": time.time() - trained}
@@ -81,7 +84,7 @@ def prepare(experiment: Experiment) -> tuple[ImageTable, Reader]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone.model.to(device), scorer.to(device)
     features = cached_features(table, backbone) if experiment.recipe in FROZEN_VISION else None
-    return table, Reader(backbone, scorer, experiment.dataset, experiment.text, features)
+    return table, Reader(backbone, scorer, Wording.of(table, experiment.dataset, experiment.text, experiment.preset), features)
 
 
 def fitted_scorer(experiment: Experiment, table: ImageTable) -> Scorer:
@@ -103,7 +106,7 @@ def evaluated_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:
 
 def check_texts(experiment: Experiment, rows: np.ndarray, table: ImageTable) -> None:
     """UserError for a picture without the text that its prompt needs, before anything is loaded."""
-    without = rows[(table.frame["text"].to_numpy()[rows] == "")] if experiment.text == "title" else []
+    without = rows[(table.frame["text"].to_numpy()[rows] == "")] if {experiment.text, experiment.test_text} & set(SHOWN) else []
     if len(without):
         first = table.frame.iloc[without[0]]
         raise UserError(f"{table.name} has no text for {len(without):,} of {len(rows):,} pictures (first: {first['image']}, {first['source']}): "

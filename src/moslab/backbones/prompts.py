@@ -1,32 +1,75 @@
 """What a model is asked. One place for every wording, with its source."""
 
-from moslab.errors import UserError
+from dataclasses import dataclass
 
-TEXTS = ("image", "generic", "title")
+import numpy as np
+
+from moslab.datasets.table import ImageTable
+from moslab.errors import UserError
+from moslab.world.draws import Dice, integers
+
+TEXTS = ("image", "generic", "title", "permuted", "random")
+SHOWN = ("title", "permuted", "random")  # those that show a picture's text, its own or another's
+SHUFFLES = 17  # seed of the shuffles
 
 # What is judged in each dataset.
 ASPECTS = {"iqa": "quality", "koniq10k": "quality", "iaa": "aesthetics", "ava": "aesthetics"}
 
 
-def aspect(dataset: str) -> str:
-    """'quality' or 'aesthetics'."""
-    return ASPECTS.get(dataset, "quality")
+def aspect(dataset: str, preset: str = "default") -> str:
+    """'quality', 'aesthetics' or, of generated images, 'alignment'."""
+    return "alignment" if preset == "alignment" else ASPECTS.get(dataset, "quality")
 
 
-def question(dataset: str, text: str, title: str = "") -> str:
-    """The user's words beside the picture.
+@dataclass(frozen=True)
+class Wording:
+    """What a run says beside its pictures.
 
-    image: none (RvTC's image-only arm). generic: Q-Align's question for the task. title: the question and the picture's own text, as RvTC's data-specific
-    prompts do (their exact wording is not published).
+    text: image: nothing (RvTC's image-only arm). generic: Q-Align's question for the task. title: the question and the picture's own text, challenge title or generation prompt,
+    as RvTC's data-specific prompts do (their exact wording is not published). permuted, random: the same with another's text, see `shown_texts`.
+    shown: the text beside every row of the table, [n], where one is shown.
     """
-    if text not in TEXTS:
-        raise UserError(f"Unknown text {text!r}: choose one of {', '.join(TEXTS)}.")
-    if text == "image":
-        return ""
-    generic = f"How would you rate the {aspect(dataset)} of this image?"
-    return generic if text == "generic" else f"{generic} Challenge title: {title}."
+
+    dataset: str
+    text: str = "image"
+    preset: str = "default"
+    shown: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, table: ImageTable, dataset: str, text: str, preset: str = "default") -> "Wording":
+        """The wording of a run on `table`. UserError for an unknown text."""
+        if text not in TEXTS:
+            raise UserError(f"Unknown text {text!r}: choose one of {', '.join(TEXTS)}.")
+        return cls(dataset, text, preset, shown_texts(table, text) if text in SHOWN else None)
+
+    def question(self, row: int) -> str:
+        """The user's words beside the picture of a row."""
+        if self.text == "image":
+            return ""
+        generic = f"How would you rate the {aspect(self.dataset, self.preset)} of this image?"
+        kind = "Generation prompt" if self.dataset in ("aigiqa", "agiqa3k") else "Challenge title"
+        return generic if self.shown is None else f"{generic} {kind}: {self.shown[row]}."
+
+    @property
+    def answer_prefix(self) -> str:
+        """The words Q-Align's answer opens with; the level word follows."""
+        return f"The {aspect(self.dataset, self.preset)} of the image is"
 
 
-def answer_prefix(dataset: str) -> str:
-    """The words Q-Align's answer opens with; the level word follows."""
-    return f"The {aspect(dataset)} of the image is"
+def shown_texts(table: ImageTable, text: str) -> np.ndarray:
+    """The text shown with every row, [n]: its own; permuted: every text stands for another, the same one throughout, so that groups can still be told apart but words mean nothing
+    (texts of training pictures change places among themselves, and so do the others); random: that of any picture, drawn per picture."""
+    own = table.frame["text"].to_numpy()
+    if text == "permuted":
+        trained = set(own[(table.frame["split"] == "train").to_numpy()])
+        other = _moved(trained) | _moved(set(own) - trained)
+        return np.array([other[one] for one in own])
+    if text == "random":
+        return own[(integers(SHUFFLES, f"{table.name} texts", np.arange(len(own))) % np.uint64(len(own))).astype(int)]
+    return own
+
+
+def _moved(texts: set[str]) -> dict[str, str]:
+    """Every text to the next one of a fixed random circle: none stays, unless it is alone."""
+    circle = Dice(SHUFFLES, "circle", 0).shuffled(sorted(texts))
+    return dict(zip(circle, circle[1:] + circle[:1]))

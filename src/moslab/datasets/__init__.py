@@ -6,7 +6,7 @@ from moslab.errors import UserError
 from moslab.files import digest
 from moslab.paths import data_root
 
-EMBEDDED = ("iqa", "iaa")
+EMBEDDED = ("iqa", "iaa", "aigiqa", "ugc")
 PUBLISHED = {"koniq10k": koniq10k.load, "ava": ava.load}
 NAMES = (*EMBEDDED, *PUBLISHED)
 

@@ -5,5 +5,5 @@ from moslab.world import generate
 
 
 def load(name: str, preset: str = "default", size: tuple[int, int] = (64, 64), images: int | None = None) -> ImageTable:
-    """The task "iqa" or "iaa" with its default number of pictures or the first `images`; size is (height, width). UserError for what it does not know."""
+    """A task of the world with its default number of pictures or the first `images`; size is (height, width). UserError for what it does not know."""
     return generate(name, preset, images, size).table

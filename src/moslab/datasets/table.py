@@ -66,6 +66,7 @@ class ImageTable:
 
     frame: one row per picture, columns `COLUMNS`: image (id), text ('' if none), mos, sd (NaN if unknown), split, group, source (file and line).
     votes: [n, levels] counts or fractions, level k lying at np.linspace(*scale, levels)[k]; None if unpublished.
+    annotations: whatever else is published of each picture, one row each: attributes, captions, other scores; None if nothing is.
     scale: the nominal scale, e.g. (1, 10) for AVA.
     """
 
@@ -76,6 +77,7 @@ class ImageTable:
     votes: np.ndarray | None = None
     higher_is_better: bool = True
     version: str = ""
+    annotations: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -4,10 +4,15 @@ There is no generator state, so enlarging a data set or adding a field never mov
 Key: BLAKE2b of "seed|name"; mixing: the finaliser of splitmix64 (Steele, Lea and Flood, 2014), unsigned 64-bit integers only.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import accumulate
+from typing import TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 _GOLDEN, _STRIDE = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1342543DE82EF95)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -35,6 +40,35 @@ def choice(seed: int, name: str, ids: np.ndarray, weights: np.ndarray, sub: int 
     total = np.cumsum(np.asarray(weights, dtype=np.float64), axis=-1)
     threshold = uniform(seed, name, ids, sub)[..., None] * total[..., -1:]
     return np.minimum((threshold >= total).sum(-1), total.shape[-1] - 1)
+
+
+class Dice:
+    """Keyed draws one after the other, for things made of few and many choices, such as a sentence: the k-th draw is a function of (seed, name, id, k)."""
+
+    def __init__(self, seed: int, name: str, id: int) -> None:
+        self._key, self._taken, self._draws = (seed, name, id), 0, []
+
+    def uniform(self) -> float:
+        """The next draw from [0, 1)."""
+        if self._taken == len(self._draws):
+            self._draws += uniform(*self._key, np.arange(self._taken, self._taken + 64)).tolist()
+        self._taken += 1
+        return self._draws[self._taken - 1]
+
+    def integer(self, n: int) -> int:
+        """One of 0 ... n - 1."""
+        return int(self.uniform() * n)
+
+    def choice(self, items: Sequence[T], weights: Sequence[float] | None = None) -> T:
+        """One of `items`, evenly or by weights that sum to 1."""
+        if weights is None:
+            return items[self.integer(len(items))]
+        place = self.uniform()
+        return next((item for item, upper in zip(items, accumulate(weights)) if place < upper), items[-1])
+
+    def shuffled(self, items: Sequence[T]) -> list[T]:
+        """`items` in random order."""
+        return [items[place] for _, place in sorted((self.uniform(), place) for place in range(len(items)))]
 
 
 @lru_cache(maxsize=4096)

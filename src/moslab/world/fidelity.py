@@ -37,7 +37,7 @@ def pseudo_mos(measured: np.ndarray) -> np.ndarray:
 def _features(original: np.ndarray, distorted: np.ndarray) -> np.ndarray:
     a, b = original.astype(np.float32) / 255, distorted.astype(np.float32) / 255
     luma_a, luma_b = a @ GRAY, b @ GRAY
-    chroma_a, chroma_b = _chroma(a), _chroma(b)
+    chroma_a, chroma_b = chroma(a), chroma(b)
     structure = 1 - _contrast_structure(luma_a, luma_b) ** 0.45 * _contrast_structure(_halved(luma_a), _halved(luma_b)) ** 0.55
     clipping = np.maximum(_clipped(luma_b) - _clipped(luma_a), 0)
     colorfulness = np.abs(np.log((_norm(chroma_b) + 0.03) / (_norm(chroma_a) + 0.03)))
@@ -45,8 +45,9 @@ def _features(original: np.ndarray, distorted: np.ndarray) -> np.ndarray:
                      np.maximum(_blocks(luma_b, chroma_b) - _blocks(luma_a, chroma_a), 0), _tint(chroma_a, chroma_b)], 1)
 
 
-def _chroma(image: np.ndarray) -> np.ndarray:
-    return np.stack([image @ _RED_DIFFERENCE, image @ _BLUE_DIFFERENCE])  # [2, n, height, width]
+def chroma(image: np.ndarray) -> np.ndarray:
+    """Red and blue difference [2, n, height, width] of [n, height, width, 3], 1 = white."""
+    return np.stack([image @ _RED_DIFFERENCE, image @ _BLUE_DIFFERENCE])
 
 
 def _norm(chroma: np.ndarray) -> np.ndarray:

@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 
 from moslab.world.draws import choice, normal, uniform
-from moslab.world.raters import cast_votes
+from moslab.world.made import Made
+from moslab.world.raters import cast_votes, opinion_scores
+from moslab.world.render import Size, render_all
 from moslab.world.specs import FIELDS, MIXES, Spec, draw
 from moslab.world.titles import CONCEPTS, Title, shares, titles
 
 SCALE = (1, 10)
+PICTURES = 10_000
 MEAN = 5.4
 QUALITY: dict[str, tuple[float, ...]] = {  # liking of each class when no title speaks of it
     "position": (0.40, 0.15, -0.35), "clutter": (0.45, 0, -0.75), "saturation": (-0.15, -0.35, 0.10, 0.30), "light": (-1.1, -0.45, 0.25, -0.35, -1.2),
@@ -61,8 +64,15 @@ def enter(preset: Preset, seed: int, ids: np.ndarray) -> Entries:
     return Entries(draw("iaa", seed, ids, mix, severity="calm"), title)
 
 
+def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
+    """Pictures with titles, labels, votes [n, 10] and bounds on the label scale."""
+    entries = enter(PRESETS[preset], seed, ids)
+    frame, votes, bounds = label(entries, PRESETS[preset], seed)
+    return Made(frame, render_all(entries.spec, size), votes, bounds, pd.DataFrame(index=frame.index), entries.spec)
+
+
 def label(entries: Entries, preset: Preset, seed: int) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
-    """Labels (text, split, group), votes [n, 10] and bounds on the label scale."""
+    """Labels (text, split, group, mos, sd), votes [n, 10] and bounds on the label scale."""
     ids, title, rows = entries.spec.ids, entries.title, np.arange(len(entries.title))
     score = scores(entries.spec, preset)
     wrong = _other_title(title, seed, ids)
@@ -71,9 +81,10 @@ def label(entries: Entries, preset: Preset, seed: int) -> tuple[pd.DataFrame, np
         "image_only": (title_posterior(entries.spec, preset) * score).sum(1), "text_only": expected_scores(preset)[title], "wrong_text": score[rows, wrong]})
     bounds = MEAN + preset.gain * (raw - preset.center)
     raters = np.clip(np.rint(RATERS * np.exp(RATERS_SPREAD * normal(seed, "iaa.raters", ids))), *RATERS_RANGE).astype(int)
+    votes = cast_votes("iaa", seed, ids, bounds["truth"].to_numpy(), raters, RATER_DEVIATION, SCALE)
     names = np.array([entry.text for entry in titles()])[title]
-    frame = pd.DataFrame({"text": names, "split": _splits(title, seed, ids), "group": names})
-    return frame, cast_votes("iaa", seed, ids, bounds["truth"].to_numpy(), raters, RATER_DEVIATION, SCALE), bounds
+    mos, sd = opinion_scores(votes, SCALE)
+    return pd.DataFrame({"text": names, "split": _splits(title, seed, ids), "group": names, "mos": mos, "sd": sd}), votes, bounds
 
 
 def scores(spec: Spec, preset: Preset) -> np.ndarray:

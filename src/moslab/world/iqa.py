@@ -7,27 +7,32 @@ so no two distortions of one original can meet in different splits.
 import numpy as np
 import pandas as pd
 
-from moslab.world.distort import Distorted
+from moslab.world.distort import Distorted, distorted
 from moslab.world.draws import normal, uniform
 from moslab.world.fidelity import features, pseudo_mos
-from moslab.world.raters import cast_votes
+from moslab.world.made import Made
+from moslab.world.raters import cast_votes, opinion_scores
 from moslab.world.render import Size, render_all
 
 SCALE = (1, 5)
+PICTURES = 6_000
+PRESETS = ("default",)
 RATERS, RATER_DEVIATION, TASTE = 105, 0.62, 0.14
 TRAIN, VAL = 2 / 3, 1 / 15
 
 
-def label(drawn: Distorted, images: np.ndarray, seed: int, size: Size) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
-    """Labels (text, split, group), votes [n, 5] and bounds, from the distorted `images` [n, height, width, 3] and their originals, drawn here."""
-    ids = drawn.spec.ids
+def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
+    """Distorted pictures with labels, votes [n, 5] and bounds; their originals are drawn for the labels and thrown away."""
+    drawn = distorted("iqa", seed, ids)
+    images = render_all(drawn.spec, size)
     visible = pseudo_mos(measure(drawn, images, size))
     truth = np.clip(visible + TASTE * normal(seed, "iqa.taste", ids), *SCALE)
     votes = cast_votes("iqa", seed, ids, truth, np.full(len(ids), RATERS), RATER_DEVIATION, SCALE)
     place = uniform(seed, "iqa.split", ids)
     split = np.select([place < TRAIN, place < TRAIN + VAL], ["train", "val"], "test")
-    frame = pd.DataFrame({"text": "", "split": split, "group": [f"original {number}" for number in ids]})
-    return frame, votes, pd.DataFrame({"truth": truth, "image_only": visible})
+    mos, sd = opinion_scores(votes, SCALE)
+    frame = pd.DataFrame({"text": "", "split": split, "group": [f"original {number}" for number in ids], "mos": mos, "sd": sd})
+    return Made(frame, images, votes, pd.DataFrame({"truth": truth, "image_only": visible}), pd.DataFrame(index=frame.index), drawn.spec)
 
 
 def measure(drawn: Distorted, images: np.ndarray, size: Size, chunk: int = 500) -> np.ndarray:

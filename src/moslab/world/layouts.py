@@ -1,5 +1,6 @@
 """Writing a task out as a folder in the published layout of the data set it stands in for, so that one loader reads both."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,16 +10,18 @@ import pandas as pd
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.files import cannot_write, write_atomic
+from moslab.world import ugc
 from moslab.world.tasks import World
 
 KONIQ_SETS = {"train": "training", "val": "validation", "test": "test"}
 
 
 def export(world: World, root: Path) -> Path:
-    """Write `iqa` as <root>/koniq10k or `iaa` as <root>/ava, pictures as PNG under their true suffix, labels last; returns that folder.
+    """Write `iqa` as <root>/koniq10k, `iaa` as <root>/ava, `aigiqa` as <root>/agiqa3k or `ugc` as <root>/realqa, pictures as PNG under their true suffix, labels last.
 
-    Raises UserError when the folder holds something already or cannot be written. AVA knows no validation set and one test list:
-    validation pictures become training pictures there, and both test splits are listed.
+    Returns that folder. Raises UserError when it holds something already or cannot be written. AVA knows no validation set and one test list: validation pictures become
+    training pictures there, and both test splits are listed. AGIQA-3K has one file for both scores and no split of its own. RealQA's files have no description we know of:
+    realqa.jsonl holds one object per picture (image, split, score, attributes, reasons).
     """
     name, write = _LAYOUTS[world.task]
     folder = Path(root) / name
@@ -54,10 +57,29 @@ def _ava(table: ImageTable, folder: Path) -> None:
     write_atomic(folder / "AVA.txt", "\n".join(rows) + "\n")
 
 
+def _agiqa(table: ImageTable, folder: Path) -> None:
+    names = [f"{image}.png" for image in table.frame["image"]]
+    _pictures(table, folder / "images", names)
+    labels = table.annotations[["adj1", "adj2", "style", "mos_quality", "std_quality", "mos_align", "std_align"]].copy()
+    labels.insert(0, "name", names)
+    labels.insert(1, "prompt", table.frame["text"])
+    write_atomic(folder / "data.csv", labels.to_csv(index=False))
+
+
+def _realqa(table: ImageTable, folder: Path) -> None:
+    names = [f"{image}.png" for image in table.frame["image"]]
+    _pictures(table, folder / "images", names)
+    lines = [json.dumps({"image": f"images/{name}", "split": split, "score": score, "attributes": {name: said[name] for name in ugc.OPTIONS},
+                         "reasons": {name: said[f"{name}_reason"] for name in ugc.REASONED}})
+             for name, split, score, said in zip(names, table.frame["split"], table.frame["mos"], table.annotations.to_dict("records"))]
+    write_atomic(folder / "realqa.jsonl", "\n".join(lines) + "\n")
+
+
 def _pictures(table: ImageTable, folder: Path, names: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for row, name in enumerate(names):
         table.pixels.open(row).save(folder / name)
 
 
-_LAYOUTS: dict[str, tuple[str, Callable[[ImageTable, Path], None]]] = {"iqa": ("koniq10k", _koniq), "iaa": ("ava", _ava)}
+_LAYOUTS: dict[str, tuple[str, Callable[[ImageTable, Path], None]]] = {
+    "iqa": ("koniq10k", _koniq), "iaa": ("ava", _ava), "aigiqa": ("agiqa3k", _agiqa), "ugc": ("realqa", _realqa)}

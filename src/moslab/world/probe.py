@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moslab.files import read_json, write_json
+from moslab.world.aigiqa import prompted
 from moslab.world.distort import KINDS, distorted
 from moslab.world.render import render_all
 from moslab.world.specs import FIELDS, MIXES, Spec, draw
@@ -22,7 +23,14 @@ if TYPE_CHECKING:
 RESULT = Path(__file__).with_name("probe.json")
 FLOOR = 0.4
 TRAIN, EPOCHS, BATCH, RATE, SEED = 22_000, 4, 64, 3e-3, 4321
-HELD_OUT = {"iaa": 3_000, "iqa": 4_000}
+HELD_OUT = {"iaa": 3_000, "iqa": 4_000, "aigiqa": 3_000, "ugc": 3_000}
+LABELLED = {  # the fields that a task's labels speak of
+    "iaa": tuple(field for field in FIELDS if np.count_nonzero(MIXES["iaa"][field]) > 1),
+    "aigiqa": ("color", "kind", "scene", "texture", "saturation", "light", "fog", "warp", "blur", "noise", "debris"),
+    "ugc": ("integrity", "debris", "clutter", "tilt", "blur", "motion", "noise", "jpeg", "light", "saturation", "position", "size", "color", "scene", "texture", "focus")}
+DRAWN = {
+    "iaa": lambda ids: draw("probe iaa", SEED, ids, MIXES["iaa"], severity="calm"), "aigiqa": lambda ids: prompted("probe aigiqa", SEED, ids).spec,
+    "ugc": lambda ids: draw("probe ugc", SEED, ids, MIXES["ugc"], severity="calm")}
 CLEAR_SEVERITY = 0.5  # a distortion of at least this severity must be told from none
 DEGRADED = {  # the classes that say a distortion is there
     "blur": ("blur", ("blurry", "smeared")), "motion": ("motion", ("moving",)), "noise": ("noise", ("grainy", "noisy")), "jpeg": ("jpeg", ("compressed", "blocky")),
@@ -46,7 +54,7 @@ def measure(version: str, report: Callable[[str], None] = print) -> dict[str, An
     started = perf_counter()
     try:
         network = _trained(report)
-        rows = _read_iaa(network) + _read_iqa(network)
+        rows = [row for task in DRAWN for row in _read_classes(network, task)] + _read_iqa(network)
     finally:
         torch.set_num_threads(threads)
     return {"version": version, "seconds": round(perf_counter() - started), "table": rows}
@@ -128,11 +136,10 @@ def _said(network: "torch.nn.Module", spec: Spec) -> dict[str, np.ndarray]:
     return {field: part.argmax(1).numpy() for field, part in zip(FIELDS, logits.split(list(map(len, FIELDS.values())), 1))}
 
 
-def _read_iaa(network: "torch.nn.Module") -> list[dict[str, Any]]:
-    spec = draw("probe iaa", SEED, np.arange(HELD_OUT["iaa"]), MIXES["iaa"], severity="calm")
+def _read_classes(network: "torch.nn.Module", task: str) -> list[dict[str, Any]]:
+    spec = DRAWN[task](np.arange(HELD_OUT[task]))
     said = _said(network, spec)
-    shown = [field for field in FIELDS if np.count_nonzero(MIXES["iaa"][field]) > 1]
-    return [_row("iaa", field, _visible(field, spec), spec.classes[field], said[field]) for field in shown]
+    return [_row(task, field, _visible(field, spec), spec.classes[field], said[field]) for field in LABELLED[task]]
 
 
 def _visible(field: str, spec: Spec) -> np.ndarray:

@@ -12,7 +12,7 @@ from moslab.errors import UserError
 from moslab.world import degrade
 from moslab.world.draws import uniform
 from moslab.world.shapes import PAINTS, SHAPES
-from moslab.world.specs import Spec
+from moslab.world.specs import HALF_WIDTH, Spec
 
 Color = tuple[float, float, float]
 Size = tuple[int, int]
@@ -46,6 +46,8 @@ SCENES: dict[str, Scene] = {
 OPEN_AIR = ("meadow", "sea", "desert", "snow")
 NIGHT_DIM = {"subject": 0.85, "objects": 0.55}
 STARS, TOWERS = 14, 24
+WAVES, LITTER = 5.0, 0.15  # of a bent subject, per half extent; size of litter, fraction of the subject's half extent
+POSTS: dict[str, Color] = {"elsewhere": (0.18, 0.22, 0.12), "studio": (0.30, 0.28, 0.27), "night": (0.10, 0.12, 0.09)}
 
 
 @dataclass(frozen=True)
@@ -192,22 +194,61 @@ def _paint(image: np.ndarray, frame: Frame, form: int, color: Color | np.ndarray
 
 
 def _subject(image: np.ndarray, frame: Frame, look: dict[str, str], value: dict[str, float], tilt: float) -> None:
-    """Paint the subject and its shadow in place; it stays inside the frame and leans with the camera."""
+    """Paint the subject, its shadow and what lies on it or hides it, in place; it leans with the camera, and stays inside the frame unless it is to leave it."""
     radius = value["size"]
-    x = min(max(value["x"] * frame.right, 0.8 * radius), frame.right - 0.8 * radius)
-    y = min(max(value["y"] * frame.bottom, 1.02 * radius), frame.bottom - 1.02 * radius)
+    x, y = _place(frame, value)
     if look["scene"] != "night" and look["kind"] != "balloon":
         _shadow(image, frame, x, y + 0.97 * radius, radius)
     window = frame.window(x, y, 1.15 * radius, 1.15 * radius)
     dx, dy = (frame.x[window] - x) / radius, (frame.y[window] - y) / radius
     cosine, sine = float(np.cos(tilt)), float(np.sin(tilt))
-    u, v = cosine * dx + sine * dy, cosine * dy - sine * dx
+    u, v = _bent(cosine * dx + sine * dy, cosine * dy - sine * dx, value)
     light = 1 + 0.22 * (0.7 * value["shade"] * u - 0.7 * v)
     dim = np.float32(NIGHT_DIM["subject"] if look["scene"] == "night" else 1)
     region = image[:, *window]
     for distance, paint in SHAPES[look["kind"]](u, v):
         color = _fabric(look["color"], look["texture"], u, v) if paint == "main" else _plane(PAINTS[paint])
         region += frame.coverage(distance * radius) * (np.clip(color * (dim * light), 0, 1.1) - region)
+    _litter(image, frame, value, x, y, dim)
+    if value["integrity"] and not value["leaves"]:
+        _post(image, frame, look["scene"], value, x)
+
+
+def _place(frame: Frame, value: dict[str, float]) -> tuple[float, float]:
+    """The subject's centre in units of the short side."""
+    radius = value["size"]
+    y = min(max(value["y"] * frame.bottom, 1.02 * radius), frame.bottom - 1.02 * radius)
+    if value["leaves"]:  # as far from its edge as on a square picture
+        return (value["x"] if value["leaves"] < 0 else frame.right - (1 - value["x"])), y
+    return min(max(value["x"] * frame.right, 0.8 * radius), frame.right - 0.8 * radius), y
+
+
+def _bent(u: np.ndarray, v: np.ndarray, value: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of a subject that a generator got wrong: a smooth wave along both axes."""
+    reach, key = value["warp"], int(value["detail"])
+    if not reach:
+        return u, v
+    return u + np.float32(reach) * np.sin(WAVES * v + key % 6), v + np.float32(reach) * np.sin(WAVES * u + key % 5)
+
+
+def _litter(image: np.ndarray, frame: Frame, value: dict[str, float], x: float, y: float, dim: np.float32) -> None:
+    """Small things lying on the subject, as large as it allows."""
+    objects, radius = int(value["debris"]), value["size"]
+    if not objects:
+        return
+    dice = uniform(7, "debris", int(value["detail"]), np.arange(objects * 4)).reshape(objects, 4).tolist()
+    for across, down, form, color in dice:
+        _paint(image, frame, int(form * 3), _PALETTE[int(color * 8)] * (np.float32(0.9) * dim), x + (across - 0.5) * 1.5 * radius, y + (down - 0.5) * 1.6 * radius,
+               LITTER * radius + 0.012)
+
+
+def _post(image: np.ndarray, frame: Frame, scene: str, value: dict[str, float], x: float) -> None:
+    """A post before the subject, from top to bottom, hiding its left or right part."""
+    side, reach = value["shade"], HALF_WIDTH * value["size"]
+    near, far = x + side * reach * (1 - 2 * value["integrity"]), x + side * 1.4 * reach
+    distance = np.abs(frame.x - (near + far) / 2) - abs(far - near) / 2
+    color = _plane(POSTS.get(scene, POSTS["elsewhere"])) * (1 + np.float32(0.2) * _roughness(frame, int(value["detail"])))
+    image += frame.coverage(distance) * (color - image)
 
 
 def _shadow(image: np.ndarray, frame: Frame, x: float, y: float, radius: float) -> None:

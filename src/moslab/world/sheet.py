@@ -3,27 +3,38 @@
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from moslab.files import write_atomic
-from moslab.world import fidelity
+from moslab.world import fidelity, ugc
 from moslab.world.distort import FIELD, KINDS, apply, intact
 from moslab.world.render import render_all
-from moslab.world.tasks import SEED, generate
+from moslab.world.tasks import SEED, World, generate
 
 ZOOM, GAP, LINE, FONT = 2, 6, 12, 10
+CHARACTERS = 30  # of one line under a picture
 
 
 def contact_sheet(task: str, path: Path, n: int = 60, preset: str = "default", columns: int = 12) -> Path:
-    """`n` pictures from the lowest to the highest score, each with MOS, true mean and text; written as PNG."""
+    """`n` pictures from the lowest to the highest score, each with its labels; written as PNG."""
     world = generate(task, preset)
     order = np.argsort(world.table.frame["mos"].to_numpy(), kind="stable")
     rows = order[np.linspace(0, len(order) - 1, n).astype(int)]
-    texts, mos, truth = (world.table.frame["text"], world.table.frame["mos"], world.bounds["truth"])
-    captions = [f"MOS {mos[row]:.2f}  truth {truth[row]:.2f}\n{texts[row]}" for row in rows]
-    return _save([world.table.pixels.open(int(row)) for row in rows], captions, columns, path)
+    return _save([world.table.pixels.open(int(row)) for row in rows], [_caption(world, int(row)) for row in rows], columns, path)
+
+
+def _caption(world: World, row: int) -> str:
+    """Everything that a person is to agree or disagree with."""
+    mos, text, said = world.table.frame["mos"][row], world.table.frame["text"][row], world.table.annotations.iloc[row]
+    if world.task == "ugc":
+        options = [f"{name.replace('_', ' ')}: {said[name].removesuffix(' saturation')}" for name in ugc.OPTIONS if ugc.OPTIONS[name] != ugc.MARKS]
+        return "\n".join([f"composite {mos:.1f}", f"eye-catching {said['eye_catching']}, composition {said['composition']}", *options])
+    if world.task == "aigiqa":
+        return f"align {said['mos_align']:.1f}, perception {said['mos_quality']:.1f}\n{text}"
+    return f"MOS {mos:.2f}, truth {world.bounds['truth'][row]:.2f}\n{text}"
 
 
 def degradation_sheet(path: Path, severities: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)) -> Path:
@@ -41,8 +52,10 @@ def degradation_sheet(path: Path, severities: Sequence[float] = (0.1, 0.2, 0.3, 
 
 
 def _save(pictures: list[Image.Image], captions: list[str], columns: int, path: Path) -> Path:
+    captions = ["\n".join(part for line in caption.split("\n") for part in wrap(line, CHARACTERS)) for caption in captions]
     width, height = (ZOOM * side for side in pictures[0].size)
-    cell = (max(width, 150) + GAP, height + 2 * LINE + GAP)
+    lines = max(caption.count("\n") for caption in captions) + 1
+    cell = (max(width, 150) + GAP, height + lines * LINE + GAP)
     sheet = Image.new("RGB", (columns * cell[0], -(-len(pictures) // columns) * cell[1]), "white")
     pen = ImageDraw.Draw(sheet)
     for number, (picture, caption) in enumerate(zip(pictures, captions)):

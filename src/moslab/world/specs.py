@@ -28,6 +28,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "noise": ("clean", "grainy", "noisy"),
     "jpeg": ("pristine", "compressed", "blocky"),
     "fog": ("clear", "hazy", "foggy"),
+    "integrity": ("whole", "clipped", "cut"),
+    "debris": ("neat", "littered", "messy"),
+    "warp": ("intact", "warped", "mangled"),
 }
 
 Ranges = tuple[tuple[float, float], ...]
@@ -45,6 +48,9 @@ FULL: dict[str, Ranges] = {
     "noise": ((0, 0), (0.03, 0.10), (0.10, 0.22)),  # standard deviation, 1 = white
     "jpeg": ((0, 0), (0.8, 3.5), (3.5, 12.5)),  # multiple of JPEG's standard tables (quality 62, 14 and 4), 0 = none
     "fog": ((0, 0), (0.12, 0.45), (0.45, 0.9)),  # opacity at the horizon
+    "integrity": ((0, 0), (0.18, 0.36), (0.46, 0.68)),  # share of the subject's width that is cut off or covered
+    "debris": ((0, 0), (2, 3), (5, 8)),  # objects lying on the subject
+    "warp": ((0, 0), (0.06, 0.15), (0.15, 0.36)),  # how far the subject's outline is bent, fraction of its half extent
 }
 CALM: dict[str, Ranges] = FULL | {
     "saturation": ((0, 0), (0.28, 0.5), (0.85, 1.1), (1.45, 1.8)),
@@ -57,18 +63,24 @@ CALM: dict[str, Ranges] = FULL | {
     "noise": ((0, 0), (0.05, 0.08), (0.13, 0.2)),
     "jpeg": ((0, 0), (1.6, 2.8), (5.5, 12)),
     "fog": ((0, 0), (0.2, 0.4), (0.55, 0.8)),
+    "integrity": ((0, 0), (0.2, 0.32), (0.5, 0.66)),
+    "debris": ((0, 0), (2, 3), (6, 8)),
+    "warp": ((0, 0), (0.08, 0.13), (0.2, 0.34)),
 }
 PAN = 0.35  # a camera moves sideways, give or take this many radians: that is also what makes a smear easy to tell from a blur
+HALF_WIDTH = 0.75  # of a subject, fraction of its half extent: the eight differ, this is their mean
 SEVERITIES: dict[str, dict[str, Ranges]] = {"full": FULL, "calm": CALM}
 
 _EVEN = {"color": (1.0,) * 8, "kind": (1.0,) * 8, "scene": (1.0,) * 7, "texture": (0.5, 0.25, 0.25)}
-_INTACT = {"noise": (1.0, 0, 0), "jpeg": (1.0, 0, 0), "fog": (1.0, 0, 0)}
+_UNSPOILT = {"integrity": (1.0, 0, 0), "debris": (1.0, 0, 0), "warp": (1.0, 0, 0)}
+_INTACT = _UNSPOILT | {"noise": (1.0, 0, 0), "jpeg": (1.0, 0, 0), "fog": (1.0, 0, 0)}
 MIXES: dict[str, dict[str, tuple[float, ...]]] = {
     # Pre-training: all that the tasks show, every degradation at every strength, sometimes two at once.
     "generic": _EVEN | {
         "position": (0.36, 0.33, 0.31), "clutter": (0.42, 0.32, 0.26), "saturation": (0.10, 0.20, 0.48, 0.22), "light": (0.07, 0.17, 0.50, 0.17, 0.09),
         "motion": (0.82, 0.18), "focus": (0.66, 0.34), "tilt": (0.68, 0.32), "size": (0.26, 0.42, 0.32), "blur": (0.54, 0.14, 0.20, 0.12),
-        "noise": (0.82, 0.10, 0.08), "jpeg": (0.81, 0.10, 0.09), "fog": (0.86, 0.07, 0.07)},
+        "noise": (0.82, 0.10, 0.08), "jpeg": (0.81, 0.10, 0.09), "fog": (0.86, 0.07, 0.07), "integrity": (0.70, 0.16, 0.14), "debris": (0.70, 0.16, 0.14),
+        "warp": (0.72, 0.14, 0.14)},
     # Technical quality: intact pictures, which the task then degrades.
     "iqa": _EVEN | _INTACT | {
         "position": (0.36, 0.33, 0.31), "clutter": (0.42, 0.35, 0.23), "saturation": (0, 0, 1.0, 0), "light": (0, 0, 1.0, 0, 0), "motion": (1.0, 0),
@@ -77,6 +89,15 @@ MIXES: dict[str, dict[str, tuple[float, ...]]] = {
     "iaa": _EVEN | _INTACT | {
         "position": (0.36, 0.34, 0.30), "clutter": (0.45, 0.33, 0.22), "saturation": (0.10, 0.18, 0.50, 0.22), "light": (0, 0.22, 0.56, 0.22, 0),
         "motion": (0.88, 0.12), "focus": (0.65, 0.35), "tilt": (0.70, 0.30), "size": (0.25, 0.45, 0.30), "blur": (0.60, 0, 0.28, 0.12)},
+    # Generated images, before their generator spoils them: one subject, well placed and lit.
+    "aigiqa": _EVEN | _INTACT | {
+        "position": (0.35, 0.65, 0), "clutter": (0.65, 0.35, 0), "saturation": (0, 0, 0.75, 0.25), "light": (0, 0, 1.0, 0, 0), "motion": (1.0, 0), "focus": (1.0, 0),
+        "tilt": (1.0, 0), "size": (0, 0.5, 0.5), "texture": (0.45, 0.275, 0.275), "blur": (1.0, 0, 0, 0)},
+    # What people upload: everything that goes wrong when one takes a picture in passing.
+    "ugc": _EVEN | {
+        "position": (0.36, 0.33, 0.31), "clutter": (0.42, 0.34, 0.24), "saturation": (0.05, 0.22, 0.48, 0.25), "light": (0.05, 0.17, 0.57, 0.16, 0.05),
+        "motion": (0.96, 0.04), "focus": (0.72, 0.28), "tilt": (0.66, 0.34), "size": (0.20, 0.45, 0.35), "blur": (0.56, 0.22, 0.15, 0.07),
+        "noise": (0.89, 0.07, 0.04), "jpeg": (0.86, 0.10, 0.04), "fog": (0.96, 0.03, 0.01), "integrity": (0.64, 0.20, 0.16), "debris": (0.60, 0.22, 0.18), "warp": (1.0, 0, 0)},
 }
 
 
@@ -85,7 +106,8 @@ class Spec:
     """Many pictures, as a struct of arrays.
 
     ids: [n], the caller's numbers. classes: field -> class number [n]. values: name -> float [n]; for a graded field its number (see `FULL`), besides
-    x, y (subject's centre, fractions of the frame), horizon (offset), angle (of the motion, radians from the horizontal), shade (side of the light), detail (key of everything small).
+    x, y (subject's centre, fractions of the frame), horizon (offset), angle (of the motion, radians from the horizontal), shade (side of the light), detail (key of everything small),
+    leaves (a subject that is not whole leaves the frame to the left, -1, or right, 1, or stands behind a post, 0).
     """
 
     ids: np.ndarray
@@ -123,7 +145,7 @@ def draw(stream: str, seed: int, ids: np.ndarray, mix: Mapping[str, Sequence[flo
     moving = classes["motion"] == 1  # a smear hides every other blur, so a moving picture has none
     for field in ("blur", "focus"):
         classes[field] = np.where(moving, 0, classes[field])
-    return Spec(ids, classes, _graded(stream, seed, ids, classes, SEVERITIES[severity]) | _placement(stream, seed, ids, classes))
+    return _cut_off(Spec(ids, classes, _graded(stream, seed, ids, classes, SEVERITIES[severity]) | _placement(stream, seed, ids, classes)))
 
 
 def classify(field: str, values: np.ndarray) -> np.ndarray:
@@ -139,7 +161,8 @@ def _graded(stream: str, seed: int, ids: np.ndarray, classes: Mapping[str, np.nd
         low, high = np.array(spans, dtype=float).T
         number = classes[field]
         values[field] = low[number] + (high - low)[number] * uniform(seed, f"{stream}.{field}.value", ids)
-    values["clutter"] = np.rint(values["clutter"])
+    for counted in ("clutter", "debris"):
+        values[counted] = np.rint(values[counted])
     values["tilt"] = values["tilt"] * np.where(uniform(seed, f"{stream}.tilt.side", ids) < 0.5, -1, 1)
     return values
 
@@ -155,4 +178,13 @@ def _placement(stream: str, seed: int, ids: np.ndarray, classes: Mapping[str, np
     return {
         "x": np.choose(classes["position"], x), "y": np.choose(classes["position"], y), "horizon": spread("horizon", 0.08),
         "angle": spread("angle", PAN), "shade": np.where(uniform(seed, f"{stream}.shade", ids) < 0.5, -1.0, 1.0),
-        "detail": (integers(seed, f"{stream}.detail", ids) >> np.uint64(32)).astype(np.float64)}
+        "detail": (integers(seed, f"{stream}.detail", ids) >> np.uint64(32)).astype(np.float64),
+        "leaves": np.where((classes["integrity"] == 0) | (uniform(seed, f"{stream}.covered", ids) < 0.45), 0, across)}
+
+
+def _cut_off(spec: Spec) -> Spec:
+    """Subjects that leave the frame stand at its edge, wherever they were meant to stand: their place counts as offset."""
+    side, size, hidden = spec.values["leaves"], spec.values["size"], spec.values["integrity"]
+    x = np.where(side == 0, spec.values["x"], 0.5 + side * (0.5 - HALF_WIDTH * size * (1 - 2 * hidden)))
+    position = np.where(side == 0, spec.classes["position"], FIELDS["position"].index("offset"))
+    return Spec(spec.ids, spec.classes | {"position": position}, spec.values | {"x": x})

@@ -14,16 +14,14 @@ from moslab import paths
 from moslab.datasets.table import COLUMNS, ArrayPixels, ImageTable
 from moslab.errors import UserError
 from moslab.files import cannot_write, digest, lock
-from moslab.world import iaa, iqa
-from moslab.world.distort import distorted
-from moslab.world.raters import opinion_scores
-from moslab.world.render import Size, frame_of, render_all
+from moslab.world import aigiqa, iaa, iqa, language, ugc
+from moslab.world.draws import Dice
+from moslab.world.made import Made
+from moslab.world.render import Size, frame_of
 from moslab.world.version import LABELS
 
-SIZES = {"iqa": 6_000, "iaa": 10_000}  # pictures of a task unless told otherwise
+TASKS = {"iqa": iqa, "iaa": iaa, "aigiqa": aigiqa, "ugc": ugc}  # each module: SCALE, PICTURES (unless told otherwise), PRESETS and make()
 SEED = 1
-SCALES = {"iqa": iqa.SCALE, "iaa": iaa.SCALE}
-PRESETS = {"iqa": ("default",), "iaa": tuple(iaa.PRESETS)}
 _ID_BITS, _ID_DIGITS, _ID_STEP = 36, 11, 0x9E3779B1  # picture numbers are scattered over 36 bits, one to one
 
 
@@ -37,28 +35,30 @@ class World:
 
     @cached_property
     def table(self) -> ImageTable:
-        """Pictures (memory-mapped) and labels."""
-        frame = pd.read_csv(self.folder / "labels.csv", dtype={"image": str, "text": str}, keep_default_na=False)
+        """Pictures (memory-mapped), labels and annotations."""
+        frame = pd.read_csv(self.folder / "labels.csv", dtype={"image": str, "text": str, "group": str}, keep_default_na=False, na_values={"sd": ""})
         frame["source"] = [f"labels.csv line {line}" for line in range(2, len(frame) + 2)]
-        return ImageTable(self.task, frame[list(COLUMNS)], ArrayPixels(np.load(self.folder / "images.npy", mmap_mode="r")),
-                          tuple(map(float, SCALES[self.task])), np.load(self.folder / "votes.npy"), version=f"world {LABELS[self.task]} {self.preset}")
+        votes = self.folder / "votes.npy"
+        return ImageTable(self.task, frame[list(COLUMNS)], ArrayPixels(np.load(self.folder / "images.npy", mmap_mode="r")), tuple(map(float, TASKS[self.task].SCALE)),
+                          np.load(votes) if votes.exists() else None, version=f"world {LABELS[self.task]} {self.preset}",
+                          annotations=pd.read_csv(self.folder / "annotations.csv", dtype=dict.fromkeys(ugc.OPTIONS, str), keep_default_na=False))
 
     @cached_property
     def bounds(self) -> pd.DataFrame:
-        """What the best predictors would say, on the label scale, one row per row of the table: truth (before the votes), image_text, image_only, text_only, wrong_text."""
+        """What the best predictors would say, on the label scale, one row per row of the table: truth (before the votes), image_text, image_only, text_only, wrong_text, annotated."""
         return pd.read_csv(self.folder / "bounds.csv")
 
 
 def generate(task: str, preset: str = "default", n: int | None = None, size: Size = (64, 64), seed: int | None = None) -> World:
-    """The task "iqa" or "iaa" with `n` pictures of `size` (height, width), made now or found in the cache.
+    """One of `TASKS` with `n` pictures of `size` (height, width), made now or found in the cache.
 
     The first n pictures are the same whatever n is. A generation that was killed leaves nothing behind that counts. Raises UserError for an unknown task or preset.
     """
-    if task not in SIZES:
-        raise UserError(f"There is no embedded task {task!r}: the embedded photo world has {' and '.join(SIZES)}.")
-    if preset not in PRESETS[task]:
-        raise UserError(f"The task {task} has no preset {preset!r}: choose one of {', '.join(PRESETS[task])}.")
-    n, seed, size = SIZES[task] if n is None else n, SEED if seed is None else seed, (int(size[0]), int(size[1]))
+    if task not in TASKS:
+        raise UserError(f"There is no embedded task {task!r}: the embedded photo world has {', '.join(TASKS)}.")
+    if preset not in TASKS[task].PRESETS:
+        raise UserError(f"The task {task} has no preset {preset!r}: choose one of {', '.join(TASKS[task].PRESETS)}.")
+    n, seed, size = TASKS[task].PICTURES if n is None else n, SEED if seed is None else seed, (int(size[0]), int(size[1]))
     if n < 1:
         raise UserError(f"A task of {n} pictures was asked for: give at least 1.")
     frame_of(size)
@@ -77,17 +77,22 @@ def picture_ids(task: str, ids: np.ndarray) -> list[str]:
 
 
 def _write(folder: Path, task: str, preset: str, n: int, size: Size, seed: int) -> None:
-    frame, images, votes, bounds = _make(task, preset, np.arange(n), size, seed)
+    ids = np.arange(n)
+    made = TASKS[task].make(preset, seed, ids, size)
+    labels = made.frame.assign(image=picture_ids(task, ids))[[name for name in COLUMNS if name != "source"]]
+    annotations = pd.concat([made.annotations, _texts(task, made, seed)], axis=1)
     temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         for left_over in folder.parent.glob(f".{folder.name}.*/"):  # of a generation that was killed; the lock is ours
             shutil.rmtree(left_over, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        np.save(temporary / "images.npy", images)
-        np.save(temporary / "votes.npy", votes)
-        frame.to_csv(temporary / "labels.csv", index=False)
-        bounds.to_csv(temporary / "bounds.csv", index=False)
+        np.save(temporary / "images.npy", made.images)
+        if made.votes is not None:
+            np.save(temporary / "votes.npy", made.votes)
+        labels.to_csv(temporary / "labels.csv", index=False)
+        annotations.to_csv(temporary / "annotations.csv", index=False)
+        made.bounds.to_csv(temporary / "bounds.csv", index=False)
         os.replace(temporary, folder)
     except OSError as problem:
         if temporary:
@@ -95,15 +100,13 @@ def _write(folder: Path, task: str, preset: str, n: int, size: Size, seed: int) 
         raise cannot_write(folder, problem) from problem
 
 
-def _make(task: str, preset: str, ids: np.ndarray, size: Size, seed: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, pd.DataFrame]:
-    if task == "iqa":
-        drawn = distorted("iqa", seed, ids)
-        images = render_all(drawn.spec, size)
-        frame, votes, bounds = iqa.label(drawn, images, seed, size)
-    else:
-        entries = iaa.enter(iaa.PRESETS[preset], seed, ids)
-        images = render_all(entries.spec, size)
-        frame, votes, bounds = iaa.label(entries, iaa.PRESETS[preset], seed)
-    frame["image"] = picture_ids(task, ids)
-    frame["mos"], frame["sd"] = opinion_scores(votes, SCALES[task])
-    return frame[[name for name in COLUMNS if name != "source"]], images, votes, bounds
+def _texts(task: str, made: Made, seed: int) -> pd.DataFrame:
+    """A caption and a comment per picture, and the comment again with a rating word of the whole picture (the fifth of the scale on which its score lies)."""
+    low, high = TASKS[task].SCALE
+    fifths = np.minimum((5 * (made.frame["mos"] - low) / (high - low)).astype(int), 4)
+    words = [language.RATING_WORDS[4 - fifth] for fifth in fifths]
+    dice = {name: [Dice(seed, f"{task}.{name}", int(number)) for number in made.spec.ids] for name in ("caption", "comment", "rated comment")}
+    rows = range(len(made.spec))
+    return pd.DataFrame({
+        "caption": [language.caption(made.spec, row, dice["caption"][row]) for row in rows], "comment": [language.comment(made.spec, row, dice["comment"][row]) for row in rows],
+        "rated_comment": [language.rated_comment(made.spec, row, dice["rated comment"][row], words[row]) for row in rows]})

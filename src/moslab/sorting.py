@@ -1,0 +1,41 @@
+"""RealQA's toy task: does a model that is to write scores know which number is larger? (section 4.5, table 3, and its appendix)
+
+Ten decimals between 1 and 10 with at most two valid digits are to be sorted from low to high. The appendix' algorithm is an image that the text does not repeat, so what it
+leaves open is decided here: places are compared one by one over the true length, and numbers count as often as they occur.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from moslab.world.draws import Dice
+
+QUESTION = "Sort these numbers from low to high:"
+
+
+def trial(number: int, length: int = 10) -> list[str]:
+    """The numbers of one trial, as written: between 1 and 10 with one or two digits in all, such as '3' or '3.8', or with two places, '3.99'."""
+    dice = Dice(31, f"sorting {length}", number)
+    return [f"{1 + 9 * dice.uniform():.{1 + dice.integer(2)}f}" for _ in range(length)]
+
+
+def read_numbers(answer: str) -> list[str]:
+    """The numbers in an answer, in their order."""
+    return re.findall(r"\d+(?:\.\d+)?", answer)
+
+
+def accuracy(answer: Sequence[str], asked: Sequence[str]) -> float:
+    """Share of the places of the sorted list that hold the right number."""
+    ordered = sorted(map(float, asked))
+    return sum(float(said) == right for said, right in zip(answer, ordered)) / len(ordered)
+
+
+def recall(answer: Sequence[str], asked: Sequence[str]) -> float:
+    """Share of the numbers asked about that the answer uses."""
+    return sum((Counter(map(float, answer)) & Counter(map(float, asked))).values()) / len(asked)
+
+
+def hallucination(answer: Sequence[str], asked: Sequence[str]) -> float:
+    """Share of the answer's numbers that were not asked about; 0 for an empty answer."""
+    known = set(map(float, asked))
+    return sum(float(said) not in known for said in answer) / max(len(answer), 1)
