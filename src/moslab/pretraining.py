@@ -18,16 +18,17 @@ import torch.distributed as distributed
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
-from transformers import PreTrainedTokenizerFast, Qwen2VLForConditionalGeneration
-from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from moslab import world
-from moslab.backbones import embedded
-from moslab.backbones.vision import accelerate_vision
+from moslab.backbones import architecture_of, embedded, embedded_llava
+from moslab.backbones.inputs import beside
 from moslab.files import lock, write_json
 from moslab.world import language, specs
 from moslab.world.distort import distorted
 from moslab.world.render import render
+
+BASES = {"qwen2_vl": embedded, "llava": embedded_llava}  # what is built, by architecture
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,12 @@ STAGES = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What is shown, stage by stage, and by how many processes."""
+    """What is shown, stage by stage, by how many processes, and to which architecture (see `BASES`)."""
 
     stages: tuple[Stage, ...] = STAGES
     processes: int = 2
     seed: int = 4001
+    architecture: str = "qwen2_vl"
 
     def first(self, number: int) -> int:
         """Number of the first picture of a stage: stages share none."""
@@ -82,7 +84,8 @@ class Corpus(IterableDataset):
     """An endless stream of fresh pictures with a text each; picture k of process r is a function of (seed, r, k) alone."""
 
     def __init__(self, plan: Plan, number: int, tokenizer: PreTrainedTokenizerFast, rank: int) -> None:
-        self.plan, self.number, self.stage, self.writer, self.rank = plan, number, plan.stages[number], Writer(tokenizer), rank
+        self.plan, self.number, self.stage, self.rank = plan, number, plan.stages[number], rank
+        self.writer = Writer(tokenizer, BASES[plan.architecture].CHAT)
         self.size = self.stage.batch // max(self.stage.texts, 1)
         self.batches = self.stage.images // (self.size * plan.processes)
 
@@ -147,9 +150,8 @@ class Writer:
     FORMS = {"list": 0.6, "questions": 0.12, "rated": 0.12, "caption": 0.08, "number": 0.08}
     FACTS = 12  # attributes in one list
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, visual_tokens: int = 16) -> None:
-        self.tokenizer, self.known = tokenizer, {}
-        self.picture = "<|vision_start|>" + "<|image_pad|>" * visual_tokens + "<|vision_end|>"
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, chat: embedded.Chat = embedded.CHAT) -> None:
+        self.tokenizer, self.chat, self.known = tokenizer, chat, {}
 
     def encode(self, text: str) -> list[int]:
         if text not in self.known:
@@ -177,11 +179,11 @@ class Writer:
 
     def _caption(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
         words = language.caption(spec, row, random).split(" ")
-        return self._join(self._ask("Write a caption.") + [((" " if i else "") + word, True) for i, word in enumerate(words)] + [("<|im_end|>", True)])
+        return self._join(self._ask("Write a caption.") + [((" " if i else "") + word, True) for i, word in enumerate(words)] + [(self.chat.end, True)])
 
     def _number(self, spec: specs.Spec, row: int, random: np.random.Generator) -> tuple[list[int], list[bool]]:
         exercises = [language.number_exercise(str(random.choice(list(language.NUMBER_TASKS))), random) for _ in range(2)]
-        return self._turns([(question, [(answer, True), ("<|im_end|>", True)]) for question, answer in exercises])
+        return self._turns([(question, [(answer, True), (self.chat.end, True)]) for question, answer in exercises])
 
     def _turns(self, turns: list[tuple[str, list[tuple[str, bool]]]]) -> tuple[list[int], list[bool]]:
         pieces: list[tuple[str, bool]] = []
@@ -190,11 +192,12 @@ class Writer:
         return self._join(pieces)
 
     def _ask(self, question: str, first: bool = True) -> list[tuple[str, bool]]:
-        opening = "<|im_start|>user\n" if first else "<|im_end|>\n<|im_start|>user\n"
-        return [(opening + (self.picture if first else ""), False), (question, False), ("<|im_end|>\n<|im_start|>assistant\n", False)]
+        opening, words = (self.chat.first + self.chat.picture, question) if first else (self.chat.next, self.chat.lead + question)
+        return [(opening, False), (words, False), (self.chat.answer, False)]
 
     def _join(self, pieces: list[tuple[str, bool]]) -> tuple[list[int], list[bool]]:
-        encoded = [(self.encode(text), taught) for text, taught in pieces]
+        before = [""] + [text for text, _ in pieces]
+        encoded = [(self.encode(self.chat.lead + text if last == self.chat.answer else text), taught) for last, (text, taught) in zip(before, pieces)]
         return [token for ids, _ in encoded for token in ids], [taught for ids, taught in encoded for _ in ids]
 
 
@@ -227,18 +230,18 @@ def tokenizer_texts(seed: int, pictures: int = 2000) -> Iterator[str]:
 class Teacher(nn.Module):
     """The base with its attribute heads. Heads read all visual tokens side by side, [batch, tokens * width], so that position survives."""
 
-    def __init__(self, model: Qwen2VLForConditionalGeneration, visual_tokens: int = 16) -> None:
+    def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
-        self.model, self.visual_tokens = model, visual_tokens
-        accelerate_vision(model.model.visual)
-        width = visual_tokens * embedded.WIDTH
+        self.model, self.architecture, self.base = model, architecture_of(model.config.model_type), BASES[model.config.model_type]
+        self.architecture.accelerate(model)
+        self.beside = beside(self.base.inputs(torch.zeros(1, 64, 64, 3)))  # the same for all pictures of one size
+        width = self.base.VISUAL_TOKENS * self.base.WIDTH
         self.classes = nn.ModuleDict({field: nn.Linear(width, len(names)) for field, names in specs.FIELDS.items()})
         self.numbers = nn.Linear(width, len(specs.FULL) + 2)
 
     def look(self, pictures: torch.Tensor) -> torch.Tensor:
         """Visual tokens [batch, tokens, width] of uint8 pictures [batch, h, w, 3]."""
-        patches, grid = patchify(pictures)
-        return self.model.model.visual(patches, grid_thw=grid).pooler_output.view(len(pictures), self.visual_tokens, -1)
+        return self.architecture.look(self.model, self.base.inputs(pictures)).view(len(pictures), self.base.VISUAL_TOKENS, -1)
 
     def head_loss(self, tokens: torch.Tensor, batch: Batch, numbers: float) -> torch.Tensor:
         """Cross-entropies of all classes plus `numbers` times the smooth L1 of the graded numbers."""
@@ -248,12 +251,8 @@ class Teacher(nn.Module):
 
     def text_states(self, tokens: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Last hidden states [batch, time, width]."""
-        core = self.model.model
-        grid = torch.tensor([[1, 8, 8]]).expand(len(ids), -1)
-        kinds = (ids == self.model.config.image_token_id).int()
-        positions, _ = core.get_rope_index(ids[:1], mm_token_type_ids=kinds[:1], image_grid_thw=grid[:1])  # every text opens with the picture
-        vision = BaseModelOutputWithPooling(pooler_output=tuple(tokens))
-        return core(input_ids=ids, position_ids=positions.expand(-1, len(ids), -1), mm_encoder_outputs={"image": vision}, use_cache=False).last_hidden_state
+        pictures = {name: value.expand(len(ids), -1) for name, value in self.beside.items()}
+        return self.architecture.states(self.model, {"input_ids": ids, "vision": tuple(tokens), **pictures})
 
     def text_loss(self, tokens: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Cross-entropy of the taught tokens, in nats per token. tokens [batch, tokens, width] serve all texts of their picture."""
@@ -262,26 +261,12 @@ class Teacher(nn.Module):
         return F.cross_entropy(self.model.lm_head(states[:, :-1][taught]), batch.ids[:, 1:][taught])
 
 
-_MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
-_STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
-
-
-def patchify(pictures: torch.Tensor, patch: int = 8, merge: int = 2, frames: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
-    """What Qwen2-VL's image processor makes of uint8 pictures of one size: patches [batch * h/8 * w/8, 3 * 2 * 8 * 8] and their grids [batch, 3]."""
-    batch, height, width, _ = pictures.shape
-    rows, columns = height // patch // merge, width // patch // merge
-    x = ((pictures.float() / 255 - _MEAN) / _STD).view(batch, rows, merge, patch, columns, merge, patch, 3)
-    x = x.permute(0, 1, 4, 2, 5, 7, 3, 6).unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, frames, -1, -1)
-    grid = torch.tensor([[1, height // patch, width // patch]]).expand(batch, -1)
-    return x.reshape(batch * rows * columns * merge * merge, -1), grid
-
-
 # --- training ---------------------------------------------------------------------------------------------------------------------------
 
 
 def train(folder: Path | None = None, plan: Plan = Plan()) -> dict:
     """Train a base from nothing into `folder` (default: the package's own weights) and return its measured card."""
-    folder = Path(folder or embedded.WEIGHTS)
+    folder = Path(folder or BASES[plan.architecture].WEIGHTS)
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / ".training.lock"):
         (folder / ".rendezvous").unlink(missing_ok=True)  # of a training that was killed
@@ -293,8 +278,9 @@ def train(folder: Path | None = None, plan: Plan = Plan()) -> dict:
 def _train_process(rank: int, folder: str, plan: Plan) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/.rendezvous", rank=rank, world_size=plan.processes)
-    tokenizer = embedded.build_tokenizer(tokenizer_texts(plan.seed))
-    teacher = Teacher(embedded.build_model(embedded.build_config(tokenizer), plan.seed))
+    base = BASES[plan.architecture]
+    tokenizer = base.build_tokenizer(tokenizer_texts(plan.seed))
+    teacher = Teacher(base.build_model(base.build_config(tokenizer), plan.seed))
     started = time.time()
     histories = []
     for number in range(len(plan.stages)):
@@ -332,7 +318,7 @@ def _train_stage(number: int, teacher: Teacher, tokenizer: PreTrainedTokenizerFa
 def learning(stage: Stage, teacher: Teacher) -> list[nn.Parameter]:
     """What learns in a stage."""
     if stage.teaches == "vision":
-        return [*teacher.model.model.visual.parameters(), *teacher.classes.parameters(), *teacher.numbers.parameters()]
+        return [*teacher.architecture.vision_weights(teacher.model), *teacher.classes.parameters(), *teacher.numbers.parameters()]
     return list(teacher.model.model.language_model.parameters())
 
 
@@ -368,11 +354,11 @@ def average_gradients(parameters: list[nn.Parameter], processes: int) -> None:
         parameter.grad.copy_(part.view_as(parameter))
 
 
-def save(model: Qwen2VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, folder: Path, record: dict) -> None:
+def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path, record: dict) -> None:
     """Write a checkpoint as the hub lays it out, weights in bfloat16, and the training record."""
     half = type(model)(model.config)
     half.load_state_dict(model.state_dict())
     half.to(torch.bfloat16).save_pretrained(folder)
-    embedded.build_processor(tokenizer).save(folder)
+    BASES[model.config.model_type].build_processor(tokenizer).save(folder)
     path = folder / "training.json"
     write_json(path, (json.loads(path.read_text()) if path.exists() else {}) | record)
