@@ -14,7 +14,7 @@ from toys import toy_table
 from moslab import backbones, cards, pretraining, world
 from moslab.backbones import embedded
 from moslab.backbones.processor import ImageTextProcessor
-from moslab.pretraining import PROMPT_SENTENCES, Corpus, Plan, Stage, Writer, draw_corpus, make_batch, patchify, tokenizer_texts
+from moslab.pretraining import PROMPT_SENTENCES, Corpus, Plan, Stage, Writer, draw_corpus, make_batch, tokenizer_texts
 from moslab.world import language, specs
 from moslab.world.render import render_all
 from moslab.world.tasks import SEED as TASK_SEED
@@ -183,9 +183,9 @@ def test_patches_are_the_processor_s_bit_for_bit():
     processor = ImageTextProcessor.from_folder(embedded.WEIGHTS).image_processor
     for size in ((64, 64), (64, 96)):
         table = toy_table(5, size=size)
-        patches, grid = patchify(torch.from_numpy(table.pixels.array))
+        found = embedded.inputs(torch.from_numpy(table.pixels.array))
         own = processor(images=[table.pixels.open(row) for row in range(5)], return_tensors="pt")
-        assert torch.equal(grid, own["image_grid_thw"]) and torch.equal(patches, own["pixel_values"])
+        assert all(torch.equal(found[name], own[name]) for name in ("image_grid_thw", "pixel_values"))
 
 
 # training
@@ -194,10 +194,9 @@ def test_the_teacher_s_loss_is_the_model_s_own(writer, tokenizer):
     teacher = pretraining.Teacher(embedded.build_model(embedded.build_config(tokenizer), 0)).eval()
     batch = make_batch(np.arange(6), SEED, writer)
     labels = batch.ids.masked_fill(~batch.supervised, -100)
-    patches, grid = patchify(batch.pictures)
     with torch.no_grad():
         taught = teacher.text_loss(teacher.look(batch.pictures), batch)
-        own = teacher.model(input_ids=batch.ids, labels=labels, pixel_values=patches, image_grid_thw=grid,
+        own = teacher.model(input_ids=batch.ids, labels=labels, **embedded.inputs(batch.pictures),
                             mm_token_type_ids=(batch.ids == teacher.model.config.image_token_id).int()).loss
         heads = teacher.head_loss(teacher.look(batch.pictures), batch, numbers=4)
     assert float(taught) == pytest.approx(float(own), abs=1e-4) and torch.isfinite(heads)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from moslab.backbones import embedded, load
 from moslab.files import read_json, write_atomic, write_json
-from moslab.pretraining import Teacher, Writer, pad
+from moslab.pretraining import BASES, Teacher, Writer, pad
 from moslab.world import PIXELS, language, specs
 from moslab.world.render import render_all
 
@@ -22,7 +22,7 @@ def measure(folder: Path | None = None) -> dict:
     folder = Path(folder or embedded.WEIGHTS)
     backbone = load(str(folder))
     teacher = Teacher(backbone.model).eval()
-    writer = Writer(backbone.tokenizer)
+    writer = Writer(backbone.tokenizer, BASES[backbone.model.config.model_type].CHAT)
     with torch.no_grad():
         attributes = {name: attribute_accuracy(teacher, writer, *mix) for name, mix in MIXES.items()}
         card = {"attributes": attributes, "mean_attribute_accuracy": {name: round(float(np.mean(list(table.values()))), 3) for name, table in attributes.items()},
@@ -48,7 +48,7 @@ def attribute_accuracy(teacher: Teacher, writer: Writer, mix: str, severity: str
     accuracy = {}
     for field, name in language.NAMES.items():
         rows = np.array([row for row in range(len(spec)) if field in language.tellable(spec, row)])
-        opening = "".join(text for text, _ in writer._ask("Describe the photo.")) + f"{name}:"
+        opening = "".join(text for text, _ in writer._ask("Describe the photo.")) + f"{writer.chat.lead}{name}:"
         scores = torch.stack([_continuation(teacher, writer, tokens[rows], opening, f" {words[0]}") for words in language.WORDS[field]], 1)
         accuracy[field] = round(float((scores.argmax(1).numpy() == spec.classes[field][rows]).mean()), 3)
     return accuracy
@@ -99,7 +99,7 @@ def number_accuracy(teacher: Teacher, writer: Writer, task: str) -> float:
     texts = []
     for _ in range(len(pixels)):
         question, answer = language.number_exercise(task, random)
-        texts.append(writer._turns([(question, [(answer, True), ("<|im_end|>", True)])]))
+        texts.append(writer._turns([(question, [(answer, True), (writer.chat.end, True)])]))
     logits, tokens, text = _taught_logits(teacher, pixels, texts)
     wrong = torch.zeros(len(texts)).index_add_(0, text, (logits.argmax(-1) != tokens).float())
     return round(float((wrong == 0).float().mean()), 3)

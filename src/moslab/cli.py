@@ -117,10 +117,13 @@ def curves(seeds: Annotated[int, typer.Option(help="Training seeds per point.")]
 
 
 @base_app.command()
-def train(folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None) -> None:
-    """Train the base from nothing and show its measured card; about 35 minutes on two cores."""
+def train(folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None,
+          architecture: Annotated[str, typer.Option(help="qwen2_vl or llava.")] = "qwen2_vl") -> None:
+    """Train a base from nothing and show its measured card; about 35 minutes on two cores."""
     from moslab import pretraining
-    print_json(pretraining.train(folder))
+    if architecture not in pretraining.BASES:
+        raise UserError(f"Unknown architecture {architecture!r}: choose one of {', '.join(pretraining.BASES)}.")
+    print_json(pretraining.train(folder, pretraining.Plan(architecture=architecture)))
 
 
 @base_app.command()

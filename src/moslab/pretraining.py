@@ -18,17 +18,18 @@ import torch.distributed as distributed
 import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
-from transformers import PreTrainedTokenizerFast, Qwen2VLForConditionalGeneration
-from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from moslab import world
-from moslab.backbones import embedded
-from moslab.backbones.vision import accelerate_vision
+from moslab.backbones import architecture_of, embedded, embedded_llava
+from moslab.backbones.inputs import beside
 from moslab.files import lock, write_json
 from moslab.world import aigiqa, language, specs, ugc
 from moslab.world.distort import distorted
 from moslab.world.draws import Dice
 from moslab.world.render import render
+
+BASES = {"qwen2_vl": embedded, "llava": embedded_llava}  # what is built, by architecture
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ STAGES = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What is shown, stage by stage, and by how many processes.
+    """What is shown, stage by stage, by how many processes, and to which architecture (see `BASES`).
 
     Stages take turns in rounds and go on where they stopped, so that every round leaves a whole model of the same run. rounds: (name of the checkpoint, share of the
     pictures seen by then, for every stage); "" is the base itself. nowords: pictures of a further language stage, from the same start and over the final vision
-    tower, that never says a rating word; none by default.
+    tower, that never says a rating word; 0 for none.
     """
 
     stages: tuple[Stage, ...] = STAGES
@@ -66,6 +67,7 @@ class Plan:
     nowords: int = 30_000
     processes: int = 2
     seed: int = 4001
+    architecture: str = "qwen2_vl"
 
     def first(self, number: int) -> int:
         """Number of the first picture of a stage: stages share none."""
@@ -139,10 +141,13 @@ def regression_targets(spec: specs.Spec) -> dict[str, np.ndarray]:
     return {name: np.sign(share) * np.sqrt(np.abs(share)) for name, share in shares.items()} | {"x": 2 * spec.values["x"] - 1, "y": 2 * spec.values["y"] - 1}
 
 
+FILLER = 0  # every vocabulary's first token is said nowhere
+
+
 def pad(texts: list[tuple[list[int], list[bool]]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Right-padded ids and mask of supervised tokens, [batch, time] each."""
     time_steps = max((len(ids) for ids, _ in texts), default=0)
-    ids = torch.zeros(len(texts), time_steps, dtype=torch.long)
+    ids = torch.full((len(texts), time_steps), FILLER)
     supervised = torch.zeros(len(texts), time_steps, dtype=torch.bool)
     for row, (tokens, taught) in enumerate(texts):
         ids[row, : len(tokens)] = torch.tensor(tokens)
@@ -157,11 +162,10 @@ class Writer:
     FACTS = 13  # attributes in one list
     EXERCISES = 2  # with numbers, in one conversation
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, visual_tokens: int = 16, words: bool = True) -> None:
-        self.tokenizer, self.known = tokenizer, {}
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, chat: embedded.Chat = embedded.CHAT, words: bool = True) -> None:
+        self.tokenizer, self.chat, self.known = tokenizer, chat, {}
         shares = {form: share for form, share in self.FORMS.items() if words or form != "rated"}
         self.forms = {form: share / sum(shares.values()) for form, share in shares.items()}
-        self.picture = "<|vision_start|>" + "<|image_pad|>" * visual_tokens + "<|vision_end|>"
 
     def encode(self, text: str) -> list[int]:
         if text not in self.known:
@@ -192,7 +196,7 @@ class Writer:
 
     def _caption(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
         words = language.caption(spec, row, dice).split(" ")
-        return self._join(self._ask("Write a caption.") + [((" " if i else "") + word, True) for i, word in enumerate(words)] + [("<|im_end|>", True)])
+        return self._join(self._ask("Write a caption.") + [((" " if i else "") + word, True) for i, word in enumerate(words)] + [(self.chat.end, True)])
 
     def _count(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
         question, number = language.count_question(spec, row, dice)
@@ -205,15 +209,16 @@ class Writer:
     def _turns(self, turns: list[tuple[str, list[tuple[str, bool]]]]) -> tuple[list[int], list[bool]]:
         pieces: list[tuple[str, bool]] = []
         for number, (question, answer) in enumerate(turns):
-            pieces += self._ask(question, first=not number) + answer + [("<|im_end|>", True)]
+            pieces += self._ask(question, first=not number) + answer + [(self.chat.end, True)]
         return self._join(pieces)
 
     def _ask(self, question: str, first: bool = True) -> list[tuple[str, bool]]:
-        opening = "<|im_start|>user\n" if first else "\n<|im_start|>user\n"
-        return [(opening + (self.picture if first else ""), False), (question, False), ("<|im_end|>\n<|im_start|>assistant\n", False)]
+        opening, words = (self.chat.first + self.chat.picture, question) if first else (self.chat.next, self.chat.lead + question)
+        return [(opening, False), (words, False), (self.chat.answer, False)]
 
     def _join(self, pieces: list[tuple[str, bool]]) -> tuple[list[int], list[bool]]:
-        encoded = [(self.encode(text), taught) for text, taught in pieces]
+        before = [""] + [text for text, _ in pieces]
+        encoded = [(self.encode(self.chat.lead + text if last == self.chat.answer else text), taught) for last, (text, taught) in zip(before, pieces)]
         return [token for ids, _ in encoded for token in ids], [taught for ids, taught in encoded for _ in ids]
 
 
@@ -256,18 +261,18 @@ def tokenizer_texts(seed: int, pictures: int = 2000) -> Iterator[str]:
 class Teacher(nn.Module):
     """The base with its attribute heads. Heads read all visual tokens side by side, [batch, tokens * width], so that position survives."""
 
-    def __init__(self, model: Qwen2VLForConditionalGeneration, visual_tokens: int = 16) -> None:
+    def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
-        self.model, self.visual_tokens = model, visual_tokens
-        accelerate_vision(model.model.visual)
-        width = visual_tokens * embedded.WIDTH
+        self.model, self.architecture, self.base = model, architecture_of(model.config.model_type), BASES[model.config.model_type]
+        self.architecture.accelerate(model)
+        self.beside = beside(self.base.inputs(torch.zeros(1, 64, 64, 3)))  # the same for all pictures of one size
+        width = self.base.VISUAL_TOKENS * self.base.WIDTH
         self.classes = nn.ModuleDict({field: nn.Linear(width, len(names)) for field, names in specs.FIELDS.items()})
         self.numbers = nn.Linear(width, len(specs.FULL) + 2)
 
     def look(self, pictures: torch.Tensor) -> torch.Tensor:
         """Visual tokens [batch, tokens, width] of uint8 pictures [batch, h, w, 3]."""
-        patches, grid = patchify(pictures)
-        return self.model.model.visual(patches, grid_thw=grid).pooler_output.view(len(pictures), self.visual_tokens, -1)
+        return self.architecture.look(self.model, self.base.inputs(pictures)).view(len(pictures), self.base.VISUAL_TOKENS, -1)
 
     def head_loss(self, tokens: torch.Tensor, batch: Batch, numbers: float) -> torch.Tensor:
         """Cross-entropies of all classes plus `numbers` times the smooth L1 of the graded numbers."""
@@ -277,17 +282,13 @@ class Teacher(nn.Module):
 
     def text_states(self, tokens: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Last hidden states [batch, time, width]."""
-        core = self.model.model
-        grid = torch.tensor([[1, 8, 8]]).expand(len(ids), -1)
-        kinds = (ids == self.model.config.image_token_id).int()
-        positions, _ = core.get_rope_index(ids[:1], mm_token_type_ids=kinds[:1], image_grid_thw=grid[:1])  # every text opens with the picture
-        vision = BaseModelOutputWithPooling(pooler_output=tuple(tokens))
-        return core(input_ids=ids, position_ids=positions.expand(-1, len(ids), -1), mm_encoder_outputs={"image": vision}, use_cache=False).last_hidden_state
+        pictures = {name: value.expand(len(ids), -1) for name, value in self.beside.items()}
+        return self.architecture.states(self.model, {"input_ids": ids, "vision": tuple(tokens), **pictures})
 
     def text_loss(self, tokens: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Cross-entropy of the taught tokens, in nats per token. tokens [batch, tokens, width] serve all texts of their picture; texts of like length are read together."""
         tokens = tokens.repeat(len(batch.ids) // len(tokens), 1, 1)
-        lengths = (batch.ids != self.model.config.text_config.pad_token_id).sum(1)
+        lengths = (batch.ids != FILLER).sum(1)
         total = 0
         for rows in lengths.argsort().chunk(4):
             ids, taught = batch.ids[rows, : lengths[rows].max()], batch.supervised[rows, 1: lengths[rows].max()]
@@ -296,26 +297,12 @@ class Teacher(nn.Module):
         return total / batch.supervised[:, 1:].sum()
 
 
-_MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
-_STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
-
-
-def patchify(pictures: torch.Tensor, patch: int = 8, merge: int = 2, frames: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
-    """What Qwen2-VL's image processor makes of uint8 pictures of one size: patches [batch * h/8 * w/8, 3 * 2 * 8 * 8] and their grids [batch, 3]."""
-    batch, height, width, _ = pictures.shape
-    rows, columns = height // patch // merge, width // patch // merge
-    x = ((pictures.float() / 255 - _MEAN) / _STD).view(batch, rows, merge, patch, columns, merge, patch, 3)
-    x = x.permute(0, 1, 4, 2, 5, 7, 3, 6).unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, frames, -1, -1)
-    grid = torch.tensor([[1, height // patch, width // patch]]).expand(batch, -1)
-    return x.reshape(batch * rows * columns * merge * merge, -1), grid
-
-
 # --- training ---------------------------------------------------------------------------------------------------------------------------
 
 
 def train(folder: Path | None = None, plan: Plan = Plan()) -> dict:
     """Train a base from nothing into `folder` (default: the package's own weights) and return its measured card."""
-    folder = Path(folder or embedded.WEIGHTS)
+    folder = Path(folder or BASES[plan.architecture].WEIGHTS)
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / ".training.lock"):
         (folder / ".rendezvous").unlink(missing_ok=True)  # of a training that was killed
@@ -327,8 +314,9 @@ def train(folder: Path | None = None, plan: Plan = Plan()) -> dict:
 def _train_process(rank: int, folder: str, plan: Plan) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/.rendezvous", rank=rank, world_size=plan.processes)
-    tokenizer = embedded.build_tokenizer(tokenizer_texts(plan.seed))
-    teacher = Teacher(embedded.build_model(embedded.build_config(tokenizer), plan.seed))
+    base = BASES[plan.architecture]
+    tokenizer = base.build_tokenizer(tokenizer_texts(plan.seed))
+    teacher = Teacher(base.build_model(base.build_config(tokenizer), plan.seed))
     fresh_language = copy.deepcopy(teacher.model.model.language_model.state_dict())
     started = time.time()
 
@@ -337,7 +325,7 @@ def _train_process(rank: int, folder: str, plan: Plan) -> None:
             save(teacher.model, tokenizer, Path(folder) / name, {"plan": asdict(plan), "world": world.PIXELS, "history": [lesson.history for lesson in lessons],
                                                                  "seconds": round(time.time() - started)})
 
-    lessons = [Lesson(plan, number, teacher, Writer(tokenizer), rank) for number in range(len(plan.stages))]
+    lessons = [Lesson(plan, number, teacher, Writer(tokenizer, base.CHAT), rank) for number in range(len(plan.stages))]
     for name, shares in plan.rounds:
         for lesson, share in zip(lessons, shares):
             lesson.teach(round(share * lesson.corpus.batches))
@@ -345,7 +333,7 @@ def _train_process(rank: int, folder: str, plan: Plan) -> None:
     if plan.nowords:
         teacher.model.model.language_model.load_state_dict(fresh_language)
         silent = replace(plan, stages=(*plan.stages[:-1], replace(plan.stages[-1], images=plan.nowords)))
-        lesson = Lesson(silent, len(plan.stages) - 1, teacher, Writer(tokenizer, words=False), rank)
+        lesson = Lesson(silent, len(plan.stages) - 1, teacher, Writer(tokenizer, base.CHAT, words=False), rank)
         lesson.teach(lesson.corpus.batches)
         keep("nowords", [*lessons[:-1], lesson])
     distributed.destroy_process_group()
@@ -392,7 +380,7 @@ class Lesson:
 def learning(stage: Stage, teacher: Teacher) -> list[nn.Parameter]:
     """What learns in a stage."""
     if stage.teaches == "vision":
-        return [*teacher.model.model.visual.parameters(), *teacher.classes.parameters(), *teacher.numbers.parameters()]
+        return [*teacher.architecture.vision_weights(teacher.model), *teacher.classes.parameters(), *teacher.numbers.parameters()]
     return list(teacher.model.model.language_model.parameters())
 
 
@@ -428,11 +416,11 @@ def average_gradients(parameters: list[nn.Parameter], processes: int) -> None:
         parameter.grad.copy_(part.view_as(parameter))
 
 
-def save(model: Qwen2VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, folder: Path, record: dict) -> None:
+def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path, record: dict) -> None:
     """Write a checkpoint as the hub lays it out, weights in bfloat16, and the training record."""
     half = type(model)(model.config)
     half.load_state_dict(model.state_dict())
     folder.mkdir(parents=True, exist_ok=True)
     half.to(torch.bfloat16).save_pretrained(folder)
-    embedded.build_processor(tokenizer).save(folder)
+    BASES[model.config.model_type].build_processor(tokenizer).save(folder)
     write_json(folder / "training.json", record)

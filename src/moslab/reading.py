@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from moslab.backbones import Backbone
-from moslab.backbones.features import Features, look
+from moslab.backbones.features import Features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
 from moslab.scorers.base import Scorer, at_read_position
@@ -40,7 +39,7 @@ class Reader:
     def words(self, row: int, visual_tokens: int, completion: str = "") -> Row:
         """One conversation: ids, labels (taught tokens, else -100) and the position where the score is read. Without completion nothing is taught."""
         prompt = self.prompt(self.wording.question(row), visual_tokens)
-        opening = self.backbone.tokens(self.scorer.opening(self.wording.answer_prefix))
+        opening = self.backbone.answer(self.scorer.opening(self.wording.answer_prefix))
         taught = [*opening, *self.backbone.tokens(completion), self.backbone.tokenizer.eos_token_id] if completion else []
         return {"input_ids": prompt + (taught or opening), "labels": [IGNORED] * len(prompt) + (taught or [IGNORED] * len(opening)),
                 "read_position": len(prompt) + len(opening) - 1}
@@ -61,40 +60,23 @@ class Reader:
         return at_read_position(self.states(batch), batch), batch
 
     def _batch(self, table: ImageTable, rows: Sequence[int], completions: Sequence[str]) -> dict[str, Any]:
-        pictures = self._pictures(table, rows)
-        merge = self.backbone.processor.image_processor.merge_size**2
-        counts = (pictures["image_grid_thw"].prod(-1) // merge).tolist()
+        pictures, counts = self._pictures(table, rows)
         texts = [self.words(int(row), count, completion) for row, count, completion in zip(rows, counts, completions)]
         return {key: value.to(self.device) for key, value in pad(texts, self.backbone.tokenizer.pad_token_id).items()} | pictures
 
-    def _pictures(self, table: ImageTable, rows: Sequence[int]) -> dict[str, Any]:
+    def _pictures(self, table: ImageTable, rows: Sequence[int]) -> tuple[dict[str, Any], list[int]]:
+        """The pictures as the model takes them, to be looked at or as kept visual tokens, and how many tokens each has."""
         if self.features is None:
-            patches, grid = look(table, rows, self.backbone)
-            return {"pixel_values": patches, "image_grid_thw": grid}
+            inputs = self.backbone.inputs([table.pixels.open(int(row)) for row in rows])
+            return inputs, self.backbone.count(inputs)
         vision = tuple(self.features.of(int(row)).to(self.device) for row in rows)
-        return {"vision": vision, "image_grid_thw": self.features.grids[torch.as_tensor(np.asarray(rows))].to(self.device)}
+        chosen = torch.as_tensor(np.asarray(rows))
+        beside = {name: value[chosen].to(self.device) for name, value in self.features.beside.items()}
+        return {"vision": vision, **beside}, [len(tokens) for tokens in vision]
 
     def states(self, batch: dict[str, Any]) -> torch.Tensor:
         """Last hidden states, [batch, time, width]; the vocabulary is left to the scorer, which needs it at few positions."""
-        if "vision" in batch:
-            pictures = {"mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=batch["vision"])}}
-        else:
-            pictures = {"pixel_values": batch["pixel_values"]}
-        padded = not bool(batch["attention_mask"].all())
-        kinds = (batch["input_ids"] == self.backbone.image_token).int()
-        return self.backbone.model.model(
-            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"] if padded else None, image_grid_thw=batch["image_grid_thw"],
-            mm_token_type_ids=kinds, position_ids=self._positions(batch, kinds), use_cache=False, **pictures).last_hidden_state
-
-    def _positions(self, batch: dict[str, Any], kinds: torch.Tensor) -> torch.Tensor | None:
-        """m-RoPE positions [3, batch, time], worked out once where every row has its picture at the same place; None leaves them to the model."""
-        grids = batch["image_grid_thw"]
-        if bool((grids != grids[0]).any()) or bool((kinds != kinds[0]).any()):
-            return None
-        longest = int(batch["attention_mask"].sum(1).argmax())
-        row = slice(longest, longest + 1)
-        positions, _ = self.backbone.model.model.get_rope_index(batch["input_ids"][row], mm_token_type_ids=kinds[row], image_grid_thw=grids[:1])
-        return positions.expand(-1, len(kinds), -1)
+        return self.backbone.states(batch)
 
 
 def pad(texts: Sequence[Row], filler: int) -> dict[str, torch.Tensor]:

@@ -1,32 +1,39 @@
-"""Multimodal LLMs behind one small interface: the embedded base, or any Qwen2-VL checkpoint by folder or hub id."""
+"""Multimodal LLMs behind one small interface: an embedded base, or a checkpoint by folder or hub id.
+
+What one architecture does otherwise than another stands in one file each (`qwen2_vl.py`, `llava.py`): the same functions in the same order.
+"""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from moslab.errors import UserError
 from moslab.files import digest
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedTokenizerFast, Qwen2VLForConditionalGeneration
+    from PIL.Image import Image
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
 
-    from moslab.backbones.processor import ImageTextProcessor
-
-_HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.safetensors"]
+ARCHITECTURES = {"qwen2_vl": "Qwen2-VL", "llava": "LLaVA-1.5"}  # model_type in config.json, and module here: what it is called
+_HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
 _WHOLE = 64 * 2**20  # files up to this many bytes are hashed whole
 
 
 @dataclass
 class Backbone:
-    """A loaded model with its processor. `folder` is where both were read."""
+    """A loaded model with its processor. `folder` is where both were read; `architecture` is the module that knows how the model looks and reads."""
 
     name: str
     folder: Path
-    model: "Qwen2VLForConditionalGeneration"
-    processor: "ImageTextProcessor"
+    model: "PreTrainedModel"
+    processor: "ProcessorMixin"
+    architecture: ModuleType
     _encoded: dict[str, list[int]] = field(default_factory=dict)
 
     @property
@@ -43,28 +50,56 @@ class Backbone:
         return self.model.config.image_token_id
 
     def tokens(self, text: str) -> list[int]:
-        """Token ids of a piece of text, without special tokens; remembered, since a run says few different things."""
+        """Token ids of a piece of text that follows other text; remembered, since a run says few different things."""
         if text not in self._encoded:
-            self._encoded[text] = self.tokenizer.encode(text, add_special_tokens=False)
+            self._encoded[text] = self.architecture.tokens(self.tokenizer, text)
         return self._encoded[text]
+
+    def answer(self, text: str) -> list[int]:
+        """Token ids of the words that open the assistant's turn, after `prompt`."""
+        return self.tokens(self.architecture.LEAD + text) if text else []
 
     def prompt(self, question: str, visual_tokens: int) -> list[int]:
         """Token ids of the user's turn (picture, then `question`, which may be empty) and the opening of the assistant's."""
         content = [{"type": "image"}] + ([{"type": "text", "text": question}] if question else [])
         text = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
         image = self.processor.image_token
-        return self.tokens(text.replace(image, image * visual_tokens))
+        return self.architecture.prompt_tokens(self.tokenizer, text.replace(image, image * visual_tokens))
+
+    def inputs(self, pictures: "Sequence[Image]") -> dict[str, "torch.Tensor"]:
+        """What the vision tower is shown of `pictures`, on its device and in its precision: `pixel_values`, and what goes `beside` them, a row per picture."""
+        weight = next(iter(self.architecture.vision_weights(self.model)))
+        made = self.processor.image_processor(images=list(pictures), return_tensors="pt")
+        return {name: value.to(weight.device, weight.dtype if value.is_floating_point() else value.dtype) for name, value in made.items()}
+
+    def count(self, inputs: dict[str, "torch.Tensor"]) -> list[int]:
+        """Number of visual tokens of each picture."""
+        return self.architecture.count(self.model, inputs)
+
+    def look(self, inputs: dict[str, "torch.Tensor"]) -> "torch.Tensor":
+        """Visual tokens [all pictures' tokens, width], end to end."""
+        return self.architecture.look(self.model, inputs)
+
+    def states(self, batch: dict[str, Any]) -> "torch.Tensor":
+        """Last hidden states [batch, time, width] of input_ids with their pictures; `inputs.model_inputs` says in which forms these may come."""
+        return self.architecture.states(self.model, batch)
 
 
 def resolve(name: str) -> Path:
-    """The folder of a backbone: 'embedded', a checkpoint folder, or a hub id ('owner/model'; fetched once, or taken from the local cache when offline)."""
+    """The folder of a backbone: 'embedded', 'embedded-llava', a checkpoint folder, or a hub id ('owner/model'; fetched once, or taken from the local cache
+    when offline)."""
     if name == "embedded":
         from moslab.backbones.embedded import WEIGHTS
+        return WEIGHTS
+    if name == "embedded-llava":
+        from moslab.backbones.embedded_llava import WEIGHTS
+        if not (WEIGHTS / "config.json").is_file():
+            raise UserError(f"The embedded LLaVA has no weights yet ({WEIGHTS} holds none): make them with `python -m moslab base train --architecture llava`.")
         return WEIGHTS
     if Path(name).expanduser().is_dir():
         return Path(name).expanduser().resolve()
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise UserError(f"Unknown backbone {name!r}: give 'embedded', a folder written by save_pretrained, or a hub id such as 'Qwen/Qwen2-VL-2B-Instruct'.")
+        raise UserError(f"Unknown backbone {name!r}: give 'embedded', 'embedded-llava', a folder written by save_pretrained, or a hub id such as 'Qwen/Qwen2-VL-2B-Instruct'.")
     return _from_hub(name)
 
 
@@ -85,7 +120,8 @@ def _from_hub(name: str) -> Path:
 def fingerprint(name: str) -> str:
     """Digest of a checkpoint's files. Files above 64 MB count by name, size and their first and last megabyte."""
     folder = resolve(name)
-    kinds = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+    kinds = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
+             "chat_template.jinja", "chat_template.json")
     files = [folder / kind for kind in kinds if (folder / kind).is_file()] + sorted(folder.glob("*.safetensors"))
     return digest([[file.name, file.stat().st_size, _hash(file)] for file in files])
 
@@ -100,18 +136,22 @@ def _hash(file: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def architecture_of(model_type: str) -> ModuleType:
+    """The module of an architecture, imported when first asked for."""
+    return import_module(f"moslab.backbones.{model_type}")
+
+
 def load(name: str = "embedded", *, scratch: bool = False, seed: int = 0, dtype: "torch.dtype | None" = None) -> Backbone:
     """Load a backbone on the CPU; `scratch` keeps the architecture and draws new weights from `seed`.
 
-    Raises UserError for an unknown name, a folder without a checkpoint, or an architecture other than Qwen2-VL. Weights are read with safetensors only.
+    Raises UserError for an unknown name, a folder without a checkpoint, or an architecture not in `ARCHITECTURES`. Weights are read with safetensors only.
     """
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoConfig, Qwen2VLForConditionalGeneration
+    from transformers import AutoConfig
     from transformers.utils import logging
 
-    from moslab.backbones.processor import ImageTextProcessor, first_line
-    from moslab.backbones.vision import accelerate_vision
+    from moslab.backbones.processor import first_line
 
     logging.disable_progress_bar()
     folder = resolve(name)
@@ -119,18 +159,19 @@ def load(name: str = "embedded", *, scratch: bool = False, seed: int = 0, dtype:
         config = AutoConfig.from_pretrained(folder)
     except (OSError, ValueError) as problem:
         raise UserError(f"{folder} holds no checkpoint ({first_line(problem)}): give a folder written by save_pretrained.") from problem
-    if config.model_type != "qwen2_vl":
-        raise UserError(f"{folder} holds a {config.model_type} model; this version reads Qwen2-VL checkpoints.")
-    processor = ImageTextProcessor.from_folder(folder)
+    if config.model_type not in ARCHITECTURES:
+        raise UserError(f"{folder} holds a {config.model_type} model; this version reads {' and '.join(ARCHITECTURES.values())} checkpoints.")
+    architecture = architecture_of(config.model_type)
+    processor = architecture.read_processor(folder)
     if scratch:
         torch.manual_seed(seed)
-        model = Qwen2VLForConditionalGeneration(config).to(dtype or torch.float32)
+        model = architecture.Model(config).to(dtype or torch.float32)
     else:
         try:
-            model, found = Qwen2VLForConditionalGeneration.from_pretrained(folder, dtype=dtype or torch.float32, use_safetensors=True, output_loading_info=True)
+            model, found = architecture.Model.from_pretrained(folder, dtype=dtype or torch.float32, use_safetensors=True, output_loading_info=True)
         except (OSError, ValueError, RuntimeError, SafetensorError) as problem:
             raise UserError(f"The weights in {folder} cannot be read ({first_line(problem)}): complete the folder.") from problem
         if found["missing_keys"]:
             raise UserError(f"The weights in {folder} lack {len(found['missing_keys'])} tensors (first: {min(found['missing_keys'])}): complete the folder.")
-    accelerate_vision(model.model.visual)
-    return Backbone(name, folder, model, processor)
+    architecture.accelerate(model)
+    return Backbone(name, folder, model, processor, architecture)

@@ -4,7 +4,8 @@ Weights come with the package (`WEIGHTS`, made by `python -m moslab base train`)
 2 x 2 merging, so a picture of 64 x 64 pixels is 16 visual tokens; a byte-level vocabulary of about a thousand pieces in which each digit and '.' stand alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,8 +15,27 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from moslab.backbones.processor import CHAT_TEMPLATE, ImageTextProcessor
 
+
+@dataclass(frozen=True)
+class Chat:
+    """The markers around a conversation's words, as the chat template writes them: the first user's turn, the picture, the turn to the answer, its end, the next user's turn.
+
+    lead: stands before the words of an answer and of every later question.
+    """
+
+    first: str
+    picture: str
+    answer: str
+    lead: str
+    end: str
+    next: str
+
+
 WEIGHTS = Path(__file__).parent / "weights"
 WIDTH = 128
+VISUAL_TOKENS = 16  # of a picture of 64 x 64 pixels
+CHAT = Chat("<|im_start|>user\n", "<|vision_start|>" + "<|image_pad|>" * VISUAL_TOKENS + "<|vision_end|>", "<|im_end|>\n<|im_start|>assistant\n", "",
+            "<|im_end|>", "\n<|im_start|>user\n")
 SPECIAL_TOKENS = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>", "<|box_end|>", "<|quad_start|>",
     "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
@@ -26,15 +46,20 @@ _SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p
 
 def build_tokenizer(texts: Iterable[str], size: int = 1024) -> PreTrainedTokenizerFast:
     """Train Qwen2's kind of tokenizer (byte-level BPE) on `texts`. Letters are lowered: so small a base has no room for two spellings of each word."""
+    return PreTrainedTokenizerFast(tokenizer_object=byte_level_bpe(texts, size, SPECIAL_TOKENS), eos_token="<|im_end|>", pad_token="<|endoftext|>",
+                                   padding_side="right", additional_special_tokens=list(SPECIAL_TOKENS[1:]), model_max_length=1024)
+
+
+def byte_level_bpe(texts: Iterable[str], size: int, special_tokens: Sequence[str]) -> Tokenizer:
+    """A vocabulary of `size` pieces, the special ones first."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Split(Regex(_SPLIT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=list(SPECIAL_TOKENS), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=list(special_tokens), initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>", padding_side="right",
-                                   additional_special_tokens=list(SPECIAL_TOKENS[1:]), model_max_length=1024)
+    return tokenizer
 
 
 def build_processor(tokenizer: PreTrainedTokenizerFast) -> ImageTextProcessor:
@@ -59,3 +84,22 @@ def build_model(config: Qwen2VLConfig, seed: int = 0) -> Qwen2VLForConditionalGe
     """A randomly initialised base."""
     torch.manual_seed(seed)
     return Qwen2VLForConditionalGeneration(config)
+
+
+def inputs(pictures: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What the image processor makes of uint8 pictures [batch, h, w, 3]: pixel_values [batch * h/8 * w/8, 3 * 2 * 8 * 8], image_grid_thw [batch, 3]."""
+    batch, height, width, _ = pictures.shape
+    rows, columns = height // 16, width // 16
+    x = normalized(pictures).view(batch, rows, 2, 8, columns, 2, 8, 3)
+    x = x.permute(0, 1, 4, 2, 5, 7, 3, 6).unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, 2, -1, -1)  # a still picture is two equal frames
+    grid = torch.tensor([[1, height // 8, width // 8]]).expand(batch, -1)
+    return {"pixel_values": x.reshape(batch * rows * columns * 4, -1), "image_grid_thw": grid}
+
+
+_MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
+_STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
+
+
+def normalized(pictures: torch.Tensor) -> torch.Tensor:
+    """CLIP's scale of colours, which both architectures use; the same shape."""
+    return (pictures.float() / 255 - _MEAN) / _STD

@@ -1,0 +1,24 @@
+"""What a model is given, in the words that all architectures share."""
+
+from typing import Any
+
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+
+def beside(inputs: dict[str, Any]) -> dict[str, Any]:
+    """What the language model needs of pictures beside their visual tokens, a row per picture each: Qwen2-VL's grids; nothing for LLaVA."""
+    return {name: value for name, value in inputs.items() if name != "pixel_values"}
+
+
+def model_inputs(batch: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of transformers' own forward pass: input_ids, attention_mask where there is padding, and the pictures.
+
+    A batch holds pictures either to be looked at (`pixel_values`) or as finished visual tokens (`vision`: a tensor [tokens, width] for each).
+    """
+    mask = batch.get("attention_mask")
+    padded = mask is not None and not bool(mask.all())
+    if "vision" in batch:
+        pictures = {"mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=batch["vision"])}}
+    else:
+        pictures = {"pixel_values": batch["pixel_values"]}
+    return {"input_ids": batch["input_ids"], "attention_mask": mask if padded else None, "use_cache": False, **pictures}
