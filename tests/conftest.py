@@ -94,3 +94,20 @@ def hub_like(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if root is None or not (root / "tokenizers" / "qwen2_vl").is_dir():
         pytest.skip(NO_DATA)
     return save_hub_like(tmp_path_factory.mktemp("hub") / "Qwen2-VL-tiny", root / "tokenizers" / "qwen2_vl")
+
+
+@pytest.fixture(scope="session")
+def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the embedded LLaVA's kind, smaller and with random weights."""
+    from toys import save_tiny_llava
+    return save_tiny_llava(tmp_path_factory.mktemp("tiny") / "llava")
+
+
+@pytest.fixture(scope="session")
+def hub_like_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny LLaVA-1.5 in llava-hf's layout with LLaMA-2's vocabulary; skipped without a data root."""
+    from toys import save_hub_like_llava
+    root = paths.data_root()
+    if root is None or not (root / "tokenizers" / "llama2").is_dir():
+        pytest.skip(NO_DATA)
+    return save_hub_like_llava(tmp_path_factory.mktemp("hub") / "llava-1.5-tiny", root / "tokenizers" / "llama2")

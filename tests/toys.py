@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, decoders, models, normalizers, processors
+from transformers import AutoConfig, LlavaForConditionalGeneration, Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from moslab import backbones, datasets
-from moslab.backbones import embedded
+from moslab.backbones import embedded, embedded_llava
 from moslab.datasets.table import ArrayPixels, ImageTable
 from moslab.experiment import Experiment, make
 from moslab.store import Run
@@ -83,6 +85,83 @@ def save_hub_like(folder: Path, tokenizer: Path) -> Path:
     Qwen2VLForConditionalGeneration(tiny_config(151_936, known.__getitem__, patch=14, hidden=32)).save_pretrained(folder)
     Qwen2VLImageProcessorPil(size={"shortest_edge": 56 * 56, "longest_edge": 112 * 112}).save_pretrained(folder)
     return folder
+
+
+def save_tiny_llava(folder: Path, seed: int = 3) -> Path:
+    """A base of the embedded LLaVA's kind with fewer layers, random weights and a vocabulary learned from the prompts."""
+    tokenizer = embedded_llava.build_tokenizer(PROMPT_SENTENCES, size=400)
+    config = embedded_llava.build_config(tokenizer)
+    config.text_config.num_hidden_layers, config.vision_config.num_hidden_layers = 2, 3
+    embedded_llava.build_model(config, seed).save_pretrained(folder)
+    embedded_llava.build_processor(tokenizer).save(folder)
+    return folder
+
+
+def save_hub_like_llava(folder: Path, tokenizer: Path) -> Path:
+    """A tiny LLaVA-1.5 as llava-hf lays one out: published names of weights, LLaMA-2's real vocabulary, template and crop size in JSON files of their own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    llama_tokenizer(tokenizer / "tokenizer.model").save(str(folder / "tokenizer.json"))
+    files = {
+        "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
+                                  "add_bos_token": True, "add_eos_token": False, "legacy": False, "model_max_length": 4096, "padding_side": "left"},
+        "chat_template.json": {"chat_template": LLAVA_HF_TEMPLATE},
+        "preprocessor_config.json": {"image_processor_type": "CLIPImageProcessor", "crop_size": {"height": 28, "width": 28}, "size": {"shortest_edge": 28},
+                                     "do_center_crop": True, "do_convert_rgb": True, "do_normalize": True, "do_rescale": True, "do_resize": True, "resample": 3},
+        "config.json": {
+            "architectures": ["LlavaForConditionalGeneration"], "model_type": "llava", "ignore_index": -100, "image_token_index": 32000, "pad_token_id": 32001,
+            "projector_hidden_act": "gelu", "tie_word_embeddings": False, "vision_feature_layer": -2, "vision_feature_select_strategy": "default",
+            "text_config": {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+                            "max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "vocab_size": 32064},
+            "vision_config": {"model_type": "clip_vision_model", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4,
+                              "image_size": 28, "patch_size": 14, "projection_dim": 32, "vocab_size": 32000}}}
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content))
+    torch.manual_seed(0)
+    weights = LlavaForConditionalGeneration(AutoConfig.from_pretrained(folder)).state_dict()
+    save_file({published_name(name): weight.contiguous() for name, weight in weights.items()}, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def published_name(name: str) -> str:
+    """A LLaVA weight's name in the checkpoints of llava-hf."""
+    for here, there in (("model.language_model.", "language_model.model."), ("model.vision_tower.", "vision_tower.vision_model."),
+                        ("model.multi_modal_projector.", "multi_modal_projector."), ("lm_head.", "language_model.lm_head.")):
+        if name.startswith(here):
+            return there + name.removeprefix(here)
+    raise AssertionError(name)
+
+
+LLAVA_HF_TEMPLATE = (
+    "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': '}}{% endif %}"
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\n' }}{% endfor %}"
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' '}}{% endfor %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
+)
+
+
+def llama_tokenizer(path: Path) -> Tokenizer:
+    """LLaMA-2's tokenizer as its tokenizer.json has it, from SentencePiece's file, with LLaVA's two tokens at the end."""
+    pieces = sentence_pieces(path.read_bytes())
+    number = {piece: place for place, piece in enumerate(pieces)}
+    halves = [(piece[:cut], piece[cut:]) for piece in pieces for cut in range(1, len(piece)) if piece[:cut] in number and piece[cut:] in number]
+    merges = sorted(halves, key=lambda pair: (number[pair[0] + pair[1]], number[pair[0]], number[pair[1]]))
+    tokenizer = Tokenizer(models.BPE(vocab=number, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    tokenizer.add_special_tokens(["<unk>", "<s>", "</s>", "<image>", "<pad>"])
+    return tokenizer
+
+
+def sentence_pieces(content: bytes) -> list[str]:
+    """The vocabulary in a SentencePiece model: field 1 of a protocol buffer, repeated, whose own field 1 is the piece. Longer numbers do not occur in it."""
+    pieces, place = [], 0
+    while place < len(content) and content[place] == 0x0A:
+        length, start = content[place + 1], place + 2
+        assert length < 128 and content[start] == 0x0A
+        pieces.append(content[start + 2: start + 2 + content[start + 1]].decode())
+        place = start + length
+    return pieces
 
 
 def toy_experiment(backbone: Path | str, **fields: Any) -> Experiment:
