@@ -63,7 +63,7 @@ def check_processor(processor: ImageTextProcessor) -> None:
 
 
 def test_processor_is_image_processor_and_tokenizer():
-    check_processor(ImageTextProcessor.from_folder(embedded.WEIGHTS))
+    check_processor(ImageTextProcessor.from_folder(backbones.WEIGHTS))
 
 
 def test_processor_takes_a_folder_of_the_hub(hub_like):
@@ -102,7 +102,7 @@ def test_an_incomplete_folder_is_one_sentence(tiny_base, tmp_path, missing):
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return ImageTextProcessor.from_folder(embedded.WEIGHTS).tokenizer
+    return ImageTextProcessor.from_folder(backbones.WEIGHTS).tokenizer
 
 
 def test_digits_and_point_stand_alone(tokenizer):
@@ -155,7 +155,7 @@ def drop_tensor(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "sentence"), [
-    ("embeded", "Unknown backbone 'embeded': give 'embedded', 'embedded-llava', a folder written by save_pretrained, or a hub id"),
+    ("embeded", "Unknown backbone 'embeded': give one of embedded, embedded-early, embedded-middle, embedded-nowords, embedded-llava, a folder written by save_pretrained, or a hub id"),
     ("/no/such/folder", "Unknown backbone '/no/such/folder'"),
     ("nobody/has-this", "Cannot fetch nobody/has-this from the hub .*check the name and the network, or download it elsewhere"),
 ])
@@ -195,9 +195,9 @@ def test_scratch_keeps_the_architecture_and_follows_the_seed(tiny_base, tiny):
 
 
 def test_the_embedded_base_is_a_true_qwen2_vl_of_at_most_6_mb():
-    config = json.loads((embedded.WEIGHTS / "config.json").read_text())
+    config = json.loads((backbones.WEIGHTS / "config.json").read_text())
     assert config["architectures"] == ["Qwen2VLForConditionalGeneration"] and config["dtype"] == "bfloat16"
-    assert (embedded.WEIGHTS / "model.safetensors").stat().st_size <= 6_000_000
+    assert (backbones.WEIGHTS / "model.safetensors").stat().st_size <= 6_000_000
     backbone = backbones.load("embedded")
     assert backbone.width == embedded.WIDTH and backbone.model.config.get_text_config().vocab_size == len(backbone.tokenizer)
     assert len(backbone.prompt("", 16)) < 40

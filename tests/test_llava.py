@@ -103,7 +103,7 @@ def test_cached_features_are_the_live_ones(tiny, tmp_path):
 
 @pytest.mark.parametrize("scorer", ["bins", "levels"])
 def test_padding_and_company_change_nothing_that_is_read(tiny, scorer):
-    table, reader = titled_table(), reader_of(tiny, "title", scorer, dataset="iaa")
+    table, reader = titled_table(), reader_of(tiny, "title", scorer, dataset="iaa", shown=np.array(TITLES))
     together, batch = reader.states_to_read(table, range(6))
     assert len(set(batch["read_position"].tolist())) > 2
     for row in range(6):
@@ -167,11 +167,12 @@ def test_a_damaged_checkpoint_is_one_sentence(tiny_llava, tmp_path, damage, sent
         backbones.load(str(folder))
 
 
-def test_the_embedded_llava_is_named_like_the_base(tiny_llava, tmp_path, monkeypatch):
-    monkeypatch.setattr(embedded_llava, "WEIGHTS", tmp_path / "none")
-    with pytest.raises(UserError, match="The embedded LLaVA has no weights yet .*make them with `python -m moslab base train --architecture llava`"):
-        backbones.resolve("embedded-llava")
-    monkeypatch.setattr(embedded_llava, "WEIGHTS", tiny_llava)
+def test_the_embedded_bases_have_names(tiny_llava, tmp_path, monkeypatch):
+    monkeypatch.setattr(backbones, "WEIGHTS", tmp_path)
+    for name in backbones.EMBEDDED:
+        with pytest.raises(UserError, match=f"{name} has no weights .*make them with `python -m moslab base train`"):
+            backbones.resolve(name)
+    shutil.copytree(tiny_llava, tmp_path / "llava")
     assert backbones.load("embedded-llava").width == 128
 
 
@@ -210,11 +211,11 @@ def test_fast_inputs_are_the_processor_s_bit_for_bit(tiny):
 
 def test_the_corpus_speaks_as_prompts_do(tiny):
     writer = Writer(tiny.tokenizer, embedded_llava.CHAT)
-    ids, taught = writer._turns([(SENTENCE, [("The quality of the image is", False), (" good", True), (".", True)]), ("Open?", [("3.9", True), ("</s>", True)])])
+    ids, taught = writer._turns([(SENTENCE, [("The quality of the image is", False), (" good", True), (".", True)]), ("Open?", [("3.9", True)])])
     first = tiny.prompt(SENTENCE, 64) + tiny.answer("The quality of the image is") + tiny.tokens(" good.")
     assert ids[: len(first)] == first
     assert tiny.tokenizer.decode(ids[len(first):]) == "</s>user: open? assistant: 3.9</s>"
-    assert tiny.tokenizer.decode([token for token, kept in zip(ids, taught) if kept]) == " good. 3.9</s>"
+    assert tiny.tokenizer.decode([token for token, kept in zip(ids, taught) if kept]) == " good.</s> 3.9</s>"
 
 
 def test_the_teacher_s_loss_is_the_model_s_own(tokenizer):
@@ -234,9 +235,9 @@ def test_both_stages_train_and_leave_a_checkpoint(tmp_path, monkeypatch):
     """Two steps of each stage in this process."""
     monkeypatch.setattr(torch.multiprocessing, "spawn", lambda work, args, nprocs: [work(rank, *args) for rank in range(nprocs)])
     monkeypatch.setattr(pretraining, "tokenizer_texts", lambda seed: tokenizer_texts(seed, pictures=40))
-    monkeypatch.setattr(cards, "measure", lambda folder: {"measured": str(folder)})
+    monkeypatch.setattr(cards, "write_cards", lambda folder: {"measured": str(folder)})
     plan = Plan((Stage("vision", 8, 1e-3, ("photographs", "distorted"), batch=4, numbers=4), Stage("language", 4, 1e-3, ("degraded",), batch=4, texts=2)),
-                processes=1, architecture="llava")
+                rounds=(("", (1.0, 1.0)),), nowords=0, processes=1, architecture="llava")
     assert pretraining.train(tmp_path, plan) == {"measured": str(tmp_path)}
     record = json.loads((tmp_path / "training.json").read_text())
     assert record["plan"]["architecture"] == "llava" and [history[-1]["images"] for history in record["history"]] == [8, 4]

@@ -11,13 +11,16 @@ import torch
 from safetensors.torch import load_file
 from toys import toy_table
 
-from moslab import backbones, cards, pretraining, world
+from moslab import backbones, cards, pretraining, sorting, world
 from moslab.backbones import embedded
+from moslab.backbones.asking import write
 from moslab.backbones.processor import ImageTextProcessor
-from moslab.pretraining import PROMPT_SENTENCES, Corpus, Plan, Stage, Writer, draw_corpus, make_batch, tokenizer_texts
+from moslab.pretraining import PLANS, PROMPT_SENTENCES, Corpus, Plan, Stage, Writer, draw_corpus, make_batch, tokenizer_texts
 from moslab.world import language, specs
+from moslab.world.draws import Dice
 from moslab.world.render import render_all
 from moslab.world.tasks import SEED as TASK_SEED
+from moslab.world.tasks import TASKS
 
 SEED = Plan().seed
 RATING_WORDS = {word for words in language.RATINGS.values() for word in words}
@@ -25,7 +28,7 @@ RATING_WORDS = {word for words in language.RATINGS.values() for word in words}
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return embedded.build_tokenizer([*tokenizer_texts(SEED, pictures=150), *PROMPT_SENTENCES], size=700)
+    return embedded.build_tokenizer([*tokenizer_texts(SEED, pictures=150), *PROMPT_SENTENCES])
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def writer(tokenizer):
 def texts_of(writer: Writer, form: str, pictures: int = 300) -> list[tuple[str, str]]:
     """(whole text, taught part) of many pictures in one form."""
     spec = draw_corpus(np.arange(pictures), SEED)
-    written = [getattr(writer, f"_{form}")(spec, row, np.random.default_rng([SEED, row])) for row in range(pictures)]
+    written = [getattr(writer, f"_{form}")(spec, row, Dice(SEED, form, row)) for row in range(pictures)]
     return [(writer.tokenizer.decode(ids), writer.tokenizer.decode([token for token, kept in zip(ids, taught) if kept])) for ids, taught in written]
 
 
@@ -55,9 +58,9 @@ def test_words_cover_every_class_of_the_world():
 def test_lists_tell_the_truth():
     spec = draw_corpus(np.arange(50), SEED)
     for row in range(50):
-        said = dict(language.attribute_list(spec, row, np.random.default_rng(row)))
+        said = dict(language.attribute_list(spec, row, Dice(SEED, "test", row)))
         assert said == {language.NAMES[field]: language.WORDS[field][spec.classes[field][row]][0] for field in language.tellable(spec, row)}
-        rated = language.rated_facts(spec, row, np.random.default_rng(row))
+        rated = language.rated_facts(spec, row, Dice(SEED, "test", row))
         fields = {name: field for field, name in language.NAMES.items()}
         assert all(word == language.RATINGS[fields[name]][spec.classes[fields[name]][row]] for name, word in rated)
 
@@ -67,19 +70,21 @@ def test_no_colour_is_told_of_a_gray_picture():
     gray = np.flatnonzero(spec.classes["saturation"] == 0)
     assert len(gray) > 10 and all("color" not in language.tellable(spec, row) for row in gray)
     colours = {way for words in language.WORDS["color"] for way in words} - {"white"}
-    assert not any(colours & set(re.findall(r"\w+", language.caption(spec, row, np.random.default_rng(0)).replace("black and white", ""))) for row in gray)
+    assert not any(colours & set(re.findall(r"\w+", language.caption(spec, row, Dice(SEED, "test", 0)).replace("black and white", ""))) for row in gray)
 
 
 @pytest.mark.parametrize("task", list(language.NUMBER_TASKS))
 def test_number_exercises_are_right(task):
     for seed in range(200):
-        question, answer = language.number_exercise(task, np.random.default_rng(seed))
-        assert re.fullmatch(r"\d\.\d{1,2}", answer)
+        question, answer = language.number_exercise(task, Dice(SEED, "test", seed))
         shown = [float(number) for number in re.findall(r"\d\.\d+", question)]
-        if task == "write":
-            digits = [str(language._UNITS.index(word)) if word != "point" else "." for word in question.split(": ")[1].split()]
-            assert "".join(digits) == answer
+        if task in ("write", "read"):
+            words, number = (question.split(": ")[1], answer) if task == "write" else (answer, question.split(": ")[1])
+            assert "".join(str(language._UNITS.index(word)) if word != "point" else "." for word in words.split()) == number
+        elif task == "sort":
+            assert 2 <= len(shown) <= language.LONGEST_SORT and [float(number) for number in answer.split(", ")] == sorted(shown)
         else:
+            assert re.fullmatch(r"\d\.\d{1,2}", answer)
             assert float(answer) == {"larger": max, "smaller": min, "between": np.median}[task](shown)
 
 
@@ -92,10 +97,41 @@ def test_no_text_speaks_of_scores_titles_quality_or_aesthetics(writer):
 
 
 def test_numbers_stand_in_exercises_alone_and_do_not_depend_on_the_picture(writer):
-    for form in set(Writer.FORMS) - {"number"}:
+    for form in set(Writer.FORMS) - {"number", "count"}:
         assert not any(re.search(r"\d", whole) for whole, _ in texts_of(writer, form, 150))
     spec = draw_corpus(np.arange(2), SEED)
-    assert writer._number(spec, 0, np.random.default_rng(1)) == writer._number(spec, 1, np.random.default_rng(1))
+    assert writer._number(spec, 0, Dice(SEED, "test", 1)) == writer._number(spec, 1, Dice(SEED, "test", 1))
+
+
+def test_counts_are_those_of_the_picture(writer):
+    spec = draw_corpus(np.arange(300), SEED)
+    for row in range(300):
+        question, said = language.count_question(spec, row, Dice(SEED, "test", row))
+        field = next(field for field, asked in language.COUNTS.items() if asked == question)
+        assert field in language.tellable(spec, row) and int(said) == spec.values[field][row]
+
+
+def test_levels_ask_for_every_fact_once_and_name_those_that_are_visible(writer):
+    assert sorted(field for fields in language.LEVELS.values() for field in fields) == sorted(specs.FIELDS)
+    for whole, _ in texts_of(writer, "level", 60):
+        question = next(question for question in language.LEVELS if question.lower() in whole)
+        named = set(re.findall(r"(?:\n|, )([a-z]+):", whole))
+        assert named and named <= {language.NAMES[field] for field in language.LEVELS[question]}
+
+
+def test_what_cannot_be_seen_is_neither_said_nor_asked():
+    spec = draw_corpus(np.arange(600), SEED)
+    for field, causes in language.HIDDEN_BY.items():
+        for other, name in causes:
+            rows = np.flatnonzero(spec.classes[other] == specs.FIELDS[other].index(name))
+            assert len(rows) and all(field not in language.tellable(spec, row) for row in rows)
+
+
+def test_the_writer_without_words_says_no_rating_word(tokenizer):
+    writer, spec = Writer(tokenizer, words=False), draw_corpus(np.arange(300), SEED)
+    assert "rated" not in writer.forms and sum(writer.forms.values()) == pytest.approx(1)
+    words = re.compile(rf"\b({'|'.join(RATING_WORDS)})\b")
+    assert not any(words.search(tokenizer.decode(writer.write(spec, row, Dice(SEED, "text", row))[0])) for row in range(300))
 
 
 def test_rating_words_are_said_of_single_facts_alone(writer):
@@ -106,7 +142,7 @@ def test_rating_words_are_said_of_single_facts_alone(writer):
     for whole, taught in texts_of(writer, "rated"):
         said = re.findall(rf"how would you rate the ({names}) of this photo\?\S+\n\S+assistant\nthe (\w+) of the photo is (\w+)\.", whole)
         assert len(said) == 2 == len(words.findall(whole)) and all(asked == answered for asked, answered, _ in said), whole
-        assert taught == "".join(f" {word}." for _, _, word in said)
+        assert taught == "".join(f" {word}<|im_end|>" for _, _, word in said)
 
 
 def test_answers_are_taught_and_questions_are_not(writer):
@@ -115,7 +151,7 @@ def test_answers_are_taught_and_questions_are_not(writer):
             assert "assistant" not in taught and "photo?" not in taught and "<|image_pad|>" not in taught and "user" not in taught
             assert taught and whole.count("<|image_pad|>") == 16
     whole, taught = texts_of(writer, "list", 1)[0]
-    assert whole.split("assistant\n")[1].count(":") == Writer.FACTS and ":" not in taught
+    assert 10 <= whole.split("assistant\n")[1].count(":") <= Writer.FACTS and ":" not in taught
 
 
 def test_forms_are_shares_of_one():
@@ -158,7 +194,7 @@ def test_the_vision_stage_leaves_the_language_model_and_the_other_way_round(toke
 def test_processes_share_the_corpus_without_overlap(tokenizer, monkeypatch):
     monkeypatch.setattr(pretraining, "make_batch", lambda ids, seed, writer, sources, texts: ids.tolist())
     plan = Plan((Stage("vision", 100, 1e-3, ("degraded",)), Stage("language", 24, 1e-3, ("degraded",), batch=4, texts=1)), processes=2)
-    shares = [sum(Corpus(plan, 1, tokenizer, rank), []) for rank in range(2)]
+    shares = [sum(Corpus(plan, 1, Writer(tokenizer), rank), []) for rank in range(2)]
     assert sorted(shares[0] + shares[1]) == list(range(100, 124)) and not set(shares[0]) & set(shares[1])
 
 
@@ -173,14 +209,14 @@ def test_corpus_card_and_tasks_draw_different_pictures(home):
     def prints(pictures: np.ndarray) -> set[str]:
         return {hashlib.sha256(picture.tobytes()).hexdigest() for picture in np.asarray(pictures)}
 
-    corpus = prints(render_all(draw_corpus(np.arange(80), SEED)))
+    corpus = prints(render_all(draw_corpus(np.arange(80), SEED, tuple(pretraining.SOURCES))))
     card = prints(cards.sample("iaa", "calm", 40)[1].numpy())
-    tasks = set().union(*(prints(world.generate(task, n=60).table.pixels.array) for task in ("iqa", "iaa")))
+    tasks = set().union(*(prints(world.generate(task, n=60).table.pixels.array) for task in TASKS))
     assert len(corpus) == 80 and not corpus & tasks and not card & tasks and not corpus & card
 
 
 def test_patches_are_the_processor_s_bit_for_bit():
-    processor = ImageTextProcessor.from_folder(embedded.WEIGHTS).image_processor
+    processor = ImageTextProcessor.from_folder(backbones.WEIGHTS).image_processor
     for size in ((64, 64), (64, 96)):
         table = toy_table(5, size=size)
         found = embedded.inputs(torch.from_numpy(table.pixels.array))
@@ -207,34 +243,103 @@ def test_learning_rate_warms_up_and_ends_at_nothing():
     assert factors[0] < 0.2 and max(factors) > 0.99 and factors[-1] < 1e-3 and factors[6:] == sorted(factors[6:], reverse=True)
 
 
-def test_both_stages_train_and_leave_a_checkpoint_in_bfloat16(tmp_path, monkeypatch, capsys):
-    """Two steps of each stage in this process, over the leavings of a training that was killed."""
+def train_here(folder, monkeypatch, plan: Plan) -> dict:
+    """Train in this process, with a small vocabulary and without measuring."""
     monkeypatch.setattr(torch.multiprocessing, "spawn", lambda work, args, nprocs: [work(rank, *args) for rank in range(nprocs)])
     monkeypatch.setattr(pretraining, "tokenizer_texts", lambda seed: tokenizer_texts(seed, pictures=40))
-    monkeypatch.setattr(cards, "measure", lambda folder: {"measured": str(folder)})
+    monkeypatch.setattr(cards, "write_cards", lambda folder: {"measured": str(folder)})
+    return pretraining.train(folder, plan)
+
+
+SMALL = (Stage("vision", 16, 1e-3, ("photographs", "distorted"), batch=4, numbers=4), Stage("language", 8, 1e-3, ("degraded",), batch=4, texts=2))
+
+
+def test_rounds_leave_checkpoints_of_one_run_in_bfloat16(tmp_path, monkeypatch, capsys):
+    """Four steps of each stage in two rounds, over the leavings of a training that was killed, and a language model without rating words."""
     (tmp_path / ".rendezvous").write_bytes(b"left by a killed training")
-    plan = Plan((Stage("vision", 8, 1e-3, ("photographs", "distorted"), batch=4, numbers=4), Stage("language", 4, 1e-3, ("degraded",), batch=4, texts=2)), processes=1)
-    assert pretraining.train(tmp_path, plan) == {"measured": str(tmp_path)}
-    record = json.loads((tmp_path / "training.json").read_text())
-    assert record["plan"]["stages"][1]["images"] == 4 and record["world"]
-    assert [history[-1]["images"] for history in record["history"]] == [8, 4] and record["history"][1][-1]["loss"] > 0
-    assert {weight.dtype for weight in load_file(tmp_path / "model.safetensors").values()} == {torch.bfloat16}
-    assert (tmp_path / "model.safetensors").stat().st_size <= 6_000_000 and not (tmp_path / ".rendezvous").exists()
-    backbone = backbones.load(str(tmp_path))
-    assert backbone.width == embedded.WIDTH and len(backbone.tokenizer) == backbone.model.config.get_text_config().vocab_size
-    assert "stage 2, language: 4 of 4 pictures" in capsys.readouterr().out
+    plan = Plan(SMALL, rounds=(("early", (0.5, 0.5)), ("", (1.0, 1.0))), nowords=4, processes=1)
+    assert train_here(tmp_path, monkeypatch, plan) == {"measured": str(tmp_path)}
+    seen = {}
+    for name in ("", "early", "nowords"):
+        record = json.loads((tmp_path / name / "training.json").read_text())
+        assert record["plan"]["stages"][1]["images"] == 8 and record["world"]
+        seen[name] = [history[-1]["images"] for history in record["history"]]
+        weights = load_file(tmp_path / name / "model.safetensors")
+        assert {weight.dtype for weight in weights.values()} == {torch.bfloat16} and (tmp_path / name / "model.safetensors").stat().st_size <= 6_000_000
+        assert len(backbones.load(str(tmp_path / name)).tokenizer) == backbones.load(str(tmp_path / name)).model.config.get_text_config().vocab_size
+    assert seen == {"early": [8, 4], "": [16, 8], "nowords": [16, 4]} and not (tmp_path / ".rendezvous").exists()
+    towers = {name: {key: weight for key, weight in load_file(tmp_path / name / "model.safetensors").items() if "visual" in key} for name in seen}
+    assert all(torch.equal(weight, towers["nowords"][key]) for key, weight in towers[""].items())
+    assert not all(torch.equal(weight, towers["early"][key]) for key, weight in towers[""].items())
+    assert "stage 2, language: 8 of 8 pictures" in capsys.readouterr().out
+
+
+def test_rounds_change_nothing_in_a_stage(tmp_path, monkeypatch):
+    """The vision tower does not notice that the language stage had its turns in between: order of pictures, optimiser and rates go on."""
+    towers = []
+    for name, rounds in (("one", (("", (1.0, 1.0)),)), ("two", (("early", (0.5, 0.5)), ("", (1.0, 1.0))))):
+        train_here(tmp_path / name, monkeypatch, Plan(SMALL, rounds=rounds, nowords=0, processes=1))
+        towers.append({key: weight for key, weight in load_file(tmp_path / name / "model.safetensors").items() if "visual" in key})
+    assert all(torch.equal(weight, towers[1][key]) for key, weight in towers[0].items())
+
+
+def test_plans_end_with_the_whole_run():
+    for architecture, plan in PLANS.items():
+        assert plan.architecture == architecture and plan.rounds[-1] == ("", (1.0,) * len(plan.stages))
+        shares = [shares for _, shares in plan.rounds]
+        assert shares == sorted(shares)
 
 
 # card
 
-def test_card_is_measured_on_the_stored_weights(tmp_path, tokenizer, monkeypatch):
-    sample, texts = cards.sample, cards._texts
-    monkeypatch.setattr(cards, "sample", lambda mix, severity, pictures=6: sample(mix, severity, 6))
+def test_cards_are_measured_on_the_stored_weights(tmp_path, tokenizer, monkeypatch):
+    for name, value in {"PICTURES": 8, "PROBE_PICTURES": 20, "TRIALS": 2}.items():
+        monkeypatch.setattr(cards, name, value)
+    texts, answers, sample = cards._texts, cards.number_answers, cards.sample
     monkeypatch.setattr(cards, "_texts", lambda *asked: texts(*asked[:4], 6))
-    pretraining.save(embedded.build_model(embedded.build_config(tokenizer)), tokenizer, tmp_path, {"plan": asdict(Plan())})
-    card = cards.measure(tmp_path)
-    assert set(card["attributes"]) == set(cards.MIXES) and set(card["attributes"]["degraded"]) == set(specs.FIELDS)
-    shares = [*card["mean_attribute_accuracy"].values(), card["rated_facts_accuracy"]]
-    assert all(0 <= share <= 1 for share in shares) and card["caption_loss"] > 3
-    assert card["world"] == world.PIXELS and json.loads((tmp_path / "card.json").read_text()) == card
-    assert f"{card['mean_attribute_accuracy']['photographs']:.3f}" in (tmp_path / "README.md").read_text()
+    monkeypatch.setattr(cards, "number_answers", lambda *asked: answers(*asked, exercises=4))
+    for place in ("", "early"):
+        pretraining.save(embedded.build_model(embedded.build_config(tokenizer)), tokenizer, tmp_path / place, {"plan": asdict(Plan()), "history": [[{"images": 5}], []]})
+    found = cards.write_cards(tmp_path)
+    assert set(found) == {"embedded", "embedded-early"}
+    for place, card in (("", found["embedded"]), ("early", found["embedded-early"])):
+        assert set(card["attributes"]) == set(cards.MIXES) and set(card["attributes"]["degraded"]) == set(specs.FIELDS) == set(card["probe"])
+        shares = [*card["mean_attribute_accuracy"].values(), card["rated_facts_accuracy"], card["counts"], *card["numbers"].values(), *card["sorting"]["10"].values()]
+        assert all(0 <= share <= 1 for share in shares) and card["caption_loss"] > 3 and card["digit_perplexity"] > 2
+        assert card["world"] == world.PIXELS and json.loads((tmp_path / place / "card.json").read_text()) == card
+    readme = (tmp_path / "README.md").read_text()
+    assert f"{found['embedded']['mean_attribute_accuracy']['photographs']:.3f}" in readme and "embedded-early" in readme and "embedded-middle |" not in readme
+    assert sample("iaa", "calm", 3)[1].shape == (3, 64, 64, 3)
+
+
+def test_the_first_token_tells_an_attribute_s_classes_apart():
+    """The card's question is decided by it."""
+    for name, folder in backbones.EMBEDDED.items():
+        if (backbones.WEIGHTS / folder / "config.json").is_file():
+            backbone = backbones.load(name)
+            for field, classes in language.WORDS.items():
+                first = [backbone.tokens(f" {words[0]}")[0] for words in classes]
+                assert len(set(first)) == len(first), (name, field)
+
+
+@pytest.mark.parametrize("answer, accuracy, recall, hallucination", [
+    ("1.5, 2.0, 3.25", 1, 1, 0), ("1.5, 3.25, 2.0", 1 / 3, 1, 0), ("", 0, 0, 0), ("1.5, 1.5, 9.9", 1 / 3, 1 / 3, 1 / 3), ("[1.5, 2, 3.25, 4]", 1, 1, 1 / 4), ("none at all", 0, 0, 0)])
+def test_sorting_metrics(answer, accuracy, recall, hallucination):
+    said, asked = sorting.read_numbers(answer), ["3.25", "1.5", "2.0"]
+    assert (sorting.accuracy(said, asked), sorting.recall(said, asked), sorting.hallucination(said, asked)) == pytest.approx((accuracy, recall, hallucination))
+
+
+def test_sorting_trials_are_realqa_s():
+    for number in range(50):
+        trial = sorting.trial(number)
+        assert len(trial) == 10 and all(1 <= float(decimal) <= 10 and re.fullmatch(r"\d+\.\d{1,2}", decimal) for decimal in trial)
+    assert sorting.trial(3) == sorting.trial(3) != sorting.trial(4)
+
+
+def test_a_model_writes_until_it_ends(tiny_base):
+    """Answers of questions of several lengths, each as if asked alone."""
+    backbone, picture = backbones.load(str(tiny_base)), toy_table(2).pixels.open(0)
+    questions = ["Sky?", "A longer question?", "Sea?"]
+    together = write(backbone, picture, questions, longest=5)
+    assert together == [write(backbone, picture, [question], longest=5)[0] for question in questions]
+    assert all(len(backbone.tokens(answer)) <= 5 for answer in together)

@@ -157,7 +157,7 @@ def check_level_tokens(vocabulary: _Tokens) -> None:
 
 
 def test_level_words_are_single_tokens_of_the_embedded_base():
-    check_level_tokens(_Tokens(ImageTextProcessor.from_folder(embedded.WEIGHTS)))
+    check_level_tokens(_Tokens(ImageTextProcessor.from_folder(backbones.WEIGHTS)))
 
 
 def test_level_words_are_single_tokens_of_qwen2_vl(hub_like):

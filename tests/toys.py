@@ -89,7 +89,7 @@ def save_hub_like(folder: Path, tokenizer: Path) -> Path:
 
 def save_tiny_llava(folder: Path, seed: int = 3) -> Path:
     """A base of the embedded LLaVA's kind with fewer layers, random weights and a vocabulary learned from the prompts."""
-    tokenizer = embedded_llava.build_tokenizer(PROMPT_SENTENCES, size=400)
+    tokenizer = embedded_llava.build_tokenizer(SENTENCES, size=400)
     config = embedded_llava.build_config(tokenizer)
     config.text_config.num_hidden_layers, config.vision_config.num_hidden_layers = 2, 3
     embedded_llava.build_model(config, seed).save_pretrained(folder)

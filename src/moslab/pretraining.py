@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from moslab import world
-from moslab.backbones import architecture_of, embedded, embedded_llava
+from moslab.backbones import WEIGHTS, architecture_of, embedded, embedded_llava
 from moslab.backbones.inputs import beside
 from moslab.files import lock, write_json
 from moslab.world import aigiqa, language, specs, ugc
@@ -300,15 +300,20 @@ class Teacher(nn.Module):
 # --- training ---------------------------------------------------------------------------------------------------------------------------
 
 
-def train(folder: Path | None = None, plan: Plan = Plan()) -> dict:
-    """Train a base from nothing into `folder` (default: the package's own weights) and return its measured card."""
-    folder = Path(folder or BASES[plan.architecture].WEIGHTS)
+PLANS = {
+    "qwen2_vl": Plan(),
+    "llava": Plan((replace(STAGES[0], images=240_000), replace(STAGES[1], images=28_000)), rounds=(("", (1.0, 1.0)),), nowords=0, architecture="llava")}
+
+
+def train(folder: Path | None = None, plan: Plan = PLANS["qwen2_vl"]) -> dict[str, dict]:
+    """Train a base from nothing into `folder` (default: its place in the package) with the checkpoints of its plan, and return their measured cards by backbone name."""
+    folder = Path(folder or (WEIGHTS if plan.architecture == "qwen2_vl" else WEIGHTS / plan.architecture))
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / ".training.lock"):
         (folder / ".rendezvous").unlink(missing_ok=True)  # of a training that was killed
         torch.multiprocessing.spawn(_train_process, args=(str(folder), plan), nprocs=plan.processes)
-    from moslab.cards import measure  # the card reads the weights as stored
-    return measure(folder)
+    from moslab.cards import write_cards  # the cards read the weights as stored
+    return write_cards(WEIGHTS if WEIGHTS in folder.parents else folder)
 
 
 def _train_process(rank: int, folder: str, plan: Plan) -> None:

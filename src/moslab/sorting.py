@@ -1,6 +1,6 @@
 """RealQA's toy task: does a model that is to write scores know which number is larger? (section 4.5, table 3, and its appendix)
 
-Ten decimals between 1 and 10 with at most two valid digits are to be sorted from low to high. The appendix' algorithm is an image that the text does not repeat, so what it
+Ten decimals between 1 and 10 with at most two places are to be sorted from low to high. The appendix' algorithm is an image that the text does not repeat, so what it
 leaves open is decided here: places are compared one by one over the true length, and numbers count as often as they occur.
 """
 
@@ -14,7 +14,7 @@ QUESTION = "Sort these numbers from low to high:"
 
 
 def trial(number: int, length: int = 10) -> list[str]:
-    """The numbers of one trial, as written: between 1 and 10 with one or two digits in all, such as '3' or '3.8', or with two places, '3.99'."""
+    """The numbers of one trial, as written: between 1 and 10, with one or two places, such as '3.8' and '3.99'."""
     dice = Dice(31, f"sorting {length}", number)
     return [f"{1 + 9 * dice.uniform():.{1 + dice.integer(2)}f}" for _ in range(length)]
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
 
 ARCHITECTURES = {"qwen2_vl": "Qwen2-VL", "llava": "LLaVA-1.5"}  # model_type in config.json, and module here: what it is called
+WEIGHTS = Path(__file__).parent / "weights"
+# The bases that come with the package, by folder: the base, two checkpoints from early in its training, one that never met a rating word, and another architecture.
+EMBEDDED = {"embedded": "", "embedded-early": "early", "embedded-middle": "middle", "embedded-nowords": "nowords", "embedded-llava": "llava"}
 _HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
 _WHOLE = 64 * 2**20  # files up to this many bytes are hashed whole
 
@@ -86,20 +89,16 @@ class Backbone:
 
 
 def resolve(name: str) -> Path:
-    """The folder of a backbone: 'embedded', 'embedded-llava', a checkpoint folder, or a hub id ('owner/model'; fetched once, or taken from the local cache
-    when offline)."""
-    if name == "embedded":
-        from moslab.backbones.embedded import WEIGHTS
-        return WEIGHTS
-    if name == "embedded-llava":
-        from moslab.backbones.embedded_llava import WEIGHTS
-        if not (WEIGHTS / "config.json").is_file():
-            raise UserError(f"The embedded LLaVA has no weights yet ({WEIGHTS} holds none): make them with `python -m moslab base train --architecture llava`.")
-        return WEIGHTS
+    """The folder of a backbone: one of `EMBEDDED`, a checkpoint folder, or a hub id ('owner/model'; fetched once, or taken from the local cache when offline)."""
+    if name in EMBEDDED:
+        folder = WEIGHTS / EMBEDDED[name]
+        if not (folder / "config.json").is_file():
+            raise UserError(f"{name} has no weights ({folder} holds none): make them with `python -m moslab base train`.")
+        return folder
     if Path(name).expanduser().is_dir():
         return Path(name).expanduser().resolve()
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise UserError(f"Unknown backbone {name!r}: give 'embedded', 'embedded-llava', a folder written by save_pretrained, or a hub id such as 'Qwen/Qwen2-VL-2B-Instruct'.")
+        raise UserError(f"Unknown backbone {name!r}: give one of {', '.join(EMBEDDED)}, a folder written by save_pretrained, or a hub id such as 'Qwen/Qwen2-VL-2B-Instruct'.")
     return _from_hub(name)
 
 

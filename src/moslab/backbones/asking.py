@@ -1,4 +1,4 @@
-"""Asking a backbone about one picture: how likely it finds each of some answers."""
+"""Asking a backbone about one picture: how likely it finds each of some answers, or what it writes by itself. No score is ever read this way."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +19,32 @@ def choose(backbone: Backbone, picture: Image.Image, question: str, opening: str
         seen = {"vision": (backbone.look(inputs),), **beside(inputs)}
         scores = [_score(backbone, seen, start, backbone.tokens(answer)) for answer in answers]
     return dict(zip(answers, torch.stack(scores).softmax(0).tolist()))
+
+
+def write(backbone: Backbone, picture: Image.Image, questions: Sequence[str], longest: int = 64) -> list[str]:
+    """What the backbone writes when asked each question about the picture: greedily, up to its end token or `longest` tokens. Questions of equal length are answered together."""
+    inputs = backbone.inputs([picture])
+    prompts = [backbone.prompt(question, backbone.count(inputs)[0]) for question in questions]
+    answers = [""] * len(questions)
+    with torch.no_grad():
+        tokens, other = backbone.look(inputs), beside(inputs)
+        for length in sorted({len(prompt) for prompt in prompts}):
+            rows = [row for row, prompt in enumerate(prompts) if len(prompt) == length]
+            seen = {"vision": (tokens,) * len(rows)} | {name: value.expand(len(rows), -1) for name, value in other.items()}
+            for row, written in zip(rows, _continued(backbone, torch.tensor([prompts[row] for row in rows]), seen, longest)):
+                answers[row] = backbone.tokenizer.decode(written, skip_special_tokens=True).strip()
+    return answers
+
+
+def _continued(backbone: Backbone, ids: torch.Tensor, seen: dict[str, Any], longest: int) -> list[list[int]]:
+    """The likeliest next tokens after `ids` [n, time], one after the other, cut before each row's end token."""
+    end, start = backbone.tokenizer.eos_token_id, ids.shape[1]
+    for _ in range(longest):
+        following = backbone.model.lm_head(backbone.states({"input_ids": ids, **seen})[:, -1]).argmax(-1, keepdim=True)
+        ids = torch.cat([ids, following], 1)
+        if bool((ids[:, start:] == end).any(1).all()):
+            break
+    return [row[: row.index(end)] if end in row else row for row in ids[:, start:].tolist()]
 
 
 def _score(backbone: Backbone, seen: dict[str, Any], start: list[int], answer: list[int]) -> torch.Tensor:

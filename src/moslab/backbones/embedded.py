@@ -1,12 +1,11 @@
 """The embedded base: a Qwen2-VL of about two million parameters, its tokenizer and its processor.
 
-Weights come with the package (`WEIGHTS`, made by `python -m moslab base train`); everything else of a real Qwen2-VL is there, only smaller: patches of 8 pixels,
+Weights come with the package (made by `python -m moslab base train`); everything else of a real Qwen2-VL is there, only smaller: patches of 8 pixels,
 2 x 2 merging, so a picture of 64 x 64 pixels is 16 visual tokens; a byte-level vocabulary of about a thousand pieces in which each digit and '.' stand alone.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -31,7 +30,6 @@ class Chat:
     next: str
 
 
-WEIGHTS = Path(__file__).parent / "weights"
 WIDTH = 128
 VISUAL_TOKENS = 16  # of a picture of 64 x 64 pixels
 CHAT = Chat("<|im_start|>user\n", "<|vision_start|>" + "<|image_pad|>" * VISUAL_TOKENS + "<|vision_end|>", "<|im_end|>\n<|im_start|>assistant\n", "",

@@ -1,11 +1,10 @@
 """The embedded LLaVA: LLaVA-1.5's true classes at the scale of the embedded base, with its tokenizer and processor.
 
-Weights lie in `WEIGHTS` (made by `python -m moslab base train --architecture llava`). CLIP's tower has five layers, the fourth of which is read, as LLaVA-1.5 reads
+Weights lie in the folder `llava` of the package's weights (made by `python -m moslab base train --architecture llava`). CLIP's tower has five layers, the fourth of which is read, as LLaVA-1.5 reads
 the next-to-last of its own; a picture is 64 x 64 pixels, or cut to that, and each of its 64 patches is a visual token.
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import torch
 from tokenizers import processors
@@ -15,7 +14,6 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from moslab.backbones.embedded import WIDTH, Chat, byte_level_bpe, normalized
 from moslab.backbones.llava import ImageTextProcessor
 
-WEIGHTS = Path(__file__).parent / "weights" / "llava"
 SIDE, PATCH = 64, 8
 VISUAL_TOKENS = (SIDE // PATCH) ** 2
 CHAT = Chat("<s>USER: ", "<image>" * VISUAL_TOKENS + "\n", " ASSISTANT:", " ", "</s>", "USER:")
