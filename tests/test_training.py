@@ -253,6 +253,15 @@ def moved(found: dict, stored: dict) -> str:
     return "METHOD_VERSIONS['evaluation'] in experiment.py" if scores else ""
 
 
+def test_shuffling_at_test_changes_the_evaluation_alone(home, monkeypatch, tiny_base):
+    table = use_toy_table(monkeypatch, pictures=30)
+    table.frame["text"] = [f"Title {'abcdef'[row % 6]}" for row in range(30)]
+    right, shuffled = (execute(toy_experiment(tiny_base, text="title", test_text=text)) for text in (None, "random"))
+    assert right.history == shuffled.history and right.experiment.key != shuffled.experiment.key
+    assert not np.allclose(right.predictions["score"], shuffled.predictions["score"])
+    assert toy_experiment(tiny_base, text="title", test_text="title").key == right.experiment.key  # nothing is shuffled there
+
+
 def test_golden_run_changes_only_with_a_version(toy, tmp_path):
     stored, found = json.loads(GOLDEN.read_text()), golden_numbers(save_tiny_base(tmp_path / "base"))
     to_raise = moved(found, stored)

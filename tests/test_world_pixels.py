@@ -10,7 +10,7 @@ from moslab.errors import UserError
 from moslab.world import degrade, distort, draws, render, specs
 
 STORED = Path(__file__).parent / "data"
-SPEC_DIGEST = "bcf4d72b7dd0b28f"
+SPEC_DIGEST = "1eadfe08d6d07250"
 KNOWN_INTEGERS = [7730448113424015859, 5781139376611344406, 16776445086799279272]
 KNOWN_NORMALS = [-0.204277228, -0.486246527]
 
@@ -58,6 +58,22 @@ class TestDraws:
         from scipy.stats import norm
         p = np.linspace(1e-6, 1 - 1e-6, 999)
         assert np.abs(draws.normal_quantile(p) - norm.ppf(p)).max() < 1e-7
+
+
+class TestDice:
+    def test_each_draw_is_a_function_of_its_place(self):
+        first, again, other = (draws.Dice(3, "text", number) for number in (5, 5, 6))
+        many = [first.uniform() for _ in range(200)]
+        assert many == [again.uniform() for _ in range(200)] and many != [other.uniform() for _ in range(200)]
+        assert many == draws.uniform(3, "text", 5, np.arange(200)).tolist()
+
+    def test_choices_and_orders(self):
+        dice = draws.Dice(1, "test", 0)
+        drawn = [dice.choice("abc", [0.5, 0.5, 0]) for _ in range(400)]
+        assert set(drawn) == {"a", "b"} and 0.4 < drawn.count("a") / 400 < 0.6
+        assert {dice.integer(3) for _ in range(100)} == {0, 1, 2}
+        orders = {tuple(dice.shuffled("abc")) for _ in range(200)}
+        assert len(orders) == 6 and all(sorted(order) == ["a", "b", "c"] for order in orders)
 
 
 class TestSpecs:
@@ -150,6 +166,27 @@ class TestRender:
         small = render.render_all(spec, (64, 64)).reshape(20, 8, 8, 8, 8, 3).mean((2, 4))
         large = render.render_all(spec, (96, 96)).reshape(20, 8, 12, 8, 12, 3).mean((2, 4))
         assert np.abs(small - large).mean() < 6
+
+    @pytest.mark.parametrize("field, value", [("debris", 7), ("warp", 0.3), ("integrity", 0.6)])
+    def test_what_spoils_a_subject_stays_with_it(self, field, value):
+        """A changed picture differs where the subject stands; a post reaches from top to bottom."""
+        base = distort.intact("test", 9, np.arange(40))
+        base = base.changed(focus=np.zeros(40), size=np.full(40, 0.2))
+        before, after = (render.render_all(base.changed(**{field: np.full(40, number)})).astype(int) for number in (0, value))
+        moved = np.abs(after - before).max(3) > 8  # [n, rows, columns]
+        center = np.clip(base.values["x"], 0.16, 0.84) * 64
+        for row in range(40):
+            columns = np.flatnonzero(moved[row].any(0))
+            assert len(columns) and abs(columns - center[row]).max() < 1.6 * 0.2 * 64 + 3
+            assert (moved[row].any(1).mean() > 0.9) == (field == "integrity")
+
+    def test_a_subject_that_leaves_the_frame_stands_at_its_edge(self):
+        spec = generic(3000)
+        leaving = spec.values["leaves"] != 0
+        assert 0.1 < leaving.mean() < 0.25 and (spec.classes["integrity"][leaving] > 0).all()
+        assert (spec.classes["position"][leaving] == 2).all() and (np.abs(spec.values["x"][leaving] - 0.5) > 0.28).all()
+        outside = np.abs(spec.values["x"] - 0.5) + specs.HALF_WIDTH * spec.values["size"] - 0.5
+        assert np.allclose(outside[leaving], 2 * specs.HALF_WIDTH * (spec.values["size"] * spec.values["integrity"])[leaving])
 
     @pytest.mark.parametrize("size", [(60, 64), (0, 64), (64, 65)])
     def test_impossible_sizes(self, size):

@@ -16,13 +16,14 @@ from moslab.statistics import compare
 LEAK_IMAGES = 300  # fewer test images cannot raise the alarm
 
 
-def oracle_scores(dataset: str, knows: str = "image_only", split: str = "test", images: int | None = None, test_images: int | None = None) -> np.ndarray | None:
+def oracle_scores(dataset: str, knows: str = "image_only", split: str = "test", images: int | None = None, test_images: int | None = None,
+                  preset: str = "default") -> np.ndarray | None:
     """The oracle's scores [n] on a split, in table order; None where there is no oracle."""
     if dataset not in EMBEDDED:
         return None
     from moslab.world import generate
 
-    world = generate(dataset, n=images)
+    world = generate(dataset, preset, images)
     return world.bounds[knows].to_numpy()[world.table.rows(split)[:test_images]] if knows in world.bounds else None
 
 

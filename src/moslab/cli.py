@@ -47,16 +47,16 @@ def reference(notebooks: Notebooks = "", jobs: Jobs = None, fresh: Fresh = False
 
 @app.command()
 def tune(
-    dataset: Annotated[Optional[list[str]], typer.Option(help="iqa, iaa or a published dataset; both embedded tasks if not given.")] = None,
+    dataset: Annotated[Optional[list[str]], typer.Option(help="An embedded task or a published dataset; all embedded tasks if not given.")] = None,
     scorer: Annotated[Optional[list[str]], typer.Option(help="All scorers if not given.")] = None,
     recipe: Annotated[str, typer.Option(help="lm, lora, full, scratch or head.")] = "lm",
     profile: Annotated[str, typer.Option(help="Whose store keeps the runs.")] = "embedded",
     jobs: Jobs = None,
 ) -> None:
     """Find learning rates again, on the validation split, and keep them with their curves."""
-    from moslab import scorers, tuning
+    from moslab import datasets, scorers, tuning
     from moslab.batch import count_jobs
-    for name in dataset or ["iqa", "iaa"]:
+    for name in dataset or datasets.EMBEDDED:
         for one in scorer or scorers.NAMES:
             entry = tuning.tune(name, one, recipe, profile, count_jobs(jobs), train_images=2000)
             print(f"{name}, {one}, {recipe}: {entry['learning_rate']:g}  {entry['curve']}")
@@ -109,7 +109,7 @@ def world_card(docs: Annotated[Path, typer.Argument(help="Folder for data_card.m
 
 @world_app.command()
 def curves(seeds: Annotated[int, typer.Option(help="Training seeds per point.")] = 3, jobs: Jobs = None) -> None:
-    """Train the embedded tasks on growing parts of their pictures, aesthetics with and without titles, and write docs/learning_curves.md; about ten minutes."""
+    """Train the embedded tasks on growing parts of their pictures, with right and wrong texts and from every checkpoint, and write docs/learning_curves.md; about half an hour a seed."""
     from moslab.batch import count_jobs
     from moslab.curves import write_curves
     for task, points in write_curves(list(range(seeds)), count_jobs(jobs)).items():

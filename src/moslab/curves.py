@@ -1,8 +1,9 @@
-"""Where the embedded learner stands between its bounds: a task's metric over training images, and what the title adds."""
+"""Where the embedded learner stands between its bounds, and what moves it: PLCC over training images, with the text right or wrong, and over checkpoints of the base."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,73 +16,125 @@ from moslab.runs import collect
 from moslab.statistics import compare, estimate
 from moslab.tables import markdown
 
+ALONE, RIGHT, PERMUTED, RANDOM, SHUFFLED = "picture alone", "right text", "texts permuted", "random texts", "right text, shuffled at test"
+ARMS: dict[str, dict[str, Any]] = {
+    ALONE: {"text": "image"}, RIGHT: {"text": "title"}, PERMUTED: {"text": "permuted"}, RANDOM: {"text": "random"}, SHUFFLED: {"text": "title", "test_text": "random"}}
+SIZES = {1000: 6.0, 2000: 4.0, 5000: 3.0, 10_000: 2.0, 20_000: 1.5}  # training images: epochs; more images need fewer
+TEST_IMAGES = 1500
+BASES = {"embedded-early": "early", "embedded-middle": "middle", "embedded": "base", "embedded-nowords": "no rating words"}
+BASE_IMAGES, BASE_EPOCHS = 4000, 3.0
+METRIC = "plcc"
+
 
 @dataclass(frozen=True)
 class Curve:
-    """sizes: training images, the last one nearly all there are. texts: arm -> what the model reads (see `Experiment.text`). oracles: what the best reader knows."""
+    """images: pictures to generate, so that there are training images enough; the first ones and the first test images are the same whatever their number.
+    arms: what the model reads (see `ARMS`). oracles: (arm, what the best reader in its place knows)."""
 
-    metric: str
-    sizes: tuple[int, ...]
-    epochs: float
-    texts: Mapping[str, str]
-    oracles: Mapping[str, str]
+    dataset: str
+    images: int
+    arms: tuple[str, ...] = (ALONE,)
+    oracles: tuple[tuple[str, str], ...] = ((ALONE, "image_only"),)
+    preset: str = "default"
 
 
-ALONE, TITLED = "picture alone", "with the title"
+KNOWING_BOTH = ((ALONE, "image_only"), (RIGHT, "image_text"))
 CURVES = {
-    "iqa": Curve("srcc", (1000, 2000, 4005), 4, {ALONE: "image"}, {ALONE: "image_only"}),
-    "iaa": Curve("plcc", (1000, 2500, 6400), 3, {ALONE: "image", TITLED: "title"}, {ALONE: "image_only", TITLED: "image_text"}),
+    "iqa": Curve("iqa", 30_300),
+    "iaa": Curve("iaa", 31_500, tuple(ARMS), KNOWING_BOTH),
+    "aigiqa, perception": Curve("aigiqa", 31_800, (ALONE, RIGHT)),
+    "aigiqa, alignment": Curve("aigiqa", 31_800, (ALONE, RIGHT), KNOWING_BOTH, "alignment"),
 }
 
 
-def write_curves(seeds: list[int], jobs: int = 0, folder: Path | None = None) -> dict[str, pd.DataFrame]:
-    """Train every task of `CURVES` on growing parts of its pictures; write learning_curves.md and a figure per task into `folder` (default: docs)."""
+def write_curves(seeds: Sequence[int], jobs: int = 0, folder: Path | None = None) -> dict[str, pd.DataFrame]:
+    """Train every task of `CURVES` on growing parts of its pictures and from every checkpoint; write learning_curves.md and its figures into `folder` (default: docs)."""
     folder = folder or paths.ROOT / "docs"
     figures.use_style()
-    points, sections = {}, []
+    points = {}
     for task, curve in CURVES.items():
-        points[task], gains, target = measure(task, curve, seeds, jobs)
-        bounds = {arm: oracle_value(task, target, curve.metric, knows=knows) for arm, knows in curve.oracles.items()}
-        figures.save(figures.learning_curve(points[task], bounds, curve.metric.upper()), folder / f"learning_curve_{task}.png")
-        sections.append(_section(task, curve, points[task], gains, bounds, len(target)))
-    write_atomic(folder / "learning_curves.md", f"""# Learning curves of the embedded tasks
-
-The embedded base with 51 bins, {len(seeds)} seeds. Metrics are raw and of scores averaged over seeds, with 95 % intervals over images and seeds; "one run" is the mean of single runs.
-Written by `python -m moslab world curves`.
-
-""" + "\n".join(sections))
+        points[task], target = over_images(curve, seeds, jobs)
+        points[f"{task}, bases"] = over_bases(curve, seeds, jobs)
+        points[task].attrs["bounds"] = {arm: oracle_value(curve.dataset, target, METRIC, knows=knows, preset=curve.preset, images=curve.images, test_images=TEST_IMAGES)
+                                        for arm, knows in curve.oracles}
+        points[task].attrs["n"] = len(target)
+        figures.save(figures.learning_curve(points[task], points[task].attrs["bounds"], METRIC.upper()), folder / f"learning_curve_{_file_name(task)}.png")
+    figures.save(figures.base_curve({task: points[f"{task}, bases"] for task in CURVES}, METRIC.upper()), folder / "learning_curve_bases.png")
+    sections = [_section(task, points[task], points[f"{task}, bases"]) for task in CURVES]
+    epochs = ", ".join(f"{epochs:g} for {size:,}" for size, epochs in SIZES.items())
+    write_atomic(folder / "learning_curves.md", PAGE.format(seeds=f"{len(seeds)} seed{'s' * (len(seeds) > 1)}", epochs=epochs, base_images=f"{BASE_IMAGES:,}", sections="\n".join(sections)))
     return points
 
 
-def measure(task: str, curve: Curve, seeds: list[int], jobs: int) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """A row per size and arm; a row per size with what the title gained (empty without titles); targets [n] of the test images."""
-    points, gains, target = [], [], np.empty(0)
-    arms = {arm: dict(scorer="bins", options={"bins": 51}, text=text) for arm, text in curve.texts.items()}
-    for size in curve.sizes:
-        experiments = Grid([task], arms, seeds, dict(train_images=size, epochs=curve.epochs)).experiments()
-        scores, target = Results(dict(zip(experiments, collect(list(experiments.values()), "reuse", "embedded", jobs)))).scores(task)
-        for arm, rows in scores.items():
-            found = estimate(curve.metric, rows, target)
-            points.append({"images": size, "arm": arm, "value": found.value, "low": found.low95, "high": found.high95, "one run": found.per_seed})
-        if TITLED in scores:
-            gain = compare(curve.metric, scores[TITLED], scores[ALONE], target)
-            gains.append({"images": size, "gain": gain.value, "low": gain.low95, "high": gain.high95})
-    return pd.DataFrame(points), pd.DataFrame(gains), target
+def over_images(curve: Curve, seeds: Sequence[int], jobs: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """A row per size and arm, and the targets [n] of the test images."""
+    rows, target = [], np.empty(0)
+    for size, epochs in SIZES.items():
+        scores, target = _scores(curve, {arm: ARMS[arm] for arm in curve.arms}, seeds, jobs, train_images=size, epochs=epochs, images=curve.images)
+        rows += [{"images": size, "arm": arm, **_measured(arm, scores, target)} for arm in scores]
+    return pd.DataFrame(rows), target
 
 
-def _section(task: str, curve: Curve, points: pd.DataFrame, gains: pd.DataFrame, bounds: dict[str, float], n: int) -> str:
-    metric = curve.metric.upper()
-    best = ", ".join(f"{value:.3f} ({arm})" for arm, value in bounds.items())
-    rows = [[f"{row['images']:,}", row["arm"], f"{row['value']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}", f"{row['one run']:.3f}"] for row in points.to_dict("records")]
-    text = f"""## {task}
+def over_bases(curve: Curve, seeds: Sequence[int], jobs: int) -> pd.DataFrame:
+    """A row per checkpoint and arm, picture alone and right text."""
+    arms = {(base, arm): ARMS[arm] | {"backbone": base} for base in BASES for arm in curve.arms if arm in (ALONE, RIGHT)}
+    scores, target = _scores(curve, arms, seeds, jobs, train_images=BASE_IMAGES, epochs=BASE_EPOCHS)
+    return pd.DataFrame([{"base": BASES[base], "arm": arm, **_interval(scores[base, arm], target)} for base, arm in scores])
 
-![{metric} over training images](learning_curve_{task}.png)
 
-{curve.epochs:g} epochs, {n:,} test images. No reader of the pixels can pass {best}.
+def _scores(curve: Curve, arms: Mapping[Any, dict[str, Any]], seeds: Sequence[int], jobs: int, **setting: Any) -> tuple[dict[Any, np.ndarray], np.ndarray]:
+    shared = dict(scorer="bins", options={"bins": 51}, preset=curve.preset, test_images=TEST_IMAGES, **setting)
+    experiments = Grid([curve.dataset], arms, list(seeds), shared).experiments()
+    return Results(dict(zip(experiments, collect(list(experiments.values()), "reuse", "embedded", jobs)))).scores(curve.dataset)
 
-{markdown(["training images", "the model sees", metric, "95 % interval", "one run"], rows)}
+
+def _measured(arm: str, scores: Mapping[str, np.ndarray], target: np.ndarray) -> dict[str, float]:
+    """An arm's value, and what it gains over the picture alone."""
+    found = _interval(scores[arm], target) | {"srcc": estimate("srcc", scores[arm], target, allow_few=True).per_seed}
+    if arm != ALONE:
+        gain = compare(METRIC, scores[arm], scores[ALONE], target, allow_few=True)
+        found |= {"gain": gain.value, "gain low": gain.low95, "gain high": gain.high95}
+    return found
+
+
+def _interval(rows: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    found = estimate(METRIC, rows, target, allow_few=True)
+    return {"value": found.value, "low": found.low95, "high": found.high95}
+
+
+def _section(task: str, points: pd.DataFrame, bases: pd.DataFrame) -> str:
+    best = ", ".join(f"{value:.3f} ({arm})" for arm, value in points.attrs["bounds"].items())
+    header = ["training images", "the model sees", METRIC.upper(), "95 % interval", "SRCC, one run", "gain over the picture alone", "95 % interval"]
+    rows = [[f"{row['images']:,}", row["arm"], f"{row['value']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}", f"{row['srcc']:.3f}", *_gain(row)] for row in points.to_dict("records")]
+    from_bases = [[row["base"], row["arm"], f"{row['value']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}"] for row in bases.to_dict("records")]
+    return SECTION.format(task=task, name=_file_name(task), metric=METRIC.upper(), n=f"{points.attrs['n']:,}", best=best, rows=markdown(header, rows),
+                          bases=markdown(["base", "the model sees", METRIC.upper(), "95 % interval"], from_bases))
+
+
+def _gain(row: Mapping[str, Any]) -> list[str]:
+    return ["", ""] if row["arm"] == ALONE else [f"{row['gain']:+.3f}", f"{row['gain low']:+.3f} to {row['gain high']:+.3f}"]
+
+
+def _file_name(task: str) -> str:
+    return task.replace(", ", "_")
+
+
+SECTION = """## {task}
+
+![{metric} over training images](learning_curve_{name}.png)
+
+{n} test images. No reader of the pixels can pass {best}.
+
+{rows}
+
+{bases}
 """
-    if len(gains):
-        rows = [[f"{int(row['images']):,}", f"{row['gain']:+.3f}", f"{row['low']:+.3f} to {row['high']:+.3f}"] for row in gains.to_dict("records")]
-        text += f"\n{markdown(['training images', f'{metric} gained by the title', '95 % interval'], rows)}\n"
-    return text
+PAGE = """# Learning curves of the embedded tasks
+
+The embedded base with 51 bins on growing parts of a larger draw of each task, {seeds}; epochs: {epochs}. Metrics are raw and of scores averaged over seeds, with 95 % intervals over images and, where there are several, seeds.
+"Texts permuted": every title or prompt stands for another, the same one throughout. "Random texts": any picture's, in training and test. "Shuffled at test": trained with the right ones.
+The checkpoints of the base are compared at {base_images} training images. Written by `python -m moslab world curves`.
+
+![PLCC over checkpoints](learning_curve_bases.png)
+
+{sections}"""

@@ -133,10 +133,10 @@ def beliefs(picture: Image.Image, answers: Mapping[str, Mapping[str, float]]) ->
 
 
 def learning_curve(frame: pd.DataFrame, bounds: Mapping[str, float], metric: str = "PLCC") -> Figure:
-    """A metric over training images, a line per arm with the range of its seeds; oracles dotted. frame: arm, images, value, low, high."""
+    """A metric over training images, a line per arm with its interval; oracles dotted. frame: arm, images, value, low, high."""
     figure, axis = plt.subplots(figsize=(6.5, 4.2))
-    for color, marker, (arm, rows) in zip(PALETTE, "osD^", frame.groupby("arm", sort=False)):
-        axis.fill_between(rows["images"], rows["low"], rows["high"], color=color, alpha=0.2)
+    for color, marker, (arm, rows) in zip(PALETTE, "osD^v", frame.groupby("arm", sort=False)):
+        axis.fill_between(rows["images"], rows["low"], rows["high"], color=color, alpha=0.15)
         axis.plot(rows["images"], rows["value"], marker=marker, color=color, label=arm)
     for style, (name, value) in zip((":", "--"), bounds.items()):
         axis.axhline(value, color="0.35", linestyle=style, label=f"oracle, {name}: {value:.3f}")
@@ -144,4 +144,17 @@ def learning_curve(frame: pd.DataFrame, bounds: Mapping[str, float], metric: str
     axis.set_xticks(sorted(set(frame["images"])), labels=[f"{count:,}" for count in sorted(set(frame["images"]))])
     axis.minorticks_off()
     axis.legend(fontsize=9)
+    return figure
+
+
+def base_curve(frames: Mapping[str, pd.DataFrame], metric: str = "PLCC") -> Figure:
+    """A metric over checkpoints of the base, a panel per task and a line per arm with its interval. frames: base, arm, value, low, high."""
+    figure, axes = plt.subplots(1, len(frames), figsize=(3.2 * len(frames), 3.4))
+    for axis, (task, frame) in zip(axes, frames.items()):
+        for color, marker, (arm, rows) in zip(PALETTE, "os", frame.groupby("arm", sort=False)):
+            axis.errorbar(rows["base"], rows["value"], [rows["value"] - rows["low"], rows["high"] - rows["value"]], marker=marker, color=color, label=arm, capsize=3)
+        axis.set_title(task)
+        axis.tick_params(axis="x", rotation=30)
+    axes[0].set_ylabel(f"{metric} on test images")
+    axes[1].legend(fontsize=9)
     return figure
