@@ -40,8 +40,8 @@ class Reader:
         """One conversation: ids, labels (taught tokens, else -100) and the position where the score is read. Without completion nothing is taught."""
         title = table.frame["text"].iat[row] if self.text == "title" else ""
         prompt = self.prompt(title, visual_tokens)
-        opening = self.backbone.answer(self.scorer.opening(prompts.answer_prefix(self.dataset)))
-        taught = [*opening, *self.backbone.tokens(completion), self.backbone.tokenizer.eos_token_id] if completion else []
+        opening, rest = self.backbone.answer(self.scorer.opening(prompts.answer_prefix(self.dataset)), completion)
+        taught = [*opening, *rest, self.backbone.tokenizer.eos_token_id] if completion else []
         return {"input_ids": prompt + (taught or opening), "labels": [IGNORED] * len(prompt) + (taught or [IGNORED] * len(opening)),
                 "read_position": len(prompt) + len(opening) - 1}
 
