@@ -126,7 +126,7 @@ def test_llama_s_tokens_are_those_of_the_whole_conversation(hub_like_llava):
     backbone = backbones.load(str(hub_like_llava))
     prompt = backbone.prompt("How good?", 4)
     assert prompt[:13] == [1, 3148, 1001, 29901, 29871] + [32000] * 4 + [29871, 13, 5328, 1781]
-    pieces = prompt + backbone.answer("The quality of the image is") + backbone.tokens(" excellent.") + [backbone.tokenizer.eos_token_id]
+    pieces = prompt + sum(backbone.answer("The quality of the image is", " excellent."), []) + [backbone.tokenizer.eos_token_id]
     assert pieces == backbone.tokenizer.encode(f"USER: {'<image>' * 4}\nHow good? ASSISTANT: The quality of the image is excellent.</s>")
     assert [backbone.tokenizer.convert_ids_to_tokens(backbone.tokens(words)) for words in (" good", ".", "3.9")] == [["\u2581good"], ["."], ["3", ".", "9"]]
 
@@ -212,7 +212,8 @@ def test_fast_inputs_are_the_processor_s_bit_for_bit(tiny):
 def test_the_corpus_speaks_as_prompts_do(tiny):
     writer = Writer(tiny.tokenizer, embedded_llava.CHAT)
     ids, taught = writer._turns([(SENTENCE, [("The quality of the image is", False), (" good", True), (".", True)]), ("Open?", [("3.9", True)])])
-    first = tiny.prompt(SENTENCE, 64) + tiny.answer("The quality of the image is") + tiny.tokens(" good.")
+    first = tiny.prompt(SENTENCE, 64) + sum(tiny.answer("The quality of the image is", " good."), [])
+    assert first == tiny.prompt(SENTENCE, 64) + tiny.answer("", "The quality of the image is good.")[1]
     assert ids[: len(first)] == first
     assert tiny.tokenizer.decode(ids[len(first):]) == "</s>user: open? assistant: 3.9</s>"
     assert tiny.tokenizer.decode([token for token, kept in zip(ids, taught) if kept]) == " good.</s> 3.9</s>"

@@ -39,8 +39,8 @@ class Reader:
     def words(self, row: int, visual_tokens: int, completion: str = "") -> Row:
         """One conversation: ids, labels (taught tokens, else -100) and the position where the score is read. Without completion nothing is taught."""
         prompt = self.prompt(self.wording.question(row), visual_tokens)
-        opening = self.backbone.answer(self.scorer.opening(self.wording.answer_prefix))
-        taught = [*opening, *self.backbone.tokens(completion), self.backbone.tokenizer.eos_token_id] if completion else []
+        opening, rest = self.backbone.answer(self.scorer.opening(self.wording.answer_prefix), completion)
+        taught = [*opening, *rest, self.backbone.tokenizer.eos_token_id] if completion else []
         return {"input_ids": prompt + (taught or opening), "labels": [IGNORED] * len(prompt) + (taught or [IGNORED] * len(opening)),
                 "read_position": len(prompt) + len(opening) - 1}
 

@@ -58,9 +58,10 @@ class Backbone:
             self._encoded[text] = self.architecture.tokens(self.tokenizer, text)
         return self._encoded[text]
 
-    def answer(self, text: str) -> list[int]:
-        """Token ids of the words that open the assistant's turn, after `prompt`."""
-        return self.tokens(self.architecture.LEAD + text) if text else []
+    def answer(self, opening: str, rest: str = "") -> tuple[list[int], list[int]]:
+        """Token ids of the assistant's words after `prompt`, up to a place and behind it; either may be empty."""
+        lead = self.architecture.LEAD
+        return (self.tokens(lead + opening), self.tokens(rest)) if opening else ([], self.tokens(lead + rest) if rest else [])
 
     def prompt(self, question: str, visual_tokens: int) -> list[int]:
         """Token ids of the user's turn (picture, then `question`, which may be empty) and the opening of the assistant's."""

@@ -14,10 +14,11 @@ from moslab.backbones.inputs import beside
 def choose(backbone: Backbone, picture: Image.Image, question: str, opening: str, answers: Sequence[str]) -> dict[str, float]:
     """Probabilities of `answers` continuing the assistant's `opening`, by the mean log-probability of their tokens; they sum to one."""
     inputs = backbone.inputs([picture])
-    start = backbone.prompt(question, backbone.count(inputs)[0]) + backbone.answer(opening)
+    prompt = backbone.prompt(question, backbone.count(inputs)[0])
     with torch.no_grad():
         seen = {"vision": (backbone.look(inputs),), **beside(inputs)}
-        scores = [_score(backbone, seen, start, backbone.tokens(answer)) for answer in answers]
+        said = [backbone.answer(opening, answer) for answer in answers]
+        scores = [_score(backbone, seen, prompt + start, answer) for start, answer in said]
     return dict(zip(answers, torch.stack(scores).softmax(0).tolist()))
 
 

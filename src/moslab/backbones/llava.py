@@ -77,7 +77,8 @@ def read_processor(folder: Path) -> ImageTextProcessor:
 
 def prompt_tokens(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
     """Token ids of a whole prompt, opened by <s> whether or not the chat template writes it."""
-    return tokenizer.encode(text, add_special_tokens=not text.startswith(tokenizer.bos_token))
+    opened = bool(tokenizer.bos_token) and text.startswith(tokenizer.bos_token)
+    return tokenizer.encode(text, add_special_tokens=not opened)
 
 
 def tokens(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
