@@ -17,10 +17,10 @@ from transformers import Qwen2VLForConditionalGeneration
 from moslab import backbones
 from moslab.backbones import embedded, features, prompts
 from moslab.backbones.processor import ImageTextProcessor
+from moslab.backbones.prompts import Wording
 from moslab.backbones.vision import BatchedVisionAttention, MatrixPatchEmbed, accelerate_vision
 from moslab.datasets.table import ImageTable, ListedPixels
 from moslab.errors import UserError
-from moslab.backbones.prompts import Wording
 from moslab.reading import Reader
 from moslab.scorers import bins, levels
 

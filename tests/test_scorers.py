@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from toys import load_exact, toy_table
 
-from moslab.backbones import Backbone, embedded
+from moslab.backbones import WEIGHTS, Backbone
 from moslab.backbones.processor import ImageTextProcessor
-from moslab.errors import UserError
 from moslab.backbones.prompts import Wording
+from moslab.errors import UserError
 from moslab.reading import Reader
 from moslab.scorers import NAMES, base, bins, levels, scorer_class, scorer_options
 
@@ -157,7 +157,7 @@ def check_level_tokens(vocabulary: _Tokens) -> None:
 
 
 def test_level_words_are_single_tokens_of_the_embedded_base():
-    check_level_tokens(_Tokens(ImageTextProcessor.from_folder(backbones.WEIGHTS)))
+    check_level_tokens(_Tokens(ImageTextProcessor.from_folder(WEIGHTS)))
 
 
 def test_level_words_are_single_tokens_of_qwen2_vl(hub_like):
