@@ -49,7 +49,8 @@ def measure(folder: Path) -> dict[str, Any]:
                 "numbers": {task: right for task, (right, _) in answers.items()}, "digit_perplexity": mean({task: value for task, (_, value) in answers.items()}),
                 "sorting": {str(length): sorting_metrics(backbone, length) for length in SORTED},
                 "architecture": backbone.model.config.model_type, "parameters": backbone.model.num_parameters(), "vocabulary": len(backbone.tokenizer),
-                "bytes": (folder / "model.safetensors").stat().st_size, "world": PIXELS, "training": read_json(folder / "training.json") if (folder / "training.json").exists() else None}
+                "bytes": (folder / "model.safetensors").stat().st_size, "world": PIXELS,
+                "training": read_json(folder / "training.json") if (folder / "training.json").exists() else None}
     write_json(folder / "card.json", card)
     return card
 
@@ -195,10 +196,12 @@ def render_cards(cards: Mapping[str, dict[str, Any]]) -> str:
         row("rating word of a single fact", lambda card: f"{card['rated_facts_accuracy']:.3f}"), row("counts", lambda card: f"{card['counts']:.3f}"),
         *(row(f"numbers: {task}", lambda card, task=task: f"{card['numbers'][task]:.3f}") for task in language.NUMBER_TASKS),
         row("perplexity of digits in answers", lambda card: f"{card['digit_perplexity']:.2f}"),
-        *(row(f"sorting {length}: accuracy / recall / hallucination", lambda card, length=length: " / ".join(f"{value:.2f}" for value in card["sorting"][str(length)].values())) for length in SORTED)]
+        *(row(f"sorting {length}: accuracy / recall / hallucination",
+              lambda card, length=length: " / ".join(f"{value:.2f}" for value in card["sorting"][str(length)].values())) for length in SORTED)]
     return CARD.format(attributes=markdown(["attribute", *(f"said on {mix}" for mix in MIXES), "probe, degraded"], attributes), together=markdown(["", *names], together),
                        world=base["world"], vocabulary=base["vocabulary"], stages=_stages(base), probe=f"{PROBE_PICTURES:,}", trials=TRIALS,
-                       megabytes=f"{sum(card['bytes'] for card in cards.values()) / 1e6:.1f}", tolerances=", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in TOLERANCES.items()))
+                       megabytes=f"{sum(card['bytes'] for card in cards.values()) / 1e6:.1f}",
+                       tolerances=", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in TOLERANCES.items()))
 
 
 def _stages(card: dict[str, Any]) -> str:

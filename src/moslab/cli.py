@@ -75,8 +75,11 @@ def generate(
 
 
 @world_app.command()
-def sheet(task: Annotated[str, typer.Option(help="iqa, iaa, aigiqa, ugc or distortions.")], path: Annotated[Optional[Path], typer.Option(help="PNG file; docs/sheets/TASK.png if not given.")] = None,
-          preset: Preset = "default") -> None:
+def sheet(
+    task: Annotated[str, typer.Option(help="iqa, iaa, aigiqa, ugc or distortions.")],
+    path: Annotated[Optional[Path], typer.Option(help="PNG file; docs/sheets/TASK.png if not given.")] = None,
+    preset: Preset = "default",
+) -> None:
     """Write a contact sheet with labels, or one of every distortion at rising severity."""
     from moslab import paths
     from moslab.world import sheet as sheets
@@ -109,7 +112,7 @@ def world_card(docs: Annotated[Path, typer.Argument(help="Folder for data_card.m
 
 @world_app.command()
 def curves(seeds: Annotated[int, typer.Option(help="Training seeds per point.")] = 3, jobs: Jobs = None) -> None:
-    """Train the embedded tasks on growing parts of their pictures, with right and wrong texts and from every checkpoint, and write docs/learning_curves.md; about half an hour a seed."""
+    """Train on growing parts of the embedded tasks, with right and wrong texts and from every checkpoint, and write docs/learning_curves.md; half an hour a seed."""
     from moslab.batch import count_jobs
     from moslab.curves import write_curves
     for task, points in write_curves(list(range(seeds)), count_jobs(jobs)).items():

@@ -62,7 +62,8 @@ def write_curves(seeds: Sequence[int], jobs: int = 0, folder: Path | None = None
     figures.save(figures.base_curve({task: points[f"{task}, bases"] for task in CURVES}, METRIC.upper()), folder / "learning_curve_bases.png")
     sections = [_section(task, points[task], points[f"{task}, bases"]) for task in CURVES]
     epochs = ", ".join(f"{epochs:g} for {size:,}" for size, epochs in SIZES.items())
-    write_atomic(folder / "learning_curves.md", PAGE.format(seeds=f"{len(seeds)} seed{'s' * (len(seeds) > 1)}", epochs=epochs, base_images=f"{BASE_IMAGES:,}", sections="\n".join(sections)))
+    page = PAGE.format(seeds=f"{len(seeds)} seed{'s' * (len(seeds) > 1)}", epochs=epochs, base_images=f"{BASE_IMAGES:,}", sections="\n".join(sections))
+    write_atomic(folder / "learning_curves.md", page)
     return points
 
 
@@ -105,10 +106,14 @@ def _interval(rows: np.ndarray, target: np.ndarray) -> dict[str, float]:
 def _section(task: str, points: pd.DataFrame, bases: pd.DataFrame) -> str:
     best = ", ".join(f"{value:.3f} ({arm})" for arm, value in points.attrs["bounds"].items())
     header = ["training images", "the model sees", METRIC.upper(), "95 % interval", "SRCC, one run", "gain over the picture alone", "95 % interval"]
-    rows = [[f"{row['images']:,}", row["arm"], f"{row['value']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}", f"{row['srcc']:.3f}", *_gain(row)] for row in points.to_dict("records")]
-    from_bases = [[row["base"], row["arm"], f"{row['value']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}"] for row in bases.to_dict("records")]
+    rows = [[f"{row['images']:,}", row["arm"], *_value(row), f"{row['srcc']:.3f}", *_gain(row)] for row in points.to_dict("records")]
+    from_bases = [[row["base"], row["arm"], *_value(row)] for row in bases.to_dict("records")]
     return SECTION.format(task=task, name=_file_name(task), metric=METRIC.upper(), n=f"{points.attrs['n']:,}", best=best, rows=markdown(header, rows),
                           bases=markdown(["base", "the model sees", METRIC.upper(), "95 % interval"], from_bases))
+
+
+def _value(row: Mapping[str, Any]) -> list[str]:
+    return [f"{row['value']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}"]
 
 
 def _gain(row: Mapping[str, Any]) -> list[str]:
@@ -131,7 +136,8 @@ SECTION = """## {task}
 """
 PAGE = """# Learning curves of the embedded tasks
 
-The embedded base with 51 bins on growing parts of a larger draw of each task, {seeds}; epochs: {epochs}. Metrics are raw and of scores averaged over seeds, with 95 % intervals over images and, where there are several, seeds.
+The embedded base with 51 bins on growing parts of a larger draw of each task, {seeds}; epochs: {epochs}. Metrics are raw and of scores averaged over seeds, with
+95 % intervals over images and, where there are several, seeds.
 "Texts permuted": every title or prompt stands for another, the same one throughout. "Random texts": any picture's, in training and test. "Shuffled at test": trained with the right ones.
 The checkpoints of the base are compared at {base_images} training images. Written by `python -m moslab world curves`.
 

@@ -180,7 +180,8 @@ class Writer:
         return self._join(self._ask("Describe the photo.") + self._facts(language.attribute_list(spec, row, dice)[: self.FACTS]))
 
     def _level(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
-        return self._turns([(question, self._facts(language.attribute_list(spec, row, dice, fields))) for question, fields in [dice.choice(list(language.LEVELS.items()))]])
+        question, fields = dice.choice(list(language.LEVELS.items()))
+        return self._turns([(question, self._facts(language.attribute_list(spec, row, dice, fields)))])
 
     def _facts(self, facts: list[tuple[str, str]]) -> list[tuple[str, bool]]:
         pieces = [piece for number, (name, words) in enumerate(facts) for piece in ((f"{', ' if number else ''}{name}:", False), (f" {words}", True))]
@@ -192,7 +193,8 @@ class Writer:
 
     def _rated(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
         facts = language.rated_facts(spec, row, dice)[:2]
-        return self._turns([(f"How would you rate the {name} of this photo?", [(f"The {name} of the photo is", False), (f" {word}", True), (".", False)]) for name, word in facts])
+        return self._turns([(f"How would you rate the {name} of this photo?", [(f"The {name} of the photo is", False), (f" {word}", True), (".", False)])
+                            for name, word in facts])
 
     def _caption(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
         words = language.caption(spec, row, dice).split(" ")
@@ -379,7 +381,8 @@ class Lesson:
     def _report(self, loss: float) -> None:
         seen = self.step * self.corpus.size * self.processes
         self.history.append({"images": seen, "loss": round(loss, 4)})
-        print(f"stage {self.number + 1}, {self.stage.teaches}: {seen:,} of {self.stage.images:,} pictures, loss {loss:.3f}, {seen / self.seconds:.0f} pictures/s", flush=True)
+        print(f"stage {self.number + 1}, {self.stage.teaches}: {seen:,} of {self.stage.images:,} pictures, loss {loss:.3f}, "
+              f"{seen / self.seconds:.0f} pictures/s", flush=True)
 
 
 def learning(stage: Stage, teacher: Teacher) -> list[nn.Parameter]:

@@ -1,7 +1,7 @@
 """The embedded LLaVA: LLaVA-1.5's true classes at the scale of the embedded base, with its tokenizer and processor.
 
-Weights lie in the folder `llava` of the package's weights (made by `python -m moslab base train --architecture llava`). CLIP's tower has five layers, the fourth of which is read, as LLaVA-1.5 reads
-the next-to-last of its own; a picture is 64 x 64 pixels, or cut to that, and each of its 64 patches is a visual token.
+Weights lie in the folder `llava` of the package's weights (made by `python -m moslab base train --architecture llava`). CLIP's tower has five layers, the fourth of
+which is read, as LLaVA-1.5 reads the next-to-last of its own; a picture is 64 x 64 pixels, or cut to that, and each of its 64 patches is a visual token.
 """
 
 from collections.abc import Iterable

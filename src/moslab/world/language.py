@@ -114,7 +114,10 @@ def rated_comment(spec: Spec, row: int, dice: Dice, word: str) -> str:
 
 def reason(spec: Spec, row: int, dice: Dice, fields: Sequence[str]) -> str:
     """Why a picture got its mark for something that `fields` decide, in one sentence without a mark."""
-    pleasing, disturbing = ([f"the {name} {'are' if name == NAMES['saturation'] else 'is'} {words}" for name, words in facts[:3]] for facts in merits(spec, row, dice, fields))
+    def told(facts: list[tuple[str, str]]) -> list[str]:
+        return [f"the {name} {'are' if name == NAMES['saturation'] else 'is'} {words}" for name, words in facts[:3]]
+
+    pleasing, disturbing = map(told, merits(spec, row, dice, fields))
     joined = [dice.choice((" and ", ", ")).join(facts) for facts in (pleasing, disturbing) if facts]
     return (dice.choice((", but ", ", yet ")).join(joined) or "nothing stands out") + "."
 

@@ -108,5 +108,6 @@ def _texts(task: str, made: Made, seed: int) -> pd.DataFrame:
     dice = {name: [Dice(seed, f"{task}.{name}", int(number)) for number in made.spec.ids] for name in ("caption", "comment", "rated comment")}
     rows = range(len(made.spec))
     return pd.DataFrame({
-        "caption": [language.caption(made.spec, row, dice["caption"][row]) for row in rows], "comment": [language.comment(made.spec, row, dice["comment"][row]) for row in rows],
+        "caption": [language.caption(made.spec, row, dice["caption"][row]) for row in rows],
+        "comment": [language.comment(made.spec, row, dice["comment"][row]) for row in rows],
         "rated_comment": [language.rated_comment(made.spec, row, dice["rated comment"][row], words[row]) for row in rows]})
