@@ -14,7 +14,7 @@ from toys import toy_table
 from moslab import backbones, cards, pretraining, sorting, world
 from moslab.backbones import embedded
 from moslab.backbones.asking import write
-from moslab.backbones.processor import ImageTextProcessor
+from moslab.backbones.qwen2_vl import ImageTextProcessor
 from moslab.pretraining import PLANS, PROMPT_SENTENCES, Corpus, Plan, Stage, Writer, draw_corpus, make_batch, tokenizer_texts
 from moslab.world import language, specs
 from moslab.world.draws import Dice

@@ -312,7 +312,7 @@ def remembered_tokenizer():
     """Reading 150,000 pieces of vocabulary takes a second: once is enough for this file."""
     from functools import cache
 
-    from moslab.backbones.processor import ImageTextProcessor
+    from moslab.backbones.qwen2_vl import ImageTextProcessor
     patch = pytest.MonkeyPatch()
     patch.setattr(ImageTextProcessor, "from_folder", cache(ImageTextProcessor.from_folder))
     yield
