@@ -15,10 +15,9 @@ from toys import load_exact, tiny_config, toy_table
 from transformers import Qwen2VLForConditionalGeneration
 
 from moslab import backbones
-from moslab.backbones import embedded, features, prompts
-from moslab.backbones.processor import ImageTextProcessor
+from moslab.backbones import embedded, features, prompts, qwen2_vl
 from moslab.backbones.prompts import Wording
-from moslab.backbones.vision import BatchedVisionAttention, MatrixPatchEmbed, accelerate_vision
+from moslab.backbones.qwen2_vl import ImageTextProcessor
 from moslab.datasets.table import ImageTable, ListedPixels
 from moslab.errors import UserError
 from moslab.reading import Reader
@@ -246,9 +245,11 @@ def test_random_texts_are_drawn_for_every_picture():
 @pytest.mark.parametrize("sizes", [[(8, 8)] * 3, [(8, 8), (4, 12), (6, 6)]], ids=["one size", "mixed sizes"])
 def test_vision_tower_is_transformers_own(sizes):
     torch.manual_seed(0)
-    slow = Qwen2VLForConditionalGeneration(tiny_config(50, embedded.SPECIAL_TOKENS.index)).model.visual
-    fast = accelerate_vision(copy.deepcopy(slow))
-    assert isinstance(fast.patch_embed, MatrixPatchEmbed) and all(isinstance(block.attn, BatchedVisionAttention) for block in fast.blocks)
+    model = Qwen2VLForConditionalGeneration(tiny_config(50, embedded.SPECIAL_TOKENS.index))
+    slow = copy.deepcopy(model.model.visual)
+    qwen2_vl.accelerate(model)
+    fast = model.model.visual
+    assert isinstance(fast.patch_embed, qwen2_vl.MatrixPatchEmbed) and all(isinstance(block.attn, qwen2_vl.BatchedVisionAttention) for block in fast.blocks)
     assert fast.state_dict().keys() == slow.state_dict().keys()
     grids = torch.tensor([[1, *size] for size in sizes])
     patches = torch.randn(int(grids.prod(-1).sum()), 3 * 2 * 8 * 8)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from toys import toy_table
 from moslab import backbones, cards, pretraining, sorting, world
 from moslab.backbones import embedded
 from moslab.backbones.asking import write
-from moslab.backbones.processor import ImageTextProcessor
+from moslab.backbones.qwen2_vl import ImageTextProcessor
 from moslab.pretraining import PLANS, PROMPT_SENTENCES, Corpus, Plan, Stage, Writer, draw_corpus, make_batch, tokenizer_texts
 from moslab.world import language, specs
 from moslab.world.draws import Dice
@@ -312,14 +313,36 @@ def test_cards_are_measured_on_the_stored_weights(tmp_path, tokenizer, monkeypat
     assert sample("iaa", "calm", 3)[1].shape == (3, 64, 64, 3)
 
 
+def committed() -> dict[str, Path]:
+    """The bases whose weights lie in the package, by name."""
+    places = {name: backbones.WEIGHTS / folder for name, folder in backbones.EMBEDDED.items()}
+    return {name: place for name, place in places.items() if (place / "config.json").is_file()}
+
+
+def test_committed_bases_are_small_and_their_cards_are_of_this_world():
+    assert {"embedded", "embedded-early", "embedded-middle", "embedded-nowords"} <= set(committed())
+    assert sum((place / "model.safetensors").stat().st_size for place in committed().values()) < 25_000_000
+    readme = (backbones.WEIGHTS / "README.md").read_text()
+    for name, place in committed().items():
+        card = json.loads((place / "card.json").read_text())
+        assert card["world"] == world.PIXELS == card["training"]["world"], f"{name}: pixels changed; run `python -m moslab base train`"
+        assert card["bytes"] == (place / "model.safetensors").stat().st_size and f"| {card['caption_loss']:.3f} |" in readme
+
+
+def test_the_base_without_words_sees_as_the_base_does():
+    """They share the vision tower, which was taught without words."""
+    base, silent = (load_file(committed()[name] / "model.safetensors") for name in ("embedded", "embedded-nowords"))
+    towers = [{key: weight for key, weight in weights.items() if "visual" in key} for weights in (base, silent)]
+    assert towers[0] and all(torch.equal(weight, towers[1][key]) for key, weight in towers[0].items())
+
+
 def test_the_first_token_tells_an_attribute_s_classes_apart():
     """The card's question is decided by it."""
-    for name, folder in backbones.EMBEDDED.items():
-        if (backbones.WEIGHTS / folder / "config.json").is_file():
-            backbone = backbones.load(name)
-            for field, classes in language.WORDS.items():
-                first = [backbone.tokens(f" {words[0]}")[0] for words in classes]
-                assert len(set(first)) == len(first), (name, field)
+    for name in committed():
+        backbone = backbones.load(name)
+        for field, classes in language.WORDS.items():
+            first = [backbone.tokens(f" {words[0]}")[0] for words in classes]
+            assert len(set(first)) == len(first), (name, field)
 
 
 @pytest.mark.parametrize("answer, accuracy, recall, hallucination", [

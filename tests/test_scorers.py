@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from toys import load_exact, toy_table
 
 from moslab.backbones import WEIGHTS, Backbone
-from moslab.backbones.processor import ImageTextProcessor
 from moslab.backbones.prompts import Wording
+from moslab.backbones.qwen2_vl import ImageTextProcessor
 from moslab.errors import UserError
 from moslab.reading import Reader
 from moslab.scorers import NAMES, base, bins, levels, scorer_class, scorer_options

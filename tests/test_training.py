@@ -253,6 +253,14 @@ def moved(found: dict, stored: dict) -> str:
     return "METHOD_VERSIONS['evaluation'] in experiment.py" if scores else ""
 
 
+@pytest.mark.parametrize("fields", [{"dataset": "aigiqa", "text": "title"}, {"dataset": "aigiqa", "preset": "alignment", "text": "permuted"}, {"dataset": "ugc", "text": "generic"}], ids=str)
+def test_later_tasks_of_the_world_train(home, tiny_base, fields):
+    """Scores on their own scales, with and without votes."""
+    run = execute(toy_experiment(tiny_base, **{"images": 60, "train_images": 16, "test_images": 8, "scorer": "levels", **fields}))
+    low, high = datasets.load(fields["dataset"], preset=fields.get("preset", "default"), images=60).scale
+    assert run.predictions["score"].between(low, high).all() and run.predictions["parsed"].all() and len(run.predictions) == 8
+
+
 def test_shuffling_at_test_changes_the_evaluation_alone(home, monkeypatch, tiny_base):
     table = use_toy_table(monkeypatch, pictures=30)
     table.frame["text"] = [f"Title {'abcdef'[row % 6]}" for row in range(30)]
@@ -312,7 +320,7 @@ def remembered_tokenizer():
     """Reading 150,000 pieces of vocabulary takes a second: once is enough for this file."""
     from functools import cache
 
-    from moslab.backbones.processor import ImageTextProcessor
+    from moslab.backbones.qwen2_vl import ImageTextProcessor
     patch = pytest.MonkeyPatch()
     patch.setattr(ImageTextProcessor, "from_folder", cache(ImageTextProcessor.from_folder))
     yield

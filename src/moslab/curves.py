@@ -51,42 +51,52 @@ def write_curves(seeds: Sequence[int], jobs: int = 0, folder: Path | None = None
     """Train every task of `CURVES` on growing parts of its pictures and from every checkpoint; write learning_curves.md and its figures into `folder` (default: docs)."""
     folder = folder or paths.ROOT / "docs"
     figures.use_style()
-    points = {}
-    for task, curve in CURVES.items():
-        points[task], target = over_images(curve, seeds, jobs)
-        points[f"{task}, bases"] = over_bases(curve, seeds, jobs)
-        points[task].attrs["bounds"] = {arm: oracle_value(curve.dataset, target, METRIC, knows=knows, preset=curve.preset, images=curve.images, test_images=TEST_IMAGES)
-                                        for arm, knows in curve.oracles}
-        points[task].attrs["n"] = len(target)
+    grids = {(task, part): grid for task, curve in CURVES.items() for part, grid in parts(curve, seeds).items()}
+    results = train(grids, jobs)
+    points = {task: over_images(task, curve, results) for task, curve in CURVES.items()}
+    bases = {task: over_bases(task, curve, results) for task, curve in CURVES.items()}
+    for task in CURVES:
         figures.save(figures.learning_curve(points[task], points[task].attrs["bounds"], METRIC.upper()), folder / f"learning_curve_{_file_name(task)}.png")
-    figures.save(figures.base_curve({task: points[f"{task}, bases"] for task in CURVES}, METRIC.upper()), folder / "learning_curve_bases.png")
-    sections = [_section(task, points[task], points[f"{task}, bases"]) for task in CURVES]
+    figures.save(figures.base_curve(bases, METRIC.upper()), folder / "learning_curve_bases.png")
+    sections = [_section(task, points[task], bases[task]) for task in CURVES]
     epochs = ", ".join(f"{epochs:g} for {size:,}" for size, epochs in SIZES.items())
     page = PAGE.format(seeds=f"{len(seeds)} seed{'s' * (len(seeds) > 1)}", epochs=epochs, base_images=f"{BASE_IMAGES:,}", sections="\n".join(sections))
     write_atomic(folder / "learning_curves.md", page)
-    return points
+    return points | {f"{task}, bases": frame for task, frame in bases.items()}
 
 
-def over_images(curve: Curve, seeds: Sequence[int], jobs: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """A row per size and arm, and the targets [n] of the test images."""
-    rows, target = [], np.empty(0)
-    for size, epochs in SIZES.items():
-        scores, target = _scores(curve, {arm: ARMS[arm] for arm in curve.arms}, seeds, jobs, train_images=size, epochs=epochs, images=curve.images)
+def parts(curve: Curve, seeds: Sequence[int]) -> dict[int | str, Grid]:
+    """A grid per number of training images, the longest runs first, and one for the checkpoints ("bases")."""
+    shared = dict(scorer="bins", options={"bins": 51}, preset=curve.preset, test_images=TEST_IMAGES)
+    grown = {size: Grid([curve.dataset], {arm: ARMS[arm] for arm in curve.arms}, list(seeds), shared | dict(train_images=size, epochs=epochs, images=curve.images))
+             for size, epochs in sorted(SIZES.items(), reverse=True)}
+    arms = {f"{BASES[base]}|{arm}": ARMS[arm] | {"backbone": base} for base in BASES for arm in curve.arms if arm in (ALONE, RIGHT)}
+    return grown | {"bases": Grid([curve.dataset], arms, list(seeds), shared | dict(train_images=BASE_IMAGES, epochs=BASE_EPOCHS))}
+
+
+def train(grids: Mapping[Any, Grid], jobs: int) -> dict[Any, Results]:
+    """The results of all grids, their runs trained side by side."""
+    asked = {(name, *place): experiment for name, grid in grids.items() for place, experiment in grid.experiments().items()}
+    runs = dict(zip(asked, collect(list(asked.values()), "reuse", "embedded", jobs)))
+    return {name: Results({place[1:]: run for place, run in runs.items() if place[0] == name}) for name in grids}
+
+
+def over_images(task: str, curve: Curve, results: Mapping[Any, Results]) -> pd.DataFrame:
+    """A row per size and arm; attrs: the task's bounds by arm, and n, the number of test images."""
+    rows = []
+    for size in SIZES:
+        scores, target = results[task, size].scores(curve.dataset)
         rows += [{"images": size, "arm": arm, **_measured(arm, scores, target)} for arm in scores]
-    return pd.DataFrame(rows), target
+    frame = pd.DataFrame(rows)
+    which = dict(preset=curve.preset, images=curve.images, test_images=TEST_IMAGES)
+    frame.attrs = {"n": len(target), "bounds": {arm: oracle_value(curve.dataset, target, METRIC, knows=knows, **which) for arm, knows in curve.oracles}}
+    return frame
 
 
-def over_bases(curve: Curve, seeds: Sequence[int], jobs: int) -> pd.DataFrame:
+def over_bases(task: str, curve: Curve, results: Mapping[Any, Results]) -> pd.DataFrame:
     """A row per checkpoint and arm, picture alone and right text."""
-    arms = {(base, arm): ARMS[arm] | {"backbone": base} for base in BASES for arm in curve.arms if arm in (ALONE, RIGHT)}
-    scores, target = _scores(curve, arms, seeds, jobs, train_images=BASE_IMAGES, epochs=BASE_EPOCHS)
-    return pd.DataFrame([{"base": BASES[base], "arm": arm, **_interval(scores[base, arm], target)} for base, arm in scores])
-
-
-def _scores(curve: Curve, arms: Mapping[Any, dict[str, Any]], seeds: Sequence[int], jobs: int, **setting: Any) -> tuple[dict[Any, np.ndarray], np.ndarray]:
-    shared = dict(scorer="bins", options={"bins": 51}, preset=curve.preset, test_images=TEST_IMAGES, **setting)
-    experiments = Grid([curve.dataset], arms, list(seeds), shared).experiments()
-    return Results(dict(zip(experiments, collect(list(experiments.values()), "reuse", "embedded", jobs)))).scores(curve.dataset)
+    scores, target = results[task, "bases"].scores(curve.dataset)
+    return pd.DataFrame([{"base": name.split("|")[0], "arm": name.split("|")[1], **_interval(rows, target)} for name, rows in scores.items()])
 
 
 def _measured(arm: str, scores: Mapping[str, np.ndarray], target: np.ndarray) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The one exception meant for the person at the keyboard."""
+"""The one exception meant for the person at the keyboard, and how another one is quoted in it."""
 
 
 class UserError(ValueError):
@@ -6,3 +6,8 @@ class UserError(ValueError):
 
     The command line prints the sentence alone and exits with status 2; notebooks show it as the last line of the traceback.
     """
+
+
+def first_line(problem: Exception) -> str:
+    """An exception's message cut to one line, for use inside a sentence."""
+    return (str(problem).strip() or type(problem).__name__).splitlines()[0][:200]

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from moslab.errors import UserError
+from moslab.errors import UserError, first_line
 from moslab.files import digest
 
 if TYPE_CHECKING:
@@ -150,8 +150,6 @@ def load(name: str = "embedded", *, scratch: bool = False, seed: int = 0, dtype:
     from safetensors import SafetensorError
     from transformers import AutoConfig
     from transformers.utils import logging
-
-    from moslab.backbones.processor import first_line
 
     logging.disable_progress_bar()
     folder = resolve(name)

@@ -12,7 +12,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import PreTrainedTokenizerFast, Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from moslab.backbones.processor import CHAT_TEMPLATE, ImageTextProcessor
+from moslab.backbones.qwen2_vl import CHAT_TEMPLATE, ImageTextProcessor
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, LlavaCon
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
 from moslab.backbones.inputs import model_inputs
-from moslab.backbones.processor import first_line
-from moslab.errors import UserError
+from moslab.errors import UserError, first_line
 from moslab.files import read_json
 
 Model = LlavaForConditionalGeneration

@@ -5,15 +5,53 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
-from transformers import PreTrainedTokenizerFast, Qwen2VLForConditionalGeneration
+from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2VLForConditionalGeneration, Qwen2VLProcessor
+from transformers.models.qwen2_vl import modeling_qwen2_vl as qwen2_vl
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from moslab.backbones.inputs import model_inputs
-from moslab.backbones.processor import ImageTextProcessor
-from moslab.backbones.vision import accelerate_vision
+from moslab.errors import UserError, first_line
 
 Model = Qwen2VLForConditionalGeneration
 LEAD = ""  # between the chat template's "assistant\n" and the answer
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% elif part['type'] == 'text' %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+class ImageTextProcessor(Qwen2VLProcessor):
+    """A `Qwen2VLProcessor` for still pictures: without its video half, which needs torchvision even where no video is ever shown. Text and pictures give the same tensors."""
+
+    def check_argument_for_proper_class(self, argument_name: str, argument: object) -> object:
+        if argument_name == "video_processor" and argument is None:
+            return None
+        return super().check_argument_for_proper_class(argument_name, argument)
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> "ImageTextProcessor":
+        """Assemble from a checkpoint folder or hub id as `save_pretrained` and the published checkpoints lay it out.
+
+        A checkpoint without a chat template gets Qwen2-VL's roles and markers (`CHAT_TEMPLATE`).
+        """
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            image_processor = Qwen2VLImageProcessorPil.from_pretrained(folder)
+        except (OSError, ValueError, KeyError) as problem:
+            raise UserError(f"{folder} holds no Qwen2-VL tokenizer and image processor ({first_line(problem)}): "
+                            "give a folder with tokenizer.json and preprocessor_config.json, or a hub id.") from problem
+        return cls(image_processor=image_processor, tokenizer=tokenizer, chat_template=tokenizer.chat_template or CHAT_TEMPLATE)
+
+    def save(self, folder: str | Path) -> None:
+        """Write tokenizer, image processor and chat template; `from_folder` reads them back."""
+        self.tokenizer.chat_template = self.chat_template
+        self.tokenizer.save_pretrained(folder)
+        self.image_processor.save_pretrained(folder)
 
 
 def read_processor(folder: Path) -> ImageTextProcessor:
@@ -30,9 +68,36 @@ def tokens(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
     return tokenizer.encode(text, add_special_tokens=False)
 
 
+class MatrixPatchEmbed(qwen2_vl.PatchEmbed):
+    """Patch embedding as one matrix product."""
+
+    def forward(self, patches: torch.Tensor) -> torch.Tensor:
+        weight = self.proj.weight.flatten(1)  # [width, channels * frames * patch * patch]
+        return F.linear(patches.to(weight.dtype), weight)
+
+
+class BatchedVisionAttention(qwen2_vl.VisionAttention):
+    """Attention over pictures of equal size in one call; falls back to transformers' loop for mixed sizes."""
+
+    def forward(self, hidden_states: torch.Tensor, cu_seqlens: torch.Tensor, position_embeddings: tuple | None = None, **kwargs) -> torch.Tensor:
+        lengths = cu_seqlens.diff()
+        if self.config._attn_implementation != "sdpa" or bool((lengths != lengths[0]).any()):
+            return super().forward(hidden_states, cu_seqlens, position_embeddings=position_embeddings, **kwargs)
+        query, key, value = self.qkv(hidden_states).view(len(hidden_states), 3, self.num_heads, self.head_dim).unbind(1)
+        query, key = qwen2_vl.apply_rotary_pos_emb_vision(query, key, *position_embeddings)
+        query, key, value = (x.unflatten(0, (len(lengths), -1)).transpose(1, 2) for x in (query, key, value))  # [pictures, heads, patches, head_dim]
+        attended = F.scaled_dot_product_attention(query, key, value, scale=self.scaling)
+        return self.proj(attended.transpose(1, 2).reshape(hidden_states.shape))
+
+
 def accelerate(model: Model) -> None:
-    """The same numbers sooner."""
-    accelerate_vision(model.model.visual)
+    """The same numbers sooner, by exchanging two methods of the vision tower in place; weights and their names stay.
+
+    The patch embedding is a 3-d convolution whose kernel equals its stride (a plain matrix product), and transformers' attention walks through the pictures one by one.
+    """
+    model.model.visual.patch_embed.__class__ = MatrixPatchEmbed
+    for block in model.model.visual.blocks:
+        block.attn.__class__ = BatchedVisionAttention
 
 
 def vision_weights(model: Model) -> Iterator[nn.Parameter]:
