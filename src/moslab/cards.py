@@ -25,6 +25,7 @@ PICTURES = 600
 PROBE_PICTURES, PROBE_RIDGE = 3000, 100.0
 MIXES = {"photographs": ("iaa", "calm"), "degraded": ("generic", "full"), "snapshots": ("ugc", "calm")}
 TRIALS, SORTED = 100, (4, 10)  # numbers to be sorted: as many as in pre-training, and as many as RealQA asks for
+SORTING = (sorting.accuracy, sorting.recall, sorting.hallucination)
 TOLERANCES = {"mean_attribute_accuracy": 0.01, "caption_loss": 0.05}  # within which a base trained again agrees with its card
 
 
@@ -172,7 +173,7 @@ def sorting_metrics(backbone: Backbone, length: int) -> dict[str, float]:
     picture = Image.fromarray(sample(*MIXES["photographs"], 1)[1][0].numpy())
     answers = [sorting.read_numbers(text) for text in write(backbone, picture, [f"{sorting.QUESTION} {', '.join(trial)}" for trial in trials], longest=6 * length + 4)]
     return {metric.__name__: round(float(np.mean([metric(answer, trial) for answer, trial in zip(answers, trials)])), 3)
-            for metric in (sorting.accuracy, sorting.recall, sorting.hallucination)}
+            for metric in SORTING}
 
 
 # --- card -------------------------------------------------------------------------------------------------------------------------------
@@ -197,8 +198,8 @@ def render_cards(cards: Mapping[str, dict[str, Any]]) -> str:
         *(row(f"numbers: {task}", lambda card, task=task: f"{card['numbers'][task]:.3f}") for task in language.NUMBER_TASKS),
         row("perplexity of digits in answers", lambda card: f"{card['digit_perplexity']:.2f}"),
         *(row(f"sorting {length}: accuracy / recall / hallucination",
-              lambda card, length=length: " / ".join(f"{value:.2f}" for value in card["sorting"][str(length)].values())) for length in SORTED)]
-    return CARD.format(attributes=markdown(["attribute", *(f"said on {mix}" for mix in MIXES), "probe, degraded"], attributes), together=markdown(["", *names], together),
+              lambda card, length=length: " / ".join(f"{card['sorting'][str(length)][metric.__name__]:.2f}" for metric in SORTING)) for length in SORTED)]
+    return CARD.format(kinds="\n".join(f"* {KINDS[name]}" for name in names), attributes=markdown(["attribute", *(f"said on {mix}" for mix in MIXES), "probe, degraded"], attributes), together=markdown(["", *names], together),
                        world=base["world"], vocabulary=base["vocabulary"], stages=_stages(base), probe=f"{PROBE_PICTURES:,}", trials=TRIALS,
                        megabytes=f"{sum(card['bytes'] for card in cards.values()) / 1e6:.1f}",
                        tolerances=", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in TOLERANCES.items()))
@@ -210,14 +211,18 @@ def _stages(card: dict[str, Any]) -> str:
                      + (f", {stage['texts']} texts each" if stage["texts"] else "") for number, stage in enumerate(plan["stages"], 1))
 
 
+KINDS = {
+    "embedded": "`embedded`: the base, a Qwen2-VL.",
+    "embedded-early": "`embedded-early`: the same run after a tenth of its pictures, at full learning rate: less well pre-trained.",
+    "embedded-middle": "`embedded-middle`: the same run after four tenths.",
+    "embedded-nowords": "`embedded-nowords`: the base's vision tower with a language model that never met a rating word (excellent ... bad).",
+    "embedded-llava": "`embedded-llava`: a LLaVA-1.5 (CLIP tower, next-to-last layer, 64 visual tokens, MLP projector, LLaMA) on the same corpus."}
 CARD = """# Model card: the embedded bases
 
 Multimodal LLMs of transformers' own classes, about two million parameters each, pre-trained from nothing on the embedded photo world (pixels {world}) and stored in bfloat16, {megabytes} MB together.
 Measured on the stored weights, with pictures no corpus and no task contains. Vocabulary of the base: {vocabulary}.
 
-* `embedded`: the base, a Qwen2-VL. `embedded-early`, `embedded-middle`: the same run after a tenth and four tenths of its pictures, at full learning rate: less well pre-trained.
-* `embedded-nowords`: the base's vision tower with a language model that never met a rating word (excellent ... bad).
-* `embedded-llava`: a LLaVA-1.5 (CLIP tower, next-to-last layer, 64 visual tokens, MLP projector, LLaMA) on the same corpus.
+{kinds}
 
 {together}
 

@@ -157,6 +157,8 @@ on pictures as the task shows them; for iqa the question is whether a distortion
 
 {probe}
 
+Where a value lies below the floor (bent shapes and litter), a person sees the latent and the probe does not: part of those labels is out of a learner's reach.
+
 ## Known disagreements
 A picture that compression, exposure or blur has destroyed still counts as what it was meant to show; a tiny red subject scores as red; motion along a sea or a dune shows little;
 heavy exposure of a night scene brightens it rather than spoils it, and its score says so. Grain and compression lower the clarity of ugc as blur does; a post that hides a subject stands in a good
