@@ -144,8 +144,6 @@ them could reach at best. The bounds lie in a file of their own that no loader o
 
 {bounds}
 
-What a trained model reaches between its bounds, and what the title adds: [learning curves](learning_curves.md).
-
 ## Leaks
 PLCC on the test pictures of a ridge regression from views too shallow to judge a picture.
 
