@@ -11,7 +11,7 @@ from moslab.backbones.prompts import Wording
 from moslab.backbones.qwen2_vl import ImageTextProcessor
 from moslab.errors import UserError
 from moslab.reading import Reader
-from moslab.scorers import NAMES, base, bins, levels, scorer_class, scorer_options
+from moslab.scorers import NAMES, base, bins, levels, regression, scorer_class, scorer_options
 
 # bins: coding
 
@@ -102,7 +102,7 @@ def test_level_decoding_averages_the_middles_of_the_fifths():
 # the common form
 
 def test_scorers_are_found_by_file_and_differ_in_name():
-    assert set(NAMES) >= {"bins", "levels"}
+    assert set(NAMES) >= {"bins", "levels", "regression"}
     assert [scorer_class(name).name for name in NAMES] == list(NAMES)
     assert all(isinstance(scorer_class(name).version, int) for name in NAMES)
     with pytest.raises(UserError, match="Unknown scorer 'base': choose one of bins, levels"):
@@ -242,3 +242,49 @@ def test_bins_fit_uses_the_range_or_the_quantiles():
         scorer.fit(mos, 1.0, 5.0)
     assert uniform.bin_centers.tolist() == [1, 2, 3, 4, 5]
     assert quantile.bin_centers.min() > 2 and quantile.bin_centers.max() < 3
+
+
+# regression
+
+def test_regression_codes_shares_of_the_range_and_back():
+    mos = np.random.default_rng(0).uniform(1, 5, 500)
+    assert np.allclose(regression.decode(regression.encode(mos, 1, 5), 1, 5), mos)
+    assert regression.encode(np.array([0.0, 1.0, 3.0, 9.0]), 1, 5).tolist() == [0, 0, 0.5, 1]
+    with pytest.raises(UserError, match="The range 2 to 2 is empty"):
+        regression.encode(mos, 2, 2)
+
+
+@pytest.mark.parametrize("form", ["state", "logits", "plain"])
+def test_regression_reads_one_number_at_the_read_position(tiny_base, form):
+    """Loss and decoding against the definition, and gradients where they should be: head and language model, and the output rows only in the form that reads logits."""
+    backbone, table = load_exact(tiny_base), toy_table()
+    backbone.model.requires_grad_(True)
+    scorer = regression.Regression(regression.Options(form=form))
+    mos = table.frame["mos"].to_numpy()
+    scorer.fit(mos, 1.0, 5.0)
+    scorer.attach(backbone)
+    reader = Reader(backbone, scorer, Wording("iqa", "generic"))
+    targets = scorer.encode(mos[:8])
+    batch = reader.to_teach(table, range(8), targets)
+    assert bool((batch["labels"] == -100).all())
+    states = reader.states(batch)
+    read = base.at_read_position(states, batch)
+    number = scorer.head(reader.vocabulary(read) if form == "logits" else read)[:, 0]
+    expected = number if form == "plain" else number.sigmoid()
+    loss = scorer.loss(states, batch, reader.vocabulary)
+    assert loss.item() == pytest.approx(((expected - torch.tensor(targets)) ** 2).mean().item(), rel=1e-5)
+    with torch.no_grad():
+        scores = scorer.decode(read, reader.vocabulary)
+    assert scores.score == pytest.approx((expected if form == "plain" else 1 + 4 * expected).detach().double().numpy()) and scores.parsed.all() and scores.entropy.tolist() == [0] * 8
+    loss.backward()
+    assert scorer.head.weight.grad.abs().sum() > 0 and next(backbone.model.model.language_model.layers.parameters()).grad.abs().sum() > 0
+    seen = set(batch["input_ids"].unique().tolist())
+    unseen = [token for token in range(backbone.model.lm_head.out_features) if token not in seen]
+    assert bool(backbone.model.lm_head.weight.grad[unseen].abs().sum() > 0) == (form == "logits")  # tied to the input rows, which only tokens in the batch use
+
+
+def test_plain_regression_starts_at_the_mean_score(tiny_base):
+    scorer = regression.Regression(regression.Options(form="plain"))
+    scorer.fit(np.array([60.0, 80.0]), 0.0, 100.0)
+    scorer.attach(load_exact(tiny_base))
+    assert float(scorer.head.bias) == 70 and scorer.encode(np.array([3.5])).tolist() == [3.5]
