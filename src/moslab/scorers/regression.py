@@ -48,13 +48,13 @@ class Regression(base.Scorer):
     version = 1
     Options = Options
 
-    def fit(self, mos: np.ndarray, low: float, high: float) -> None:
+    def fit(self, labels: base.Labels, low: float, high: float) -> None:
         if not low < high:
             raise UserError(f"The range {low} to {high} is empty: all training scores are the same.")
-        self.low, self.high, self.mean = low, high, float(np.mean(mos))
+        self.low, self.high, self.mean = low, high, float(np.mean(labels.mos))
 
-    def encode(self, mos: np.ndarray) -> np.ndarray:
-        return np.array(mos, dtype=np.float64) if self.options.form == "plain" else encode(mos, self.low, self.high)
+    def encode(self, labels: base.Labels) -> np.ndarray:
+        return np.array(labels.mos, dtype=np.float64) if self.options.form == "plain" else encode(labels.mos, self.low, self.high)
 
     def attach(self, backbone: Backbone) -> None:
         self.head = nn.Linear(backbone.model.lm_head.out_features if self.options.form == "logits" else backbone.width, 1)
