@@ -94,7 +94,8 @@ def resolve(name: str) -> Path:
     if name in EMBEDDED:
         folder = WEIGHTS / EMBEDDED[name]
         if not (folder / "config.json").is_file():
-            raise UserError(f"{name} has no weights ({folder} holds none): make them with `python -m moslab base train`.")
+            other = " --architecture llava" if EMBEDDED[name] == "llava" else ""
+            raise UserError(f"{name} has no weights ({folder} holds none): make them with `python -m moslab base train{other}`.")
         return folder
     if Path(name).expanduser().is_dir():
         return Path(name).expanduser().resolve()
