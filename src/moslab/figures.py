@@ -148,13 +148,15 @@ def learning_curve(frame: pd.DataFrame, bounds: Mapping[str, float], metric: str
 
 
 def base_curve(frames: Mapping[str, pd.DataFrame], metric: str = "PLCC") -> Figure:
-    """A metric over checkpoints of the base, a panel per task and a line per arm with its interval. frames: base, arm, value, low, high."""
+    """A metric over checkpoints of the base, a panel per task and a mark per arm with its interval. frames: base, arm, value, low, high."""
     figure, axes = plt.subplots(1, len(frames), figsize=(3.2 * len(frames), 3.4))
     for axis, (task, frame) in zip(axes, frames.items()):
-        for color, marker, (arm, rows) in zip(PALETTE, "os", frame.groupby("arm", sort=False)):
-            axis.errorbar(rows["base"], rows["value"], [rows["value"] - rows["low"], rows["high"] - rows["value"]], marker=marker, color=color, label=arm, capsize=3)
-        axis.set_title(task)
-        axis.tick_params(axis="x", rotation=30)
+        places = {base: place for place, base in enumerate(dict.fromkeys(frame["base"]))}
+        for shift, color, marker, (arm, rows) in zip((-0.1, 0.1), PALETTE, "os", frame.groupby("arm", sort=False)):
+            reach = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
+            axis.errorbar(rows["base"].map(places) + shift, rows["value"], reach, marker=marker, linestyle="none", color=color, label=arm, capsize=3)
+        axis.set_xticks(list(places.values()), labels=list(places), rotation=30, ha="right")
+        axis.set(title=task, xlabel="checkpoint of the base")
     axes[0].set_ylabel(f"{metric} on test images")
     axes[1].legend(fontsize=9)
     return figure
