@@ -86,14 +86,19 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_base(tmp_path_factory.mktemp("tiny") / "base")
 
 
+def real_tokenizer(name: str) -> Path:
+    """Folder of a published tokenizer below the data root; skips the test where there is none."""
+    root = paths.data_root()
+    if root is None or not (root / "tokenizers" / name).is_dir():
+        pytest.skip(NO_DATA)
+    return root / "tokenizers" / name
+
+
 @pytest.fixture(scope="session")
 def hub_like(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Qwen2-VL in the hub's layout with the real tokenizer; skipped without a data root."""
     from toys import save_hub_like
-    root = paths.data_root()
-    if root is None or not (root / "tokenizers" / "qwen2_vl").is_dir():
-        pytest.skip(NO_DATA)
-    return save_hub_like(tmp_path_factory.mktemp("hub") / "Qwen2-VL-tiny", root / "tokenizers" / "qwen2_vl")
+    return save_hub_like(tmp_path_factory.mktemp("hub") / "Qwen2-VL-tiny", real_tokenizer("qwen2_vl"))
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +112,4 @@ def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hub_like_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny LLaVA-1.5 in llava-hf's layout with LLaMA-2's vocabulary; skipped without a data root."""
     from toys import save_hub_like_llava
-    root = paths.data_root()
-    if root is None or not (root / "tokenizers" / "llama2").is_dir():
-        pytest.skip(NO_DATA)
-    return save_hub_like_llava(tmp_path_factory.mktemp("hub") / "llava-1.5-tiny", root / "tokenizers" / "llama2")
+    return save_hub_like_llava(tmp_path_factory.mktemp("hub") / "llava-1.5-tiny", real_tokenizer("llama2"))

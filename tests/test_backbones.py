@@ -349,6 +349,6 @@ def test_states_are_the_model_s_own(tiny):
     reader = reader_of(tiny, "title", shown=table.frame["text"].to_numpy())
     batch = reader.to_teach(table, range(6), np.zeros(6, int))
     own = tiny.model.model(**{name: batch[name] for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")},
-                           mm_token_type_ids=(batch["input_ids"] == tiny.image_token).int(), use_cache=False).last_hidden_state
+                           mm_token_type_ids=(batch["input_ids"] == tiny.model.config.image_token_id).int(), use_cache=False).last_hidden_state
     kept = batch["attention_mask"].bool()
     assert torch.allclose(reader.states(batch)[kept], own[kept], atol=1e-5)

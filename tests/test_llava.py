@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from test_backbones import mixed_table, reader_of
-from toys import load_exact, toy_experiment, toy_table, use_toy_table
+from toys import load_exact, toy_experiment, toy_table, train_here, use_toy_table
 from transformers import AutoConfig, LlavaForConditionalGeneration
 
-from moslab import backbones, cards, pretraining
+from moslab import backbones, pretraining
 from moslab.backbones import ARCHITECTURES, architecture_of, embedded_llava, features, llava
 from moslab.backbones.asking import choose
 from moslab.cli import train as train_command
@@ -234,12 +234,9 @@ def test_the_teacher_s_loss_is_the_model_s_own(tokenizer):
 
 def test_both_stages_train_and_leave_a_checkpoint(tmp_path, monkeypatch):
     """Two steps of each stage in this process."""
-    monkeypatch.setattr(torch.multiprocessing, "spawn", lambda work, args, nprocs: [work(rank, *args) for rank in range(nprocs)])
-    monkeypatch.setattr(pretraining, "tokenizer_texts", lambda seed: tokenizer_texts(seed, pictures=40))
-    monkeypatch.setattr(cards, "write_cards", lambda folder: {"measured": str(folder)})
     plan = Plan((Stage("vision", 8, 1e-3, ("photographs", "distorted"), batch=4, numbers=4), Stage("language", 4, 1e-3, ("degraded",), batch=4, texts=2)),
                 rounds=(("", (1.0, 1.0)),), nowords=0, processes=1, architecture="llava")
-    assert pretraining.train(tmp_path, plan) == {"measured": str(tmp_path)}
+    assert train_here(tmp_path, monkeypatch, plan) == {"measured": str(tmp_path)}
     record = json.loads((tmp_path / "training.json").read_text())
     assert record["plan"]["architecture"] == "llava" and [history[-1]["images"] for history in record["history"]] == [8, 4]
     assert {weight.dtype for weight in load_file(tmp_path / "model.safetensors").values()} == {torch.bfloat16}

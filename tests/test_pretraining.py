@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from toys import toy_table
+from toys import toy_table, train_here
 
 from moslab import backbones, cards, pretraining, sorting, world
 from moslab.backbones import embedded
@@ -242,14 +242,6 @@ def test_the_teacher_s_loss_is_the_model_s_own(writer, tokenizer):
 def test_learning_rate_warms_up_and_ends_at_nothing():
     factors = [pretraining.warm_cosine(step, 100) for step in range(100)]
     assert factors[0] < 0.2 and max(factors) > 0.99 and factors[-1] < 1e-3 and factors[6:] == sorted(factors[6:], reverse=True)
-
-
-def train_here(folder, monkeypatch, plan: Plan) -> dict:
-    """Train in this process, with a small vocabulary and without measuring."""
-    monkeypatch.setattr(torch.multiprocessing, "spawn", lambda work, args, nprocs: [work(rank, *args) for rank in range(nprocs)])
-    monkeypatch.setattr(pretraining, "tokenizer_texts", lambda seed: tokenizer_texts(seed, pictures=40))
-    monkeypatch.setattr(cards, "write_cards", lambda folder: {"measured": str(folder)})
-    return pretraining.train(folder, plan)
 
 
 SMALL = (Stage("vision", 16, 1e-3, ("photographs", "distorted"), batch=4, numbers=4), Stage("language", 8, 1e-3, ("degraded",), batch=4, texts=2))

@@ -204,7 +204,7 @@ def test_five_rows_of_the_vocabulary_are_the_vocabulary(taught):
 def test_loss_at_taught_tokens_is_the_model_s_own(taught):
     backbone, reader, batch, states = taught
     everything = {key: batch[key] for key in ("input_ids", "attention_mask", "labels", "pixel_values", "image_grid_thw")}
-    own = backbone.model(**everything, mm_token_type_ids=(batch["input_ids"] == backbone.image_token).int()).loss
+    own = backbone.model(**everything, mm_token_type_ids=(batch["input_ids"] == backbone.model.config.image_token_id).int()).loss
     assert float(reader.scorer.loss(states, batch, reader.vocabulary)) == pytest.approx(float(own), abs=1e-5)
 
 

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, processors
 from transformers import AutoConfig, LlavaForConditionalGeneration, Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from moslab import backbones, datasets
+from moslab import backbones, cards, datasets, pretraining
 from moslab.backbones import embedded, embedded_llava
 from moslab.datasets.table import ArrayPixels, ImageTable
 from moslab.experiment import Experiment, make
@@ -180,6 +180,17 @@ def toy_run(experiment: Experiment, value: float = 0.0, distributions: bool = Tr
     return Run(experiment, experiment.key, predictions, {"test": metrics},
                [{"step": 1, "loss": 1.5}], {"preparing": 1.0, "training": 2.0, "evaluation": 0.5}, {"python": "3"},
                np.full((rows, 5), 0.2) if distributions else None)
+
+
+TOKENIZER_TEXTS = pretraining.tokenizer_texts
+
+
+def train_here(folder: Path, monkeypatch: Any, plan: pretraining.Plan) -> dict:
+    """Pre-train in this process, with a small vocabulary and without measuring."""
+    monkeypatch.setattr(torch.multiprocessing, "spawn", lambda work, args, nprocs: [work(rank, *args) for rank in range(nprocs)])
+    monkeypatch.setattr(pretraining, "tokenizer_texts", lambda seed: TOKENIZER_TEXTS(seed, pictures=40))
+    monkeypatch.setattr(cards, "write_cards", lambda folder: {"measured": str(folder)})
+    return pretraining.train(folder, plan)
 
 
 def load_exact(folder: Path) -> backbones.Backbone:

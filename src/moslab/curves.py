@@ -70,7 +70,7 @@ def parts(curve: Curve, seeds: Sequence[int]) -> dict[int | str, Grid]:
     shared = dict(scorer="bins", options={"bins": 51}, preset=curve.preset, test_images=TEST_IMAGES)
     grown = {size: Grid([curve.dataset], {arm: ARMS[arm] for arm in curve.arms}, list(seeds), shared | dict(train_images=size, epochs=epochs, images=curve.images))
              for size, epochs in sorted(SIZES.items(), reverse=True)}
-    arms = {f"{BASES[base]}|{arm}": ARMS[arm] | {"backbone": base} for base in BASES for arm in curve.arms if arm in (ALONE, RIGHT)}
+    arms = {(BASES[base], arm): ARMS[arm] | {"backbone": base} for base in BASES for arm in curve.arms if arm in (ALONE, RIGHT)}
     return grown | {"bases": Grid([curve.dataset], arms, list(seeds), shared | dict(train_images=BASE_IMAGES, epochs=BASE_EPOCHS))}
 
 
@@ -96,7 +96,7 @@ def over_images(task: str, curve: Curve, results: Mapping[Any, Results]) -> pd.D
 def over_bases(task: str, curve: Curve, results: Mapping[Any, Results]) -> pd.DataFrame:
     """A row per checkpoint and arm, picture alone and right text."""
     scores, target = results[task, "bases"].scores(curve.dataset)
-    return pd.DataFrame([{"base": name.split("|")[0], "arm": name.split("|")[1], **_interval(rows, target)} for name, rows in scores.items()])
+    return pd.DataFrame([{"base": base, "arm": arm, **_interval(rows, target)} for (base, arm), rows in scores.items()])
 
 
 def _measured(arm: str, scores: Mapping[str, np.ndarray], target: np.ndarray) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """A grid of experiments: datasets x arms x seeds, and the scores that come back arm by arm."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ class Grid:
     """arms: name -> fields of the experiment that make this arm; setting: fields all share."""
 
     datasets: Sequence[str]
-    arms: Mapping[str, Mapping[str, Any]]
+    arms: Mapping[Hashable, Mapping[str, Any]]
     seeds: Sequence[int]
     setting: Mapping[str, Any]
 

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from moslab.world.draws import Dice
+from moslab.world.language import NUMBER_TASKS
 
-QUESTION = "Sort these numbers from low to high:"
+QUESTION = NUMBER_TASKS["sort"]  # as the embedded bases were taught it
 
 
 def trial(number: int, length: int = 10) -> list[str]:

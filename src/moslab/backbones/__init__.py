@@ -48,10 +48,6 @@ class Backbone:
         """Width of the language model's hidden states."""
         return self.model.config.text_config.hidden_size
 
-    @cached_property
-    def image_token(self) -> int:
-        return self.model.config.image_token_id
-
     def tokens(self, text: str) -> list[int]:
         """Token ids of a piece of text that follows other text; remembered, since a run says few different things."""
         if text not in self._encoded:

@@ -10,6 +10,7 @@ from torch import nn
 
 from moslab.backbones import Backbone
 from moslab.datasets.table import ImageTable
+from moslab.errors import UserError
 
 
 class Options(BaseModel):
@@ -97,6 +98,12 @@ class Scorer(nn.Module):
     def decode(self, states: torch.Tensor, vocabulary: nn.Linear) -> Scores:
         """Decoding: hidden states where the score is read [n, width] to scores."""
         raise NotImplementedError
+
+
+def check_range(low: float, high: float) -> None:
+    """UserError for a range that no coding can divide."""
+    if not low < high:
+        raise UserError(f"The range {low} to {high} is empty: all training scores are the same.")
 
 
 def at_read_position(states: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:

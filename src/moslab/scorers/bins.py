@@ -34,8 +34,7 @@ def centers(k: int, low: float, high: float, convention: Convention = "linspace"
     """K evenly spread bin centers over [low, high], [k]."""
     if k < 2:
         raise UserError(f"K = {k} bins cannot tell two scores apart: give at least 2.")
-    if not low < high:
-        raise UserError(f"The range {low} to {high} is empty: all training scores are the same.")
+    base.check_range(low, high)
     if convention == "linspace":
         return np.linspace(low, high, k)
     if convention == "midpoints":

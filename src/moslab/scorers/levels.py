@@ -22,8 +22,7 @@ LEVELS = ("bad", "poor", "fair", "good", "excellent")
 
 def encode(mos: np.ndarray, low: float, high: float) -> np.ndarray:
     """Level 0 (bad) to 4 (excellent), [n]: interval k of 5 is (low + (k - 1)/5 range, low + k/5 range], scores outside go to the ends."""
-    if not low < high:
-        raise UserError(f"The range {low} to {high} is empty: all training scores are the same.")
+    base.check_range(low, high)
     borders = low + np.arange(1, len(LEVELS)) / len(LEVELS) * (high - low)
     return np.searchsorted(borders, mos, side="left")
 

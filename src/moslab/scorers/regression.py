@@ -14,7 +14,6 @@ from pydantic import Field
 from torch import nn
 
 from moslab.backbones import Backbone
-from moslab.errors import UserError
 from moslab.scorers import base
 
 
@@ -27,8 +26,7 @@ class Options(base.Options):
 
 def encode(mos: np.ndarray, low: float, high: float) -> np.ndarray:
     """Scores [n] as shares of the range, [n]; scores outside it go to its ends, where a sigmoid ends too."""
-    if not low < high:
-        raise UserError(f"The range {low} to {high} is empty: all training scores are the same.")
+    base.check_range(low, high)
     return np.clip((np.asarray(mos, dtype=np.float64) - low) / (high - low), 0, 1)
 
 
@@ -49,8 +47,7 @@ class Regression(base.Scorer):
     Options = Options
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
-        if not low < high:
-            raise UserError(f"The range {low} to {high} is empty: all training scores are the same.")
+        base.check_range(low, high)
         self.low, self.high, self.mean = low, high, float(np.mean(labels.mos))
 
     def encode(self, labels: base.Labels) -> np.ndarray:

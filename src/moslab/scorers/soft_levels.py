@@ -34,8 +34,7 @@ class Options(base.Options):
 
 def normalised(mos: np.ndarray, sd: np.ndarray, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Scores and deviations [n] on DeQA's scale, 1 to 5."""
-    if not low < high:
-        raise UserError(f"The range {low} to {high} is empty: all training scores are the same.")
+    base.check_range(low, high)
     return 1 + 4 * (np.clip(mos, low, high) - low) / (high - low), 4 * np.asarray(sd) / (high - low)
 
 

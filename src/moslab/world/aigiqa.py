@@ -12,7 +12,7 @@ import pandas as pd
 
 from moslab.world.draws import choice, integers, normal, uniform
 from moslab.world.language import WORDS
-from moslab.world.made import Made
+from moslab.world.made import Made, split_names
 from moslab.world.raters import cast_votes, opinion_scores
 from moslab.world.render import Size, render_all
 from moslab.world.specs import FIELDS, MIXES, Spec, draw
@@ -240,5 +240,4 @@ def _splits(drawn: Generated, seed: int, ids: np.ndarray) -> np.ndarray:
     content = drawn.style
     for field, number in drawn.wanted.items():
         content = content * len(FIELDS[field]) + number
-    place = uniform(seed, "aigiqa.split", ids)
-    return np.select([uniform(seed, "aigiqa.held out", content) < HELD_OUT, place < TRAIN, place < TRAIN + VAL], ["test_novel", "train", "val"], "test")
+    return split_names(uniform(seed, "aigiqa.split", ids), TRAIN, VAL, uniform(seed, "aigiqa.held out", content) < HELD_OUT)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from moslab.world.draws import choice, normal, uniform
-from moslab.world.made import Made
+from moslab.world.made import Made, split_names
 from moslab.world.raters import cast_votes, opinion_scores
 from moslab.world.render import Size, render_all
 from moslab.world.specs import FIELDS, MIXES, Spec, draw
@@ -185,5 +185,4 @@ def _other_title(title: np.ndarray, seed: int, ids: np.ndarray) -> np.ndarray:
 
 def _splits(title: np.ndarray, seed: int, ids: np.ndarray) -> np.ndarray:
     held_out = np.array([entry.held_out for entry in titles()])[title]
-    place = uniform(seed, "iaa.split", ids)
-    return np.select([held_out, place < TRAIN, place < TRAIN + VAL], ["test_novel", "train", "val"], "test")
+    return split_names(uniform(seed, "iaa.split", ids), TRAIN, VAL, held_out)

@@ -10,7 +10,7 @@ import pandas as pd
 from moslab.world.distort import Distorted, distorted
 from moslab.world.draws import normal, uniform
 from moslab.world.fidelity import features, pseudo_mos
-from moslab.world.made import Made
+from moslab.world.made import Made, split_names
 from moslab.world.raters import cast_votes, opinion_scores
 from moslab.world.render import Size, render_all
 
@@ -28,8 +28,7 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     visible = pseudo_mos(measure(drawn, images, size))
     truth = np.clip(visible + TASTE * normal(seed, "iqa.taste", ids), *SCALE)
     votes = cast_votes("iqa", seed, ids, truth, np.full(len(ids), RATERS), RATER_DEVIATION, SCALE)
-    place = uniform(seed, "iqa.split", ids)
-    split = np.select([place < TRAIN, place < TRAIN + VAL], ["train", "val"], "test")
+    split = split_names(uniform(seed, "iqa.split", ids), TRAIN, VAL)
     mos, sd = opinion_scores(votes, SCALE)
     frame = pd.DataFrame({"text": "", "split": split, "group": [f"original {number}" for number in ids], "mos": mos, "sd": sd})
     return Made(frame, images, votes, pd.DataFrame({"truth": truth, "image_only": visible}), pd.DataFrame(index=frame.index), drawn.spec)

@@ -124,7 +124,8 @@ def reason(spec: Spec, row: int, dice: Dice, fields: Sequence[str]) -> str:
 
 def merits(spec: Spec, row: int, dice: Dice, fields: Sequence[str] = tuple(RATINGS)) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Tellable facts that speak for the picture and those that speak against it, each as (name, class in words), in random order."""
-    told = [field for field in dice.shuffled([field for field in fields if field in tellable(spec, row) and field in MERIT])]
+    visible = tellable(spec, row)
+    told = dice.shuffled([field for field in fields if field in visible and field in MERIT])
     sign = {field: MERIT[field][int(spec.classes[field][row])] for field in told}
     said = {field: (NAMES[field], answer(spec, row, field)) for field in told}
     return [said[field] for field in told if sign[field] > 0], [said[field] for field in told if sign[field] < 0]
@@ -151,7 +152,8 @@ COUNTS = {"debris": "How many things lie on the subject?", "clutter": "How many 
 
 def count_question(spec: Spec, row: int, dice: Dice) -> tuple[str, str]:
     """(question, answer) about how many things are to be seen."""
-    field = dice.choice([field for field in COUNTS if field in tellable(spec, row)])
+    visible = tellable(spec, row)
+    field = dice.choice([field for field in COUNTS if field in visible])
     return COUNTS[field], str(int(spec.values[field][row]))
 
 

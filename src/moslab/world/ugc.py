@@ -11,7 +11,7 @@ import pandas as pd
 from moslab.world.draws import Dice, normal, uniform
 from moslab.world.fidelity import chroma
 from moslab.world.language import reason
-from moslab.world.made import Made
+from moslab.world.made import Made, split_names
 from moslab.world.render import COLORS, SCENES, Size, render_all
 from moslab.world.specs import FIELDS, MIXES, Spec, draw
 
@@ -56,8 +56,8 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     labels = annotate(attributes, seed, ids)
     visible = composite(attributes)
     truth = np.round(np.clip(visible + TASTE * normal(seed, "ugc.taste", ids), *SCALE), 2)
-    place = uniform(seed, "ugc.split", ids)
-    frame = pd.DataFrame({"text": "", "split": np.select([place < TRAIN, place < TRAIN + VAL], ["train", "val"], "test"), "group": "", "mos": truth, "sd": np.nan})
+    split = split_names(uniform(seed, "ugc.split", ids), TRAIN, VAL)
+    frame = pd.DataFrame({"text": "", "split": split, "group": "", "mos": truth, "sd": np.nan})
     annotations = pd.DataFrame({name: [OPTIONS[name][number - 1] for number in labels[name]] for name in OPTIONS})
     for name, fields in REASONED.items():
         annotations[f"{name}_reason"] = [reason(spec, row, Dice(seed, f"ugc.reason.{name}", int(ids[row])), fields) for row in range(len(ids))]
