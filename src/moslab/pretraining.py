@@ -48,7 +48,7 @@ class Stage:
 
 
 STAGES = (
-    Stage("vision", 420_000, 6e-3, ("photographs", "distorted", "degraded", "distorted", "generated", "distorted"), numbers=60),
+    Stage("vision", 400_000, 6e-3, ("photographs", "distorted", "degraded", "distorted", "generated", "distorted"), numbers=60),
     Stage("language", 40_000, 4e-3, ("photographs", "degraded", "generated", "distorted"), batch=32, texts=2),
 )
 

@@ -46,8 +46,8 @@ SCENES: dict[str, Scene] = {
 OPEN_AIR = ("meadow", "sea", "desert", "snow")
 NIGHT_DIM = {"subject": 0.85, "objects": 0.55}
 STARS, TOWERS = 14, 24
-WAVES, SCENE_BEND, SCENE_WAVES = 13.0, 0.28, 19.0  # waves of a bent subject, radians per half extent; the scene's share of the bend, and its waves per short side
-LITTER, CRUMB = 0.18, (0.16, 0.09, 0.04)  # size, fraction of the subject's half extent, and a colour that hardly anything else has
+WAVES, SCENE_BEND, SCENE_WAVES = 13.0, 0.40, 19.0  # waves of a bent subject, radians per half extent; the scene's share of the bend, and its waves per short side
+LITTER, CRUMB = 0.21, (0.16, 0.09, 0.04)  # size, fraction of the subject's half extent, and a colour that hardly anything else has
 POSTS: dict[str, Color] = {"elsewhere": (0.18, 0.22, 0.12), "studio": (0.30, 0.28, 0.27), "night": (0.10, 0.12, 0.09)}
 
 
