@@ -22,6 +22,7 @@ from moslab.datasets.table import ImageTable, ListedPixels
 from moslab.errors import UserError
 from moslab.reading import Reader
 from moslab.scorers import bins, levels
+from moslab.scorers.base import Labels
 
 
 def mixed_table() -> ImageTable:
@@ -33,7 +34,7 @@ def mixed_table() -> ImageTable:
 
 def reader_of(backbone, text="image", scorer="bins", found=None, dataset="iqa", shown=None) -> Reader:
     coding = bins.Bins(bins.Options(bins=5)) if scorer == "bins" else levels.Levels()
-    coding.fit(np.linspace(1, 5, 9), 1.0, 5.0)
+    coding.fit(Labels(np.linspace(1, 5, 9)), 1.0, 5.0)
     coding.attach(backbone)
     return Reader(backbone, coding, Wording(dataset, text, shown=shown), found)
 

@@ -11,7 +11,7 @@ from moslab.backbones.prompts import Wording
 from moslab.backbones.qwen2_vl import ImageTextProcessor
 from moslab.errors import UserError
 from moslab.reading import Reader
-from moslab.scorers import NAMES, base, bins, levels, scorer_class, scorer_options
+from moslab.scorers import NAMES, base, bins, levels, regression, scorer_class, scorer_options, soft_levels
 
 # bins: coding
 
@@ -102,7 +102,7 @@ def test_level_decoding_averages_the_middles_of_the_fifths():
 # the common form
 
 def test_scorers_are_found_by_file_and_differ_in_name():
-    assert set(NAMES) >= {"bins", "levels"}
+    assert set(NAMES) >= {"bins", "levels", "regression", "soft_levels"}
     assert [scorer_class(name).name for name in NAMES] == list(NAMES)
     assert all(isinstance(scorer_class(name).version, int) for name in NAMES)
     with pytest.raises(UserError, match="Unknown scorer 'base': choose one of bins, levels"):
@@ -183,11 +183,11 @@ def taught(tiny_base) -> tuple[Backbone, Reader, dict, torch.Tensor]:
     """A levels reader with one training batch of eight and its states."""
     backbone, table = load_exact(tiny_base), toy_table()
     scorer = levels.Levels()
-    scorer.fit(table.frame["mos"].to_numpy(), 1.0, 5.0)
+    scorer.fit(base.Labels(table.frame["mos"].to_numpy()), 1.0, 5.0)
     scorer.attach(backbone)
     reader = Reader(backbone, scorer, Wording("iqa", "generic"))
     rows = np.arange(8)
-    batch = reader.to_teach(table, rows, scorer.encode(table.frame["mos"].to_numpy()[rows]))
+    batch = reader.to_teach(table, rows, scorer.encode(base.Labels.of(table, rows)))
     return backbone, reader, batch, reader.states(batch)
 
 
@@ -220,10 +220,10 @@ def test_the_whole_answer_is_taught_and_the_score_is_read_before_its_word(taught
 def test_bins_loss_is_cross_entropy_at_the_read_position(tiny_base):
     backbone, table = load_exact(tiny_base), toy_table()
     scorer = bins.Bins(bins.Options(bins=7))
-    scorer.fit(table.frame["mos"].to_numpy(), 1.0, 5.0)
+    scorer.fit(base.Labels(table.frame["mos"].to_numpy()), 1.0, 5.0)
     scorer.attach(backbone)
     reader = Reader(backbone, scorer, Wording("iqa"))
-    targets = scorer.encode(table.frame["mos"].to_numpy()[:8])
+    targets = scorer.encode(base.Labels.of(table, np.arange(8)))
     batch = reader.to_teach(table, range(8), targets)
     states = reader.states(batch)
     assert bool((batch["labels"] == -100).all())
@@ -239,6 +239,120 @@ def test_bins_fit_uses_the_range_or_the_quantiles():
     mos = np.random.default_rng(0).uniform(2, 3, 300)
     uniform, quantile = bins.Bins(bins.Options(bins=5)), bins.Bins(bins.Options(bins=5, spacing="quantile"))
     for scorer in (uniform, quantile):
-        scorer.fit(mos, 1.0, 5.0)
+        scorer.fit(base.Labels(mos), 1.0, 5.0)
     assert uniform.bin_centers.tolist() == [1, 2, 3, 4, 5]
     assert quantile.bin_centers.min() > 2 and quantile.bin_centers.max() < 3
+
+
+# regression
+
+def test_regression_codes_shares_of_the_range_and_back():
+    mos = np.random.default_rng(0).uniform(1, 5, 500)
+    assert np.allclose(regression.decode(regression.encode(mos, 1, 5), 1, 5), mos)
+    assert regression.encode(np.array([0.0, 1.0, 3.0, 9.0]), 1, 5).tolist() == [0, 0, 0.5, 1]
+    with pytest.raises(UserError, match="The range 2 to 2 is empty"):
+        regression.encode(mos, 2, 2)
+
+
+@pytest.mark.parametrize("form", ["state", "logits", "plain"])
+def test_regression_reads_one_number_at_the_read_position(tiny_base, form):
+    """Loss and decoding against the definition, and gradients where they should be: head and language model, and the output rows only in the form that reads logits."""
+    backbone, table = load_exact(tiny_base), toy_table()
+    backbone.model.requires_grad_(True)
+    scorer = regression.Regression(regression.Options(form=form))
+    mos = table.frame["mos"].to_numpy()
+    scorer.fit(base.Labels(mos), 1.0, 5.0)
+    scorer.attach(backbone)
+    reader = Reader(backbone, scorer, Wording("iqa", "generic"))
+    targets = scorer.encode(base.Labels(mos[:8]))
+    batch = reader.to_teach(table, range(8), targets)
+    assert bool((batch["labels"] == -100).all())
+    states = reader.states(batch)
+    read = base.at_read_position(states, batch)
+    number = scorer.head(reader.vocabulary(read) if form == "logits" else read)[:, 0]
+    expected = number if form == "plain" else number.sigmoid()
+    loss = scorer.loss(states, batch, reader.vocabulary)
+    assert loss.item() == pytest.approx(((expected - torch.tensor(targets)) ** 2).mean().item(), rel=1e-5)
+    with torch.no_grad():
+        scores = scorer.decode(read, reader.vocabulary)
+    assert scores.score == pytest.approx((expected if form == "plain" else 1 + 4 * expected).detach().double().numpy()) and scores.parsed.all() and scores.entropy.tolist() == [0] * 8
+    loss.backward()
+    assert scorer.head.weight.grad.abs().sum() > 0 and next(backbone.model.model.language_model.layers.parameters()).grad.abs().sum() > 0
+    seen = set(batch["input_ids"].unique().tolist())
+    unseen = [token for token in range(backbone.model.lm_head.out_features) if token not in seen]
+    assert bool(backbone.model.lm_head.weight.grad[unseen].abs().sum() > 0) == (form == "logits")  # tied to the input rows, which only tokens in the batch use
+
+
+def test_plain_regression_starts_at_the_mean_score(tiny_base):
+    scorer = regression.Regression(regression.Options(form="plain"))
+    scorer.fit(base.Labels(np.array([60.0, 80.0])), 0.0, 100.0)
+    scorer.attach(load_exact(tiny_base))
+    assert float(scorer.head.bias) == 70 and scorer.encode(base.Labels(np.array([3.5]))).tolist() == [3.5]
+
+
+# soft levels
+
+def test_the_published_label_comes_out():
+    """KonIQ's row of the released files: MOS 3.828571 and SD 0.527278 on 1.096 to 4.310, labels from excellent to bad."""
+    mos, sd = soft_levels.normalised(np.array([3.828571]), np.array([0.527278]), 1.096, 4.310)
+    assert mos == pytest.approx([4.400807], abs=5e-5) and sd == pytest.approx([0.656258], abs=5e-5)
+    assert soft_levels.encode(np.array([4.400807]), np.array([0.656258]))[0][::-1].round(4).tolist() == [0.4222, 0.5336, 0.0590, 0, 0]
+
+
+@pytest.mark.parametrize("how", ["density", "area"])
+def test_soft_labels_keep_the_score(how):
+    """Their mean is the score within the tolerance behind which two points take over; monotone in the score; never negative."""
+    mos = np.linspace(1, 5, 401)
+    for sd in (0.0, 0.1, 0.3, 0.7, 1.2):
+        found = soft_levels.encode(mos, np.full(401, sd), how)
+        recovered = found @ soft_levels.PLACES
+        assert (found >= 0).all() and np.abs(recovered - mos).max() <= soft_levels.FAR + 1e-9
+        if sd < soft_levels.NARROW:
+            assert np.allclose(found, soft_levels.two_points(mos)) and np.allclose(recovered, mos)
+
+
+def test_two_points_share_a_score():
+    assert soft_levels.two_points(np.array([1.0, 2.25, 5.0])).tolist() == [[1, 0, 0, 0, 0], [0, 0.75, 0.25, 0, 0], [0, 0, 0, 0, 1]]
+    assert soft_levels.decode(np.eye(5), 0, 100).tolist() == [0, 25, 50, 75, 100]
+
+
+def test_fidelity_by_hand():
+    """Two pictures in the right order, far apart and certain, cost nothing; in the wrong order nearly one."""
+    mos, sd = torch.tensor([5.0, 1.0]), torch.tensor([0.1, 0.1])
+    right, wrong = (soft_levels.fidelity_loss(torch.tensor(scores), mos, sd) for scores in ([9.0, -9.0], [-9.0, 9.0]))
+    assert float(right) < 0.001 and float(wrong) > 0.99
+    assert float(soft_levels.fidelity_loss(torch.tensor([3.0, 3.0]), torch.tensor([3.0, 3.0]), sd)) == pytest.approx(0, abs=1e-3)
+
+
+def test_soft_levels_loss_is_its_definition(tiny_base):
+    backbone, table = load_exact(tiny_base), toy_table()
+    scorer = soft_levels.SoftLevels()
+    rows = np.arange(6)
+    scorer.fit(base.Labels.of(table, np.arange(len(table))), 1.0, 5.0)
+    scorer.attach(backbone)
+    reader = Reader(backbone, scorer, Wording("iqa", "generic"))
+    targets = scorer.encode(base.Labels.of(table, rows))
+    batch = reader.to_teach(table, rows, targets)
+    states = reader.states(batch)
+    logits = reader.vocabulary(states)
+    total = 0.0
+    for row in rows:
+        place = int(batch["read_position"][row])
+        probability = logits[row, place].log_softmax(-1)[scorer.level_tokens]
+        soft = torch.tensor(targets[row, :5]).float()
+        total += float((torch.xlogy(soft, soft) - soft * probability).sum()) / 6
+    taught = [(row, time) for row in rows for time in range(1, batch["labels"].shape[1]) if batch["labels"][row, time] != -100 and time != batch["read_position"][row] + 1]
+    words = torch.stack([F.cross_entropy(logits[row, time - 1], batch["labels"][row, time]) for row, time in taught]).mean()
+    scores = logits[torch.arange(6), batch["read_position"]][:, scorer.level_tokens].softmax(-1) @ torch.arange(1.0, 6.0)
+    order = soft_levels.fidelity_loss(scores, *torch.tensor(targets[:, 5:]).float().T)
+    assert scorer.loss(states, batch, reader.vocabulary).item() == pytest.approx(total + 0.05 * words.item() + order.item(), rel=1e-4)
+    silent = soft_levels.SoftLevels(soft_levels.Options(fidelity=0, other_words=0))
+    silent.register_buffer("level_tokens", scorer.level_tokens)
+    assert silent.loss(states, batch, reader.vocabulary).item() == pytest.approx(total, rel=1e-4)
+
+
+def test_soft_levels_need_deviations():
+    """Found before anything is loaded."""
+    for labels in (base.Labels(np.array([2.0, 3.0])), base.Labels(np.array([2.0, 3.0]), np.array([np.nan, 0.4]))):
+        with pytest.raises(UserError, match="soft_levels needs the deviation of the votes, which . of 2 pictures lack: use levels"):
+            soft_levels.SoftLevels().fit(labels, 1, 5)

@@ -16,6 +16,7 @@ from moslab.datasets.table import FolderPixels
 from moslab.errors import UserError
 from moslab.experiment import METHOD_VERSIONS, Experiment
 from moslab.scorers import scorer_class
+from moslab.scorers.base import Labels
 from moslab.store import Run
 from moslab.training import execute, prepare, set_trainable
 
@@ -31,7 +32,7 @@ def toy(home, monkeypatch):
 def learning(recipe: str, base: Path, scorer: str = "bins") -> tuple[torch.nn.Module, set[str]]:
     backbone = load_exact(base)
     coding = scorer_class(scorer)()
-    coding.fit(np.arange(5.0), 0, 4)
+    coding.fit(Labels(np.arange(5.0)), 0, 4)
     coding.attach(backbone)
     set_trainable(recipe, backbone, coding)
     return backbone.model, {name for name, weight in backbone.model.named_parameters() if weight.requires_grad}

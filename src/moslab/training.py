@@ -21,7 +21,7 @@ from moslab.experiment import FROZEN_VISION, Experiment
 from moslab.provenance import provenance
 from moslab.reading import Reader
 from moslab.scorers import scorer_class, scorer_options
-from moslab.scorers.base import Scorer
+from moslab.scorers.base import Labels, Scorer
 from moslab.store import Run
 
 LORA_RANK = 16
@@ -89,10 +89,10 @@ def prepare(experiment: Experiment) -> tuple[ImageTable, Reader]:
 
 def fitted_scorer(experiment: Experiment, table: ImageTable) -> Scorer:
     """The scorer with its coding fitted to the training scores, on the experiment's range."""
-    mos = table.frame["mos"].to_numpy()[training_rows(experiment, table)]
-    low, high = table.scale if experiment.range == "scale" else (float(mos.min()), float(mos.max()))
+    labels = Labels.of(table, training_rows(experiment, table))
+    low, high = table.scale if experiment.range == "scale" else (float(labels.mos.min()), float(labels.mos.max()))
     scorer = scorer_class(experiment.scorer)(scorer_options(experiment.scorer, experiment.options))
-    scorer.fit(mos, low, high)
+    scorer.fit(labels, low, high)
     return scorer
 
 
@@ -138,7 +138,7 @@ def set_trainable(recipe: str, backbone: Backbone, scorer: Scorer) -> None:
 def fit(experiment: Experiment, table: ImageTable, reader: Reader, progress: Progress | None = None) -> list[dict[str, float]]:
     """Run the Trainer; returns the logged training losses."""
     rows = training_rows(experiment, table)
-    targets = reader.scorer.encode(table.frame["mos"].to_numpy()[rows])
+    targets = reader.scorer.encode(Labels.of(table, rows))
 
     def collate(items: list[tuple[int, Any]]) -> dict[str, Any]:
         return reader.to_teach(table, [row for row, _ in items], np.array([target for _, target in items]))

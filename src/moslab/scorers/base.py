@@ -9,12 +9,28 @@ from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from moslab.backbones import Backbone
+from moslab.datasets.table import ImageTable
 
 
 class Options(BaseModel):
     """A scorer's settings; unknown or ill-typed ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a coding may use of n pictures: mos [n]; sd [n], of the votes, NaN where unknown; votes [n, levels] on the nominal scale, None where unpublished."""
+
+    mos: np.ndarray
+    sd: np.ndarray | None = None
+    votes: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, table: ImageTable, rows: np.ndarray) -> "Labels":
+        """The labels of some rows of a table."""
+        mos, sd = (table.frame[name].to_numpy(dtype=np.float64)[rows] for name in ("mos", "sd"))
+        return cls(mos, sd, None if table.votes is None else table.votes[rows])
 
 
 @dataclass(frozen=True)
@@ -54,12 +70,12 @@ class Scorer(nn.Module):
         super().__init__()
         self.options = options or self.Options()
 
-    def fit(self, mos: np.ndarray, low: float, high: float) -> None:
-        """Take what the coding needs: the training scores [n] and the range on which bins and levels lie."""
+    def fit(self, labels: Labels, low: float, high: float) -> None:
+        """Take what the coding needs: the training labels and the range on which bins and levels lie."""
         raise NotImplementedError
 
-    def encode(self, mos: np.ndarray) -> np.ndarray:
-        """Coding: scores [n] to targets [n, ...]."""
+    def encode(self, labels: Labels) -> np.ndarray:
+        """Coding: labels of n pictures to targets [n, ...]."""
         raise NotImplementedError
 
     def opening(self, prefix: str) -> str:

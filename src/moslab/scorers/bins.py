@@ -76,12 +76,12 @@ class Bins(base.Scorer):
     version = 1
     Options = Options
 
-    def fit(self, mos: np.ndarray, low: float, high: float) -> None:
+    def fit(self, labels: base.Labels, low: float, high: float) -> None:
         k = self.options.bins
-        self.bin_centers = quantile_centers(mos, k) if self.options.spacing == "quantile" else centers(k, low, high, self.options.centers)
+        self.bin_centers = quantile_centers(labels.mos, k) if self.options.spacing == "quantile" else centers(k, low, high, self.options.centers)
 
-    def encode(self, mos: np.ndarray) -> np.ndarray:
-        return encode(mos, self.bin_centers)
+    def encode(self, labels: base.Labels) -> np.ndarray:
+        return encode(labels.mos, self.bin_centers)
 
     def attach(self, backbone: Backbone) -> None:
         self.head = nn.Linear(backbone.width, self.options.bins)

@@ -43,11 +43,11 @@ class Levels(base.Scorer):
     name = "levels"
     version = 1
 
-    def fit(self, mos: np.ndarray, low: float, high: float) -> None:
+    def fit(self, labels: base.Labels, low: float, high: float) -> None:
         self.low, self.high = low, high
 
-    def encode(self, mos: np.ndarray) -> np.ndarray:
-        return encode(mos, self.low, self.high)
+    def encode(self, labels: base.Labels) -> np.ndarray:
+        return encode(labels.mos, self.low, self.high)
 
     def opening(self, prefix: str) -> str:
         return prefix
@@ -65,7 +65,11 @@ class Levels(base.Scorer):
         states, tokens = base.taught_tokens(states, batch["labels"])
         return F.cross_entropy(vocabulary(states).float(), tokens)
 
+    def probability(self, states: torch.Tensor, vocabulary: nn.Linear) -> np.ndarray:
+        """Softmax over the five words alone, [n, 5]."""
+        logits = F.linear(states, vocabulary.weight[self.level_tokens])  # five rows of the vocabulary are enough
+        return logits.float().softmax(-1).double().cpu().numpy()
+
     def decode(self, states: torch.Tensor, vocabulary: nn.Linear) -> base.Scores:
-        logits = F.linear(states, vocabulary.weight[self.level_tokens])  # [n, 5]: five rows of the vocabulary are enough
-        probability = logits.float().softmax(-1).double().cpu().numpy()
+        probability = self.probability(states, vocabulary)
         return base.Scores(decode(probability, self.low, self.high), probability)
