@@ -111,7 +111,7 @@ def test_scorers_are_found_by_file_and_differ_in_name():
 
 @pytest.mark.parametrize(("name", "options", "sentence"), [
     ("bins", {"bins": 1}, "Scorer 'bins', option 'bins': .*greater than or equal to 2 .got 1."),
-    ("bins", {"bin": 5}, "option 'bin': .*its options are bins, centers, spacing, decoding"),
+    ("bins", {"bin": 5}, "option 'bin': .*its options are bins, centers, spacing, decoding, labels"),
     ("bins", {"decoding": "median"}, "option 'decoding': .*'expectation' or 'argmax'"),
     ("levels", {"bins": 5}, "Scorer 'levels', option 'bins'.*its options are none"),
 ])
@@ -354,5 +354,44 @@ def test_soft_levels_loss_is_its_definition(tiny_base):
 def test_soft_levels_need_deviations():
     """Found before anything is loaded."""
     for labels in (base.Labels(np.array([2.0, 3.0])), base.Labels(np.array([2.0, 3.0]), np.array([np.nan, 0.4]))):
-        with pytest.raises(UserError, match="soft_levels needs the deviation of the votes, which . of 2 pictures lack: use levels"):
+        with pytest.raises(UserError, match="soft_levels needs the deviation of the votes, which . of 2 pictures lack: use data with SD"):
             soft_levels.SoftLevels().fit(labels, 1, 5)
+
+
+# bins: soft labels
+
+def test_soft_bin_labels_are_shares_around_the_score():
+    centers = bins.centers(51, 1, 5)
+    mos, sd = np.linspace(1.513, 4.487, 31), np.full(31, 0.4)
+    soft = bins.encode_sd(mos, sd, centers)
+    assert np.allclose(soft.sum(1), 1) and (soft >= 0).all()
+    assert np.abs(soft @ centers - mos)[8:-8].max() < 0.02 and np.sqrt((soft * (centers - mos[:, None]) ** 2).sum(1))[15] == pytest.approx(0.4, abs=0.01)
+    assert np.allclose(bins.encode_sd(mos, np.zeros(31), centers), np.eye(51)[bins.encode(mos, centers)])
+
+
+def test_votes_count_for_their_nearest_bins():
+    votes = np.array([[1, 0, 0, 0, 3], [0, 0, 2, 0, 0]])
+    soft = bins.encode_votes(votes, (1.0, 5.0), bins.centers(9, 1, 5))
+    assert soft[0].nonzero()[0].tolist() == [0, 8] and soft[0, 8] == 0.75 and soft @ bins.centers(9, 1, 5) == pytest.approx([4, 3])
+    narrow = bins.encode_votes(votes, (1.0, 5.0), bins.centers(5, 2, 4))
+    assert narrow[0].tolist() == [0.25, 0, 0, 0, 0.75]  # what lies outside counts for the ends
+
+
+@pytest.mark.parametrize("labels, sentence", [("sd", "bins with labels='sd' needs the deviation of the votes"), ("votes", "bins with labels='votes' needs the votes, and these data have none")])
+def test_soft_bins_need_what_they_are_made_of(labels, sentence):
+    with pytest.raises(UserError, match=sentence):
+        bins.Bins(bins.Options(labels=labels)).fit(base.Labels(np.array([1.0, 4.0])), 1, 5)
+
+
+@pytest.mark.parametrize("labels", ["sd", "votes"])
+def test_soft_bins_train_on_the_divergence_from_their_labels(tiny_base, labels):
+    backbone, table = load_exact(tiny_base), toy_table()
+    known = base.Labels(table.frame["mos"].to_numpy(), np.full(len(table), 0.5), np.tile([1, 2, 3, 2, 1], (len(table), 1)), (1.0, 5.0))
+    scorer = bins.Bins(bins.Options(bins=7, labels=labels))
+    scorer.fit(known, 1.0, 5.0)
+    scorer.attach(backbone)
+    reader, targets = Reader(backbone, scorer, Wording("iqa")), scorer.encode(known)[:4]
+    batch = reader.to_teach(table, range(4), targets)
+    states = reader.states(batch)
+    said = scorer.logits(base.at_read_position(states, batch)).log_softmax(-1)
+    assert scorer.loss(states, batch, reader.vocabulary).item() == pytest.approx(-(torch.tensor(targets).float() * said).sum(1).mean().item(), rel=1e-5)

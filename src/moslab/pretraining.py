@@ -48,8 +48,8 @@ class Stage:
 
 
 STAGES = (
-    Stage("vision", 450_000, 6e-3, ("photographs", "distorted", "degraded", "generated", "distorted"), numbers=60),
-    Stage("language", 44_000, 4e-3, ("photographs", "degraded", "generated", "distorted"), batch=32, texts=2),
+    Stage("vision", 400_000, 6e-3, ("photographs", "distorted", "degraded", "distorted", "generated", "distorted"), numbers=60),
+    Stage("language", 40_000, 4e-3, ("photographs", "degraded", "generated", "distorted"), batch=32, texts=2),
 )
 
 
@@ -64,7 +64,7 @@ class Plan:
 
     stages: tuple[Stage, ...] = STAGES
     rounds: tuple[tuple[str, tuple[float, ...]], ...] = (("early", (0.1, 0.1)), ("middle", (0.4, 0.4)), ("", (1.0, 1.0)))
-    nowords: int = 30_000
+    nowords: int = 24_000
     processes: int = 2
     seed: int = 4001
     architecture: str = "qwen2_vl"
@@ -160,7 +160,7 @@ class Writer:
 
     FORMS = {"list": 0.42, "level": 0.12, "questions": 0.12, "rated": 0.10, "caption": 0.08, "number": 0.12, "count": 0.04}
     FACTS = 13  # attributes in one list
-    EXERCISES = 2  # with numbers, in one conversation
+    EXERCISES = 6  # with numbers, in one conversation
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, chat: embedded.Chat = embedded.CHAT, words: bool = True) -> None:
         self.tokenizer, self.chat, self.known = tokenizer, chat, {}

@@ -21,17 +21,25 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class Labels:
-    """What a coding may use of n pictures: mos [n]; sd [n], of the votes, NaN where unknown; votes [n, levels] on the nominal scale, None where unpublished."""
+    """What a coding may use of n pictures: mos [n]; sd [n], of the votes, NaN where unknown; votes [n, levels], evenly over the nominal `scale`, None where unpublished."""
 
     mos: np.ndarray
     sd: np.ndarray | None = None
     votes: np.ndarray | None = None
+    scale: tuple[float, float] | None = None
+
+    def deviations(self, scorer: str) -> np.ndarray:
+        """The deviations [n]; UserError where one is missing."""
+        missing = np.size(self.mos) if self.sd is None else int(np.isnan(self.sd).sum())
+        if missing:
+            raise UserError(f"{scorer} needs the deviation of the votes, which {missing:,} of {np.size(self.mos):,} pictures lack: use data with SD, or another scorer or label.")
+        return self.sd
 
     @classmethod
     def of(cls, table: ImageTable, rows: np.ndarray) -> "Labels":
         """The labels of some rows of a table."""
         mos, sd = (table.frame[name].to_numpy(dtype=np.float64)[rows] for name in ("mos", "sd"))
-        return cls(mos, sd, None if table.votes is None else table.votes[rows])
+        return cls(mos, sd, None if table.votes is None else table.votes[rows], table.scale)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
+from scipy.stats import norm
 from torch import nn
 
 from moslab.backbones import Backbone
@@ -25,6 +26,7 @@ class Options(base.Options):
     centers: Convention = Field("linspace", description="outermost centers on the range's ends, or in the middle of K equal intervals")
     spacing: Literal["uniform", "quantile"] = Field("uniform", description="bins of equal width, or of equally many training images")
     decoding: Literal["expectation", "argmax"] = "expectation"
+    labels: Literal["nearest", "sd", "votes"] = Field("nearest", description="a target is the nearest bin, a normal of the votes' SD over the bins, or the votes themselves")
 
 
 # --- coding -----------------------------------------------------------------------------------------------------------------------------
@@ -59,6 +61,19 @@ def encode(mos: np.ndarray, bin_centers: np.ndarray) -> np.ndarray:
     return np.searchsorted(borders, mos, side="right")
 
 
+def encode_sd(mos: np.ndarray, sd: np.ndarray, bin_centers: np.ndarray) -> np.ndarray:
+    """Soft labels [n, k]: the area of a normal around each center; the outermost bins take the tails."""
+    borders = (bin_centers[1:] + bin_centers[:-1]) / 2
+    below = norm.cdf(borders, np.asarray(mos)[:, None], np.maximum(np.asarray(sd), 1e-6)[:, None])
+    return np.diff(np.pad(below, ((0, 0), (1, 1)), constant_values=((0, 0), (0, 1))), axis=1)
+
+
+def encode_votes(votes: np.ndarray, scale: tuple[float, float], bin_centers: np.ndarray) -> np.ndarray:
+    """Soft labels [n, k]: every vote counts for its nearest bin. Votes beyond the range count for its ends, so a range of `scale` keeps the mean best."""
+    nearest = encode(np.linspace(*scale, votes.shape[1]), bin_centers)
+    return (votes / votes.sum(1, keepdims=True)) @ np.eye(len(bin_centers))[nearest]
+
+
 # --- decoding ---------------------------------------------------------------------------------------------------------------------------
 
 
@@ -79,8 +94,16 @@ class Bins(base.Scorer):
         k = self.options.bins
         self.bin_centers = quantile_centers(labels.mos, k) if self.options.spacing == "quantile" else centers(k, low, high, self.options.centers)
 
+        if self.options.labels == "sd":
+            labels.deviations("bins with labels='sd'")
+        if self.options.labels == "votes" and labels.votes is None:
+            raise UserError("bins with labels='votes' needs the votes, and these data have none: use labels='nearest' or 'sd'.")
+
     def encode(self, labels: base.Labels) -> np.ndarray:
-        return encode(labels.mos, self.bin_centers)
+        """Targets: bin numbers [n], or soft labels [n, bins]."""
+        if self.options.labels == "sd":
+            return encode_sd(labels.mos, labels.sd, self.bin_centers)
+        return encode_votes(labels.votes, labels.scale, self.bin_centers) if self.options.labels == "votes" else encode(labels.mos, self.bin_centers)
 
     def attach(self, backbone: Backbone) -> None:
         self.head = nn.Linear(backbone.width, self.options.bins)
@@ -90,7 +113,8 @@ class Bins(base.Scorer):
         return self.head(states.float())
 
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
-        return F.cross_entropy(self.logits(base.at_read_position(states, batch)), batch["target"])
+        target = batch["target"].float() if batch["target"].is_floating_point() else batch["target"]
+        return F.cross_entropy(self.logits(base.at_read_position(states, batch)), target)
 
     def decode(self, states: torch.Tensor, vocabulary: nn.Linear) -> base.Scores:
         probability = self.logits(states).softmax(-1).double().cpu().numpy()

@@ -87,9 +87,7 @@ class SoftLevels(levels.Levels):
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         super().fit(labels, low, high)
-        missing = np.size(labels.mos) if labels.sd is None else int(np.isnan(labels.sd).sum())
-        if missing:
-            raise UserError(f"soft_levels needs the deviation of the votes, which {missing:,} of {np.size(labels.mos):,} pictures lack: use levels, or data with SD.")
+        labels.deviations("soft_levels")
 
     def encode(self, labels: base.Labels) -> np.ndarray:
         """Targets [n, 7]: the soft label, and score and deviation on 1 to 5."""

@@ -151,11 +151,9 @@ PLCC on the test pictures of a ridge regression from views too shallow to judge 
 
 ## Visibility
 A latent may enter a label only if a small convolutional network, trained on {train:,} pre-training pictures, reads it with (balanced accuracy - chance) / (1 - chance) of at least {floor:g}
-on pictures as the task shows them; for iqa the question is whether a distortion of severity {clear:g} or more is there or no trace of it.
+on pictures as the task shows them; for distortions (iqa) and artefacts (aigiqa) the question is whether one of severity {clear:g} or more is there, or none and next to none.
 
 {probe}
-
-Where a value lies below the floor (bent shapes and litter), a person sees the latent and the probe does not: part of those labels is out of a learner's reach.
 
 ## Known disagreements
 A picture that compression, exposure or blur has destroyed still counts as what it was meant to show; a tiny red subject scores as red; motion along a sea or a dune shows little;

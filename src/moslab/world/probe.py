@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moslab.files import read_json, write_json
-from moslab.world.aigiqa import prompted
+from moslab.world.aigiqa import STRENGTH, prompted
 from moslab.world.distort import KINDS, distorted
 from moslab.world.render import render_all
 from moslab.world.specs import FIELDS, MIXES, Spec, draw
@@ -26,12 +26,12 @@ TRAIN, EPOCHS, BATCH, RATE, SEED = 22_000, 4, 64, 3e-3, 4321
 HELD_OUT = {"iaa": 3_000, "iqa": 4_000, "aigiqa": 3_000, "ugc": 3_000}
 LABELLED = {  # the fields that a task's labels speak of
     "iaa": tuple(field for field in FIELDS if np.count_nonzero(MIXES["iaa"][field]) > 1),
-    "aigiqa": ("color", "kind", "scene", "texture", "saturation", "light", "fog", "warp", "blur", "noise", "debris"),
+    "aigiqa": ("color", "kind", "scene", "texture", "saturation", "light", "fog"),
     "ugc": ("integrity", "debris", "clutter", "tilt", "blur", "motion", "noise", "jpeg", "light", "saturation", "position", "size", "color", "scene", "texture", "focus")}
 DRAWN = {
     "iaa": lambda ids: draw("probe iaa", SEED, ids, MIXES["iaa"], severity="calm"), "aigiqa": lambda ids: prompted("probe aigiqa", SEED, ids).spec,
     "ugc": lambda ids: draw("probe ugc", SEED, ids, MIXES["ugc"], severity="calm")}
-CLEAR_SEVERITY = 0.5  # a distortion of at least this severity must be told from none
+CLEAR_SEVERITY, FAINT = 0.5, 0.1  # a distortion or artefact of at least this severity must be told from none, or from next to none
 DEGRADED = {  # the classes that say a distortion is there
     "blur": ("blur", ("blurry", "smeared")), "motion": ("motion", ("moving",)), "noise": ("noise", ("grainy", "noisy")), "jpeg": ("jpeg", ("compressed", "blocky")),
     "under": ("light", ("underexposed", "dark")), "over": ("light", ("bright", "overexposed")), "fog": ("fog", ("hazy", "foggy")), "fade": ("saturation", ("gray", "muted"))}
@@ -54,7 +54,7 @@ def measure(version: str, report: Callable[[str], None] = print) -> dict[str, An
     started = perf_counter()
     try:
         network = _trained(report)
-        rows = [row for task in DRAWN for row in _read_classes(network, task)] + _read_iqa(network)
+        rows = [row for task in DRAWN for row in _read_classes(network, task)] + _read_artefacts(network) + _read_iqa(network)
     finally:
         torch.set_num_threads(threads)
     return {"version": version, "seconds": round(perf_counter() - started), "table": rows}
@@ -140,6 +140,16 @@ def _read_classes(network: "torch.nn.Module", task: str) -> list[dict[str, Any]]
     spec = DRAWN[task](np.arange(HELD_OUT[task]))
     said = _said(network, spec)
     return [_row(task, field, _visible(field, spec), spec.classes[field], said[field]) for field in LABELLED[task]]
+
+
+def _read_artefacts(network: "torch.nn.Module") -> list[dict[str, Any]]:
+    """Artefacts of generated images have no classes of their own: strong ones must be told from next to none, as distortions must."""
+    spec = DRAWN["aigiqa"](np.arange(HELD_OUT["aigiqa"]))
+    said, rows = _said(network, spec), []
+    for field, worst in STRENGTH.items():
+        share = spec.values[field] / worst
+        rows.append(_row("aigiqa", field, (share >= CLEAR_SEVERITY) | (share <= FAINT), share >= CLEAR_SEVERITY, said[field] > 0))
+    return rows
 
 
 def _visible(field: str, spec: Spec) -> np.ndarray:

@@ -46,7 +46,8 @@ SCENES: dict[str, Scene] = {
 OPEN_AIR = ("meadow", "sea", "desert", "snow")
 NIGHT_DIM = {"subject": 0.85, "objects": 0.55}
 STARS, TOWERS = 14, 24
-WAVES, LITTER = 5.0, 0.15  # of a bent subject, per half extent; size of litter, fraction of the subject's half extent
+WAVES, SCENE_BEND, SCENE_WAVES = 13.0, 0.40, 19.0  # waves of a bent subject, radians per half extent; the scene's share of the bend, and its waves per short side
+LITTER, CRUMB = 0.21, (0.16, 0.09, 0.04)  # size, fraction of the subject's half extent, and a colour that hardly anything else has
 POSTS: dict[str, Color] = {"elsewhere": (0.18, 0.22, 0.12), "studio": (0.30, 0.28, 0.27), "night": (0.10, 0.12, 0.09)}
 
 
@@ -107,6 +108,7 @@ def draw_scene(frame: Frame, look: dict[str, str], value: dict[str, float]) -> n
     along = across * np.cos(tilt, dtype=np.float32) + down * np.sin(tilt, dtype=np.float32) + frame.right / 2
     depth = down * np.cos(tilt, dtype=np.float32) - across * np.sin(tilt, dtype=np.float32) + frame.bottom / 2
     horizon = frame.bottom * (scene.horizon + value["horizon"])
+    along, depth = _bent(along, depth, value, SCENE_BEND, SCENE_WAVES)
     image = _backdrop(frame, look["scene"], along, depth, horizon, key)
     _strew(image, frame, int(value["clutter"]), NIGHT_DIM["objects"] if look["scene"] == "night" else 0.85, key)
     image = degrade.blur(image, value["focus"] * frame.side / 64)
@@ -202,7 +204,7 @@ def _subject(image: np.ndarray, frame: Frame, look: dict[str, str], value: dict[
     window = frame.window(x, y, 1.15 * radius, 1.15 * radius)
     dx, dy = (frame.x[window] - x) / radius, (frame.y[window] - y) / radius
     cosine, sine = float(np.cos(tilt)), float(np.sin(tilt))
-    u, v = _bent(cosine * dx + sine * dy, cosine * dy - sine * dx, value)
+    u, v = _bent(cosine * dx + sine * dy, cosine * dy - sine * dx, value, 1.0, WAVES)
     light = 1 + 0.22 * (0.7 * value["shade"] * u - 0.7 * v)
     dim = np.float32(NIGHT_DIM["subject"] if look["scene"] == "night" else 1)
     region = image[:, *window]
@@ -223,12 +225,12 @@ def _place(frame: Frame, value: dict[str, float]) -> tuple[float, float]:
     return min(max(value["x"] * frame.right, 0.8 * radius), frame.right - 0.8 * radius), y
 
 
-def _bent(u: np.ndarray, v: np.ndarray, value: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates of a subject that a generator got wrong: a smooth wave along both axes."""
-    reach, key = value["warp"], int(value["detail"])
-    if not reach:
+def _bent(u: np.ndarray, v: np.ndarray, value: dict[str, float], share: float, waves: float) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of what a generator got wrong: a wave along both axes, `share` of the picture's bend high."""
+    if not value["warp"]:
         return u, v
-    return u + np.float32(reach) * np.sin(WAVES * v + key % 6), v + np.float32(reach) * np.sin(WAVES * u + key % 5)
+    reach, key = np.float32(share * value["warp"]), int(value["detail"])
+    return u + reach * np.sin(np.float32(waves) * v + key % 6), v + reach * np.sin(np.float32(waves) * u + key % 5)
 
 
 def _litter(image: np.ndarray, frame: Frame, value: dict[str, float], x: float, y: float, dim: np.float32) -> None:
@@ -236,10 +238,20 @@ def _litter(image: np.ndarray, frame: Frame, value: dict[str, float], x: float, 
     objects, radius = int(value["debris"]), value["size"]
     if not objects:
         return
-    dice = uniform(7, "debris", int(value["detail"]), np.arange(objects * 4)).reshape(objects, 4).tolist()
-    for across, down, form, color in dice:
-        _paint(image, frame, int(form * 3), _PALETTE[int(color * 8)] * (np.float32(0.9) * dim), x + (across - 0.5) * 1.5 * radius, y + (down - 0.5) * 1.6 * radius,
-               LITTER * radius + 0.012)
+    dice = uniform(7, "debris", int(value["detail"]), np.arange(objects * 3)).reshape(objects, 3).tolist()
+    for across, down, turn in dice:
+        _crumb(image, frame, x + (across - 0.5) * 1.5 * radius, y + (down - 0.5) * 1.6 * radius, LITTER * radius + 0.02, turn, dim)
+
+
+def _crumb(image: np.ndarray, frame: Frame, x: float, y: float, radius: float, turn: float, dim: np.float32) -> None:
+    """A dark cross."""
+    window = frame.window(x, y, radius, radius)
+    dx, dy = frame.x[window] - x, frame.y[window] - y
+    cosine, sine = float(np.cos(3.1416 * turn)), float(np.sin(3.1416 * turn))
+    along, across = np.abs(cosine * dx + sine * dy), np.abs(cosine * dy - sine * dx)
+    distance = np.minimum(np.maximum(along - radius, across - 0.3 * radius), np.maximum(across - radius, along - 0.3 * radius))
+    region = image[:, *window]
+    region += frame.coverage(distance) * (_plane(CRUMB) * dim - region)
 
 
 def _post(image: np.ndarray, frame: Frame, scene: str, value: dict[str, float], x: float) -> None:

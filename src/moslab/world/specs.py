@@ -50,7 +50,7 @@ FULL: dict[str, Ranges] = {
     "fog": ((0, 0), (0.12, 0.45), (0.45, 0.9)),  # opacity at the horizon
     "integrity": ((0, 0), (0.18, 0.36), (0.46, 0.68)),  # share of the subject's width that is cut off or covered
     "debris": ((0, 0), (2, 3), (5, 8)),  # objects lying on the subject
-    "warp": ((0, 0), (0.06, 0.15), (0.15, 0.36)),  # how far the subject's outline is bent, fraction of its half extent
+    "warp": ((0, 0), (0.04, 0.09), (0.09, 0.20)),  # how far the subject's outline is bent, fraction of its half extent
 }
 CALM: dict[str, Ranges] = FULL | {
     "saturation": ((0, 0), (0.28, 0.5), (0.85, 1.1), (1.45, 1.8)),
@@ -65,7 +65,7 @@ CALM: dict[str, Ranges] = FULL | {
     "fog": ((0, 0), (0.2, 0.4), (0.55, 0.8)),
     "integrity": ((0, 0), (0.2, 0.32), (0.5, 0.66)),
     "debris": ((0, 0), (2, 3), (6, 8)),
-    "warp": ((0, 0), (0.08, 0.13), (0.2, 0.34)),
+    "warp": ((0, 0), (0.05, 0.08), (0.12, 0.19)),
 }
 PAN = 0.35  # a camera moves sideways, give or take this many radians: that is also what makes a smear easy to tell from a blur
 HALF_WIDTH = 0.75  # of a subject, fraction of its half extent: the eight differ, this is their mean

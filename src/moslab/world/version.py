@@ -29,7 +29,7 @@ def _constants(module: Any, *names: str) -> list[Any]:
 
 PIXELS = f"{PIXELS_NUMBER}-" + digest([
     _constants(specs, "FIELDS", "FULL", "CALM", "MIXES", "PAN", "HALF_WIDTH"),
-    _constants(render, "COLORS", "SCENES", "NIGHT_DIM", "STARS", "TOWERS", "WAVES", "LITTER", "POSTS"), _constants(shapes, "PAINTS"),
+    _constants(render, "COLORS", "SCENES", "NIGHT_DIM", "STARS", "TOWERS", "WAVES", "SCENE_BEND", "SCENE_WAVES", "LITTER", "CRUMB", "POSTS"), _constants(shapes, "PAINTS"),
     _constants(degrade, "HAZE"), _constants(distort, "KINDS", "WEIGHTS", "PRISTINE", "SECOND", "SECOND_SEVERITY")])[:8]
 _FIDELITY = _constants(fidelity, "DEAD_ZONE", "WEIGHT", "BEST", "WORST", "MIDDLE", "STEEPNESS", "WINDOW", "CONTRAST_FLOOR", "INFORMATION_FLOOR", "VISIBLE_JUMP")
 _TEXTS = _constants(language, "WORDS", "NAMES", "RATINGS", "HIDDEN_BY", "LIKED", "DISLIKED", "MERIT")
