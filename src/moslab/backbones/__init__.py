@@ -6,7 +6,6 @@ What one architecture does otherwise than another stands in one file each (`qwen
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType

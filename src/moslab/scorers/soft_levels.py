@@ -15,7 +15,6 @@ from pydantic import Field
 from scipy.stats import norm
 from torch import nn
 
-from moslab.errors import UserError
 from moslab.scorers import base, bins, levels
 
 PLACES = np.arange(1.0, 6.0)  # of the levels, bad to excellent, on DeQA's scale
