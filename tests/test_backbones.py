@@ -315,10 +315,10 @@ def test_features_lie_in_the_cache_folder(home, tiny):
 
 def test_score_is_read_at_the_last_token_of_prompt_or_prefix(tiny):
     table = toy_table(5)
-    _, plain = reader_of(tiny).states_to_read(table, [0, 1])
+    plain = reader_of(tiny).to_read(table, [0, 1])
     assert plain["read_position"].tolist() == [len(tiny.prompt("", 16)) - 1] * 2
     assert tiny.tokenizer.decode(plain["input_ids"][0]).endswith("<|im_start|>assistant\n")
-    _, prefixed = reader_of(tiny, "generic", "levels").states_to_read(table, [0, 1])
+    prefixed = reader_of(tiny, "generic", "levels").to_read(table, [0, 1])
     assert prefixed["read_position"].tolist() == [prefixed["input_ids"].shape[1] - 1] * 2
     assert tiny.tokenizer.decode(prefixed["input_ids"][0]).endswith("assistant\nthe quality of the image is")
 
@@ -328,18 +328,18 @@ def test_padding_changes_nothing_that_is_read(tiny, scorer):
     table = toy_table(6)
     table.frame["text"] = ["Sky", "A very long title about the fair quality of good images", "Free Study", "Open", "Best of the Month", "x"]
     reader = reader_of(tiny, "title", scorer, dataset="iaa", shown=table.frame["text"].to_numpy())
-    together, batch = reader.states_to_read(table, range(6))
+    together, batch = reader.read(table, range(6)).states, reader.to_read(table, range(6))
     assert len(set(batch["read_position"].tolist())) > 2
     for row in range(6):
-        alone, _ = reader.states_to_read(table, [row])
+        alone = reader.read(table, [row]).states
         assert torch.allclose(together[row], alone[0], atol=1e-5)
 
 
 def test_padding_changes_nothing_with_mixed_sizes(tiny):
     table, reader = mixed_table(), reader_of(tiny, "generic")
-    together, _ = reader.states_to_read(table, range(6))
+    together = reader.read(table, range(6)).states
     for row in range(6):
-        assert torch.allclose(together[row], reader.states_to_read(table, [row])[0][0], atol=1e-5)
+        assert torch.allclose(together[row], reader.read(table, [row]).states[0], atol=1e-5)
 
 
 def test_states_are_the_model_s_own(tiny):

@@ -62,7 +62,7 @@ def test_processor_and_states_are_transformers_own(folder):
     backbone, table = load_exact(folder), mixed_table()
     own = LlavaForConditionalGeneration.from_pretrained(folder).eval()
     reader = reader_of(backbone, "generic")
-    states, batch = reader.states_to_read(table, range(6))
+    states, batch = reader.read(table, range(6)).states, reader.to_read(table, range(6))
     text = backbone.processor.apply_chat_template([{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": SENTENCE}]}], add_generation_prompt=True)
     assert text == f"USER: <image>\n{SENTENCE} ASSISTANT:"
     inputs = backbone.processor(text=[text] * 6, images=[table.pixels.open(row) for row in range(6)], return_tensors="pt")
@@ -104,16 +104,16 @@ def test_cached_features_are_the_live_ones(tiny, tmp_path):
 @pytest.mark.parametrize("scorer", ["bins", "levels"])
 def test_padding_and_company_change_nothing_that_is_read(tiny, scorer):
     table, reader = titled_table(), reader_of(tiny, "title", scorer, dataset="iaa", shown=np.array(TITLES))
-    together, batch = reader.states_to_read(table, range(6))
+    together, batch = reader.read(table, range(6)).states, reader.to_read(table, range(6))
     assert len(set(batch["read_position"].tolist())) > 2
     for row in range(6):
-        assert torch.allclose(together[row], reader.states_to_read(table, [row])[0][0], atol=1e-5)
+        assert torch.allclose(together[row], reader.read(table, [row]).states[0], atol=1e-5)
 
 
 def test_the_answer_follows_the_marker_and_a_blank(tiny):
-    _, plain = reader_of(tiny).states_to_read(toy_table(5), [0])
+    plain = reader_of(tiny).to_read(toy_table(5), [0])
     assert tiny.tokenizer.decode(plain["input_ids"][0]) == "<s>user: " + "<image>" * 64 + "\nassistant:"
-    _, prefixed = reader_of(tiny, "generic", "levels").states_to_read(toy_table(5), [0])
+    prefixed = reader_of(tiny, "generic", "levels").to_read(toy_table(5), [0])
     assert tiny.tokenizer.decode(prefixed["input_ids"][0]).endswith("? assistant: the quality of the image is")
     chances = choose(tiny, toy_table(5).pixels.open(0), SENTENCE, "The quality of the image is", [" good", " bad"])
     assert sum(chances.values()) == pytest.approx(1)

@@ -105,7 +105,7 @@ def test_scorers_are_found_by_file_and_differ_in_name():
     assert set(NAMES) >= {"bins", "levels", "regression", "soft_levels"}
     assert [scorer_class(name).name for name in NAMES] == list(NAMES)
     assert all(isinstance(scorer_class(name).version, int) for name in NAMES)
-    with pytest.raises(UserError, match="Unknown scorer 'base': choose one of bins, levels"):
+    with pytest.raises(UserError, match="Unknown scorer 'base': choose one of bins, digits, levels, "):
         scorer_class("base")
 
 
@@ -194,7 +194,7 @@ def taught(tiny_base) -> tuple[Backbone, Reader, dict, torch.Tensor]:
 def test_five_rows_of_the_vocabulary_are_the_vocabulary(taught):
     backbone, reader, batch, states = taught
     read = base.at_read_position(states, batch)
-    scores = reader.scorer.decode(read, reader.vocabulary)
+    scores = reader.scorer.decode(base.Reading(read, reader.vocabulary))
     full = backbone.model.lm_head(read)[:, reader.scorer.level_tokens].double().softmax(-1).numpy()
     assert scores.distribution == pytest.approx(full, abs=1e-6)
     assert scores.distribution.sum(1) == pytest.approx(np.ones(8))
@@ -230,8 +230,7 @@ def test_bins_loss_is_cross_entropy_at_the_read_position(tiny_base):
     expected = F.cross_entropy(scorer.head(states[:, -1]), torch.tensor(targets))  # equal prompts: the last position of each
     assert torch.allclose(scorer.loss(states, batch, reader.vocabulary), expected, atol=1e-6)
     with torch.no_grad():
-        read, _ = reader.states_to_read(table, range(8))
-        scores = scorer.decode(read, reader.vocabulary)
+        scores = scorer.decode(reader.read(table, range(8)))
     assert scores.distribution.shape == (8, 7) and scores.score.min() >= 1 and scores.score.max() <= 5
 
 
@@ -274,7 +273,7 @@ def test_regression_reads_one_number_at_the_read_position(tiny_base, form):
     loss = scorer.loss(states, batch, reader.vocabulary)
     assert loss.item() == pytest.approx(((expected - torch.tensor(targets)) ** 2).mean().item(), rel=1e-5)
     with torch.no_grad():
-        scores = scorer.decode(read, reader.vocabulary)
+        scores = scorer.decode(base.Reading(read, reader.vocabulary))
     assert scores.score == pytest.approx((expected if form == "plain" else 1 + 4 * expected).detach().double().numpy()) and scores.parsed.all() and scores.entropy.tolist() == [0] * 8
     loss.backward()
     assert scorer.head.weight.grad.abs().sum() > 0 and next(backbone.model.model.language_model.layers.parameters()).grad.abs().sum() > 0

@@ -17,12 +17,11 @@ METRICS = ("srcc", "plcc", "mae")
 
 
 def predict(reader: Reader, table: ImageTable, rows: Sequence[int], batch: int = 128) -> Scores:
-    """Scores of the pictures in `rows`, in their order. One forward pass each; nothing is generated."""
+    """Scores of the pictures in `rows`, in their order. Each picture is read once; nothing is generated."""
     parts = []
     with torch.no_grad():
         for start in range(0, len(rows), batch):
-            states, _ = reader.states_to_read(table, rows[start: start + batch])
-            parts.append(reader.scorer.decode(states, reader.vocabulary))
+            parts.append(reader.scorer.decode(reader.read(table, rows[start: start + batch])))
     return Scores(np.concatenate([part.score for part in parts]), np.concatenate([part.distribution for part in parts]))
 
 

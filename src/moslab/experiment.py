@@ -78,7 +78,7 @@ class Experiment(BaseModel):
     @property
     def label(self) -> str:
         """A short name for progress bars and messages."""
-        count = f" {self.options['bins']}" if "bins" in self.options else ""
+        count = "".join(f" {self.options[name]}" for name in ("bins", "digits") if name in self.options)
         words = "" if self.text == "image" else f" with {self.text}"
         words += f", {self.test_text} at test," if self.test_text else ""
         preset = "" if self.preset == "default" else f" {self.preset}"

@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from moslab.backbones import Backbone
+from moslab.backbones.continuing import Continuation
 from moslab.backbones.features import Features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
-from moslab.scorers.base import Scorer, at_read_position
+from moslab.scorers.base import Reading, Scorer, at_read_position
 
 IGNORED = -100
 Row = dict[str, Any]
@@ -54,10 +55,17 @@ class Reader:
         """A training batch: conversations with their answers, targets and pictures."""
         return self._batch(table, rows, [self.scorer.completion(target) for target in targets]) | {"target": torch.as_tensor(targets).to(self.device)}
 
-    def states_to_read(self, table: ImageTable, rows: Sequence[int]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The hidden states where scores are read, [n, width], and the batch they come from. Answers stop where they are read."""
-        batch = self._batch(table, rows, [""] * len(rows))
-        return at_read_position(self.states(batch), batch), batch
+    def to_read(self, table: ImageTable, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+        """A batch to be scored: conversations whose answers stop where the score is read."""
+        return self._batch(table, rows, [""] * len(rows))
+
+    def read(self, table: ImageTable, rows: Sequence[int]) -> Reading:
+        """The pictures read up to their scores."""
+        batch = self.to_read(table, rows)
+        if self.scorer.reads_on:
+            begun = Continuation(self.backbone, batch)
+            return Reading(at_read_position(begun.states, batch), self.vocabulary, begun.follow)
+        return Reading(at_read_position(self.states(batch), batch), self.vocabulary)
 
     def _batch(self, table: ImageTable, rows: Sequence[int], completions: Sequence[str]) -> dict[str, Any]:
         pictures, counts = self._pictures(table, rows)

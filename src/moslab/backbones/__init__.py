@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
     from transformers import PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
+    from transformers.cache_utils import Cache
 
 ARCHITECTURES = {"qwen2_vl": "Qwen2-VL", "llava": "LLaVA-1.5"}  # model_type in config.json, and module here: what it is called
 WEIGHTS = Path(__file__).parent / "weights"
@@ -79,9 +80,9 @@ class Backbone:
         """Visual tokens [all pictures' tokens, width], end to end."""
         return self.architecture.look(self.model, inputs)
 
-    def states(self, batch: dict[str, Any]) -> "torch.Tensor":
+    def states(self, batch: dict[str, Any], cache: "Cache | None" = None) -> "torch.Tensor":
         """Last hidden states [batch, time, width] of input_ids with their pictures; `inputs.model_inputs` says in which forms these may come."""
-        return self.architecture.states(self.model, batch)
+        return self.architecture.states(self.model, batch, cache)
 
 
 def resolve(name: str) -> Path:

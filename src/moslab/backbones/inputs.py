@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from transformers.cache_utils import Cache
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 
@@ -10,10 +11,10 @@ def beside(inputs: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in inputs.items() if name != "pixel_values"}
 
 
-def model_inputs(batch: dict[str, Any]) -> dict[str, Any]:
+def model_inputs(batch: dict[str, Any], cache: Cache | None = None) -> dict[str, Any]:
     """Arguments of transformers' own forward pass: input_ids, attention_mask where there is padding, and the pictures.
 
-    A batch holds pictures either to be looked at (`pixel_values`) or as finished visual tokens (`vision`: a tensor [tokens, width] for each).
+    A batch holds pictures either to be looked at (`pixel_values`) or as finished visual tokens (`vision`: a tensor [tokens, width] for each). `cache` keeps what reading on needs.
     """
     mask = batch.get("attention_mask")
     padded = mask is not None and not bool(mask.all())
@@ -21,4 +22,4 @@ def model_inputs(batch: dict[str, Any]) -> dict[str, Any]:
         pictures = {"mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=batch["vision"])}}
     else:
         pictures = {"pixel_values": batch["pixel_values"]}
-    return {"input_ids": batch["input_ids"], "attention_mask": mask if padded else None, "use_cache": False, **pictures}
+    return {"input_ids": batch["input_ids"], "attention_mask": mask if padded else None, "past_key_values": cache, "use_cache": cache is not None, **pictures}

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerFast
+from transformers.cache_utils import Cache
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
 from moslab.backbones.inputs import model_inputs
@@ -128,6 +129,11 @@ def look(model: Model, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat(model.model.get_image_features(inputs["pixel_values"]).pooler_output)
 
 
-def states(model: Model, batch: dict[str, Any]) -> torch.Tensor:
+def states(model: Model, batch: dict[str, Any], cache: Cache | None = None) -> torch.Tensor:
     """Last hidden states, [batch, time, width]."""
-    return model.model(**model_inputs(batch)).last_hidden_state
+    return model.model(**model_inputs(batch, cache)).last_hidden_state
+
+
+def ahead(model: Model, batch: dict[str, Any]) -> torch.Tensor:
+    """How far the positions of tokens after a batch lie ahead of their place in the row, [batch, 1]: not at all."""
+    return torch.zeros_like(batch["input_ids"][:, :1])

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2VLForConditionalGeneration, Qwen2VLProcessor
+from transformers.cache_utils import Cache
 from transformers.models.qwen2_vl import modeling_qwen2_vl as qwen2_vl
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
@@ -115,19 +116,23 @@ def look(model: Model, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     return model.model.visual(inputs["pixel_values"], grid_thw=inputs["image_grid_thw"]).pooler_output
 
 
-def states(model: Model, batch: dict[str, Any]) -> torch.Tensor:
+def states(model: Model, batch: dict[str, Any], cache: Cache | None = None) -> torch.Tensor:
     """Last hidden states, [batch, time, width]."""
-    kinds = (batch["input_ids"] == model.config.image_token_id).int()
-    return model.model(**model_inputs(batch), image_grid_thw=batch["image_grid_thw"], mm_token_type_ids=kinds,
-                       position_ids=_positions(model, batch, kinds)).last_hidden_state
+    kinds, positions, _ = _positions(model, batch)
+    return model.model(**model_inputs(batch, cache), image_grid_thw=batch["image_grid_thw"], mm_token_type_ids=kinds, position_ids=positions).last_hidden_state
 
 
-def _positions(model: Model, batch: dict[str, Any], kinds: torch.Tensor) -> torch.Tensor | None:
-    """m-RoPE positions [3, batch, time], worked out once where every row has its picture at the same place; None leaves them to the model."""
-    grids = batch["image_grid_thw"]
+def ahead(model: Model, batch: dict[str, Any]) -> torch.Tensor:
+    """How far the positions of tokens after a batch lie ahead of their place in the row, [batch, 1]: a picture's tokens share positions."""
+    return _positions(model, batch)[2]
+
+
+def _positions(model: Model, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Kinds of tokens [batch, time], m-RoPE positions [3, batch, time] and `ahead` [batch, 1]. Worked out once where every row has its picture at the same place."""
+    kinds, grids, mask = (batch["input_ids"] == model.config.image_token_id).int(), batch["image_grid_thw"], batch.get("attention_mask")
     if bool((grids != grids[0]).any()) or bool((kinds != kinds[0]).any()):
-        return None
-    longest = int(batch["attention_mask"].sum(1).argmax()) if "attention_mask" in batch else 0
+        return kinds, *model.model.get_rope_index(batch["input_ids"], mm_token_type_ids=kinds, image_grid_thw=grids, attention_mask=mask)
+    longest = int(mask.sum(1).argmax()) if mask is not None else 0
     row = slice(longest, longest + 1)
-    positions, _ = model.model.get_rope_index(batch["input_ids"][row], mm_token_type_ids=kinds[row], image_grid_thw=grids[:1])
-    return positions.expand(-1, len(kinds), -1)
+    positions, distance = model.model.get_rope_index(batch["input_ids"][row], mm_token_type_ids=kinds[row], image_grid_thw=grids[:1])
+    return kinds, positions.expand(-1, len(kinds), -1), distance.expand(len(kinds), -1)

@@ -1,5 +1,6 @@
 """What every scorer is: four verbs in one order. Each scorer file reads top to bottom as paper, coding, attach, loss, decoding."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -43,6 +44,18 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A batch of n pictures, read up to the place of its score: the hidden states there [n, width], and the model's output matrix.
+
+    follow: reads on (`Continuation.follow`), for scorers that ask for it with `reads_on`.
+    """
+
+    states: torch.Tensor
+    vocabulary: nn.Linear
+    follow: Callable[[torch.Tensor, Sequence[int]], torch.Tensor] | None = None
+
+
+@dataclass(frozen=True)
 class Scores:
     """score: [n] on the label scale, NaN where unreadable. distribution: [n, outcomes], rows sum to one."""
 
@@ -74,6 +87,7 @@ class Scorer(nn.Module):
     name: ClassVar[str]
     version: ClassVar[int]
     Options: ClassVar[type[Options]] = Options
+    reads_on = False  # whether decoding needs words behind the place where the score is read
 
     def __init__(self, options: Any = None) -> None:
         super().__init__()
@@ -103,8 +117,8 @@ class Scorer(nn.Module):
         """Training loss. states: last hidden states [batch, time, width]; vocabulary: the model's output matrix."""
         raise NotImplementedError
 
-    def decode(self, states: torch.Tensor, vocabulary: nn.Linear) -> Scores:
-        """Decoding: hidden states where the score is read [n, width] to scores."""
+    def decode(self, read: Reading) -> Scores:
+        """Decoding: n pictures, read up to their score, to scores."""
         raise NotImplementedError
 
 

@@ -93,7 +93,6 @@ class Bins(base.Scorer):
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         k = self.options.bins
         self.bin_centers = quantile_centers(labels.mos, k) if self.options.spacing == "quantile" else centers(k, low, high, self.options.centers)
-
         if self.options.labels == "sd":
             labels.deviations("bins with labels='sd'")
         if self.options.labels == "votes" and labels.votes is None:
@@ -116,6 +115,6 @@ class Bins(base.Scorer):
         target = batch["target"].float() if batch["target"].is_floating_point() else batch["target"]
         return F.cross_entropy(self.logits(base.at_read_position(states, batch)), target)
 
-    def decode(self, states: torch.Tensor, vocabulary: nn.Linear) -> base.Scores:
-        probability = self.logits(states).softmax(-1).double().cpu().numpy()
+    def decode(self, read: base.Reading) -> base.Scores:
+        probability = self.logits(read.states).softmax(-1).double().cpu().numpy()
         return base.Scores(decode(probability, self.bin_centers, self.options.decoding), probability)

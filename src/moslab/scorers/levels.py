@@ -20,10 +20,10 @@ LEVELS = ("bad", "poor", "fair", "good", "excellent")
 # --- coding -----------------------------------------------------------------------------------------------------------------------------
 
 
-def encode(mos: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Level 0 (bad) to 4 (excellent), [n]: interval k of 5 is (low + (k - 1)/5 range, low + k/5 range], scores outside go to the ends."""
+def encode(mos: np.ndarray, low: float, high: float, count: int = len(LEVELS)) -> np.ndarray:
+    """Level 0 (bad) to 4 (excellent), [n]: interval k of 5 is (low + (k - 1)/5 range, low + k/5 range], scores outside go to the ends. count: another number of levels."""
     base.check_range(low, high)
-    borders = low + np.arange(1, len(LEVELS)) / len(LEVELS) * (high - low)
+    borders = low + np.arange(1, count) / count * (high - low)
     return np.searchsorted(borders, mos, side="left")
 
 
@@ -33,6 +33,14 @@ def encode(mos: np.ndarray, low: float, high: float) -> np.ndarray:
 def decode(probability: np.ndarray, low: float, high: float) -> np.ndarray:
     """Scores [n] from level probabilities [n, 5]."""
     return probability @ bins.centers(len(LEVELS), low, high, "midpoints")
+
+
+def first_tokens(backbone: Backbone) -> list[int]:
+    """The first token of each word behind other words. UserError where two words share it."""
+    first = [backbone.tokens(f" {word}")[0] for word in LEVELS]
+    if len(set(first)) < len(LEVELS):
+        raise UserError(f"The tokenizer of {backbone.name} gives two level words the same first token; levels cannot be read from it.")
+    return first
 
 
 # --- scorer -----------------------------------------------------------------------------------------------------------------------------
@@ -55,20 +63,17 @@ class Levels(base.Scorer):
         return f" {LEVELS[target]}."
 
     def attach(self, backbone: Backbone) -> None:
-        first = [backbone.tokens(f" {word}")[0] for word in LEVELS]
-        if len(set(first)) < len(LEVELS):
-            raise UserError(f"The tokenizer of {backbone.name} gives two level words the same first token; levels cannot be read from it.")
-        self.register_buffer("level_tokens", torch.tensor(first), persistent=False)
+        self.register_buffer("level_tokens", torch.tensor(first_tokens(backbone)), persistent=False)
 
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
         states, tokens = base.taught_tokens(states, batch["labels"])
         return F.cross_entropy(vocabulary(states).float(), tokens)
 
-    def probability(self, states: torch.Tensor, vocabulary: nn.Linear) -> np.ndarray:
+    def probability(self, read: base.Reading) -> np.ndarray:
         """Softmax over the five words alone, [n, 5]."""
-        logits = F.linear(states, vocabulary.weight[self.level_tokens])  # five rows of the vocabulary are enough
+        logits = F.linear(read.states, read.vocabulary.weight[self.level_tokens])  # five rows of the vocabulary are enough
         return logits.float().softmax(-1).double().cpu().numpy()
 
-    def decode(self, states: torch.Tensor, vocabulary: nn.Linear) -> base.Scores:
-        probability = self.probability(states, vocabulary)
+    def decode(self, read: base.Reading) -> base.Scores:
+        probability = self.probability(read)
         return base.Scores(decode(probability, self.low, self.high), probability)

@@ -66,6 +66,6 @@ class Regression(base.Scorer):
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
         return F.mse_loss(self.outputs(base.at_read_position(states, batch), vocabulary), batch["target"].float())
 
-    def decode(self, states: torch.Tensor, vocabulary: nn.Linear) -> base.Scores:
-        found = self.outputs(states, vocabulary).double().cpu().numpy()
+    def decode(self, read: base.Reading) -> base.Scores:
+        found = self.outputs(read.states, read.vocabulary).double().cpu().numpy()
         return base.Scores(found if self.options.form == "plain" else decode(found, self.low, self.high), np.ones((len(found), 1)))

@@ -111,6 +111,6 @@ class SoftLevels(levels.Levels):
             total = total + self.options.fidelity * fidelity_loss(scores, mos[:, 0], sd[:, 0])
         return total
 
-    def decode(self, states: torch.Tensor, vocabulary: nn.Linear) -> base.Scores:
-        probability = self.probability(states, vocabulary)
+    def decode(self, read: base.Reading) -> base.Scores:
+        probability = self.probability(read)
         return base.Scores(decode(probability, self.low, self.high), probability)

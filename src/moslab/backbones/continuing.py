@@ -1,0 +1,44 @@
+"""Reading on: a batch is read once, and what follows costs only its own tokens."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers.cache_utils import DynamicCache
+
+from moslab.backbones import Backbone
+
+
+class Continuation:
+    """A batch read up to its end, to be followed by a few tokens, or by many alternatives at once that do not see each other.
+
+    states: [batch, time, width], of the batch itself. Rows may be padded on the right; what follows stands right behind a row's last token.
+    """
+
+    def __init__(self, backbone: Backbone, batch: dict[str, Any]) -> None:
+        ids = batch["input_ids"]
+        self._language_model = backbone.model.model.language_model
+        self._cache = DynamicCache(config=self._language_model.config)
+        self.states = backbone.states(batch, self._cache)
+        self._read = batch.get("attention_mask", torch.ones_like(ids)).bool()  # [batch, time]
+        self._next = self._read.sum(1, keepdim=True) + backbone.architecture.ahead(backbone.model, batch)  # [batch, 1], position of the next token
+        self._line = torch.zeros(0, 0, dtype=torch.bool, device=ids.device)  # [tokens, tokens]: which of the following tokens lead to which, each to itself
+
+    def follow(self, tokens: torch.Tensor, after: Sequence[int]) -> torch.Tensor:
+        """Hidden states [batch, new, width] of further tokens [batch, new] or [new].
+
+        after: for each, the number of the token before it, counted from 0 over all that followed so far; -1 for the batch's own last token.
+        """
+        known, new = len(self._line), len(after)
+        line = torch.eye(known + new, dtype=torch.bool, device=self._line.device)
+        line[:known, :known] = self._line
+        for number, before in enumerate(after, start=known):
+            if before >= 0:
+                line[number] |= line[before]
+        self._line = line
+        rows = len(self._read)
+        seen = torch.cat([self._read[:, None].expand(-1, new, -1), line[known:].expand(rows, -1, -1)], -1)  # [batch, new, time + known + new]
+        mask = torch.zeros(seen.shape, dtype=self.states.dtype, device=seen.device).masked_fill(~seen, torch.finfo(self.states.dtype).min)
+        positions = self._next + line[known:].sum(1) - 1
+        return self._language_model(input_ids=tokens.expand(rows, -1), attention_mask=mask[:, None], position_ids=positions, past_key_values=self._cache,
+                                    use_cache=True).last_hidden_state

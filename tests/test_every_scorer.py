@@ -1,0 +1,158 @@
+"""What holds for every scorer, whatever it is made of; each is run once in every form that changes its path."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_backbones import mixed_table
+from toys import load_exact, toy_experiment, toy_table, use_toy_table
+
+from moslab.backbones.prompts import Wording
+from moslab.errors import UserError
+from moslab.evaluation import predict
+from moslab.experiment import make
+from moslab.reading import Reader
+from moslab.runs import trained
+from moslab.scorers import NAMES, scorer_class, scorer_options
+from moslab.scorers.base import Labels
+from moslab.training import execute, prepare
+
+EVERY = {
+    "bins": ("bins", {"bins": 7}), "bins with votes": ("bins", {"bins": 7, "labels": "votes"}),
+    "digits": ("digits", {}), "digits by expectation": ("digits", {"decoding": "expectation"}), "digits by tree": ("digits", {"decoding": "tree", "digits": 2}),
+    "levels": ("levels", {}), "soft_levels": ("soft_levels", {}),
+    "qscorer": ("qscorer", {}), "qscorer 1": ("qscorer", {"tokens": 1}), "qscorer on the token": ("qscorer", {"read": "token", "weight": 0.05}),
+    "qscorer with all": ("qscorer", {"kl": 1, "fidelity": 1, "norm_in_norm": 1, "ranking": 1, "hyper": True}),
+    "regression": ("regression", {}), "regression from logits": ("regression", {"form": "logits"}), "plain regression": ("regression", {"form": "plain"}),
+    "roc": ("roc", {}), "roc with votes": ("roc", {"tokens": 5, "votes": 1, "emd": 1}), "roc, coupled": ("roc", {"form": "coupled"}),
+}
+TEXTS = np.array(["Free Study", "Best of the Month", "Open Challenge", "Free", "Best of Free Study", "Month"])
+WORDS_ONLY = ("digits", "levels", "soft_levels")  # scorers without weights of their own
+
+
+def labelled(table):
+    """The table with five-level votes."""
+    random = np.random.default_rng(3)
+    return replace(table, votes=random.integers(1, 9, (len(table), 5)))
+
+
+def made(name: str, backbone, table, texts=None) -> Reader:
+    """A reader with this scorer, fitted to a table and attached to a backbone."""
+    kind, options = EVERY[name]
+    torch.manual_seed(1)
+    scorer = scorer_class(kind)(scorer_options(kind, options))
+    scorer.fit(Labels.of(table, np.arange(len(table))), *table.scale)
+    scorer.attach(backbone)
+    return Reader(backbone, scorer.eval(), Wording("iqa", "image" if texts is None else "title", shown=texts))
+
+
+def test_every_scorer_stands_here():
+    assert {kind for kind, _ in EVERY.values()} == set(NAMES)
+
+
+@pytest.mark.parametrize("base", ["tiny_base", "tiny_llava"])
+@pytest.mark.parametrize("name", EVERY)
+def test_a_score_does_not_depend_on_its_company(name, base, request):
+    """Pictures of several sizes behind prompts of several lengths, together and one by one."""
+    table = labelled(mixed_table() if base == "tiny_base" else toy_table(6))
+    reader = made(name, load_exact(request.getfixturevalue(base)), table, TEXTS)
+    together, alone = predict(reader, table, range(6)), predict(reader, table, range(6), batch=1)
+    assert together.score == pytest.approx(alone.score, abs=1e-5, nan_ok=True)
+    assert together.distribution == pytest.approx(alone.distribution, abs=1e-5) and together.distribution.sum(1) == pytest.approx(np.ones(6))
+
+
+@pytest.mark.parametrize("base", ["tiny_base", "tiny_llava"])
+@pytest.mark.parametrize("name", EVERY)
+def test_loss_and_gradients_do_not_depend_on_padding(name, base, request):
+    """Four pictures alone, and with more padding behind them; the vocabulary and the scorer's own weights get the same gradients."""
+    table = labelled(toy_table(6))
+    found = []
+    for extra in (0, 5):
+        reader = made(name, load_exact(request.getfixturevalue(base)), table, TEXTS)
+        reader.backbone.model.requires_grad_(True)
+        targets = reader.scorer.encode(Labels.of(table, np.arange(4)))
+        batch = reader.to_teach(table, range(4), targets)
+        for key, filler in (("input_ids", reader.backbone.tokenizer.pad_token_id), ("labels", -100), ("attention_mask", 0)):
+            batch[key] = torch.nn.functional.pad(batch[key], (0, extra), value=filler)
+        loss = reader.scorer.loss(reader.states(batch), batch, reader.vocabulary)
+        loss.backward()
+        weights = [*reader.scorer.parameters(), reader.vocabulary.weight, *reader.backbone.model.model.language_model.layers[0].mlp.parameters()]
+        found.append([loss.item(), *(float(weight.grad.norm()) for weight in weights if weight.grad is not None)])
+        assert all(weight.grad is not None for weight in reader.scorer.parameters())  # everything a scorer brings along learns
+    assert found[0] == pytest.approx(found[1], rel=2e-4)
+
+
+@pytest.fixture
+def toy(home, monkeypatch):
+    table = use_toy_table(monkeypatch)
+    table.__dict__["votes"] = labelled(table).votes
+    return table
+
+
+@pytest.mark.parametrize("recipe", ["lm", "lora", "full", "scratch", "head"])
+@pytest.mark.parametrize("name", EVERY)
+def test_gradients_land_where_the_recipe_says(toy, tiny_base, name, recipe):
+    """The scorer's own weights always learn, old rows of the vocabulary only where the recipe has them learn, and a recipe that leaves nothing to learn is refused."""
+    kind, options = EVERY[name]
+    experiment = toy_experiment(tiny_base, scorer=kind, options=options, recipe=recipe)
+    if recipe == "head" and (kind in WORDS_ONLY or options.get("form") == "coupled"):
+        with pytest.raises(UserError, match="Recipe 'head' leaves nothing to train for scorer"):
+            prepare(experiment)
+        return
+    table, reader = prepare(experiment)
+    rows = np.arange(6)
+    batch = reader.to_teach(table, rows, reader.scorer.encode(Labels.of(table, rows)))
+    reader.scorer.loss(reader.states(batch), batch, reader.vocabulary).backward()
+    model = reader.backbone.model
+    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in reader.scorer.parameters())
+    moved = {name for name, weight in model.named_parameters() if weight.grad is not None and weight.grad.abs().sum() > 0}
+    assert any("visual" in name for name in moved) == (recipe in ("full", "scratch"))
+    assert any("embed_tokens" in name for name in moved) == (recipe in ("lm", "full", "scratch"))
+    assert any("layers" in name and "visual" not in name for name in moved) == (recipe != "head")
+    assert all("lora" in name for name in moved) or recipe != "lora"
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_loss_falls_and_a_saved_scorer_is_the_same_again(toy, tiny_base, name):
+    kind, options = EVERY[name]
+    experiment = toy_experiment(tiny_base, scorer=kind, options=options, epochs=10, learning_rate=3e-3)
+    history = execute(experiment).history
+    assert np.mean([step["loss"] for step in history[-3:]]) < np.mean([step["loss"] for step in history[:3]])
+    rows = toy.rows("test")
+    first, second = (predict(trained(experiment, "smoke"), toy, rows) for _ in range(2))
+    assert np.array_equal(first.score, second.score, equal_nan=True) and np.array_equal(first.distribution, second.distribution)
+
+
+@pytest.mark.parametrize("name", ["qscorer", "roc", "digits"])
+@pytest.mark.parametrize("recipe", ["lora", "head"])
+def test_saved_is_loaded_under_small_recipes(toy, tiny_base, name, recipe):
+    if (name, recipe) == ("digits", "head"):
+        return
+    experiment = toy_experiment(tiny_base, scorer=name, options={}, recipe=recipe)
+    rows = toy.rows("test")
+    first, second = (predict(trained(experiment, "smoke"), toy, rows) for _ in range(2))
+    assert np.array_equal(first.score, second.score, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_labels_of_one_picture_are_its_own(name):
+    """A coding does not look at other pictures once it is fitted, and codes any score of the range."""
+    table = labelled(toy_table())
+    kind, options = EVERY[name]
+    scorer = scorer_class(kind)(scorer_options(kind, options))
+    scorer.fit(Labels.of(table, np.arange(len(table))), *table.scale)
+    together = scorer.encode(Labels.of(table, np.arange(len(table))))
+    assert np.isfinite(together).all() and len(together) == len(table)
+    for row in (0, 17):
+        assert np.array_equal(scorer.encode(Labels.of(table, np.array([row])))[0], together[row])
+
+
+@pytest.mark.parametrize(("scorer", "options", "sentence"), [
+    ("digits", {"digits": 0}, "Scorer 'digits', option 'digits'"), ("digits", {"digits": 4}, "Scorer 'digits', option 'digits'"),
+    ("qscorer", {"tokens": 0}, "Scorer 'qscorer', option 'tokens'"), ("roc", {"tokens": 1}, "Scorer 'roc', option 'tokens'"),
+    ("qscorer", {"read": "after"}, "Scorer 'qscorer', option 'read'"),
+])
+def test_numbers_of_tokens_out_of_range_are_refused(scorer, options, sentence):
+    with pytest.raises(UserError, match=sentence):
+        make(scorer=scorer, options=options, learning_rate=1e-3)
