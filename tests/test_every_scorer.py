@@ -8,6 +8,7 @@ import torch
 from test_backbones import mixed_table
 from toys import load_exact, toy_experiment, toy_table, use_toy_table
 
+from moslab import conversion
 from moslab.backbones.prompts import Wording
 from moslab.errors import UserError
 from moslab.evaluation import predict
@@ -20,7 +21,7 @@ from moslab.training import execute, prepare
 
 EVERY = {
     "bins": ("bins", {"bins": 7}), "bins with votes": ("bins", {"bins": 7, "labels": "votes"}),
-    "digits": ("digits", {}), "digits by expectation": ("digits", {"decoding": "expectation"}), "digits by tree": ("digits", {"decoding": "tree", "digits": 2}),
+    "digits": ("digits", {}), "digits by expectation": ("digits", {"decoding": "expectation"}), "digits by tree": ("digits", {"decoding": "tree", "digits": 2, "ncm": True}),
     "levels": ("levels", {}), "soft_levels": ("soft_levels", {}),
     "qscorer": ("qscorer", {}), "qscorer 1": ("qscorer", {"tokens": 1}), "qscorer on the token": ("qscorer", {"read": "token", "weight": 0.05}),
     "qscorer with all": ("qscorer", {"kl": 1, "fidelity": 1, "norm_in_norm": 1, "ranking": 1, "hyper": True}),
@@ -146,6 +147,41 @@ def test_labels_of_one_picture_are_its_own(name):
     assert np.isfinite(together).all() and len(together) == len(table)
     for row in (0, 17):
         assert np.array_equal(scorer.encode(Labels.of(table, np.array([row])))[0], together[row])
+
+
+# What coding a score and restoring it may cost, in shares of the range: half a bin, a tenth for five words, half a digit, nothing.
+COST = {"bins": 0.5 / 6, "digits": 0.5 / 999, "digits by expectation": 0.5 / 999, "digits by tree": 0.09 / 9.99, "levels": 0.1, "roc, coupled": 0, "roc": 0, "roc with votes": 0,
+        "qscorer": 0, "qscorer 1": 0, "qscorer on the token": 0, "qscorer with all": 0, "regression": 0, "regression from logits": 0, "plain regression": 0}
+
+
+@pytest.mark.parametrize("name", COST)
+def test_coding_and_restoring_costs_what_it_says(name):
+    """All over the range; monotone; and the two conversion errors add up to the error."""
+    kind, options = EVERY[name]
+    mos = np.linspace(1, 5, 2001)
+    labels = Labels(mos, np.full(2001, 0.5), np.ones((2001, 5)), (1.0, 5.0))
+    scorer = scorer_class(kind)(scorer_options(kind, options))
+    scorer.fit(labels, 1.0, 5.0)
+    restored = scorer.restore(scorer.encode(labels))
+    assert np.abs(restored - mos).max() <= 4 * COST[name] + 1e-9 and np.abs(restored - mos).max() >= 4 * COST[name] * 0.9
+    assert (np.diff(restored) >= -1e-9).all()
+    predicted = mos + 0.1
+    split = conversion.errors(scorer, labels, predicted)
+    assert np.allclose(split["label_approximation"] + split["restoration"], 0.1) and np.allclose(split["label_approximation"], restored - mos)
+
+
+def test_soft_labels_cost_what_their_adjustment_leaves():
+    """DeQA's: within a tenth of a level where the label sums to one; votes: nothing, if they lie on the bins."""
+    mos = np.linspace(1.3, 4.7, 1001)
+    scorer = scorer_class("soft_levels")()
+    scorer.fit(Labels(mos, np.full(1001, 0.6)), 1.0, 5.0)
+    labels = Labels(mos, np.full(1001, 0.6))
+    assert np.abs(scorer.restore(scorer.encode(labels)) - mos).max() <= 0.1
+    votes = np.random.default_rng(0).integers(1, 9, (50, 5))
+    mean = votes @ np.arange(1, 6) / votes.sum(1)
+    scorer = scorer_class("bins")(scorer_options("bins", {"bins": 5, "labels": "votes"}))
+    scorer.fit(Labels(mean, None, votes, (1.0, 5.0)), 1.0, 5.0)
+    assert scorer.restore(scorer.encode(Labels(mean, None, votes, (1.0, 5.0)))) == pytest.approx(mean)
 
 
 @pytest.mark.parametrize(("scorer", "options", "sentence"), [

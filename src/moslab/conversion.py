@@ -13,6 +13,7 @@ import pandas as pd
 from moslab.errors import UserError
 from moslab.metrics import mae, plcc, srcc
 from moslab.scorers import bins, levels
+from moslab.scorers.base import Labels, Scorer
 
 CONVENTIONS = ("linspace", "midpoints", "quantile")
 
@@ -53,6 +54,14 @@ def through_bins(mos: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.n
 def ceiling(mos: np.ndarray, decoded: np.ndarray, codes: np.ndarray) -> dict[str, float]:
     """The three metrics of the decoded scores, and how many codes were used for how many scores."""
     return {"srcc": srcc(decoded, mos), "plcc": plcc(decoded, mos), "mae": mae(decoded, mos), "used": len(np.unique(codes)), "n": len(mos)}
+
+
+def errors(scorer: Scorer, labels: Labels, predicted: np.ndarray) -> pd.DataFrame:
+    """Q-Scorer's two conversion errors of every picture, which add up to the whole error: columns mos, label_approximation (what the fitted scorer's coding makes of the label, minus the
+    label) and restoration (the predicted score minus that). In units of the scores; NaN where an answer could not be read.
+    """
+    approximated = scorer.restore(scorer.encode(labels))
+    return pd.DataFrame({"mos": labels.mos, "label_approximation": approximated - labels.mos, "restoration": predicted - approximated})
 
 
 def dataset_ceilings(name: str, ks: Iterable[int], root: str | None = None, images: int | None = None) -> list[dict[str, Any]]:

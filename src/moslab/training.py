@@ -136,7 +136,7 @@ def set_trainable(recipe: str, backbone: Backbone, scorer: Scorer) -> None:
 
 
 def fit(experiment: Experiment, table: ImageTable, reader: Reader, progress: Progress | None = None) -> list[dict[str, float]]:
-    """Run the Trainer; returns the logged training losses."""
+    """Run the Trainer; returns the logged training losses, or what the scorer measured of every step."""
     rows = training_rows(experiment, table)
     targets = reader.scorer.encode(Labels.of(table, rows))
 
@@ -148,6 +148,8 @@ def fit(experiment: Experiment, table: ImageTable, reader: Reader, progress: Pro
                           callbacks=[Reporter(progress)] if progress else [])
         trainer.remove_callback(PrinterCallback)
         trainer.train()
+    if reader.scorer.steps:
+        return [{"step": number} | {name: round(value, 5) for name, value in step.items()} for number, step in enumerate(reader.scorer.steps, start=1)]
     return [{"step": entry["step"], "loss": round(entry["loss"], 5)} for entry in trainer.state.log_history if "loss" in entry]
 
 

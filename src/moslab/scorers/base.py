@@ -82,6 +82,7 @@ class Scorer(nn.Module):
     """One way of outputting a score.
 
     version: raised by hand whenever the numbers of this scorer change; part of the run key.
+    steps: what a scorer measured of every training step, kept as the run's history; most measure nothing.
     """
 
     name: ClassVar[str]
@@ -92,6 +93,7 @@ class Scorer(nn.Module):
     def __init__(self, options: Any = None) -> None:
         super().__init__()
         self.options = options or self.Options()
+        self.steps: list[dict[str, float]] = []
 
     def fit(self, labels: Labels, low: float, high: float) -> None:
         """Take what the coding needs: the training labels and the range on which bins and levels lie."""
@@ -99,6 +101,10 @@ class Scorer(nn.Module):
 
     def encode(self, labels: Labels) -> np.ndarray:
         """Coding: labels of n pictures to targets [n, ...]."""
+        raise NotImplementedError
+
+    def restore(self, targets: np.ndarray) -> np.ndarray:
+        """Scores [n] that targets stand for: what decoding would give to a model that predicts them perfectly."""
         raise NotImplementedError
 
     def opening(self, prefix: str) -> str:

@@ -104,6 +104,10 @@ class Bins(base.Scorer):
             return encode_sd(labels.mos, labels.sd, self.bin_centers)
         return encode_votes(labels.votes, labels.scale, self.bin_centers) if self.options.labels == "votes" else encode(labels.mos, self.bin_centers)
 
+    def restore(self, targets: np.ndarray) -> np.ndarray:
+        soft = targets if targets.ndim == 2 else np.eye(len(self.bin_centers))[targets]
+        return decode(soft, self.bin_centers, self.options.decoding)
+
     def attach(self, backbone: Backbone) -> None:
         self.head = nn.Linear(backbone.width, self.options.bins)
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import nn
 
+from moslab import ncm
 from moslab.backbones import Backbone
 from moslab.errors import UserError
 from moslab.scorers import base
@@ -27,6 +28,7 @@ class Options(base.Options):
     digits: int = Field(3, ge=1, le=3, description="M, how many significant digits: 4, 4.0 or 3.99")
     decoding: Literal["greedy", "expectation", "tree"] = Field("greedy", description="the number as written, each digit's mean, or the mean over all numbers")
     mapping: Mapping = Field("0-9.99", description="where the range's ends lie among the numbers written; native writes scores as they are")
+    ncm: bool = Field(False, description="keep RealQA's numerical continuity metrics of every training step in the run's history")
 
 
 # --- coding -----------------------------------------------------------------------------------------------------------------------------
@@ -89,6 +91,9 @@ class Digits(base.Scorer):
     def encode(self, labels: base.Labels) -> np.ndarray:
         return encode(labels.mos, self.options.digits, self.low, self.high, self.options.mapping)
 
+    def restore(self, targets: np.ndarray) -> np.ndarray:
+        return decode(targets / 10 ** (self.options.digits - 1), self.low, self.high, self.options.mapping)
+
     def opening(self, prefix: str) -> str:
         return SENTENCE + self.blank
 
@@ -108,8 +113,20 @@ class Digits(base.Scorer):
         self.point = self.point[:1]
 
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
-        states, tokens = base.taught_tokens(states, batch["labels"])
-        return F.cross_entropy(vocabulary(states).float(), tokens)
+        spoken, tokens = base.taught_tokens(states, batch["labels"])
+        loss = F.cross_entropy(vocabulary(spoken).float(), tokens)
+        if self.options.ncm:
+            with torch.no_grad():
+                self.steps.append({"loss": float(loss)} | ncm.measure(*self.taught_digits(states, batch, vocabulary)))
+        return loss
+
+    def taught_digits(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> tuple[torch.Tensor, torch.Tensor]:
+        """Predicted shares [batch, M, 10] and true digits [batch, M] of answers that stand in the batch."""
+        m = self.options.digits
+        rows, places = torch.arange(len(states), device=states.device), (0, 2, 3)[:m]  # the point stands between
+        shares = [self._shares(vocabulary, states[rows, batch["read_position"] + place], self.later_digits if place else self.first_digits) for place in places]
+        digits = torch.stack([batch["target"] // 10**power % 10 for power in reversed(range(m))], 1)
+        return torch.stack(shares, 1), digits
 
     def decode(self, read: base.Reading) -> base.Scores:
         number, probability = {"greedy": self.greedy, "expectation": self.expectation, "tree": self.tree}[self.options.decoding](read)
@@ -127,7 +144,7 @@ class Digits(base.Scorer):
         if self.options.digits > 2:
             said.append(read.vocabulary(read.follow(said[-1][:, None], [1])[:, 0]).argmax(-1))
         texts = self.tokenizer.batch_decode([self._written(row) for row in torch.stack(said, 1).tolist()])
-        return np.array([parse(text) for text in texts]), self._shares(read, read.states, self.first_digits).double().cpu().numpy()
+        return np.array([parse(text) for text in texts]), self._shares(read.vocabulary, read.states, self.first_digits).double().cpu().numpy()
 
     def _written(self, row: list[int]) -> list[int]:
         """The tokens of an answer that the model has written itself: up to its end, and no further than where the point was laid down against its will."""
@@ -136,20 +153,20 @@ class Digits(base.Scorer):
 
     def expectation(self, read: base.Reading) -> tuple[np.ndarray, np.ndarray]:
         """Numbers [n], every digit the mean of ten behind the likeliest ones before it, and the first digit's probabilities [n, 10]."""
-        shares = [self._shares(read, read.states, self.first_digits)]
+        shares = [self._shares(read.vocabulary, read.states, self.first_digits)]
         before = self.first_digits[shares[0].argmax(-1)]
         if self.options.digits > 1:
             behind = read.follow(torch.stack([before, self.point.expand(len(before))], 1), [-1, 0])
-            shares.append(self._shares(read, behind[:, 1], self.later_digits))
+            shares.append(self._shares(read.vocabulary, behind[:, 1], self.later_digits))
         if self.options.digits > 2:
             behind = read.follow(self.later_digits[shares[1].argmax(-1)][:, None], [1])
-            shares.append(self._shares(read, behind[:, 0], self.later_digits))
+            shares.append(self._shares(read.vocabulary, behind[:, 0], self.later_digits))
         number = sum(share.double() @ torch.arange(10.0, dtype=torch.float64, device=share.device) / 10**place for place, share in enumerate(shares))
         return number.cpu().numpy(), shares[0].double().cpu().numpy()
 
     def tree(self, read: base.Reading) -> tuple[np.ndarray, np.ndarray]:
         """Numbers [n], the mean over all numbers of M digits, and their probabilities [n, 10^M]. Only digits stand where digits belong: a point or a word there has no share."""
-        probability = self._shares(read, read.states, self.first_digits).double()
+        probability = self._shares(read.vocabulary, read.states, self.first_digits).double()
         if self.options.digits > 1:
             tokens = torch.cat([self.first_digits, self.point.expand(10)])  # digits 0 to 9, then the point behind each
             after = [-1] * 10 + list(range(10))
@@ -158,10 +175,10 @@ class Digits(base.Scorer):
                 after += [10 + number // 10 for number in range(100)]
             behind = read.follow(tokens, after)
             for states in (behind[:, 10:20], behind[:, 20:])[: self.options.digits - 1]:
-                probability = (probability[..., None] * self._shares(read, states, self.later_digits).double()).flatten(1)
+                probability = (probability[..., None] * self._shares(read.vocabulary, states, self.later_digits).double()).flatten(1)
         probability = probability.cpu().numpy()
         return probability @ (np.arange(10**self.options.digits) / 10 ** (self.options.digits - 1)), probability
 
-    def _shares(self, read: base.Reading, states: torch.Tensor, digits: torch.Tensor) -> torch.Tensor:
+    def _shares(self, vocabulary: nn.Linear, states: torch.Tensor, digits: torch.Tensor) -> torch.Tensor:
         """Softmax over the ten digits alone, [..., 10]."""
-        return F.linear(states, read.vocabulary.weight[digits]).float().softmax(-1)
+        return F.linear(states, vocabulary.weight[digits]).float().softmax(-1)

@@ -56,6 +56,9 @@ class Levels(base.Scorer):
     def encode(self, labels: base.Labels) -> np.ndarray:
         return encode(labels.mos, self.low, self.high)
 
+    def restore(self, targets: np.ndarray) -> np.ndarray:
+        return decode(np.eye(len(LEVELS))[targets], self.low, self.high)
+
     def opening(self, prefix: str) -> str:
         return prefix
 

@@ -112,6 +112,9 @@ class QScorer(base.Scorer):
         sd = np.full(len(labels.mos), np.nan) if labels.sd is None else labels.sd
         return encode(labels.mos, sd, self.options.tokens, self.low, self.high)
 
+    def restore(self, targets: np.ndarray) -> np.ndarray:
+        return decode(targets[:, 1], self.low, self.high)
+
     def opening(self, prefix: str) -> str:
         return prefix
 

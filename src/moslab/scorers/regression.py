@@ -53,6 +53,9 @@ class Regression(base.Scorer):
     def encode(self, labels: base.Labels) -> np.ndarray:
         return np.array(labels.mos, dtype=np.float64) if self.options.form == "plain" else encode(labels.mos, self.low, self.high)
 
+    def restore(self, targets: np.ndarray) -> np.ndarray:
+        return targets if self.options.form == "plain" else decode(targets, self.low, self.high)
+
     def attach(self, backbone: Backbone) -> None:
         self.head = nn.Linear(backbone.model.lm_head.out_features if self.options.form == "logits" else backbone.width, 1)
         nn.init.constant_(self.head.bias, self.mean if self.options.form == "plain" else 0.0)  # a number far from zero takes long to learn
@@ -68,4 +71,4 @@ class Regression(base.Scorer):
 
     def decode(self, read: base.Reading) -> base.Scores:
         found = self.outputs(read.states, read.vocabulary).double().cpu().numpy()
-        return base.Scores(found if self.options.form == "plain" else decode(found, self.low, self.high), np.ones((len(found), 1)))
+        return base.Scores(self.restore(found), np.ones((len(found), 1)))

@@ -86,6 +86,9 @@ class Roc(base.Scorer):
         target = np.column_stack([encode(labels.mos, self.low, self.high), levels.encode(labels.mos, self.low, self.high)])
         return np.column_stack([target, labels.votes / labels.votes.sum(1, keepdims=True)]) if self.options.votes or self.options.emd else target
 
+    def restore(self, targets: np.ndarray) -> np.ndarray:
+        return self.low + (targets[:, 0] - LOWEST) / (HIGHEST - LOWEST) * (self.high - self.low)
+
     def opening(self, prefix: str) -> str:
         return prefix
 

@@ -93,6 +93,10 @@ class SoftLevels(levels.Levels):
         mos, sd = normalised(labels.mos, labels.sd, self.low, self.high)
         return np.column_stack([encode(mos, sd, self.options.label), mos, sd])
 
+    def restore(self, targets: np.ndarray) -> np.ndarray:
+        soft = targets[:, :5]
+        return decode(soft / soft.sum(1, keepdims=True), self.low, self.high)
+
     def completion(self, target: np.ndarray) -> str:
         return f" {levels.LEVELS[int(np.argmax(target[:5]))]}."
 
