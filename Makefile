@@ -10,7 +10,7 @@ export PYTHON
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help setup reproduce reference tune test lab clean
+.PHONY: help setup reproduce reference tune bench test lab clean
 
 help:
 	@echo "make reproduce   train what is missing, run the notebooks, compare with the committed reference"
@@ -19,6 +19,7 @@ help:
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make reference   rewrite notebooks/, figures/, the README's tables and papermill_runs/reference"
 	@echo "make tune        find the learning rates again"
+	@echo "make bench       measure speed again, as ratios, for the README's table"
 	@echo "make clean       remove .venv and caches; finished runs stay (FRESH=1 empties those of a profile)"
 	@echo "The first call installs into .venv (about 2 minutes); PYTHON=/path/to/python chooses the interpreter."
 
@@ -33,6 +34,9 @@ reference: setup
 
 tune: setup
 	@$(MOSLAB) tune $(if $(JOBS),--jobs "$(JOBS)")
+
+bench: setup
+	@.venv/bin/python benchmarks/speed.py
 
 test: setup
 	@sh tools/test.sh
