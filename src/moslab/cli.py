@@ -68,6 +68,15 @@ def tune(
             print(f"{name}, {one}, {recipe}: {entry['learning_rate']:g}  {entry['curve']}")
 
 
+@app.command("scorers")
+def scorer_table(seeds: Annotated[int, typer.Option(help="Training seeds per scorer.")] = 3,
+                 scorer: Annotated[Optional[list[str]], typer.Option(help="All scorers if not given.")] = None, jobs: Jobs = None) -> None:
+    """Train every scorer with the same budget on iqa and iaa and write docs/scorers.md; about a quarter of an hour for three seeds."""
+    from moslab.batch import count_jobs
+    from moslab.scorer_table import write_table
+    print(write_table(list(range(seeds)), scorer or (), count_jobs(jobs)))
+
+
 @world_app.command()
 def generate(
     task: Task,

@@ -11,7 +11,13 @@ from moslab.errors import UserError
 if TYPE_CHECKING:
     from moslab.scorers.base import Options, Scorer
 
-NAMES = tuple(sorted(module.name for module in iter_modules(__path__) if module.name != "base"))
+
+def names() -> tuple[str, ...]:
+    """The files in this folder."""
+    return tuple(sorted(module.name for module in iter_modules(__path__) if module.name != "base"))
+
+
+NAMES = names()
 
 
 def scorer_class(name: str) -> "type[Scorer]":
