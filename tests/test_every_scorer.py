@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from test_backbones import mixed_table
@@ -21,6 +22,8 @@ from moslab.training import execute, prepare
 
 EVERY = {
     "bins": ("bins", {"bins": 7}), "bins with votes": ("bins", {"bins": 7, "labels": "votes"}),
+    "chain": ("chain", {"attributes": ("exposure", "saturation")}),
+    "chain, listed": ("chain", {"attributes": ("exposure", "saturation"), "format": "listed", "score": "levels"}),
     "digits": ("digits", {}), "digits by expectation": ("digits", {"decoding": "expectation"}), "digits by tree": ("digits", {"decoding": "tree", "digits": 2, "ncm": True}),
     "levels": ("levels", {}), "soft_levels": ("soft_levels", {}),
     "qscorer": ("qscorer", {}), "qscorer 1": ("qscorer", {"tokens": 1}), "qscorer on the token": ("qscorer", {"read": "token", "weight": 0.05}),
@@ -29,13 +32,14 @@ EVERY = {
     "roc": ("roc", {}), "roc with votes": ("roc", {"tokens": 5, "votes": 1, "emd": 1}), "roc, coupled": ("roc", {"form": "coupled"}),
 }
 TEXTS = np.array(["Free Study", "Best of the Month", "Open Challenge", "Free", "Best of Free Study", "Month"])
-WORDS_ONLY = ("digits", "levels", "soft_levels")  # scorers without weights of their own
+WORDS_ONLY = ("chain", "digits", "levels", "soft_levels")  # scorers without weights of their own
 
 
 def labelled(table):
-    """The table with five-level votes."""
+    """The table with five-level votes and two attributes."""
     random = np.random.default_rng(3)
-    return replace(table, votes=random.integers(1, 9, (len(table), 5)))
+    said = pd.DataFrame({"exposure": random.choice(["good", "poor"], len(table)), "saturation": random.choice(["fair", "bad", "excellent"], len(table))})
+    return replace(table, votes=random.integers(1, 9, (len(table), 5)), annotations=said)
 
 
 def made(name: str, backbone, table, texts=None) -> Reader:
@@ -87,7 +91,7 @@ def test_loss_and_gradients_do_not_depend_on_padding(name, base, request):
 @pytest.fixture
 def toy(home, monkeypatch):
     table = use_toy_table(monkeypatch)
-    table.__dict__["votes"] = labelled(table).votes
+    table.__dict__.update(votes=labelled(table).votes, annotations=labelled(table).annotations)
     return table
 
 
@@ -150,7 +154,7 @@ def test_labels_of_one_picture_are_its_own(name):
 
 
 # What coding a score and restoring it may cost, in shares of the range: half a bin, a tenth for five words, half a digit, nothing.
-COST = {"bins": 0.5 / 6, "digits": 0.5 / 999, "digits by expectation": 0.5 / 999, "digits by tree": 0.09 / 9.99, "levels": 0.1, "roc, coupled": 0, "roc": 0, "roc with votes": 0,
+COST = {"bins": 0.5 / 6, "chain": 0.5 / 999, "chain, listed": 0.1, "digits": 0.5 / 999, "digits by expectation": 0.5 / 999, "digits by tree": 0.09 / 9.99, "levels": 0.1, "roc, coupled": 0, "roc": 0, "roc with votes": 0,
         "qscorer": 0, "qscorer 1": 0, "qscorer on the token": 0, "qscorer with all": 0, "regression": 0, "regression from logits": 0, "plain regression": 0}
 
 
@@ -159,7 +163,8 @@ def test_coding_and_restoring_costs_what_it_says(name):
     """All over the range; monotone; and the two conversion errors add up to the error."""
     kind, options = EVERY[name]
     mos = np.linspace(1, 5, 2001)
-    labels = Labels(mos, np.full(2001, 0.5), np.ones((2001, 5)), (1.0, 5.0))
+    said = pd.DataFrame({"exposure": ["good", "poor", "good"] * 667, "saturation": ["bad"] * 2001})
+    labels = Labels(mos, np.full(2001, 0.5), np.ones((2001, 5)), (1.0, 5.0), said)
     scorer = scorer_class(kind)(scorer_options(kind, options))
     scorer.fit(labels, 1.0, 5.0)
     restored = scorer.restore(scorer.encode(labels))

@@ -10,6 +10,7 @@ from PIL import Image
 
 from moslab import statistics
 from moslab.datasets.table import ImageTable, ListedPixels
+from moslab.errors import UserError
 from moslab.reading import Reader
 from moslab.scorers.base import Scores
 
@@ -22,7 +23,8 @@ def predict(reader: Reader, table: ImageTable, rows: Sequence[int], batch: int =
     with torch.no_grad():
         for start in range(0, len(rows), batch):
             parts.append(reader.scorer.decode(reader.read(table, rows[start: start + batch])))
-    return Scores(np.concatenate([part.score for part in parts]), np.concatenate([part.distribution for part in parts]))
+    said = [part.said for part in parts if part.said is not None]
+    return Scores(np.concatenate([part.score for part in parts]), np.concatenate([part.distribution for part in parts]), pd.concat(said, ignore_index=True) if said else None)
 
 
 def score_pictures(reader: Reader, pictures: Sequence[Image.Image]) -> np.ndarray:
@@ -33,11 +35,21 @@ def score_pictures(reader: Reader, pictures: Sequence[Image.Image]) -> np.ndarra
 
 
 def predictions_frame(table: ImageTable, rows: Sequence[int], scores: Scores) -> pd.DataFrame:
-    """The record kept of every evaluated picture. Five digits of entropy and top probability are enough; scores are kept whole."""
+    """The record kept of every evaluated picture. Five digits of entropy and top probability are enough; scores are kept whole. What else was answered stands beside what is true."""
     frame = table.frame.iloc[rows]
+    said = {} if scores.said is None else {f"{kind} {name}": values[name].to_numpy() for name in scores.said for kind, values in (("said", scores.said), ("true", table.annotations.iloc[rows]))}
     return pd.DataFrame({
         "image": frame["image"].to_numpy(), "split": frame["split"].to_numpy(), "target": frame["mos"].to_numpy().round(6), "score": scores.score.round(7),
-        "parsed": scores.parsed, "entropy": scores.entropy.round(5), "top": scores.top.round(5)})
+        "parsed": scores.parsed, "entropy": scores.entropy.round(5), "top": scores.top.round(5), **said})
+
+
+def answers(predictions: pd.DataFrame) -> pd.DataFrame:
+    """What was answered beside the score, one row per attribute: right and unread (shares of the pictures), n. UserError for a run that answered nothing else."""
+    names = [column.removeprefix("said ") for column in predictions if column.startswith("said ")]
+    if not names:
+        raise UserError("This run answered nothing beside its scores: use scorer='chain'.")
+    said, true = (predictions[[f"{kind} {name}" for name in names]].fillna("").astype(str).to_numpy() for kind in ("said", "true"))
+    return pd.DataFrame({"right": (said == true).mean(0), "unread": (said == "").mean(0), "n": len(predictions)}, index=pd.Index(names, name="attribute"))
 
 
 def measure(predictions: pd.DataFrame) -> dict[str, dict[str, list[float]]]:

@@ -37,13 +37,12 @@ class Reader:
     def device(self) -> torch.device:
         return next(self.backbone.model.parameters()).device
 
-    def words(self, row: int, visual_tokens: int, completion: str = "") -> Row:
-        """One conversation: ids, labels (taught tokens, else -100) and the position where the score is read. Without completion nothing is taught."""
+    def words(self, row: int, visual_tokens: int, completion: str = "", opening: str | None = None) -> Row:
+        """One conversation: ids, labels (taught tokens, else -100) and the position where the score is read. Without completion nothing is taught. opening: instead of the scorer's own."""
         prompt = self.prompt(self.wording.question(row), visual_tokens)
-        opening, rest = self.backbone.answer(self.scorer.opening(self.wording.answer_prefix), completion)
-        taught = [*opening, *rest, self.backbone.tokenizer.eos_token_id] if completion else []
-        return {"input_ids": prompt + (taught or opening), "labels": [IGNORED] * len(prompt) + (taught or [IGNORED] * len(opening)),
-                "read_position": len(prompt) + len(opening) - 1}
+        lead, rest = self.backbone.answer(self.scorer.opening(self.wording.answer_prefix) if opening is None else opening, completion)
+        taught = [*lead, *rest, self.backbone.tokenizer.eos_token_id] if completion else []
+        return {"input_ids": prompt + (taught or lead), "labels": [IGNORED] * len(prompt) + (taught or [IGNORED] * len(lead)), "read_position": len(prompt) + len(lead) - 1}
 
     def prompt(self, question: str, visual_tokens: int) -> list[int]:
         """The user's turn as token ids; made once per question and number of visual tokens."""
@@ -59,17 +58,19 @@ class Reader:
         """A batch to be scored: conversations whose answers stop where the score is read."""
         return self._batch(table, rows, [""] * len(rows))
 
-    def read(self, table: ImageTable, rows: Sequence[int]) -> Reading:
-        """The pictures read up to their scores."""
-        batch = self.to_read(table, rows)
-        if self.scorer.reads_on:
-            begun = Continuation(self.backbone, batch)
-            return Reading(at_read_position(begun.states, batch), self.vocabulary, begun.follow)
-        return Reading(at_read_position(self.states(batch), batch), self.vocabulary)
+    def read(self, table: ImageTable, rows: Sequence[int], openings: Sequence[str | None] = ()) -> Reading:
+        """The pictures read up to their scores. openings: the assistant's words up to there, if not the scorer's own."""
+        batch = self._batch(table, rows, [""] * len(rows), openings)
+        if not self.scorer.reads_on:
+            return Reading(at_read_position(self.states(batch), batch), self.vocabulary)
+        begun = Continuation(self.backbone, batch)
+        return Reading(at_read_position(begun.states, batch), self.vocabulary, begun.follow,
+                       write=lambda longest: self.backbone.tokenizer.batch_decode(begun.write(longest), skip_special_tokens=True),
+                       again=lambda words: self.read(table, rows, words))
 
-    def _batch(self, table: ImageTable, rows: Sequence[int], completions: Sequence[str]) -> dict[str, Any]:
+    def _batch(self, table: ImageTable, rows: Sequence[int], completions: Sequence[str], openings: Sequence[str | None] = ()) -> dict[str, Any]:
         pictures, counts = self._pictures(table, rows)
-        texts = [self.words(int(row), count, completion) for row, count, completion in zip(rows, counts, completions)]
+        texts = [self.words(int(row), *words) for row, *words in zip(rows, counts, completions, openings or [None] * len(rows))]
         return {key: value.to(self.device) for key, value in pad(texts, self.backbone.tokenizer.pad_token_id).items()} | pictures
 
     def _pictures(self, table: ImageTable, rows: Sequence[int]) -> tuple[dict[str, Any], list[int]]:

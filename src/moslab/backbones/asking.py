@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from moslab.backbones import Backbone
+from moslab.backbones.continuing import Continuation
 from moslab.backbones.inputs import beside
 
 
@@ -32,20 +33,9 @@ def write(backbone: Backbone, picture: Image.Image, questions: Sequence[str], lo
         for length in sorted({len(prompt) for prompt in prompts}):
             rows = [row for row, prompt in enumerate(prompts) if len(prompt) == length]
             seen = {"vision": (tokens,) * len(rows)} | {name: value.expand(len(rows), -1) for name, value in other.items()}
-            for row, written in zip(rows, _continued(backbone, torch.tensor([prompts[row] for row in rows]), seen, longest)):
+            for row, written in zip(rows, Continuation(backbone, {"input_ids": torch.tensor([prompts[row] for row in rows]), **seen}).write(longest)):
                 answers[row] = backbone.tokenizer.decode(written, skip_special_tokens=True).strip()
     return answers
-
-
-def _continued(backbone: Backbone, ids: torch.Tensor, seen: dict[str, Any], longest: int) -> list[list[int]]:
-    """The likeliest next tokens after `ids` [n, time], one after the other, cut before each row's end token."""
-    end, start = backbone.tokenizer.eos_token_id, ids.shape[1]
-    for _ in range(longest):
-        following = backbone.model.lm_head(backbone.states({"input_ids": ids, **seen})[:, -1]).argmax(-1, keepdim=True)
-        ids = torch.cat([ids, following], 1)
-        if bool((ids[:, start:] == end).any(1).all()):
-            break
-    return [row[: row.index(end)] if end in row else row for row in ids[:, start:].tolist()]
 
 
 def _score(backbone: Backbone, seen: dict[str, Any], start: list[int], answer: list[int]) -> torch.Tensor:

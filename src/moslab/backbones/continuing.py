@@ -17,6 +17,7 @@ class Continuation:
 
     def __init__(self, backbone: Backbone, batch: dict[str, Any]) -> None:
         ids = batch["input_ids"]
+        self._backbone = backbone
         self._language_model = backbone.model.model.language_model
         self._cache = DynamicCache(config=self._language_model.config)
         self.states = backbone.states(batch, self._cache)
@@ -42,3 +43,16 @@ class Continuation:
         positions = self._next + line[known:].sum(1) - 1
         return self._language_model(input_ids=tokens.expand(rows, -1), attention_mask=mask[:, None], position_ids=positions, past_key_values=self._cache,
                                     use_cache=True).last_hidden_state
+
+    def write(self, longest: int) -> list[list[int]]:
+        """What the model writes by itself behind each row, greedily: token ids up to its end token, which is left out, or `longest` of them. Only for batches that nothing followed yet."""
+        end, last = self._backbone.tokenizer.eos_token_id, self._read.sum(1) - 1
+        states = self.states[torch.arange(len(last), device=last.device), last]
+        written: list[torch.Tensor] = []
+        while len(written) < longest:
+            written.append(self._backbone.model.lm_head(states).argmax(-1))
+            if bool((torch.stack(written) == end).any(0).all()):
+                break
+            states = self.follow(written[-1][:, None], [len(written) - 2])[:, 0]
+        rows = torch.stack(written, 1).tolist()
+        return [row[: row.index(end)] if end in row else row for row in rows]

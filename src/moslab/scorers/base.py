@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import nn
@@ -22,12 +23,14 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class Labels:
-    """What a coding may use of n pictures: mos [n]; sd [n], of the votes, NaN where unknown; votes [n, levels], evenly over the nominal `scale`, None where unpublished."""
+    """What a coding may use of n pictures: mos [n]; sd [n], of the votes, NaN where unknown; votes [n, levels], evenly over the nominal `scale`, None where unpublished;
+    annotations [n, ...], whatever else is published."""
 
     mos: np.ndarray
     sd: np.ndarray | None = None
     votes: np.ndarray | None = None
     scale: tuple[float, float] | None = None
+    annotations: pd.DataFrame | None = None
 
     def deviations(self, scorer: str) -> np.ndarray:
         """The deviations [n]; UserError where one is missing."""
@@ -40,27 +43,32 @@ class Labels:
     def of(cls, table: ImageTable, rows: np.ndarray) -> "Labels":
         """The labels of some rows of a table."""
         mos, sd = (table.frame[name].to_numpy(dtype=np.float64)[rows] for name in ("mos", "sd"))
-        return cls(mos, sd, None if table.votes is None else table.votes[rows], table.scale)
+        votes, said = table.votes, table.annotations
+        return cls(mos, sd, None if votes is None else votes[rows], table.scale, None if said is None else said.iloc[rows])
 
 
 @dataclass(frozen=True)
 class Reading:
     """A batch of n pictures, read up to the place of its score: the hidden states there [n, width], and the model's output matrix.
 
-    follow: reads on (`Continuation.follow`), for scorers that ask for it with `reads_on`.
+    For scorers that ask for it with `reads_on`: follow reads further tokens (`Continuation.follow`); write gives what the model writes by itself, up to so many tokens, a text per picture;
+    again reads the same pictures anew, with given words [n] in the place of the scorer's `opening`.
     """
 
     states: torch.Tensor
     vocabulary: nn.Linear
     follow: Callable[[torch.Tensor, Sequence[int]], torch.Tensor] | None = None
+    write: Callable[[int], list[str]] | None = None
+    again: "Callable[[Sequence[str]], Reading] | None" = None
 
 
 @dataclass(frozen=True)
 class Scores:
-    """score: [n] on the label scale, NaN where unreadable. distribution: [n, outcomes], rows sum to one."""
+    """score: [n] on the label scale, NaN where unreadable. distribution: [n, outcomes], rows sum to one. said: [n, ...], what else was answered, '' where that could not be read."""
 
     score: np.ndarray
     distribution: np.ndarray
+    said: pd.DataFrame | None = None
 
     @property
     def parsed(self) -> np.ndarray:
