@@ -108,5 +108,5 @@ def test_data_without_attributes_are_refused(annotations, sentence):
 def test_settings_of_the_score_are_checked_early():
     with pytest.raises(UserError, match="Scorer 'digits', option 'digits'"):
         make(scorer="chain", options={"settings": {"digits": 9}}, learning_rate=1e-3)
-    with pytest.raises(UserError, match="answered nothing beside its scores: use scorer='chain'"):
+    with pytest.raises(UserError, match="answered nothing beside its scores: use scorer='chain', or roc with also"):
         answers(pd.DataFrame({"score": [1.0]}))

@@ -30,6 +30,7 @@ EVERY = {
     "qscorer with all": ("qscorer", {"kl": 1, "fidelity": 1, "norm_in_norm": 1, "ranking": 1, "hyper": True}),
     "regression": ("regression", {}), "regression from logits": ("regression", {"form": "logits"}), "plain regression": ("regression", {"form": "plain"}),
     "roc": ("roc", {}), "roc with votes": ("roc", {"tokens": 5, "votes": 1, "emd": 1}), "roc, coupled": ("roc", {"form": "coupled"}),
+    "roc with more": ("roc", {"tokens": 5, "votes": 1, "also": ("light", "size_of_subject"), "then": "exposure"}),
 }
 TEXTS = np.array(["Free Study", "Best of the Month", "Open Challenge", "Free", "Best of Free Study", "Month"])
 WORDS_ONLY = ("chain", "digits", "levels", "soft_levels")  # scorers without weights of their own
@@ -38,7 +39,8 @@ WORDS_ONLY = ("chain", "digits", "levels", "soft_levels")  # scorers without wei
 def labelled(table):
     """The table with five-level votes and two attributes."""
     random = np.random.default_rng(3)
-    said = pd.DataFrame({"exposure": random.choice(["good", "poor"], len(table)), "saturation": random.choice(["fair", "bad", "excellent"], len(table))})
+    said = pd.DataFrame({"exposure": random.choice(["good", "poor"], len(table)), "saturation": random.choice(["fair", "bad", "excellent"], len(table)),
+                         "light": random.integers(1, 11, len(table)).astype(str), "size_of_subject": random.normal(50, 20, len(table))})
     return replace(table, votes=random.integers(1, 9, (len(table), 5)), annotations=said)
 
 
@@ -154,7 +156,7 @@ def test_labels_of_one_picture_are_its_own(name):
 
 
 # What coding a score and restoring it may cost, in shares of the range: half a bin, a tenth for five words, half a digit, nothing.
-COST = {"bins": 0.5 / 6, "chain": 0.5 / 999, "chain, listed": 0.1, "digits": 0.5 / 999, "digits by expectation": 0.5 / 999, "digits by tree": 0.09 / 9.99, "levels": 0.1, "roc, coupled": 0, "roc": 0, "roc with votes": 0,
+COST = {"bins": 0.5 / 6, "chain": 0.5 / 999, "chain, listed": 0.1, "digits": 0.5 / 999, "digits by expectation": 0.5 / 999, "digits by tree": 0.09 / 9.99, "levels": 0.1, "roc, coupled": 0, "roc": 0, "roc with votes": 0, "roc with more": 0,
         "qscorer": 0, "qscorer 1": 0, "qscorer on the token": 0, "qscorer with all": 0, "regression": 0, "regression from logits": 0, "plain regression": 0}
 
 
@@ -163,7 +165,7 @@ def test_coding_and_restoring_costs_what_it_says(name):
     """All over the range; monotone; and the two conversion errors add up to the error."""
     kind, options = EVERY[name]
     mos = np.linspace(1, 5, 2001)
-    said = pd.DataFrame({"exposure": ["good", "poor", "good"] * 667, "saturation": ["bad"] * 2001})
+    said = pd.DataFrame({"exposure": ["good", "poor", "good"] * 667, "saturation": ["bad"] * 2001, "light": np.arange(2001), "size_of_subject": np.arange(2001)})
     labels = Labels(mos, np.full(2001, 0.5), np.ones((2001, 5)), (1.0, 5.0), said)
     scorer = scorer_class(kind)(scorer_options(kind, options))
     scorer.fit(labels, 1.0, 5.0)

@@ -1,6 +1,9 @@
 """Tokens that scorers add: the wider vocabulary, Q-Scorer's network beside it and ROC4MLLM's two losses, each against its definition."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,7 +12,7 @@ from toys import load_exact, toy_table
 from moslab.backbones.new_tokens import NewTokens
 from moslab.backbones.prompts import Wording
 from moslab.errors import UserError
-from moslab.evaluation import predict
+from moslab.evaluation import answers, predict, predictions_frame
 from moslab.reading import Reader
 from moslab.scorers import base, levels, qscorer, roc, soft_levels
 from moslab.scorers.base import Labels
@@ -25,7 +28,14 @@ def attached(folder, scorer, mos=(1.0, 5.0), votes=None) -> Reader:
     torch.manual_seed(2)
     scorer.fit(Labels(np.array(mos), np.full(len(mos), 0.5), votes, (1.0, 5.0)), 1.0, 5.0)
     scorer.attach(backbone)
-    return Reader(backbone, scorer, Wording("iqa", "generic"))
+    return Reader(backbone, told_apart(scorer), Wording("iqa", "generic"))
+
+
+def told_apart(scorer):
+    """New tokens start alike; here each gets a row of its own."""
+    for rows in scorer.tokens.parameters() if hasattr(scorer, "tokens") else ():
+        torch.nn.init.normal_(rows, std=0.3)
+    return scorer
 
 
 def taught(reader: Reader, rows: int = 6) -> tuple[dict, torch.Tensor]:
@@ -232,3 +242,62 @@ def test_roc_with_votes_by_hand(tiny_base):
 def test_roc_needs_votes_that_fit(labels, sentence):
     with pytest.raises(UserError, match=sentence):
         roc.Roc(roc.Options(votes=1)).fit(labels, 1, 5)
+
+
+# several scores in one sentence, and text behind them
+
+
+def rich(n: int = 20) -> Labels:
+    random = np.random.default_rng(1)
+    said = pd.DataFrame({"light": random.integers(1, 11, n).astype(str), "size_of_subject": random.normal(50, 20, n), "comment": random.choice(["good.", "a poor image."], n)})
+    return Labels(toy_table(n).frame["mos"].to_numpy(), annotations=said, scale=(1.0, 5.0))
+
+
+def rich_reader(folder, **options) -> tuple[Reader, Labels]:
+    backbone, labels = load_exact(folder), rich()
+    scorer = roc.Roc(roc.Options(also=("light", "size_of_subject"), **options))
+    scorer.fit(labels, 1.0, 5.0)
+    scorer.attach(backbone)
+    return Reader(backbone, told_apart(scorer), Wording("iqa", "generic")), labels
+
+
+def test_one_sentence_holds_several_scores_and_a_comment(folder):
+    reader, labels = rich_reader(folder, then="comment")
+    targets = reader.scorer.encode(labels)
+    batch = reader.to_teach(toy_table(20), range(6), targets[:6])
+    for row in range(6):
+        taught = batch["labels"][row]
+        text = reader.backbone.tokenizer.decode(taught[taught != -100]).lower().replace("<|im_end|>", "").replace("</s>", "")
+        text = text.replace(" [", "[").replace(" ,", ",").replace("  ", " ").replace(" .", ".").strip()
+        assert text == f"the quality of the image is[score], the light is[score], the size of subject is[score]. {labels.annotations['comment'][row]}"
+    assert targets[:, 1].min() == 1 and targets[:, 1].max() == 10 and reader.scorer.ranges["light"] == (1, 10)
+
+
+def test_every_score_is_read_where_it_is_taught(tiny_base):
+    """States behind a teacher-forced sentence and read on behind the first score are the same, so scores and losses mean the same."""
+    reader, labels = rich_reader(tiny_base, regression=2)
+    table, targets = toy_table(20), reader.scorer.encode(labels)
+    batch = reader.to_teach(table, range(6), targets[:6])
+    states = reader.states(batch)
+    probability = reader.scorer.logits(reader.scorer.at_scores(states, batch), reader.vocabulary).softmax(-1)
+    numbers = probability @ torch.linspace(1, 10, 10)
+    words = F.cross_entropy(reader.vocabulary(states)[:, :-1].flatten(0, 1), batch["labels"][:, 1:].flatten())
+    expected = words + 2 * F.smooth_l1_loss(numbers, torch.tensor(targets[:6, :3]).float())
+    assert reader.scorer.loss(states, batch, reader.vocabulary).item() == pytest.approx(expected.item(), rel=1e-5)
+    found = predict(reader, table, range(6))
+    for place, (name, values) in enumerate({"": found.score, **found.said}.items()):
+        low, high = reader.scorer.ranges.get(name, (1.0, 5.0))
+        assert np.asarray(values) == pytest.approx(low + (numbers[:, place].detach().numpy() - 1) / 9 * (high - low), rel=1e-4)
+    record = predictions_frame(replace(table, annotations=labels.annotations), np.arange(6), found)
+    assert answers(record).index.tolist() == ["light", "size_of_subject"] and answers(record)[["srcc", "plcc"]].abs().max().max() <= 1
+
+
+@pytest.mark.parametrize("options, sentence", [
+    ({"also": ("sky",)}, "roc is to answer with 'sky', which these data do not have; they have light, size_of_subject, comment"),
+    ({"also": ("comment",)}, "roc is to score 'comment', which does not hold numbers"),
+    ({"then": "poem"}, "roc is to answer with 'poem'"),
+    ({"also": ("light",), "form": "coupled"}, "has one score in its sentence: use form='decoupled'"),
+])
+def test_answers_that_data_do_not_have_are_refused(options, sentence):
+    with pytest.raises(UserError, match=sentence):
+        roc.Roc(roc.Options(**options)).fit(rich(), 1, 5)

@@ -11,6 +11,7 @@ from PIL import Image
 from moslab import statistics
 from moslab.datasets.table import ImageTable, ListedPixels
 from moslab.errors import UserError
+from moslab.metrics import plcc, srcc
 from moslab.reading import Reader
 from moslab.scorers.base import Scores
 
@@ -44,12 +45,18 @@ def predictions_frame(table: ImageTable, rows: Sequence[int], scores: Scores) ->
 
 
 def answers(predictions: pd.DataFrame) -> pd.DataFrame:
-    """What was answered beside the score, one row per attribute: right and unread (shares of the pictures), n. UserError for a run that answered nothing else."""
+    """What was answered beside the score, one row per attribute: right and unread (shares of the pictures), or of numbers srcc and plcc; n. UserError for a run that answered nothing else."""
     names = [column.removeprefix("said ") for column in predictions if column.startswith("said ")]
     if not names:
-        raise UserError("This run answered nothing beside its scores: use scorer='chain'.")
-    said, true = (predictions[[f"{kind} {name}" for name in names]].fillna("").astype(str).to_numpy() for kind in ("said", "true"))
-    return pd.DataFrame({"right": (said == true).mean(0), "unread": (said == "").mean(0), "n": len(predictions)}, index=pd.Index(names, name="attribute"))
+        raise UserError("This run answered nothing beside its scores: use scorer='chain', or roc with also=....")
+    rows = []
+    for name in names:
+        said, true = predictions[f"said {name}"], predictions[f"true {name}"]
+        if pd.api.types.is_numeric_dtype(said):
+            rows.append({"srcc": srcc(said.to_numpy(), true.to_numpy(dtype=float)), "plcc": plcc(said.to_numpy(), true.to_numpy(dtype=float))})
+        else:
+            rows.append({"right": (said.fillna("").astype(str) == true.astype(str)).mean(), "unread": (said.fillna("") == "").mean()})
+    return pd.DataFrame(rows, index=pd.Index(names, name="attribute")).assign(n=len(predictions))
 
 
 def measure(predictions: pd.DataFrame) -> dict[str, dict[str, list[float]]]:

@@ -6,12 +6,13 @@ tokens and the votes (the paper's text; the released AVA script has weight 10 fo
 token is predicted, the softmax over the score tokens alone, averaged over their scores. The two losses meet in no token: that is the decoupling of its table 6.
 
 There, form 'coupled' is the stage before: Q-Align's word stands in the text, and the score is read from the five words that the text loss also teaches. The stage before that, scores
-written out as text, is the scorer `digits`.
+written out as text, is the scorer `digits`. One sentence may hold several scores, each at a position token of its own (tables 3 and 4), and text may follow (table 5).
 """
 
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -22,6 +23,7 @@ from moslab.backbones.new_tokens import NewTokens
 from moslab.errors import UserError
 from moslab.scorers import base, levels
 
+POSITION = "[SCORE]"
 LOWEST, HIGHEST = 1.0, 10.0  # the scale on which scores and smooth L1 lie
 
 
@@ -31,6 +33,8 @@ class Options(base.Options):
     regression: float = Field(1.0, ge=0, description="weight of smooth L1")
     votes: float = Field(0.0, ge=0, description="weight of the cross-entropy with the votes; with it the range is the nominal scale, where votes lie")
     emd: float = Field(0.0, ge=0, description="weight of the earth mover's distance to the votes")
+    also: tuple[str, ...] = Field((), description="annotations with numbers that are scored in the same sentence")
+    then: str = Field("", description="an annotation with text, such as a comment, that is taught behind the scores")
 
 
 # --- coding -----------------------------------------------------------------------------------------------------------------------------
@@ -70,6 +74,10 @@ class Roc(base.Scorer):
     def coupled(self) -> bool:
         return self.options.form == "coupled"
 
+    @property
+    def reads_on(self) -> bool:
+        return bool(self.options.also)
+
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         base.check_range(low, high)
         self.low, self.high = low, high
@@ -80,11 +88,20 @@ class Roc(base.Scorer):
             if labels.votes.shape[1] != self.count:
                 raise UserError(f"roc compares {self.count} tokens with votes on {labels.votes.shape[1]} levels: use tokens={labels.votes.shape[1]} and form='decoupled'.")
             self.low, self.high = labels.scale
+        if self.coupled and self.options.also:
+            raise UserError("roc with form='coupled' has one score in its sentence: use form='decoupled' with also=....")
+        self.ranges = {name: _range(labels, name) for name in self.options.also}
+        self.texts = sorted(set(_annotation(labels, self.options.then).astype(str))) if self.options.then else []
 
     def encode(self, labels: base.Labels) -> np.ndarray:
-        """Targets [n, 2]: the score on 1 to 10 and its level; with votes also their shares, [n, 2 + N]."""
-        target = np.column_stack([encode(labels.mos, self.low, self.high), levels.encode(labels.mos, self.low, self.high)])
-        return np.column_stack([target, labels.votes / labels.votes.sum(1, keepdims=True)]) if self.options.votes or self.options.emd else target
+        """Targets [n, ...]: the score on 1 to 10 and those of `also`; the score's level; with votes their shares; the number of the text behind."""
+        columns = [encode(labels.mos, self.low, self.high), *(encode(_annotation(labels, name).astype(float), *ends) for name, ends in self.ranges.items())]
+        columns.append(levels.encode(labels.mos, self.low, self.high))
+        if self.options.votes or self.options.emd:
+            columns.append(labels.votes / labels.votes.sum(1, keepdims=True))
+        if self.options.then:
+            columns.append(np.searchsorted(self.texts, _annotation(labels, self.options.then).astype(str)))
+        return np.column_stack(columns)
 
     def restore(self, targets: np.ndarray) -> np.ndarray:
         return self.low + (targets[:, 0] - LOWEST) / (HIGHEST - LOWEST) * (self.high - self.low)
@@ -93,28 +110,71 @@ class Roc(base.Scorer):
         return prefix
 
     def completion(self, target: np.ndarray) -> str:
-        return f" {levels.LEVELS[int(target[1])]}." if self.coupled else "[SCORE]."
+        scores = f" {levels.LEVELS[int(target[1])]}" if self.coupled else POSITION + "".join(piece + POSITION for piece in self.between)
+        return f"{scores}. {self.texts[int(target[-1])]}" if self.options.then else f"{scores}."
+
+    @property
+    def between(self) -> list[str]:
+        """The words before each further score."""
+        return [f", the {name.replace('_', ' ')} is" for name in self.options.also]
 
     def attach(self, backbone: Backbone) -> None:
         if self.coupled:
             self.register_buffer("words", torch.tensor(levels.first_tokens(backbone)), persistent=False)
-        else:
-            self.tokens = NewTokens(backbone, ["[SCORE]", *(f"[IMG{number}]" for number in range(self.count))])
+            return
+        self.tokens = NewTokens(backbone, [POSITION, *(f"[IMG{number}]" for number in range(self.count))])
+        pieces = [backbone.tokens(POSITION + piece) for piece in self.between]
+        self.register_buffer("further", torch.tensor([token for piece in pieces for token in piece], dtype=torch.long), persistent=False)
+        self.ends = np.cumsum([len(piece) for piece in pieces]).astype(int) - 1  # where the further scores are read, in `further`
 
     def logits(self, states: torch.Tensor, vocabulary: nn.Linear) -> torch.Tensor:
-        """Of the score tokens, or of the five words, [n, N]."""
-        return F.linear(states, vocabulary.weight[self.words]).float() if self.coupled else self.tokens.logits(states)[:, 1:]
+        """Of the score tokens, or of the five words, [..., N]."""
+        return F.linear(states, vocabulary.weight[self.words]).float() if self.coupled else self.tokens.logits(states)[..., 1:]
+
+    def at_scores(self, states: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The hidden states where scores are read, [batch, scores, width]: where [SCORE] is taught next."""
+        if not self.options.also:
+            return base.at_read_position(states, batch)[:, None]
+        row, time = (batch["labels"] == self.tokens.first).nonzero(as_tuple=True)
+        return states[row, time - 1].unflatten(0, (len(states), -1))
 
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
         spoken, tokens = base.taught_tokens(states, batch["labels"])
-        logits, target = self.logits(base.at_read_position(states, batch), vocabulary), batch["target"].float()
-        probability, votes = logits.softmax(-1), target[:, 2:]
-        score = probability @ torch.linspace(LOWEST, HIGHEST, self.count, device=logits.device)
-        total = F.cross_entropy(vocabulary(spoken).float(), tokens) + self.options.regression * F.smooth_l1_loss(score, target[:, 0])
+        logits = self.logits(self.at_scores(states, batch), vocabulary)  # [batch, scores, N]
+        count, probability = logits.shape[1], logits.softmax(-1)
+        target, votes = batch["target"].float()[:, :count], batch["target"].float()[:, count + 1: count + 1 + self.count]
+        scores = probability @ torch.linspace(LOWEST, HIGHEST, self.count, device=logits.device)
+        total = F.cross_entropy(vocabulary(spoken).float(), tokens) + self.options.regression * F.smooth_l1_loss(scores, target)
         if self.options.votes:
-            total = total + self.options.votes * F.cross_entropy(logits, votes)
-        return total + self.options.emd * emd_loss(probability, votes) if self.options.emd else total
+            total = total + self.options.votes * F.cross_entropy(logits[:, 0], votes)
+        return total + self.options.emd * emd_loss(probability[:, 0], votes) if self.options.emd else total
 
     def decode(self, read: base.Reading) -> base.Scores:
-        probability = self.logits(read.states, read.vocabulary).softmax(-1).double().cpu().numpy()
-        return base.Scores(decode(probability, self.low, self.high), probability)
+        probability = self._probability(read.states, read.vocabulary)
+        said = None
+        if self.options.also:
+            behind = read.follow(self.further, range(-1, len(self.further) - 1))
+            said = pd.DataFrame({name: decode(self._probability(behind[:, end], read.vocabulary), *ends) for (name, ends), end in zip(self.ranges.items(), self.ends)})
+        return base.Scores(decode(probability, self.low, self.high), probability, said)
+
+    def _probability(self, states: torch.Tensor, vocabulary: nn.Linear) -> np.ndarray:
+        return self.logits(states, vocabulary).softmax(-1).double().cpu().numpy()
+
+
+def _annotation(labels: base.Labels, name: str) -> np.ndarray:
+    """A column of the annotations, [n]. UserError where there is none."""
+    if labels.annotations is None or name not in labels.annotations:
+        known = "none" if labels.annotations is None else ", ".join(labels.annotations)
+        raise UserError(f"roc is to answer with {name!r}, which these data do not have; they have {known}.")
+    return labels.annotations[name].to_numpy()
+
+
+def _range(labels: base.Labels, name: str) -> tuple[float, float]:
+    """From the lowest to the highest training value of a column with numbers."""
+    try:
+        values = _annotation(labels, name).astype(float)
+    except ValueError as problem:
+        raise UserError(f"roc is to score {name!r}, which does not hold numbers ({problem}).") from problem
+    low, high = float(values.min()), float(values.max())
+    base.check_range(low, high)
+    return low, high
