@@ -15,6 +15,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from moslab import datasets
+from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
 from moslab.evaluation import predict
 from moslab.experiment import make
@@ -24,7 +25,7 @@ from moslab.reading import Reader
 from moslab.report import fill
 from moslab.runs import trained
 from moslab.scorers import digits, scorer_options
-from moslab.scorers.base import Labels
+from moslab.scorers.base import Labels, Reading
 from moslab.tables import markdown
 from moslab.training import ScoringModel
 
@@ -48,7 +49,7 @@ def main() -> None:
     table = datasets.load("iqa")
     levels, written = (trained(make(dataset="iqa", scorer=scorer, train_images=1000, epochs=2, learning_rate=1.5e-3), "embedded") for scorer in ("levels", "digits"))
     product = matrix_product()
-    rows = [measured(comparison, product) for comparison in (training(table, levels), scoring(table, levels), generating(table, written), *more_digits(table, written))]
+    rows = [measured(comparison, product) for comparison in (training(table, levels), scoring(table, levels), generating(table, written), *more_digits(table, written), prompts(table, levels))]
     shown = markdown(list(rows[0]), [[value if isinstance(value, str) else f"{value:,.2f}" if value < 10 else f"{value:,.0f}" for value in row.values()] for row in rows])
     page = f"{shown}\n\n{processor()}, one thread, torch {torch.__version__}, medians of {ROUNDS} rounds; a 1024 x 1024 x 1024 matrix product runs at {product / 1e9:.0f} GFLOP/s."
     readme = ROOT / "README.md"
@@ -128,6 +129,25 @@ def more_digits(table: ImageTable, reader: Reader) -> list[Comparison]:
     one = way(digits=1)
     return [Comparison("greedy, three digits / one", 1 / 1.25, one, way(digits=3), PICTURES, same=False),
             Comparison("tree of three digits / greedy, one", 1 / 5, one, way(digits=3, decoding="tree"), PICTURES, same=False)]
+
+
+def prompts(table: ImageTable, reader: Reader) -> Comparison:
+    """Four prompts about every picture, its part of them read once, against four passes."""
+    rows = table.rows("test")[:BATCH]
+    wordings = [Wording("iqa"), Wording("iqa", "generic"), Wording("iaa", "generic"), Wording("aigiqa", "generic", "alignment")]
+
+    def scores(read: list[Reading]) -> np.ndarray:
+        return np.concatenate([reader.scorer.decode(one).score for one in read])
+
+    def plain() -> np.ndarray:
+        with torch.no_grad():
+            return scores([replace(reader, wording=wording, _prompts={}).read(table, rows) for wording in wordings])
+
+    def ours() -> np.ndarray:
+        with torch.no_grad():
+            return scores(reader.read_each(table, rows, wordings))
+
+    return Comparison("four prompts, shared picture / four passes", 1.0, plain, ours, 4 * BATCH)
 
 
 def looked_at(reader: Reader, table: ImageTable, rows: np.ndarray) -> dict[str, Any]:

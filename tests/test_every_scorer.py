@@ -90,6 +90,26 @@ def test_loss_and_gradients_do_not_depend_on_padding(name, base, request):
     assert found[0] == pytest.approx(found[1], rel=2e-4)
 
 
+@pytest.mark.parametrize("base", ["tiny_base", "tiny_llava"])
+@pytest.mark.parametrize("name", ["bins", "levels", "regression", "roc", "digits"])
+@torch.no_grad()
+def test_several_prompts_share_a_picture(name, base, request, monkeypatch):
+    """Three prompts about pictures of several sizes read at once, as each alone; a scorer that reads on, and texts that differ by picture, go one by one."""
+    table = labelled(mixed_table() if base == "tiny_base" else toy_table(6))
+    reader = made(name, load_exact(request.getfixturevalue(base)), table)
+    wordings = [Wording("iqa"), Wording("iqa", "generic"), Wording("iaa", "generic")]
+    passes = []
+    monkeypatch.setattr(type(reader.backbone), "states", lambda self, *args, real=type(reader.backbone).states: (passes.append(1), real(self, *args))[1])
+    together = reader.read_each(table, range(6), wordings)
+    assert len(passes) == (3 if name == "digits" else 1)
+    for read, wording in zip(together, wordings):
+        alone = replace(reader, wording=wording, _prompts={}).read(table, range(6))
+        assert torch.allclose(read.states, alone.states, atol=1e-5)
+        assert reader.scorer.decode(read).score == pytest.approx(reader.scorer.decode(alone).score, abs=1e-5, nan_ok=True)
+    passes.clear()
+    assert len(reader.read_each(table, range(6), [*wordings, Wording("iaa", "title", shown=TEXTS)])) == 4 and len(passes) == 4
+
+
 @pytest.fixture
 def toy(home, monkeypatch):
     table = use_toy_table(monkeypatch)

@@ -1,7 +1,8 @@
 """The one path from pictures and words to hidden states, shared by training and evaluation."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from os.path import commonprefix
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,26 @@ class Reader:
         return Reading(at_read_position(begun.states, batch), self.vocabulary, begun.follow,
                        write=lambda longest: self.backbone.tokenizer.batch_decode(begun.write(longest), skip_special_tokens=True),
                        again=lambda words: self.read(table, rows, words))
+
+    def read_each(self, table: ImageTable, rows: Sequence[int], wordings: Sequence[Wording]) -> list[Reading]:
+        """The pictures read behind each of several prompts, as `read` would with each wording in turn; what the prompts share, the picture above all, is read once.
+
+        Prompts that differ from picture to picture, and scorers that read on behind a score, have nothing to share here and are read one by one.
+        """
+        readers = [replace(self, wording=wording, _prompts={}) for wording in wordings]
+        pictures, counts = self._pictures(table, rows)
+        ids = [[reader.words(int(row), count)["input_ids"] for reader in readers] for row, count in zip(rows, counts)]
+        shared = [len(commonprefix(prompts)) for prompts in ids]
+        tails = [[prompt[start:] for prompt in prompts] for prompts, start in zip(ids, shared)]
+        if self.scorer.reads_on or any(tail != tails[0] for tail in tails) or not all(tails[0]):
+            return [reader.read(table, rows) for reader in readers]
+        texts = [{"input_ids": prompts[0][:start], "labels": [], "read_position": start - 1} for prompts, start in zip(ids, shared)]
+        begun = Continuation(self.backbone, {key: value.to(self.device) for key, value in pad(texts, self.backbone.tokenizer.pad_token_id).items() if key != "labels"} | pictures)
+        ends = np.cumsum([len(tail) for tail in tails[0]])
+        after = np.arange(ends[-1]) - 1
+        after[ends[:-1]] = -1
+        states = begun.follow(torch.tensor([token for tail in tails[0] for token in tail], device=self.device), after.tolist())
+        return [Reading(states[:, end - 1], self.vocabulary) for end in ends]
 
     def _batch(self, table: ImageTable, rows: Sequence[int], completions: Sequence[str], openings: Sequence[str | None] = ()) -> dict[str, Any]:
         pictures, counts = self._pictures(table, rows)
