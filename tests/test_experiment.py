@@ -94,7 +94,7 @@ def test_key_changes_with_its_own_scorer_s_version_alone(monkeypatch):
 
 
 def test_options_are_filled_with_their_defaults():
-    assert make(**BASE).options == {"bins": 51, "centers": "linspace", "spacing": "uniform", "decoding": "expectation"}
+    assert make(**BASE).options == {"bins": 51, "centers": "linspace", "spacing": "uniform", "decoding": "expectation", "labels": "nearest"}
     assert make(**BASE | {"scorer": "levels"}).options == {}
     assert make(**BASE).label == "iqa bins 51, seed 0"
     assert make(**BASE | {"scorer": "levels", "seed": 2}).label == "iqa levels, seed 2"
@@ -110,11 +110,11 @@ def test_experiments_cannot_be_changed():
 @pytest.mark.parametrize(("fields", "sentence"), [
     ({"dataset": "iqb"}, "Unknown dataset 'iqb': choose one of iqa, iaa, aigiqa, ugc, koniq10k, ava."),
     ({"dataset": "iqb", "learning_rate": None}, "Unknown dataset 'iqb': choose one of iqa, iaa, aigiqa, ugc, koniq10k, ava."),
-    ({"scorer": "bin"}, "Unknown scorer 'bin': choose one of bins, levels"),
-    ({"scorer": "bin", "learning_rate": None}, "Unknown scorer 'bin': choose one of bins, levels"),
+    ({"scorer": "bin"}, "Unknown scorer 'bin': choose one of bins, chain, digits, levels, "),
+    ({"scorer": "bin", "learning_rate": None}, "Unknown scorer 'bin': choose one of bins, chain, digits, levels, "),
     ({"recipe": "all", "learning_rate": None}, "Experiment field 'recipe': Input should be 'lm', 'lora', 'full', 'scratch' or 'head' (got 'all')."),
     ({"options": {"bins": 1}}, "Scorer 'bins', option 'bins': Input should be greater than or equal to 2 (got 1)"),
-    ({"options": {"K": 5}}, "its options are bins, centers, spacing, decoding."),
+    ({"options": {"K": 5}}, "its options are bins, centers, spacing, decoding, labels."),
     ({"options": [5]}, "Experiment field 'options': Input should be a valid dictionary (got [5])."),
     ({"learningrate": 1e-3}, "An experiment has no field 'learningrate': its fields are dataset, preset,"),
     ({"seed": "one"}, "Experiment field 'seed': Input should be a valid integer"),

@@ -51,3 +51,5 @@ def test_the_table_of_scorers_names_it(coral, home, monkeypatch, tiny_base, tmp_
     lines = [line for line in page.splitlines() if line.startswith("| coral")]
     assert len(lines) == len(scorer_table.DATASETS) and all("0 of 8" in line and line.endswith("| 0.001 |") for line in lines)
     assert not [line for line in page.splitlines() if line.startswith("| bins")]
+    page = scorer_table.write_table([0], ["chain"], page=tmp_path / "scorers.md")
+    assert page.count("Left out: chain. chain tells 9 attributes first, and these data have no 'eye_catching'") == len(scorer_table.DATASETS)

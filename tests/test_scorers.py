@@ -105,7 +105,7 @@ def test_scorers_are_found_by_file_and_differ_in_name():
     assert set(NAMES) >= {"bins", "levels", "regression", "soft_levels"}
     assert [scorer_class(name).name for name in NAMES] == list(NAMES)
     assert all(isinstance(scorer_class(name).version, int) for name in NAMES)
-    with pytest.raises(UserError, match="Unknown scorer 'base': choose one of bins, digits, levels, "):
+    with pytest.raises(UserError, match="Unknown scorer 'base': choose one of bins, chain, digits, levels, "):
         scorer_class("base")
 
 

@@ -143,12 +143,13 @@ class Digits(base.Scorer):
             said += read.vocabulary(behind).argmax(-1).unbind(1)
         if self.options.digits > 2:
             said.append(read.vocabulary(read.follow(said[-1][:, None], [1])[:, 0]).argmax(-1))
-        texts = self.tokenizer.batch_decode([self._written(row) for row in torch.stack(said, 1).tolist()])
+        point = int(self.point)
+        texts = self.tokenizer.batch_decode([self._written(row, point) for row in torch.stack(said, 1).tolist()])
         return np.array([parse(text) for text in texts]), self._shares(read.vocabulary, read.states, self.first_digits).double().cpu().numpy()
 
-    def _written(self, row: list[int]) -> list[int]:
+    def _written(self, row: list[int], point: int) -> list[int]:
         """The tokens of an answer that the model has written itself: up to its end, and no further than where the point was laid down against its will."""
-        row = row[:2] if row[1:] and row[1] != int(self.point) else row
+        row = row[:2] if row[1:] and row[1] != point else row
         return row[: row.index(self.tokenizer.eos_token_id)] if self.tokenizer.eos_token_id in row else row
 
     def expectation(self, read: base.Reading) -> tuple[np.ndarray, np.ndarray]:
