@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+from transformers import PreTrainedModel
 
 from moslab import datasets
 from moslab.backbones.prompts import Wording
@@ -85,7 +86,7 @@ def training(table: ImageTable, reader: Reader) -> Comparison:
 
 def scoring(table: ImageTable, reader: Reader) -> Comparison:
     """Levels from five output rows at one position, against transformers' own forward pass with its logits everywhere."""
-    rows, model = table.rows("test")[:PICTURES], reader.backbone.model
+    rows, model = table.rows("test")[:PICTURES], untouched(reader)
 
     def plain() -> np.ndarray:
         scores = []
@@ -102,14 +103,14 @@ def scoring(table: ImageTable, reader: Reader) -> Comparison:
 
 def generating(table: ImageTable, reader: Reader) -> Comparison:
     """Three digits read behind one pass, against `generate()`."""
-    rows, tokenizer = table.rows("test")[:PICTURES], reader.backbone.tokenizer
+    rows, tokenizer, model = table.rows("test")[:PICTURES], reader.backbone.tokenizer, untouched(reader)
 
     def plain() -> np.ndarray:
         numbers = []
         for start in range(0, PICTURES, BATCH):
             batch = looked_at(reader, table, rows[start: start + BATCH])
             with torch.no_grad():
-                ids = reader.backbone.model.generate(**batch, max_new_tokens=reader.scorer.options.digits + 1, do_sample=False)
+                ids = model.generate(**batch, max_new_tokens=reader.scorer.options.digits + 1, do_sample=False)
             numbers += [digits.parse(text) for text in tokenizer.batch_decode(ids[:, batch["input_ids"].shape[1]:], skip_special_tokens=True)]
         return digits.decode(np.array(numbers), reader.scorer.low, reader.scorer.high)
 
@@ -148,6 +149,13 @@ def prompts(table: ImageTable, reader: Reader) -> Comparison:
             return scores(reader.read_each(table, rows, wordings))
 
     return Comparison("four prompts, shared picture / four passes", 1.0, plain, ours, 4 * BATCH)
+
+
+def untouched(reader: Reader) -> PreTrainedModel:
+    """The trained model as transformers itself has it."""
+    model = type(reader.backbone.model)(reader.backbone.model.config).eval()
+    model.load_state_dict(reader.backbone.model.state_dict())
+    return model
 
 
 def looked_at(reader: Reader, table: ImageTable, rows: np.ndarray) -> dict[str, Any]:
