@@ -321,6 +321,17 @@ def test_committed_bases_are_small_and_their_cards_are_of_this_world():
         assert card["bytes"] == (place / "model.safetensors").stat().st_size and f"| {card['caption_loss']:.3f} |" in readme
 
 
+def test_a_base_trained_again_is_held_against_the_committed_cards():
+    before = cards.stored()
+    assert set(before) == set(committed()) and cards.agreement(before, before)["within"].all()
+    again = {"embedded": before["embedded"] | {"caption_loss": before["embedded"]["caption_loss"] + 0.06}, "embedded-early": before["embedded-early"]}
+    table = cards.agreement(again, before).set_index(["base", "measure"])["within"]
+    assert table.index[table.eq(False)].tolist() == [("embedded", "caption loss")]
+    assert {measure for _, measure in table.index} == {"caption loss", *(f"mean attribute accuracy {mix}" for mix in cards.MIXES)}
+    alone = cards.agreement({"embedded": before["embedded-llava"]}, before)  # a LLaVA trained into a folder of its own
+    assert alone["within"].all() and cards.agreement({"embedded": before["embedded"]}, {}).empty
+
+
 def test_the_base_without_words_sees_as_the_base_does():
     """They share the vision tower, which was taught without words."""
     base, silent = (load_file(committed()[name] / "model.safetensors") for name in ("embedded", "embedded-nowords"))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -177,6 +178,24 @@ def sorting_metrics(backbone: Backbone, length: int) -> dict[str, float]:
 
 
 # --- card -------------------------------------------------------------------------------------------------------------------------------
+
+
+def stored(folder: Path = WEIGHTS) -> dict[str, dict[str, Any]]:
+    """The cards that lie beside the package's bases, by backbone name."""
+    return {name: read_json(folder / place / "card.json") for name, place in EMBEDDED.items() if (folder / place / "card.json").is_file()}
+
+
+def agreement(found: Mapping[str, dict[str, Any]], committed: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
+    """Measured cards beside stored ones, one row per base and measure of `TOLERANCES`. A base is compared with the one of its name, a LLaVA in a folder of its own with the package's LLaVA."""
+    rows = []
+    for name, card in found.items():
+        known = committed.get("embedded-llava" if card["architecture"] == "llava" else name)
+        for measure, tolerance in TOLERANCES.items() if known else ():
+            for part, value in card[measure].items() if isinstance(card[measure], dict) else [("", card[measure])]:
+                before = known[measure][part] if part else known[measure]
+                rows.append({"base": name, "measure": f"{measure.replace('_', ' ')} {part}".strip(), "committed": before, "found": value, "tolerance": tolerance,
+                             "within": abs(value - before) <= tolerance + 1e-9})
+    return pd.DataFrame(rows, columns=["base", "measure", "committed", "found", "tolerance", "within"])
 
 
 def render_cards(cards: Mapping[str, dict[str, Any]]) -> str:

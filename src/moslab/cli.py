@@ -1,9 +1,8 @@
 """The command line: thin, and quick to start, since every command imports what it needs only when it runs."""
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Optional
 
 import typer
 
@@ -137,22 +136,20 @@ def curves(seeds: Annotated[int, typer.Option(help="Training seeds per point.")]
 @base_app.command()
 def train(folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None,
           architecture: Annotated[str, typer.Option(help="qwen2_vl or llava.")] = "qwen2_vl") -> None:
-    """Train a base and its checkpoints from nothing and show their measured cards; about an hour on two cores, half of that for llava."""
-    from moslab import pretraining
+    """Train a base and its checkpoints from nothing and hold their measured cards against the committed ones; about an hour on two cores, half of that for llava."""
+    from moslab import cards, pretraining
     if architecture not in pretraining.PLANS:
         raise UserError(f"Unknown architecture {architecture!r}: choose one of {', '.join(pretraining.PLANS)}.")
-    print_json(pretraining.train(folder, pretraining.PLANS[architecture]))
+    committed = cards.stored()
+    print(cards.agreement(pretraining.train(folder, pretraining.PLANS[architecture]), committed).to_string(index=False))
 
 
 @base_app.command()
 def card(folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None) -> None:
-    """Measure what the stored bases can do; about two minutes each."""
-    from moslab.cards import write_cards
-    print_json(write_cards(folder))
-
-
-def print_json(content: Any) -> None:
-    print(json.dumps(content, indent=1, ensure_ascii=False))
+    """Measure what stored bases can do, write their cards and hold them against the committed ones; about two minutes each."""
+    from moslab import cards
+    committed = cards.stored()
+    print(cards.agreement(cards.write_cards(folder), committed).to_string(index=False))
 
 
 def assignments(settings: list[str]) -> dict[str, str]:
