@@ -144,6 +144,10 @@ them could reach at best. The bounds lie in a file of their own that no loader o
 
 {bounds}
 
+What a trained model reaches between its bounds over training images and over checkpoints of the base, and what right and wrong texts move: [learning curves](learning_curves.md).
+
+![PLCC on iaa over training images, with right, permuted, random and shuffled titles](learning_curve_iaa.png)
+
 ## Leaks
 PLCC on the test pictures of a ridge regression from views too shallow to judge a picture.
 
