@@ -239,6 +239,58 @@ def test_the_embedded_world_reads_the_same_from_a_published_layout(task, name, h
     assert set(table.rows("test")) == set(np.flatnonzero(world.frame["split"].str.startswith("test")))
 
 
+@pytest.mark.parametrize("preset", ["default", "alignment"])
+def test_generated_pictures_read_the_same_from_a_published_layout(preset, home):
+    world = generate("aigiqa", preset, n=60, size=(32, 32)).table
+    export(generate("aigiqa", preset, n=60, size=(32, 32)), home / "root")
+    table = datasets.load("agiqa3k", root=str(home / "root"), preset=preset)
+    assert table.frame["mos"].tolist() == pytest.approx(world.frame["mos"].tolist(), abs=1e-4) and table.frame["text"].tolist() == world.frame["text"].tolist()
+    assert table.scale == world.scale and (np.asarray(table.pixels.open(7)) == np.asarray(world.pixels.open(7))).all()
+    for column in ("adj1", "adj2", "style"):
+        assert table.annotations[column].tolist() == world.annotations[column].fillna("").tolist()
+
+
+AGIQA = "name,prompt,adj1,adj2,style,mos_quality,std_quality,mos_align,std_align\n"
+
+
+@pytest.fixture
+def agiqa(tmp_path):
+    """A data root with AGIQA-3K's file: so many prompts, three pictures each."""
+    def write(prompts: int = 200, extra: str = "") -> Path:
+        rows = [f"glide_{prompt}_{place}.jpg,a prompt number {prompt},baroque style,,,{prompt % 5 + 0.1},0.5,{place + 1},0.25" for prompt in range(prompts) for place in range(3)]
+        (tmp_path / "agiqa3k").mkdir(exist_ok=True)
+        (tmp_path / "agiqa3k" / "data.csv").write_text(AGIQA + "\n".join(rows) + f"\n{extra}")
+        return tmp_path
+    return write
+
+
+def test_agiqa_prompts_are_held_out_whole(agiqa):
+    table = datasets.load("agiqa3k", root=str(agiqa()))
+    of = {split: set(table.frame["group"][table.rows(split)]) for split in ("train", "val", "test", "test_novel")}
+    assert not of["test_novel"] & (of["train"] | of["val"] | of["test"]) and of["test"] & of["train"]
+    assert 0.1 < len(of["test_novel"]) / 200 < 0.27 and 0.5 < len(table.rows("train")) / 600 < 0.75
+    assert table.frame["sd"][0] == 0.5 and table.annotations["generator"].unique().tolist() == ["glide"] and table.annotations["adj2"][0] == ""
+    fewer = datasets.load("agiqa3k", root=str(agiqa(50)))
+    assert fewer.frame["split"].tolist() == table.frame["split"][:150].tolist()  # a picture's split is its own
+    assert datasets.load("agiqa3k", root=str(agiqa()), preset="alignment").frame["mos"][:3].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("row, said", [
+    ("glide_0_0.jpg,again,,,,1,0.5,1,0.5", "line 602: glide_0_0.jpg is already on line 2"),
+    ("new.jpg,a prompt,,,,7,0.5,1,0.5", "line 602: mos_quality is 7, expected -0.1 to 5"),
+    ("new.jpg,a prompt,,,,1,0.5,nan,0.5", "line 602, column mos_align is empty or NaN"),
+    ("new.jpg,,,,,1,0.5,1,0.5", "line 602, column prompt is empty or NaN"),
+])
+def test_bad_agiqa_rows_are_sentences(agiqa, row, said):
+    with pytest.raises(UserError, match=said):
+        datasets.load("agiqa3k", root=str(agiqa(extra=row + "\n")))
+
+
+def test_agiqa_knows_two_scores(agiqa):
+    with pytest.raises(UserError, match="agiqa3k knows no preset 'mos': choose one of default, alignment"):
+        datasets.load("agiqa3k", root=str(agiqa()), preset="mos")
+
+
 def real(root: Path, name: str) -> ImageTable:
     """A real label file; skips the test where this data root has none."""
     if not (root / name).is_dir():
@@ -267,3 +319,13 @@ def test_real_ava_labels(data_root):
     if table.version == "tanet":
         assert table.frame["split"].value_counts().to_dict() == {"test": 12776, "val": 12775}
         assert table.frame.set_index("image").loc["591979", "text"] == "Free Study 2007-09"
+
+
+def test_real_agiqa_labels(data_root):
+    """2,982 pictures of 300 prompts, all of which would stand in training if it were split by picture."""
+    table = real(data_root, "agiqa3k")
+    assert len(table) == 2982 and table.frame["group"].nunique() == 300
+    assert table.annotations["generator"].value_counts().to_dict() == {"sd1.5": 1200, "midjourney": 592, "AttnGAN": 300, "glide": 300, "xl2.2": 300, "DALLE2": 290}
+    assert table.frame["mos"].agg(["min", "max"]).tolist() == pytest.approx([table.frame["mos"].min(), 4.488741], abs=1e-6) and table.frame["mos"].min() <= 0
+    novel = set(table.frame["group"][table.rows("test_novel")])
+    assert 40 < len(novel) < 70 and not novel & set(table.frame["group"][table.rows("train")])

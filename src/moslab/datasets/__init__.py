@@ -1,13 +1,13 @@
 """Datasets by name: the embedded world's tasks and published label files, all as one `ImageTable`."""
 
-from moslab.datasets import ava, koniq10k
+from moslab.datasets import agiqa3k, ava, koniq10k
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.files import digest
 from moslab.paths import data_root
 
 EMBEDDED = ("iqa", "iaa", "aigiqa", "ugc")
-PUBLISHED = {"koniq10k": koniq10k.load, "ava": ava.load}
+PUBLISHED = {"koniq10k": koniq10k.load, "ava": ava.load, "agiqa3k": agiqa3k.load}
 NAMES = (*EMBEDDED, *PUBLISHED)
 
 
