@@ -8,6 +8,7 @@ import pytest
 from toys import toy_experiment, use_toy_table
 
 from moslab import conversion, paths, scorer_table, scorers
+from moslab.cli import main
 from moslab.errors import UserError
 from moslab.experiment import make
 from moslab.scorers.base import Labels
@@ -53,3 +54,16 @@ def test_the_table_of_scorers_names_it(coral, home, monkeypatch, tiny_base, tmp_
     assert not [line for line in page.splitlines() if line.startswith("| bins")]
     page = scorer_table.write_table([0], ["chain"], page=tmp_path / "scorers.md")
     assert page.count("Left out: chain. chain tells 9 attributes first, and these data have no 'eye_catching'") == len(scorer_table.DATASETS)
+
+
+@pytest.mark.parametrize("command, sentence", [
+    (["scorers", "--scorer", "nope"], "Unknown scorer 'nope': choose one of bins"),
+    (["tune", "--dataset", "nope"], "Unknown dataset 'nope': choose one of iqa"),
+    (["tune", "--scorer", "nope"], "Unknown scorer 'nope': choose one of bins"),
+    (["base", "card", "/nowhere"], "/nowhere holds no base: give a folder that"),
+])
+def test_wrong_names_are_one_sentence_before_any_work(command, sentence, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["moslab", *command])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2 and capsys.readouterr().err.startswith(sentence)

@@ -14,6 +14,7 @@ from PIL import Image
 from moslab import sorting
 from moslab.backbones import EMBEDDED, WEIGHTS, Backbone, load
 from moslab.backbones.asking import write
+from moslab.errors import UserError
 from moslab.files import read_json, write_atomic, write_json
 from moslab.pretraining import BASES, Teacher, Writer, pad
 from moslab.tables import markdown
@@ -33,6 +34,8 @@ TOLERANCES = {"mean_attribute_accuracy": 0.01, "caption_loss": 0.05}  # within w
 def write_cards(folder: Path | None = None) -> dict[str, dict[str, Any]]:
     """Measure every checkpoint in `folder` (default: the package's own) and write card.json beside each and README.md for all; about two minutes each on one core."""
     folder = Path(folder or WEIGHTS)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder} holds no base: give a folder that `python -m moslab base train FOLDER` has written.")
     cards = {name: measure(folder / place) for name, place in EMBEDDED.items() if (folder / place / "config.json").is_file()}
     write_atomic(folder / "README.md", render_cards(cards))
     return cards

@@ -53,8 +53,13 @@ def tune(
     jobs: Jobs = None,
 ) -> None:
     """Find learning rates again, on the validation split, and keep them with their curves."""
+    from itertools import product
+
     from moslab import datasets, scorers, tuning
     from moslab.batch import count_jobs
+    from moslab.experiment import make
+    for name, one in product(dataset or datasets.EMBEDDED[:1], scorer or scorers.NAMES[:1]):
+        make(dataset=name, scorer=one, recipe=recipe, learning_rate=1.0)  # names are checked before anything is trained
     for name in dataset or datasets.EMBEDDED:
         for one in scorer or scorers.NAMES:
             try:

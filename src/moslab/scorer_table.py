@@ -26,6 +26,8 @@ SETTING = {"train_images": 2000, "epochs": 4}
 
 def write_table(seeds: Sequence[int], names: Sequence[str] = (), jobs: int = 0, page: Path | None = None) -> str:
     """Train what is missing and write docs/scorers.md. names: these scorers and their variants only; all if none is given. A scorer that cannot learn a dataset's labels is listed with the reason."""
+    for name in names:
+        scorers.scorer_class(name)
     arms = {name: {"scorer": name} for name in scorers.NAMES} | VARIANTS
     chosen = {arm: fields for arm, fields in sorted(arms.items()) if not names or fields["scorer"] in names}
     experiments, left_out = {}, {}
