@@ -19,7 +19,7 @@ METRICS = ("srcc", "plcc", "mae")
 
 
 def predict(reader: Reader, table: ImageTable, rows: Sequence[int], batch: int = 128) -> Scores:
-    """Scores of the pictures in `rows`, in their order. Each picture is read once; nothing is generated."""
+    """Scores of the pictures in `rows`, in their order. Nothing is generated, unless a scorer has the model write before its score."""
     parts = []
     with torch.no_grad():
         for start in range(0, len(rows), batch):

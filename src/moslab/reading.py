@@ -75,11 +75,13 @@ class Reader:
         Prompts that differ from picture to picture, and scorers that read on behind a score, have nothing to share here and are read one by one.
         """
         readers = [replace(self, wording=wording, _prompts={}) for wording in wordings]
+        if self.scorer.reads_on:
+            return [reader.read(table, rows) for reader in readers]
         pictures, counts = self._pictures(table, rows)
         ids = [[reader.words(int(row), count)["input_ids"] for reader in readers] for row, count in zip(rows, counts)]
         shared = [len(commonprefix(prompts)) for prompts in ids]
         tails = [[prompt[start:] for prompt in prompts] for prompts, start in zip(ids, shared)]
-        if self.scorer.reads_on or any(tail != tails[0] for tail in tails) or not all(tails[0]):
+        if any(tail != tails[0] for tail in tails) or not all(tails[0]):
             return [reader.read(table, rows) for reader in readers]
         texts = [{"input_ids": prompts[0][:start], "labels": [], "read_position": start - 1} for prompts, start in zip(ids, shared)]
         begun = Continuation(self.backbone, {key: value.to(self.device) for key, value in pad(texts, self.backbone.tokenizer.pad_token_id).items() if key != "labels"} | pictures)

@@ -34,16 +34,20 @@ class NewTokens(nn.Module):
         return F.linear(states.float(), self.outputs)
 
 
-class WiderInput(nn.Module):
-    """An embedding with further rows; `new` stays in a list, since the scorer owns it."""
+class Wider(nn.Module):
+    """A module of the vocabulary with further rows; `new` stays in a list, since the scorer owns it."""
 
-    def __init__(self, old: nn.Embedding, new: NewTokens) -> None:
+    def __init__(self, old: nn.Embedding | nn.Linear, new: NewTokens) -> None:
         super().__init__()
         self.old, self._new = old, [new]
 
     @property
     def weight(self) -> torch.Tensor:
         return self.old.weight
+
+
+class WiderInput(Wider):
+    """An embedding."""
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         new, number = self._new[0], ids - self._new[0].first
@@ -51,16 +55,8 @@ class WiderInput(nn.Module):
         return torch.where((number >= 0)[..., None], F.embedding(number.clamp(min=0), new.inputs).to(known.dtype), known)
 
 
-class WiderOutput(nn.Module):
-    """An output matrix with further rows."""
-
-    def __init__(self, old: nn.Linear, new: NewTokens) -> None:
-        super().__init__()
-        self.old, self._new = old, [new]
-
-    @property
-    def weight(self) -> torch.Tensor:
-        return self.old.weight
+class WiderOutput(Wider):
+    """An output matrix."""
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         new, known = self._new[0], self.old(states)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
@@ -145,6 +146,12 @@ def check_range(low: float, high: float) -> None:
 def at_read_position(states: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """The hidden state where each row's score is read, [batch, width]."""
     return states[torch.arange(len(states), device=states.device), batch["read_position"]]
+
+
+def text_loss(states: torch.Tensor, labels: torch.Tensor, vocabulary: nn.Linear) -> torch.Tensor:
+    """Next-token prediction: the mean cross-entropy of the taught tokens."""
+    spoken, tokens = taught_tokens(states, labels)
+    return F.cross_entropy(vocabulary(spoken).float(), tokens)
 
 
 def taught_tokens(states: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import nn
 
@@ -107,8 +106,7 @@ class Chain(base.Scorer):
         self.longest = len(backbone.tokens(told(longest, self.options.format))) + len(backbone.tokens(f" {self.sentence}")) + 8
 
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
-        spoken_states, tokens = base.taught_tokens(states, batch["labels"])
-        return F.cross_entropy(vocabulary(spoken_states).float(), tokens)
+        return base.text_loss(states, batch["labels"], vocabulary)
 
     def decode(self, read: base.Reading) -> base.Scores:
         texts = read.write(self.longest)

@@ -113,8 +113,7 @@ class Digits(base.Scorer):
         self.point = self.point[:1]
 
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
-        spoken, tokens = base.taught_tokens(states, batch["labels"])
-        loss = F.cross_entropy(vocabulary(spoken).float(), tokens)
+        loss = base.text_loss(states, batch["labels"], vocabulary)
         if self.options.ncm:
             with torch.no_grad():
                 self.steps.append({"loss": float(loss)} | ncm.measure(*self.taught_digits(states, batch, vocabulary)))

@@ -69,8 +69,7 @@ class Levels(base.Scorer):
         self.register_buffer("level_tokens", torch.tensor(first_tokens(backbone)), persistent=False)
 
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
-        states, tokens = base.taught_tokens(states, batch["labels"])
-        return F.cross_entropy(vocabulary(states).float(), tokens)
+        return base.text_loss(states, batch["labels"], vocabulary)
 
     def probability(self, read: base.Reading) -> np.ndarray:
         """Softmax over the five words alone, [n, 5]."""

@@ -126,12 +126,11 @@ class QScorer(base.Scorer):
         self.network = Network(backbone.width, self.options.hyper)
 
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
-        spoken, tokens = base.taught_tokens(states, batch["labels"])
         read = base.at_read_position(states, batch)
         mos, sd = batch["target"].float()[:, 1:].unbind(1)
         output = self.network(read.float())
         scores = output.clamp(LOWEST, HIGHEST) if self.options.clamp == "loss" else output
-        total = F.cross_entropy(vocabulary(spoken).float(), tokens) + F.mse_loss(scores, mos)
+        total = base.text_loss(states, batch["labels"], vocabulary) + F.mse_loss(scores, mos)
         if self.options.kl:
             soft = torch.as_tensor(soft_levels.encode(mos.cpu().numpy(), sd.cpu().numpy()), dtype=torch.float32, device=output.device)
             total = total + self.options.kl * F.cross_entropy(self.tokens.logits(read), soft)

@@ -139,12 +139,11 @@ class Roc(base.Scorer):
         return states[row, time - 1].unflatten(0, (len(states), -1))
 
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
-        spoken, tokens = base.taught_tokens(states, batch["labels"])
         logits = self.logits(self.at_scores(states, batch), vocabulary)  # [batch, scores, N]
         count, probability = logits.shape[1], logits.softmax(-1)
         target, votes = batch["target"].float()[:, :count], batch["target"].float()[:, count + 1: count + 1 + self.count]
         scores = probability @ torch.linspace(LOWEST, HIGHEST, self.count, device=logits.device)
-        total = F.cross_entropy(vocabulary(spoken).float(), tokens) + self.options.regression * F.smooth_l1_loss(scores, target)
+        total = base.text_loss(states, batch["labels"], vocabulary) + self.options.regression * F.smooth_l1_loss(scores, target)
         if self.options.votes:
             total = total + self.options.votes * F.cross_entropy(logits[:, 0], votes)
         return total + self.options.emd * emd_loss(probability[:, 0], votes) if self.options.emd else total

@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from scipy.stats import norm
 from torch import nn
@@ -107,8 +106,7 @@ class SoftLevels(levels.Levels):
         divergence = (torch.xlogy(soft, soft) - soft * said).sum(1).mean()
         others = batch["labels"].clone()
         others[torch.arange(len(others), device=others.device), batch["read_position"] + 1] = -100  # the level itself
-        spoken, tokens = base.taught_tokens(states, others)
-        words = F.cross_entropy(vocabulary(spoken).float(), tokens)
+        words = base.text_loss(states, others, vocabulary)
         total = divergence + self.options.other_words * words
         if self.options.fidelity and len(soft) > 1:
             scores = logits[:, self.level_tokens].softmax(-1) @ torch.as_tensor(PLACES, dtype=torch.float32, device=logits.device)
