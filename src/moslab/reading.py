@@ -14,7 +14,7 @@ from moslab.backbones.continuing import Continuation
 from moslab.backbones.features import Features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
-from moslab.scorers.base import Reading, Scorer, at_read_position
+from moslab.scorers.base import Reading, Scorer
 
 IGNORED = -100
 Row = dict[str, Any]
@@ -63,9 +63,9 @@ class Reader:
         """The pictures read up to their scores. openings: the assistant's words up to there, if not the scorer's own."""
         batch = self._batch(table, rows, [""] * len(rows), openings)
         if not self.scorer.reads_on:
-            return Reading(at_read_position(self.states(batch), batch), self.vocabulary)
+            return Reading(self.backbone.states_at(batch["read_position"], batch), self.vocabulary)
         begun = Continuation(self.backbone, batch)
-        return Reading(at_read_position(begun.states, batch), self.vocabulary, begun.follow,
+        return Reading(begun.last, self.vocabulary, begun.follow,
                        write=lambda longest: self.backbone.tokenizer.batch_decode(begun.write(longest), skip_special_tokens=True),
                        again=lambda words: self.read(table, rows, words))
 

@@ -84,6 +84,13 @@ class Backbone:
         """Last hidden states [batch, time, width] of input_ids with their pictures; `inputs.model_inputs` says in which forms these may come."""
         return self.architecture.states(self.model, batch, cache)
 
+    def states_at(self, places: "torch.Tensor", batch: dict[str, Any], cache: "Cache | None" = None) -> "torch.Tensor":
+        """Last hidden states [batch, width] at one place of each row; places: [batch]. Sooner than all of them, the more so the fewer layers a model has; not for training."""
+        from moslab.backbones.places import only_at
+        wanted = places[:, None] == places.new_tensor(range(batch["input_ids"].shape[1]))
+        with only_at(self.model.model.language_model.layers[-1], wanted):
+            return self.states(batch, cache)[wanted]
+
 
 def resolve(name: str) -> Path:
     """The folder of a backbone: one of `EMBEDDED`, a checkpoint folder, or a hub id ('owner/model'; fetched once, or taken from the local cache when offline)."""

@@ -118,21 +118,22 @@ def look(model: Model, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
 
 def states(model: Model, batch: dict[str, Any], cache: Cache | None = None) -> torch.Tensor:
     """Last hidden states, [batch, time, width]."""
-    kinds, positions, _ = _positions(model, batch)
+    kinds, positions = _positions(model, batch)
     return model.model(**model_inputs(batch, cache), image_grid_thw=batch["image_grid_thw"], mm_token_type_ids=kinds, position_ids=positions).last_hidden_state
 
 
 def ahead(model: Model, batch: dict[str, Any]) -> torch.Tensor:
-    """How far the positions of tokens after a batch lie ahead of their place in the row, [batch, 1]: a picture's tokens share positions."""
-    return _positions(model, batch)[2]
+    """How far the positions of tokens after a batch lie ahead of their place in the row, [batch, 1]: a picture takes as many positions as its longer side has tokens."""
+    merged = batch["image_grid_thw"] // torch.tensor([1, *[model.config.vision_config.spatial_merge_size] * 2], device=batch["image_grid_thw"].device)
+    return (merged.amax(1) - merged.prod(1))[:, None]
 
 
-def _positions(model: Model, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Kinds of tokens [batch, time], m-RoPE positions [3, batch, time] and `ahead` [batch, 1]. Worked out once where every row has its picture at the same place."""
+def _positions(model: Model, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Kinds of tokens [batch, time] and m-RoPE positions [3, batch, time]. Worked out once where every row has its picture at the same place."""
     kinds, grids, mask = (batch["input_ids"] == model.config.image_token_id).int(), batch["image_grid_thw"], batch.get("attention_mask")
     if bool((grids != grids[0]).any()) or bool((kinds != kinds[0]).any()):
-        return kinds, *model.model.get_rope_index(batch["input_ids"], mm_token_type_ids=kinds, image_grid_thw=grids, attention_mask=mask)
+        return kinds, model.model.get_rope_index(batch["input_ids"], mm_token_type_ids=kinds, image_grid_thw=grids, attention_mask=mask)[0]
     longest = int(mask.sum(1).argmax()) if mask is not None else 0
     row = slice(longest, longest + 1)
-    positions, distance = model.model.get_rope_index(batch["input_ids"][row], mm_token_type_ids=kinds[row], image_grid_thw=grids[:1])
-    return kinds, positions.expand(-1, len(kinds), -1), distance.expand(len(kinds), -1)
+    positions, _ = model.model.get_rope_index(batch["input_ids"][row], mm_token_type_ids=kinds[row], image_grid_thw=grids[:1])
+    return kinds, positions.expand(-1, len(kinds), -1)
