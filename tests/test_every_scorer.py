@@ -151,12 +151,13 @@ def test_loss_falls_and_a_saved_scorer_is_the_same_again(toy, tiny_base, name):
     assert np.array_equal(first.score, second.score, equal_nan=True) and np.array_equal(first.distribution, second.distribution)
 
 
-@pytest.mark.parametrize("name", ["qscorer", "roc", "digits"])
-@pytest.mark.parametrize("recipe", ["lora", "head"])
-def test_saved_is_loaded_under_small_recipes(toy, tiny_base, name, recipe):
-    if (name, recipe) == ("digits", "head"):
-        return
-    experiment = toy_experiment(tiny_base, scorer=name, options={}, recipe=recipe)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("recipe", ["lora", "full", "scratch", "head"])
+def test_saved_is_loaded_under_every_recipe(toy, tiny_base, name, recipe):
+    kind, options = EVERY[name]
+    if (kind, recipe) in [(words, "head") for words in WORDS_ONLY]:
+        return  # nothing would learn, and that is said
+    experiment = toy_experiment(tiny_base, scorer=kind, options=options, recipe=recipe)
     rows = toy.rows("test")
     first, second = (predict(trained(experiment, "smoke"), toy, rows) for _ in range(2))
     assert np.array_equal(first.score, second.score, equal_nan=True)

@@ -1,19 +1,21 @@
 """Every scorer on the same pictures with the same budget: a page that one command writes."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from moslab import datasets, paths, scorers
+from moslab import paths, scorers
 from moslab.errors import UserError
-from moslab.experiment import make
+from moslab.experiment import Experiment, make
 from moslab.files import write_atomic
 from moslab.grid import Grid, Results
 from moslab.runs import collect
 from moslab.tables import markdown
-from moslab.training import fitted_scorer
+from moslab.training import prepare
+from moslab.tuning import CANDIDATES
 
 # Arms beside every scorer with its defaults: the ways of reading or teaching it that its paper compares.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -22,6 +24,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "regression, from logits": {"scorer": "regression", "options": {"form": "logits"}}, "roc, coupled": {"scorer": "roc", "options": {"form": "coupled"}}}
 DATASETS = ("iqa", "iaa", "ugc")
 SETTING = {"train_images": 2000, "epochs": 4}
+# What else may learn than the language model: fewer pictures, one seed, each recipe's middle candidate as rate. ugc has labels for every scorer.
+RECIPES = ("lora", "full", "scratch", "head")
+RECIPE_SETTING = {"dataset": "ugc", "train_images": 500, "epochs": 8}
 
 
 def write_table(seeds: Sequence[int], names: Sequence[str] = (), jobs: int = 0, page: Path | None = None) -> str:
@@ -33,20 +38,35 @@ def write_table(seeds: Sequence[int], names: Sequence[str] = (), jobs: int = 0, 
     experiments, left_out = {}, {}
     for dataset in DATASETS:
         for arm, fields in chosen.items():
-            try:
-                fitted_scorer(make(dataset=dataset, **SETTING | fields | {"learning_rate": 1.0}), datasets.load(dataset))
-            except UserError as problem:  # labels this scorer cannot learn from
-                left_out[dataset, arm] = str(problem)
+            if reason := refusal(make(dataset=dataset, **SETTING | fields | {"learning_rate": 1.0})):
+                left_out[dataset, arm] = reason
             else:
                 experiments |= Grid([dataset], {arm: fields}, list(seeds), SETTING).experiments()
+    for arm, recipe in product((arm for arm in chosen if arm in scorers.NAMES), RECIPES):
+        experiment = make(scorer=arm, recipe=recipe, learning_rate=CANDIDATES[recipe][1], **RECIPE_SETTING)
+        if reason := refusal(experiment):
+            left_out[recipe, arm] = reason
+        else:
+            experiments[recipe, arm, 0] = experiment
     results = Results(dict(zip(experiments, collect(list(experiments.values()), "reuse", "embedded", jobs))))
-    sections = [_section(results, name, {arm: reason for (where, arm), reason in left_out.items() if where == name}) for name in DATASETS]
-    text = PAGE.format(images=f"{SETTING['train_images']:,}", epochs=SETTING["epochs"], seeds=len(seeds), sections="\n".join(sections))
+    sections = [_section(results, name) + _reasons(left_out, name) for name in DATASETS]
+    recipes = _recipes(results) + "".join(_reasons(left_out, name) for name in RECIPES)
+    text = PAGE.format(images=f"{SETTING['train_images']:,}", epochs=SETTING["epochs"], seeds=len(seeds), sections="\n".join(sections), recipes=recipes,
+                       few=RECIPE_SETTING["train_images"], long=RECIPE_SETTING["epochs"], dataset=RECIPE_SETTING["dataset"])
     write_atomic(page or paths.ROOT / "docs" / "scorers.md", text)
     return text
 
 
-def _section(results: Results, dataset: str, left_out: Mapping[str, str]) -> str:
+def refusal(experiment: Experiment) -> str:
+    """Why an experiment cannot be: labels that its scorer cannot learn from, or nothing that its recipe has learn."""
+    try:
+        prepare(experiment)
+    except UserError as problem:
+        return str(problem)
+    return ""
+
+
+def _section(results: Results, dataset: str) -> str:
     rows = []
     for arm in dict.fromkeys(arm for where, arm, _ in results.runs if where == dataset):
         runs = [run for (where, name, _), run in results.runs.items() if (where, name) == (dataset, arm)]
@@ -56,8 +76,22 @@ def _section(results: Results, dataset: str, left_out: Mapping[str, str]) -> str
         rows.append([arm, *(_spread([found[name][0] for found in metrics]) for name in ("srcc", "plcc", "mae")), f"{unread:,} of {answers:,}",
                      f"{np.mean([run.seconds['training'] for run in runs]):.0f}", f"{np.mean([run.seconds['evaluation'] for run in runs]):.1f}", f"{runs[0].experiment.learning_rate:g}"])
     header = ["scorer", "SRCC", "PLCC", "MAE", "answers not read", "training, s", "scoring, s", "learning rate"]
-    reasons = "".join(f"\nLeft out: {arm}. {reason}\n" for arm, reason in left_out.items())
-    return f"## {dataset}\n\n{markdown(header, rows)}\n{reasons}"
+    return f"## {dataset}\n\n{markdown(header, rows)}\n"
+
+
+def _recipes(results: Results) -> str:
+    """One row per scorer and recipe: the loss at the beginning and at the end of training, and what came of it."""
+    rows = []
+    for (recipe, arm, _), run in results.runs.items():
+        if recipe in RECIPES:
+            losses, tenth = [entry["loss"] for entry in run.history], max(1, len(run.history) // 10)
+            rows.append([arm, recipe, f"{np.mean(losses[:tenth]):.3f}", f"{np.mean(losses[-tenth:]):.3f}", f"{run.metrics['test']['srcc'][0]:.3f}",
+                         f"{run.metrics['test']['unparsed'][0]:,.0f} of {len(run.split('test')):,}", f"{run.seconds['training']:.0f}", f"{run.experiment.learning_rate:g}"])
+    return markdown(["scorer", "recipe", "loss, first tenth", "last tenth", "SRCC", "answers not read", "training, s", "learning rate"], rows) + "\n"
+
+
+def _reasons(left_out: Mapping[tuple[str, str], str], where: str) -> str:
+    return "".join(f"\nLeft out: {arm} ({where}). {reason}\n" for (place, arm), reason in left_out.items() if place == where)
 
 
 def _spread(values: list[float]) -> str:
@@ -72,4 +106,9 @@ Means over {seeds} training seeds with the lowest and the highest run, on the wh
 number counts in no correlation and is listed. Seconds are one core's, per run. This page ranks nobody: differences between scorers are judged in the notebooks, with paired intervals and
 margins written beforehand. Written by `python -m moslab scorers`.
 
-{sections}"""
+{sections}
+## Other recipes
+
+{few} training pictures of {dataset}, {long} epochs, one seed, not tuned (each recipe's middle candidate): that each scorer learns under each recipe, not how well it could.
+
+{recipes}"""
