@@ -7,7 +7,7 @@ from moslab.files import digest
 from moslab.paths import data_root
 
 EMBEDDED = ("iqa", "iaa", "aigiqa", "ugc")
-PUBLISHED = {"koniq10k": koniq10k.load, "ava": ava.load, "agiqa3k": agiqa3k.load}
+PUBLISHED = {"koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k}  # a module each: ABOUT, PRESETS and load
 NAMES = (*EMBEDDED, *PUBLISHED)
 
 
@@ -31,7 +31,10 @@ def load(name: str, *, root: str | None = None, preset: str = "default", size: t
     folder = data_root(root)
     if folder is None:
         raise UserError(f"{name} needs a data root: give the folder that holds {name}/, by parameter or in the variable MOSLAB_DATA.")
-    return PUBLISHED[name](folder, preset)
+    module = PUBLISHED[name]
+    if preset not in module.PRESETS:
+        raise UserError(f"{name} knows no preset {preset!r}: choose one of {', '.join(module.PRESETS)}.")
+    return module.load(folder, preset)
 
 
 def manifest(name: str, *, root: str | None = None, preset: str = "default", images: int | None = None) -> str:

@@ -11,10 +11,14 @@ import numpy as np
 import pandas as pd
 
 from moslab.datasets import labelfile
+from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
-from moslab.errors import UserError
 
+ABOUT = About(
+    "AGIQA-3K (Li et al., 2023)", 2_982, "github.com/lcysyzxdxc/AGIQA-3k-Database", "open",
+    signs=(frozenset(["name", "prompt", "mos_quality", "std_quality", "mos_align", "std_align"]),), licence="MIT")
 SCORES = {"default": ("mos_quality", "std_quality"), "alignment": ("mos_align", "std_align")}
+PRESETS = tuple(SCORES)
 PROMPT_PARTS = ["adj1", "adj2", "style"]  # empty where a prompt has none
 SCALE = (0.0, 5.0)
 HELD_OUT, TRAIN, VAL = 0.18, 0.77, 0.05
@@ -26,20 +30,15 @@ def load(root: Path, preset: str = "default") -> ImageTable:
 
     A few published perception scores lie a hair below 0, where the scale ends; they stay as they are. The annotations hold both scores, the prompt's parts and the generator.
     """
-    if preset not in SCORES:
-        raise UserError(f"agiqa3k knows no preset {preset!r}: choose one of {', '.join(SCORES)}.")
     folder = labelfile.dataset_folder(root, "agiqa3k", "AGIQA-3K")
     path = labelfile.first_existing(folder, ["data.csv"], "label file")
     numbers = [column for pair in SCORES.values() for column in pair]
-    labels = labelfile.read_labels(path, numbers=numbers, texts=["name", "prompt"])
+    labels = labelfile.read_labels(path, numbers=numbers, texts=["name", "prompt"], optional=PROMPT_PARTS)
     check(path, labels)
-    parts = pd.read_csv(path, usecols=PROMPT_PARTS, dtype=str, encoding="utf-8-sig", skipinitialspace=True, skip_blank_lines=False, keep_default_na=False)
-    annotations = parts.set_axis(parts.index + 2).loc[labels.index].join(labels[numbers]).assign(generator=labels["name"].str.split("_").str[0]).reset_index(drop=True)
+    annotations = labels[PROMPT_PARTS + numbers].assign(generator=labels["name"].str.split("_").str[0]).reset_index(drop=True)
     mos, sd = SCORES[preset]
-    frame = pd.DataFrame({"image": labels["name"], "text": labels["prompt"], "mos": labels[mos], "sd": labels[sd], "split": splits(labels), "group": labels["prompt"],
-                          "source": labelfile.sources(path, labels.index)}).reset_index(drop=True)
-    pictures = folder / "images" if (folder / "images").is_dir() else folder
-    return ImageTable("agiqa3k", frame, FolderPixels(pictures, tuple(frame["image"])), SCALE, version=preset, annotations=annotations)
+    frame = labelfile.table_frame(path, labels, labels["name"], labels[mos], sd=labels[sd], text=labels["prompt"], split=splits(labels), group=labels["prompt"])
+    return ImageTable("agiqa3k", frame, FolderPixels(labelfile.picture_folder(folder, ["images", ""]), tuple(frame["image"])), SCALE, version=preset, annotations=annotations)
 
 
 def check(path: Path, labels: pd.DataFrame) -> None:

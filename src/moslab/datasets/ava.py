@@ -14,9 +14,14 @@ import numpy as np
 import pandas as pd
 
 from moslab.datasets import labelfile
+from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.errors import UserError
 
+ABOUT = About(
+    "AVA (Murray et al., 2012)", 255_530, "lists at github.com/imfing/ava_downloader; the official host is gone, pictures are shared by third parties", "loose",
+    signs=(frozenset(["score2", "score11", "tag1", "tag3"]),), splits={"test": 19_930}, size="32 GB")
+PRESETS = ("default",)
 SCALE = (1.0, 10.0)
 COUNTS = [f"count{score}" for score in range(1, 11)]
 AVA_TXT = ["index", "image_id", *COUNTS, "tag1", "tag2", "challenge"]
@@ -26,8 +31,6 @@ TEST_LISTS = ("generic_test.jpgl", "aesthetics_image_lists/generic_test.jpgl")
 
 def load(root: Path, preset: str = "default") -> ImageTable:
     """The labels, pictures opened lazily; text is the challenge's title, group its id, MOS and SD those of the votes on 1-10."""
-    if preset != "default":
-        raise UserError(f"ava knows no preset {preset!r}: leave it at 'default'.")
     folder = labelfile.dataset_folder(root, "ava", "AVA")
     official = (folder / "AVA.txt").is_file()
     parts = [read_official(folder / "AVA.txt")] if official else read_tanet(folder)

@@ -10,9 +10,13 @@ import numpy as np
 import pandas as pd
 
 from moslab.datasets import labelfile
+from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.errors import UserError
 
+ABOUT = About(
+    "KonIQ-10k (Hosu et al., 2020)", 10_073, "its authors' page, database.mmsp-kn.de, pictures in two sizes", "open",
+    signs=(frozenset(["image_name", "c1", "c5", "c_total", "MOS", "SD", "set"]),), splits={"train": 7_058, "val": 1_000, "test": 2_015})
 LABELS = ("metadata/koniq10k_distributions_sets.csv", "koniq10k_distributions_sets.csv")
 PICTURES = ("512x384", "1024x768", "images")
 SPLITS = {"training": "train", "validation": "val", "test": "test"}
@@ -26,19 +30,14 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     preset: 'default' takes the mean vote, sum of k * c_k, on 1-5, with the SD column, over raters. 'mos100' takes the file's MOS column, 1-100,
     which its authors computed otherwise (the two are not linear in each other) and for which they give no SD.
     """
-    if preset not in PRESETS:
-        raise UserError(f"koniq10k knows no preset {preset!r}: choose one of {', '.join(PRESETS)}.")
     folder = labelfile.dataset_folder(root, "koniq10k", "KonIQ-10k")
     path = labelfile.first_existing(folder, LABELS, "label file")
     labels = labelfile.read_labels(path, numbers=[*SHARES, "c_total", "MOS", "SD"], texts=["image_name", "set"])
     check(path, labels)
     mean, sd, scale = scores(labels, preset)
-    frame = pd.DataFrame({
-        "image": labels["image_name"], "text": "", "mos": mean, "sd": sd, "split": labels["set"].map(SPLITS), "group": "",
-        "source": labelfile.sources(path, labels.index),
-    }).reset_index(drop=True)
+    frame = labelfile.table_frame(path, labels, labels["image_name"], mean, sd=sd, split=labels["set"].map(SPLITS))
     votes = labelfile.counts(path, labels[SHARES].mul(labels["c_total"], axis=0))
-    return ImageTable("koniq10k", frame, FolderPixels(picture_folder(folder), tuple(frame["image"])), scale,
+    return ImageTable("koniq10k", frame, FolderPixels(labelfile.picture_folder(folder, PICTURES), tuple(frame["image"])), scale,
                       votes=votes, version=preset)
 
 
@@ -61,8 +60,3 @@ def check(path: Path, labels: pd.DataFrame) -> None:
     if unknown.any():
         line = labels.index[unknown.to_numpy().argmax()]
         raise UserError(f"{path}, line {line}: set is {labels['set'][line]!r}, expected one of {', '.join(SPLITS)}. Mend the line.")
-
-
-def picture_folder(folder: Path) -> Path:
-    """The first folder of pictures that is there; the smaller size where none is, so that opening a picture names it."""
-    return next((folder / name for name in PICTURES if (folder / name).is_dir()), folder / PICTURES[0])

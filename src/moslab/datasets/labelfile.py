@@ -13,8 +13,15 @@ def dataset_folder(root: Path, name: str, title: str) -> Path:
     """The dataset's folder below the data root."""
     folder = root / name
     if not folder.is_dir():
-        raise UserError(f"{root} holds no folder {name}: put {title} there, or give the data root that has it.")
+        raise UserError(f"{root} holds no folder {name}: put {title} there, or give the data root that has it.{still_packed(root, name)}")
     return folder
+
+
+def still_packed(folder: Path, name: str = "") -> str:
+    """A sentence if archives (whose name begins with `name`) lie in a folder where unpacked files were expected, else nothing."""
+    ends = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar", ".z01")
+    found = sorted(file.name for file in folder.iterdir() if file.name.lower().startswith(name.lower()) and file.name.lower().endswith(ends)) if folder.is_dir() else []
+    return f" {found[0]} is still packed: unpack it there." if found else ""
 
 
 def first_existing(folder: Path, candidates: Sequence[str], what: str) -> Path:
@@ -22,17 +29,23 @@ def first_existing(folder: Path, candidates: Sequence[str], what: str) -> Path:
     for candidate in candidates:
         if (folder / candidate).is_file():
             return folder / candidate
-    raise UserError(f"{folder} has no {what}: expected {' or '.join(candidates)} there. Download it from the dataset's page.")
+    raise UserError(f"{folder} has no {what}: expected {' or '.join(candidates)} there. Download it from the dataset's page.{still_packed(folder)}")
 
 
-def read_labels(path: Path, numbers: Sequence[str], texts: Sequence[str], names: Sequence[str] | None = None) -> pd.DataFrame:
-    """A label file with the asked columns, `numbers` as float64 and `texts` as str, indexed by line number (first line 1).
+def picture_folder(folder: Path, candidates: Sequence[str]) -> Path:
+    """The first folder of pictures that is there; the first candidate where none is, so that opening a picture names it. '' stands for the dataset's folder itself."""
+    return next((folder / name for name in candidates if (folder / name).is_dir()), folder / candidates[0])
 
-    names: the columns of a blank-separated file without a header; None for a CSV file with one. Blank lines are passed over.
+
+def read_labels(path: Path, numbers: Sequence[str], texts: Sequence[str], names: Sequence[str] | None = None, optional: Sequence[str] = ()) -> pd.DataFrame:
+    """A label file with the asked columns, `numbers` as float64 and `texts` as str without blanks around them, indexed by line number (first line 1).
+
+    names: the columns of a blank-separated file without a header; None for a CSV file with one. Blank lines are passed over. optional: texts that may be empty, then ''.
     UserError for a missing or empty file, a missing column, an empty field, or a field that should be a number and is not.
     """
     layout = {"sep": ","} if names is None else {"sep": r"\s+", "header": None, "names": list(names)}
     columns = list(names) if names is not None else header(path)
+    texts = [*texts, *optional]
     missing = [name for name in (*texts, *numbers) if name not in columns]
     if missing:
         raise UserError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has {', '.join(columns)}. "
@@ -47,8 +60,9 @@ def read_labels(path: Path, numbers: Sequence[str], texts: Sequence[str], names:
     frame = frame[~frame.isna().all(axis=1)]
     if frame.empty:
         raise UserError(f"{path} has no rows: download it again.")
-    check_fields(path, frame, numbers)
-    return frame
+    frame[list(texts)] = frame[list(texts)].apply(lambda column: column.str.strip().replace("", np.nan))
+    check_fields(path, frame.drop(columns=list(optional)), numbers)
+    return frame.fillna({name: "" for name in optional})
 
 
 def header(path: Path) -> list[str]:
@@ -122,6 +136,13 @@ def mean_and_sd(votes: np.ndarray, low: float, high: float) -> tuple[np.ndarray,
     mean = votes @ levels / raters
     squares = np.maximum(votes @ levels**2 - raters * mean**2, 0)
     return mean, np.sqrt(np.divide(squares, raters - 1, out=np.full(len(votes), np.nan), where=raters > 1))
+
+
+def table_frame(path: Path, labels: pd.DataFrame, image: pd.Series, mos: pd.Series, *, sd: pd.Series | float = np.nan, text: pd.Series | str = "",
+                split: pd.Series | np.ndarray | str = "test", group: pd.Series | str = "") -> pd.DataFrame:
+    """The frame of an `ImageTable` from labels indexed by line; names of pictures get '/' between folders, whatever stood there."""
+    return pd.DataFrame({"image": image.str.replace("\\", "/"), "text": text, "mos": mos, "sd": sd, "split": split, "group": group,
+                         "source": sources(path, labels.index)}, index=labels.index).reset_index(drop=True)
 
 
 def sources(path: Path, lines: pd.Index) -> list[str]:

@@ -1,6 +1,7 @@
 """The one in-memory table type of all datasets, published or embedded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, UnidentifiedImageError
 
+from moslab.datasets.labelfile import still_packed
 from moslab.errors import UserError
 from moslab.files import digest
 
@@ -48,16 +50,28 @@ class FolderPixels:
     folder: Path
     names: tuple[str, ...]
 
+    def path(self, row: int) -> Path:
+        """Where a picture lies; its extension may be written in capitals, or its name otherwise, than the labels have it."""
+        path = Path(self.folder) / self.names[row]
+        if path.exists() or not path.parent.is_dir():
+            return path
+        return path.parent / _spellings(path.parent).get(path.name.lower(), path.name)
+
     def open(self, row: int) -> Image.Image:
         """Raises UserError when the file is missing or is not a picture."""
-        path = Path(self.folder) / self.names[row]
+        path = self.path(row)
         try:
             with Image.open(path) as picture:
                 return picture.convert("RGB")
         except FileNotFoundError as problem:
-            raise UserError(f"{path} is missing (row {row} of the labels): complete the image folder.") from problem
+            raise UserError(f"{path} is missing (row {row} of the labels): complete the image folder.{still_packed(path.parent) or still_packed(path.parent.parent)}") from problem
         except (UnidentifiedImageError, OSError) as problem:
             raise UserError(f"{path} is not a readable picture ({problem}): download it again or drop the row.") from problem
+
+
+@cache
+def _spellings(folder: Path) -> dict[str, str]:
+    return {file.name.lower(): file.name for file in folder.iterdir()}
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,7 @@ class ImageTable:
     frame: one row per picture, columns `COLUMNS`: image (id), text ('' if none), mos, sd (NaN if unknown), split, group, source (file and line).
     votes: [n, levels] counts or fractions, level k lying at np.linspace(*scale, levels)[k]; None if unpublished.
     annotations: whatever else is published of each picture, one row each: attributes, captions, other scores; None if nothing is.
-    scale: the nominal scale, e.g. (1, 10) for AVA.
+    scale: the nominal scale, e.g. (1, 10) for AVA. higher_is_better: False where scores are DMOS as published, lower for better pictures; see `upright`.
     """
 
     name: str
@@ -89,6 +103,13 @@ class ImageTable:
             known = ", ".join(sorted(set(self.frame["split"])))
             raise UserError(f"{self.name} has no split {split!r}; its splits are {known}.")
         return rows
+
+    def upright(self) -> "ImageTable":
+        """The same with higher scores for better pictures: DMOS mirrored within its scale, votes with it, so that 'excellent' means what it says."""
+        if self.higher_is_better:
+            return self
+        votes = None if self.votes is None else self.votes[:, ::-1]
+        return replace(self, frame=self.frame.assign(mos=sum(self.scale) - self.frame["mos"]), votes=votes, higher_is_better=True)
 
     def manifest(self) -> str:
         """Digest of everything in the labels that can change a result: ids, scores, texts, splits, version."""
