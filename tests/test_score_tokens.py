@@ -155,11 +155,11 @@ def test_add_ons_by_hand(tiny_base):
     plain, rich = (attached(tiny_base, qscorer.QScorer(options)) for options in (qscorer.Options(), qscorer.Options(kl=0.5, fidelity=2, norm_in_norm=3, ranking=4)))
     rich.scorer.load_state_dict(plain.scorer.state_dict())
     batch, states = taught(plain)
-    read, (_, mos, sd) = base.at_read_position(states, batch), batch["target"].float().T
+    read, (_, mos, sd, _) = base.at_read_position(states, batch), batch["target"].float().T
     scores = plain.scorer.network(read)
     soft = torch.tensor(soft_levels.encode(mos.numpy(), sd.numpy())).float()
     expected = plain.scorer.loss(states, batch, plain.vocabulary) + 0.5 * F.cross_entropy(plain.scorer.tokens.logits(read), soft)
-    expected = expected + 2 * soft_levels.fidelity_loss(scores, mos, sd) + 3 * qscorer.norm_in_norm_loss(scores, mos) + 4 * qscorer.ranking_loss(scores, mos)
+    expected = expected + 2 * soft_levels.fidelity_loss(scores, mos, sd, torch.zeros_like(mos)) + 3 * qscorer.norm_in_norm_loss(scores, mos) + 4 * qscorer.ranking_loss(scores, mos)
     assert rich.scorer.loss(states, batch, rich.vocabulary).item() == pytest.approx(expected.item(), rel=1e-5)
 
 

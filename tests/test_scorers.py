@@ -318,9 +318,9 @@ def test_two_points_share_a_score():
 def test_fidelity_by_hand():
     """Two pictures in the right order, far apart and certain, cost nothing; in the wrong order nearly one."""
     mos, sd = torch.tensor([5.0, 1.0]), torch.tensor([0.1, 0.1])
-    right, wrong = (soft_levels.fidelity_loss(torch.tensor(scores), mos, sd) for scores in ([9.0, -9.0], [-9.0, 9.0]))
+    right, wrong = (soft_levels.fidelity_loss(torch.tensor(scores), mos, sd, torch.zeros(2)) for scores in ([9.0, -9.0], [-9.0, 9.0]))
     assert float(right) < 0.001 and float(wrong) > 0.99
-    assert float(soft_levels.fidelity_loss(torch.tensor([3.0, 3.0]), torch.tensor([3.0, 3.0]), sd)) == pytest.approx(0, abs=1e-3)
+    assert float(soft_levels.fidelity_loss(torch.tensor([3.0, 3.0]), torch.tensor([3.0, 3.0]), sd, torch.zeros(2))) == pytest.approx(0, abs=1e-3)
 
 
 def test_soft_levels_loss_is_its_definition(tiny_base):

@@ -12,6 +12,8 @@ app = typer.Typer(help="moslab: how should a multimodal language model output a 
                   pretty_exceptions_enable=False)
 world_app = typer.Typer(help="The embedded photo world.", no_args_is_help=True)
 base_app = typer.Typer(help="The embedded base model.", no_args_is_help=True)
+data_app = typer.Typer(help="Published datasets in your folders.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
 app.add_typer(world_app, name="world")
 app.add_typer(base_app, name="base")
 
@@ -19,6 +21,8 @@ Notebooks = Annotated[str, typer.Option(help='Numbers or names, like "00 01"; al
 Jobs = Annotated[Optional[int], typer.Option(help="Training processes; one per core if not given.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Empty the profile's local store first.")]
 Task = Annotated[str, typer.Argument(help="iqa, iaa, aigiqa or ugc.")]
+Root = Annotated[Optional[str], typer.Option(help="Folder that holds the datasets; MOSLAB_DATA if not given.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 Preset = Annotated[str, typer.Option(help="Variant of the task.")]
 
 
@@ -79,6 +83,40 @@ def scorer_table(seeds: Annotated[int, typer.Option(help="Training seeds per sco
     from moslab.batch import count_jobs
     from moslab.scorer_table import write_table
     print(write_table(list(range(seeds)), scorer or (), count_jobs(jobs)))
+
+
+@data_app.command("list")
+def data_list(root: Root = None, as_json: AsJson = False) -> None:
+    """Every dataset that can be read, how one comes by it, and whether it is there."""
+    from moslab.datasets import check
+    from moslab.paths import data_root
+    found = check.overview(data_root(root))
+    print(found.to_json(orient="records", indent=1) if as_json else found.to_string(index=False, na_rep=""))
+
+
+@data_app.command("check")
+def data_check(
+    name: Annotated[str, typer.Argument(help="A name from `data list`.")],
+    root: Root = None,
+    preset: Annotated[str, typer.Option(help="Variant of the dataset.")] = "default",
+    every_picture: Annotated[bool, typer.Option("--every-picture", help="Open all pictures and look for duplicates, instead of a sample of 200.")] = False,
+    manifest: Annotated[Optional[Path], typer.Option(help="Compare with the manifest of another copy.")] = None,
+    write_manifest: Annotated[Optional[Path], typer.Option(help="Write the manifest of this copy: digests of labels and pictures.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is there, what is missing and what cannot be right; exit status 1 if anything is wrong."""
+    from moslab.datasets import check
+    from moslab.paths import data_root
+    folder = data_root(root)
+    if folder is None:
+        raise UserError("There is no data root: give the folder that holds the datasets with --root, or in the variable MOSLAB_DATA.")
+    findings, table = check.check(name, folder, preset, every_picture)
+    if table is not None and manifest:
+        findings += check.compare(table, manifest)
+    if table is not None and write_manifest:
+        findings.append(check.Finding("ok", "manifest", f"Written to {check.write_manifest(table, write_manifest)}."))
+    print(check.as_json(name, findings) if as_json else "\n".join(f"{finding.level:5}  {finding.subject}: {finding.what}" for finding in findings))
+    raise typer.Exit(any(finding.level == "fault" for finding in findings))
 
 
 @world_app.command()

@@ -25,6 +25,7 @@ class Experiment(BaseModel):
     dataset: str = "iqa"
     preset: str = Field("default", description="variant of an embedded dataset")
     images: int | None = Field(None, ge=8, description="how many pictures an embedded dataset is generated with")
+    protocol: str = Field("", description="splits other than the dataset's own")
     root: str | None = Field(None, description="folder of published datasets")
     text: Text = "image"
     test_text: Text | None = Field(None, description="what the test pictures are shown with, if other than in training")
@@ -47,8 +48,9 @@ class Experiment(BaseModel):
     @field_validator("dataset")
     @classmethod
     def _known_dataset(cls, name: str) -> str:
-        if name not in datasets.NAMES:
-            raise UserError(f"Unknown dataset {name!r}: choose one of {', '.join(datasets.NAMES)}.")
+        for part in name.split("+"):
+            if part not in datasets.NAMES:
+                raise UserError(f"Unknown dataset {part!r}: choose one of {', '.join(datasets.NAMES)}.")
         return name
 
     @field_validator("scorer")
@@ -71,9 +73,9 @@ class Experiment(BaseModel):
     @property
     def key(self) -> str:
         """Sixteen hex characters: fields, labels, weights and method versions. Machine, threads and library versions are not in it."""
-        fields = self.model_dump(mode="json", exclude={"root", "backbone"})
+        fields = self.model_dump(mode="json", exclude={"root", "backbone"} | (set() if self.protocol else {"protocol"}))  # runs without one keep the key they always had
         versions = METHOD_VERSIONS | {self.scorer: scorer_class(self.scorer).version}
-        return digest([fields, _manifest(self.dataset, self.root, self.preset, self.images), _fingerprint(self.backbone), versions])
+        return digest([fields, _manifest(self.dataset, self.root, self.preset, self.protocol, self.images), _fingerprint(self.backbone), versions])
 
     @property
     def label(self) -> str:
@@ -110,8 +112,8 @@ def _sentence(problem: ValidationError) -> str:
 
 
 @cache
-def _manifest(dataset: str, root: str | None, preset: str, images: int | None) -> str:
-    return datasets.manifest(dataset, root=root, preset=preset, images=images)
+def _manifest(dataset: str, root: str | None, preset: str, protocol: str, images: int | None) -> str:
+    return datasets.manifest(dataset, root=root, preset=preset, protocol=protocol, images=images)
 
 
 @cache

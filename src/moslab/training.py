@@ -74,7 +74,7 @@ def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
 
 def prepare(experiment: Experiment) -> tuple[ImageTable, Reader]:
     """Labels, backbone with its trainable part set, fitted scorer, and cached vision features where the recipe freezes the tower."""
-    table = datasets.load(experiment.dataset, root=experiment.root, preset=experiment.preset, images=experiment.images).upright()
+    table = datasets.load(experiment.dataset, root=experiment.root, preset=experiment.preset, protocol=experiment.protocol, images=experiment.images).upright()
     check_texts(experiment, np.concatenate([training_rows(experiment, table), evaluated_rows(experiment, table)]), table)
     set_seed(experiment.seed)
     scorer = fitted_scorer(experiment, table)

@@ -1,27 +1,31 @@
 """Datasets by name: the embedded world's tasks and published label files, all as one `ImageTable`."""
 
-from moslab.datasets import agiqa3k, ava, koniq10k
+from moslab.datasets import agiqa3k, ava, csvfile, koniq10k, lists, protocols, pyiqa
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.files import digest
 from moslab.paths import data_root
 
 EMBEDDED = ("iqa", "iaa", "aigiqa", "ugc")
-PUBLISHED = {"koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k}  # a module each: ABOUT, PRESETS and load
+PUBLISHED = {"koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k, "csv": csvfile, "lists": lists, "pyiqa": pyiqa}  # a module each: ABOUT, PRESETS (None: the preset names a file) and load
 NAMES = (*EMBEDDED, *PUBLISHED)
 
 
-def load(name: str, *, root: str | None = None, preset: str = "default", size: tuple[int, int] | None = None,
+def load(name: str, *, root: str | None = None, preset: str = "default", protocol: str = "", size: tuple[int, int] | None = None,
          images: int | None = None) -> ImageTable:
     """A dataset with its labels; pictures are opened lazily.
 
-    name: one of NAMES. root: folder of the published datasets (default: see `moslab.paths.data_root`), ignored by the embedded ones.
-    preset: a dataset's variant. size: (height, width) of embedded pictures, images: how many are generated; published ones have their own.
+    name: one of NAMES, or several joined by '+' as one (`protocols.join`). root: folder of the published datasets (default: see `moslab.paths.data_root`), ignored by the embedded ones.
+    preset: a dataset's variant. protocol: other splits than its own, see `moslab.datasets.protocols`. size: (height, width) of embedded pictures, images: how many are generated; published ones have their own.
     UserError for an unknown name or preset, and for anything wrong in the label files.
     """
+    if "+" in name:
+        return protocols.join([load(part, root=root, preset=preset, protocol=protocol, size=size, images=images) for part in name.split("+")])
     if name in EMBEDDED:
         from moslab.datasets import embedded  # the world is generated on demand and imports this package
 
+        if protocol:
+            raise UserError(f"{name} has its own splits, and no protocol {protocol!r}: leave it out.")
         return embedded.load(name, preset, size or (64, 64), images)
     if name not in PUBLISHED:
         raise UserError(f"Unknown dataset {name!r}: choose one of {', '.join(NAMES)}.")
@@ -32,15 +36,16 @@ def load(name: str, *, root: str | None = None, preset: str = "default", size: t
     if folder is None:
         raise UserError(f"{name} needs a data root: give the folder that holds {name}/, by parameter or in the variable MOSLAB_DATA.")
     module = PUBLISHED[name]
-    if preset not in module.PRESETS:
+    if module.PRESETS and preset not in module.PRESETS:
         raise UserError(f"{name} knows no preset {preset!r}: choose one of {', '.join(module.PRESETS)}.")
-    return module.load(folder, preset)
+    table = module.load(folder, preset)
+    return protocols.apply(protocol, table, folder) if protocol else table
 
 
-def manifest(name: str, *, root: str | None = None, preset: str = "default", images: int | None = None) -> str:
+def manifest(name: str, *, root: str | None = None, preset: str = "default", protocol: str = "", images: int | None = None) -> str:
     """Digest of a dataset's labels and splits, part of the run key. Embedded labels are a function of their version, so nothing is generated for it."""
     if name in EMBEDDED:
         from moslab.world.version import LABELS
 
         return digest([name, preset, images, LABELS[name]])
-    return load(name, root=root, preset=preset, images=images).manifest()
+    return load(name, root=root, preset=preset, protocol=protocol, images=images).manifest()

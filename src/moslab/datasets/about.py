@@ -11,7 +11,8 @@ class About:
 
     title: name, first author and year. pictures: the published number, None where none is stated. splits: the sizes of the official split, empty where there is none.
     obtain: where its authors give it out. access: 'open', 'form' (asked for with a form or licence) or 'loose' (no official copy: pictures are fetched one by one).
-    size and licence: '' where we do not know. signs: the columns or keys by which its label file is known wherever it lies, each a set that must be there whole.
+    size and licence: '' where we do not know. signs: the columns or keys by which its label file is known wherever it lies, each a set that must be there whole; files: names of label files that
+    have neither.
     """
 
     title: str
@@ -22,3 +23,4 @@ class About:
     splits: Mapping[str, int] = field(default_factory=dict)
     size: str = ""
     licence: str = ""
+    files: tuple[str, ...] = ()

@@ -32,6 +32,19 @@ def first_existing(folder: Path, candidates: Sequence[str], what: str) -> Path:
     raise UserError(f"{folder} has no {what}: expected {' or '.join(candidates)} there. Download it from the dataset's page.{still_packed(folder)}")
 
 
+def named_file(folder: Path, name: str, suffix: str, prefix: str = "") -> Path:
+    """The file that a preset names; UserError listing those there are."""
+    if (folder / f"{prefix}{name}{suffix}").is_file():
+        return folder / f"{prefix}{name}{suffix}"
+    there = sorted(path.name[len(prefix): -len(suffix)] for path in folder.glob(f"{prefix}*{suffix}")) if folder.is_dir() else []
+    raise UserError(f"{folder} has no file {prefix}{name}{suffix}: give preset the name of one of its files ({', '.join(there) or 'there is none'}).{still_packed(folder)}")
+
+
+def home_of(image: str, *folders: Path) -> Path:
+    """The first folder from which a picture's path leads to it; the first of all where none does."""
+    return next((folder for folder in folders if (folder / image).is_file()), folders[0])
+
+
 def picture_folder(folder: Path, candidates: Sequence[str]) -> Path:
     """The first folder of pictures that is there; the first candidate where none is, so that opening a picture names it. '' stands for the dataset's folder itself."""
     return next((folder / name for name in candidates if (folder / name).is_dir()), folder / candidates[0])
@@ -43,8 +56,8 @@ def read_labels(path: Path, numbers: Sequence[str], texts: Sequence[str], names:
     names: the columns of a blank-separated file without a header; None for a CSV file with one. Blank lines are passed over. optional: texts that may be empty, then ''.
     UserError for a missing or empty file, a missing column, an empty field, or a field that should be a number and is not.
     """
-    layout = {"sep": ","} if names is None else {"sep": r"\s+", "header": None, "names": list(names)}
     columns = list(names) if names is not None else header(path)
+    layout = {"sep": ",", "header": 0, "names": columns} if names is None else {"sep": r"\s+", "header": None, "names": columns}
     texts = [*texts, *optional]
     missing = [name for name in (*texts, *numbers) if name not in columns]
     if missing:
@@ -66,9 +79,9 @@ def read_labels(path: Path, numbers: Sequence[str], texts: Sequence[str], names:
 
 
 def header(path: Path) -> list[str]:
-    """Column names of a CSV file's first line."""
+    """Column names of a CSV file's first line, without blanks around them."""
     try:
-        return list(pd.read_csv(path, nrows=0, encoding="utf-8-sig", skipinitialspace=True).columns)
+        return [name.strip() for name in pd.read_csv(path, nrows=0, encoding="utf-8-sig", skipinitialspace=True).columns]
     except pd.errors.EmptyDataError as problem:
         raise UserError(f"{path} is empty: download it again.") from problem
     except (UnicodeDecodeError, pd.errors.ParserError) as problem:

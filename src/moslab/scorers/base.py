@@ -33,6 +33,12 @@ class Labels:
     scale: tuple[float, float] | None = None
     annotations: pd.DataFrame | None = None
 
+    @property
+    def origins(self) -> np.ndarray:
+        """Which of several joined datasets a picture is from, [n], numbered; all 0 in one dataset."""
+        joined = self.annotations is not None and "dataset" in self.annotations
+        return self.annotations["dataset"].cat.codes.to_numpy() if joined else np.zeros(np.size(self.mos), dtype=int)
+
     def deviations(self, scorer: str) -> np.ndarray:
         """The deviations [n]; UserError where one is missing."""
         missing = np.size(self.mos) if self.sd is None else int(np.isnan(self.sd).sum())

@@ -110,7 +110,7 @@ class QScorer(base.Scorer):
 
     def encode(self, labels: base.Labels) -> np.ndarray:
         sd = np.full(len(labels.mos), np.nan) if labels.sd is None else labels.sd
-        return encode(labels.mos, sd, self.options.tokens, self.low, self.high)
+        return np.column_stack([encode(labels.mos, sd, self.options.tokens, self.low, self.high), labels.origins])
 
     def restore(self, targets: np.ndarray) -> np.ndarray:
         return decode(targets[:, 1], self.low, self.high)
@@ -127,14 +127,14 @@ class QScorer(base.Scorer):
 
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
         read = base.at_read_position(states, batch)
-        mos, sd = batch["target"].float()[:, 1:].unbind(1)
+        mos, sd, origin = batch["target"].float()[:, 1:].unbind(1)
         output = self.network(read.float())
         scores = output.clamp(LOWEST, HIGHEST) if self.options.clamp == "loss" else output
         total = base.text_loss(states, batch["labels"], vocabulary) + F.mse_loss(scores, mos)
         if self.options.kl:
             soft = torch.as_tensor(soft_levels.encode(mos.cpu().numpy(), sd.cpu().numpy()), dtype=torch.float32, device=output.device)
             total = total + self.options.kl * F.cross_entropy(self.tokens.logits(read), soft)
-        pairs = {"fidelity": lambda: soft_levels.fidelity_loss(scores, mos, sd), "norm_in_norm": lambda: norm_in_norm_loss(scores, mos), "ranking": lambda: ranking_loss(scores, mos)}
+        pairs = {"fidelity": lambda: soft_levels.fidelity_loss(scores, mos, sd, origin), "norm_in_norm": lambda: norm_in_norm_loss(scores, mos), "ranking": lambda: ranking_loss(scores, mos)}
         for name, extra in pairs.items():
             weight = getattr(self.options, name)
             if weight and len(mos) > 1:

@@ -67,9 +67,13 @@ def decode(probability: np.ndarray, low: float, high: float) -> np.ndarray:
 # --- loss -------------------------------------------------------------------------------------------------------------------------------
 
 
-def fidelity_loss(scores: torch.Tensor, mos: torch.Tensor, sd: torch.Tensor) -> torch.Tensor:
-    """Fidelity of the order of all pairs in a batch (Tsai et al. 2007, with Thurstone's model): predicted with deviation 1, true with the votes' own. All [n], n of at least 2."""
+def fidelity_loss(scores: torch.Tensor, mos: torch.Tensor, sd: torch.Tensor, origin: torch.Tensor) -> torch.Tensor:
+    """Fidelity of the order of all pairs in a batch (Tsai et al. 2007, with Thurstone's model): predicted with deviation 1, true with the votes' own; pairs within one dataset only. All [n]."""
     first, second = torch.triu_indices(len(scores), len(scores), 1, device=scores.device)
+    alike = origin[first] == origin[second]
+    first, second = first[alike], second[alike]
+    if not len(first):
+        return scores.sum() * 0
     predicted = 0.5 * (1 + torch.erf((scores[first] - scores[second]) / 2))
     true = 0.5 * (1 + torch.erf((mos[first] - mos[second]) / (2 * (sd[first] ** 2 + sd[second] ** 2) + TINY).sqrt()))
     return (1 - (predicted * true + TINY).sqrt() - ((1 - predicted) * (1 - true) + TINY).sqrt()).mean()
@@ -88,9 +92,9 @@ class SoftLevels(levels.Levels):
         labels.deviations("soft_levels")
 
     def encode(self, labels: base.Labels) -> np.ndarray:
-        """Targets [n, 7]: the soft label, and score and deviation on 1 to 5."""
+        """Targets [n, 8]: the soft label, score and deviation on 1 to 5, and the dataset."""
         mos, sd = normalised(labels.mos, labels.sd, self.low, self.high)
-        return np.column_stack([encode(mos, sd, self.options.label), mos, sd])
+        return np.column_stack([encode(mos, sd, self.options.label), mos, sd, labels.origins])
 
     def restore(self, targets: np.ndarray) -> np.ndarray:
         soft = targets[:, :5]
@@ -100,7 +104,7 @@ class SoftLevels(levels.Levels):
         return f" {levels.LEVELS[int(np.argmax(target[:5]))]}."
 
     def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
-        soft, mos, sd = batch["target"].float().split([5, 1, 1], 1)
+        soft, mos, sd, origin = batch["target"].float().split([5, 1, 1, 1], 1)
         logits = vocabulary(base.at_read_position(states, batch)).float()  # [batch, vocabulary]
         said = logits.log_softmax(-1)[:, self.level_tokens]
         divergence = (torch.xlogy(soft, soft) - soft * said).sum(1).mean()
@@ -108,9 +112,9 @@ class SoftLevels(levels.Levels):
         others[torch.arange(len(others), device=others.device), batch["read_position"] + 1] = -100  # the level itself
         words = base.text_loss(states, others, vocabulary)
         total = divergence + self.options.other_words * words
-        if self.options.fidelity and len(soft) > 1:
+        if self.options.fidelity:
             scores = logits[:, self.level_tokens].softmax(-1) @ torch.as_tensor(PLACES, dtype=torch.float32, device=logits.device)
-            total = total + self.options.fidelity * fidelity_loss(scores, mos[:, 0], sd[:, 0])
+            total = total + self.options.fidelity * fidelity_loss(scores, mos[:, 0], sd[:, 0], origin[:, 0])
         return total
 
     def decode(self, read: base.Reading) -> base.Scores:

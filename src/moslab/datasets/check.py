@@ -1,0 +1,244 @@
+"""Holding a copy of a dataset against what its authors publish: what is there, what is missing, what cannot be right."""
+
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from scipy.io import whosmat
+from scipy.io.matlab import MatReadError
+
+from moslab import datasets
+from moslab.datasets import labelfile
+from moslab.datasets.about import About
+from moslab.datasets.table import FolderPixels, ImageTable
+from moslab.errors import UserError, first_line
+from moslab.files import digest, read_json, write_json
+
+SAMPLE = 200  # pictures opened unless all are asked for
+SHOWN = 3  # examples named in a finding
+
+
+@dataclass(frozen=True)
+class Finding:
+    """level: ok, note (worth knowing, nothing is wrong with the copy) or fault."""
+
+    level: Literal["ok", "note", "fault"]
+    subject: str
+    what: str
+
+
+def check(name: str, root: Path, preset: str = "default", every_picture: bool = False) -> tuple[list[Finding], ImageTable | None]:
+    """Findings, and the table where the labels can be read. every_picture: open and compare all pictures, instead of a sample of 200.
+
+    UserError for a name that is no published dataset.
+    """
+    about = known(name).ABOUT
+    table, findings = read(name, root, preset)
+    if table is None:
+        return [*findings, *([Finding("note", "obtain", obtain(about))] if about.pictures else [])], None
+    files, lost = pictures_of(table)
+    return [*findings, *counts(about, table), *scores(table), *overlaps(table), *presence(about, table, files, lost), *contents(table, files, every_picture)], table
+
+
+def known(name: str) -> Any:
+    """The module of a published dataset."""
+    if name not in datasets.PUBLISHED:
+        raise UserError(f"Unknown dataset {name!r}: published ones are {', '.join(datasets.PUBLISHED)}.")
+    return datasets.PUBLISHED[name]
+
+
+def obtain(about: About) -> str:
+    """Where a dataset comes from, in a sentence."""
+    ways = {"open": "free to fetch", "form": "given out on request", "loose": "no official copy"}
+    return f"{about.title}: {about.obtain} ({', '.join(part for part in (ways[about.access], about.size, about.licence or 'licence not stated') if part)})."
+
+
+# --- labels -----------------------------------------------------------------------------------------------------------------------------
+
+
+def read(name: str, root: Path, preset: str) -> tuple[ImageTable | None, list[Finding]]:
+    """The table, with what its loader warned of; or why it cannot be read, and what the folder looks like instead."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            table = datasets.load(name, root=str(root), preset=preset)
+        except UserError as problem:
+            others = [other for other in looks_like(*([root / name, "*/*"] if (root / name).is_dir() else [root])) if other != name]
+            hint = [Finding("note", "labels", f"The folder looks like {' or '.join(others)}.")] if others else []
+            return None, [Finding("fault", "labels", str(problem)), *hint]
+    version = f", {table.version}" if table.version not in ("", "default") else ""
+    return table, [Finding("ok", "labels", f"{len(table):,} pictures{version}."), *(Finding("note", "labels", str(warning.message)) for warning in said)]
+
+
+def looks_like(folder: Path, *deeper: str) -> list[str]:
+    """Names of the datasets whose label files lie in a folder (or deeper, by patterns): those of which most columns are found."""
+    seen = [(path.name, columns_of(path)) for pattern in ("*", *deeper) for path in sorted(folder.glob(pattern)) if path.suffix.lower() in (".csv", ".txt", ".json", ".jsonl", ".mat")][:200]
+    sure: dict[str, int] = {}
+    for name, module in datasets.PUBLISHED.items():
+        fits = [len(sign) for sign in module.ABOUT.signs for _, columns in seen if sign <= columns]
+        fits += [10 for file, _ in seen if file in module.ABOUT.files]
+        if fits:
+            sure[name] = max(fits)
+    best = max(sure.values(), default=0)
+    return [name for name in sure if sure[name] == best]
+
+
+def columns_of(path: Path) -> frozenset[str]:
+    """The columns of a table, or the keys of a list's first object; none for what is neither."""
+    try:
+        if path.suffix.lower() == ".mat":
+            return frozenset(name for name, *_ in whosmat(path))
+        if path.suffix.lower() in (".json", ".jsonl"):
+            with open(path, encoding="utf-8-sig") as stream:
+                first = stream.read(20_000).lstrip("[ \n\r\t")
+            return frozenset(json.JSONDecoder().raw_decode(first)[0])
+        return frozenset(labelfile.header(path))
+    except (UserError, MatReadError, ValueError, TypeError, OSError):
+        return frozenset()
+
+
+def counts(about: About, table: ImageTable) -> Iterator[Finding]:
+    """Pictures and official splits against the published numbers."""
+    if about.pictures is not None:
+        yield _against("pictures", len(table), about.pictures)
+    for split, published in about.splits.items():
+        yield _against(f"split {split}", int((table.frame["split"] == split).sum()), published)
+
+
+def _against(subject: str, found: int, published: int) -> Finding:
+    level = "ok" if found == published else "note"
+    return Finding(level, subject, f"{found:,} of {published:,} published." if found <= published else f"{found:,}, and {published:,} are published.")
+
+
+def scores(table: ImageTable) -> Iterator[Finding]:
+    """Range and direction; scores that are not the mean of their votes."""
+    frame, (low, high) = table.frame, table.scale
+    yield Finding("ok", "direction", "Higher scores are better." if table.higher_is_better else "DMOS: lower scores are better; they are turned round for training.")
+    outside = frame[(frame["mos"] < low) | (frame["mos"] > high)]
+    if len(outside):
+        yield Finding("note", "scores", f"{len(outside):,} lie outside the scale {low:g} to {high:g}: {_examples(outside['image'] + ' ' + outside['mos'].map('{:g}'.format))}.")
+    else:
+        yield Finding("ok", "scores", f"{frame['mos'].min():g} to {frame['mos'].max():g} on a scale from {low:g} to {high:g}.")
+    if table.votes is not None:
+        mean = table.votes @ np.linspace(low, high, table.votes.shape[1]) / table.votes.sum(1)
+        off = np.abs(mean - frame["mos"].to_numpy()) > 0.01 * (high - low)
+        if off.any():
+            yield Finding("note", "votes", f"{off.sum():,} scores are not the mean of their votes (by over 1 % of the scale): {_examples(frame['image'][off])}.")
+
+
+def overlaps(table: ImageTable) -> Iterator[Finding]:
+    """Pictures that stand in two splits, and groups (references, prompts, challenges) that training and test share."""
+    frame = table.frame
+    names = frame["image"].str.rpartition("/")[2] if table.name == "lists" else frame["image"]
+    twice = names[names.groupby(names).transform(lambda rows: frame["split"][rows.index].nunique()) > 1] if frame["split"].nunique() > 1 else names[:0]
+    if len(twice):
+        yield Finding("fault", "splits", f"{twice.nunique():,} pictures stand in more than one split: {_examples(twice.drop_duplicates())}.")
+    for split in sorted(set(frame["split"]) - {"train"}):
+        tested = set(frame["group"][frame["split"] == split]) - {""}
+        shared = tested & set(frame["group"][frame["split"] == "train"])
+        if shared:
+            yield Finding("note", "groups", f"{len(shared):,} of {len(tested):,} groups of {split} are in training too: {_examples(sorted(shared))}.")
+
+
+# --- pictures ---------------------------------------------------------------------------------------------------------------------------
+
+
+def pictures_of(table: ImageTable) -> tuple[list[tuple[int, Path]], list[str]]:
+    """Rows with their files, and the names of pictures that are missing."""
+    if not isinstance(table.pixels, FolderPixels):
+        return [], []
+    paths = [(row, table.pixels.path(row)) for row in range(len(table))]
+    return [(row, path) for row, path in paths if path.is_file()], [str(path) for _, path in paths if not path.is_file()]
+
+
+def presence(about: About, table: ImageTable, files: Sequence[tuple[int, Path]], lost: Sequence[str]) -> Iterator[Finding]:
+    """Pictures that are missing; where all are, labels alone can still be studied."""
+    if lost and not files:
+        folder = Path(lost[0]).parent
+        yield Finding("note", "pictures", f"None of them is there (first: {lost[0]}); labels alone can be studied.{labelfile.still_packed(folder) or labelfile.still_packed(folder.parent)}")
+        if about.pictures:
+            yield Finding("note", "obtain", obtain(about))
+    elif lost:
+        yield Finding("fault", "pictures", f"{len(lost):,} of {len(table):,} are missing: {_examples(lost)}.")
+    elif files:
+        yield Finding("ok", "pictures", f"All {len(files):,} are there.")
+
+
+def contents(table: ImageTable, files: Sequence[tuple[int, Path]], every_picture: bool) -> Iterator[Finding]:
+    """Pictures that cannot be opened, and the same bytes under two names."""
+    chosen = files if every_picture else files[:: max(1, len(files) // SAMPLE)][:SAMPLE]
+    broken, seen = [], {}
+    for row, path in chosen:
+        try:
+            table.pixels.open(row)
+        except UserError as problem:
+            broken.append(str(problem))
+        seen.setdefault(sha256(path.read_bytes()).hexdigest(), []).append(row)
+    if broken:
+        yield Finding("fault", "pictures", f"{len(broken):,} of {len(chosen):,} opened cannot be read. {first_line(broken[0])}")
+    elif chosen:
+        yield Finding("ok", "pictures", f"{len(chosen):,} were opened and can be read{'' if every_picture else '; --every-picture opens all and finds duplicates'}.")
+    split = table.frame["split"].to_numpy()
+    for rows in (rows for rows in seen.values() if len(rows) > 1 and len({table.frame["image"][row] for row in rows}) > 1):
+        apart = len(set(split[rows])) > 1
+        yield Finding("fault" if apart else "note", "duplicates", f"{_examples([table.frame['image'][row] for row in rows])} are the same file{' in different splits' if apart else ''}.")
+
+
+def _examples(names: Any) -> str:
+    names = list(names)
+    return ", ".join(map(str, names[:SHOWN])) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
+
+
+# --- manifest ---------------------------------------------------------------------------------------------------------------------------
+
+
+def manifest(table: ImageTable) -> dict[str, Any]:
+    """Digests of a copy: one over all labels, one per row of labels, one per picture that is there."""
+    rows = {f"{image} ({split})": digest([f"{mos:.6f}", text]) for image, split, mos, text in table.frame[["image", "split", "mos", "text"]].itertuples(index=False)}
+    files, _ = pictures_of(table)
+    return {"dataset": table.name, "version": table.version, "labels": table.manifest(), "rows": rows,
+            "pictures": {table.frame["image"][row]: sha256(path.read_bytes()).hexdigest() for row, path in files}}
+
+
+def write_manifest(table: ImageTable, path: Path) -> Path:
+    """The manifest as JSON, for whoever wants to know whether their copy is the same."""
+    write_json(path, manifest(table))
+    return path
+
+
+def compare(table: ImageTable, path: Path) -> list[Finding]:
+    """This copy against the manifest of another."""
+    theirs, ours = read_json(path), manifest(table)
+    if not isinstance(theirs, dict) or set(theirs) != set(ours):
+        raise UserError(f"{path} is not a manifest: take a file written by `moslab data check --write-manifest`.")
+    if (theirs["dataset"], theirs["version"]) != (ours["dataset"], ours["version"]):
+        return [Finding("fault", "manifest", f"It belongs to {theirs['dataset']}, version {theirs['version'] or 'default'}; this is {ours['dataset']}, version {ours['version'] or 'default'}.")]
+    return [finding for part, noun in (("rows", "labels"), ("pictures", "pictures")) for finding in _differences(noun, theirs[part], ours[part])]
+
+
+def _differences(noun: str, theirs: dict[str, str], ours: dict[str, str]) -> Iterator[Finding]:
+    other = [name for name in theirs if name in ours and theirs[name] != ours[name]]
+    kinds = {"missing here": [name for name in theirs if name not in ours], "only here": [name for name in ours if name not in theirs], "different": other}
+    for kind, names in kinds.items():
+        if names:
+            yield Finding("fault", f"manifest, {noun}", f"{len(names):,} {kind}: {_examples(names)}.")
+    if not any(kinds.values()):
+        yield Finding("ok", f"manifest, {noun}", f"All {len(ours):,} are the same.")
+
+
+def as_json(name: str, findings: Sequence[Finding]) -> str:
+    """The report for machines."""
+    return json.dumps({"dataset": name, "ok": not any(finding.level == "fault" for finding in findings), "findings": [asdict(finding) for finding in findings]}, indent=1)
+
+
+def overview(root: Path | None) -> pd.DataFrame:
+    """Every published dataset: its name here, what it is, how many pictures, how one comes by it, whether a folder of it is there."""
+    rows = [{"name": name, "dataset": module.ABOUT.title, "pictures": module.ABOUT.pictures, "access": module.ABOUT.access, "size": module.ABOUT.size or "",
+             "here": bool(root and (root / name).is_dir())} for name, module in datasets.PUBLISHED.items()]
+    return pd.DataFrame(rows).astype({"pictures": "Int64"})
