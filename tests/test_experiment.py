@@ -14,7 +14,7 @@ from moslab.world import version
 
 # Another value for every field. `root` says where files lie and is the one field that is not in the key.
 OTHERS = {
-    "dataset": "iaa", "preset": "null", "images": 50, "text": "generic", "test_text": "random", "scorer": "levels", "options": {"bins": 11}, "range": "scale", "recipe": "full",
+    "dataset": "iaa", "preset": "null", "protocol": "folds-5-0", "images": 50, "text": "generic", "test_text": "random", "scorer": "levels", "options": {"bins": 11}, "range": "scale", "recipe": "full",
     "precision": "bfloat16", "epochs": 5, "batch_size": 16, "learning_rate": 2e-3, "weight_decay": 0.1, "warmup": 0.2,
     "train_images": 10, "test_images": 10, "splits": ("val",), "seed": 1,
 }
