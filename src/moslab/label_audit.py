@@ -1,0 +1,199 @@
+"""What labels alone say about a dataset and about lists made from it: no picture is opened and nothing is trained."""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from moslab import datasets
+from moslab.datasets import ava, lists, splits
+from moslab.datasets.table import ImageTable
+from moslab.errors import UserError
+from moslab.metrics import METRICS, plcc, srcc
+from moslab.scorers import levels, scorer_class, scorer_options
+from moslab.scorers.base import Labels
+
+# Codings as (scorer, options): what a model that predicts its targets perfectly would give back.
+CODINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "levels": ("levels", {}), "soft levels, density": ("soft_levels", {"label": "density"}), "soft levels, area": ("soft_levels", {"label": "area"}),
+    **{f"bins K={k}": ("bins", {"bins": k, "decoding": "argmax"}) for k in (5, 11, 21, 51, 101)},
+    **{f"digits M={m}": ("digits", {"digits": m}) for m in (1, 2, 3)},
+    "digits M=1, 1-9.99": ("digits", {"digits": 1, "mapping": "1-9.99"}), "digits M=1, native": ("digits", {"digits": 1, "mapping": "native"}),
+}
+RANGES = ("train_minmax", "scale")
+
+
+# --- codings ----------------------------------------------------------------------------------------------------------------------------
+
+
+def coding_ceilings(table: ImageTable, codings: Mapping[str, tuple[str, dict[str, Any]]] = CODINGS, ranges: Iterable[str] = RANGES) -> list[dict[str, Any]]:
+    """SRCC, PLCC raw and after the logistic fit, and MAE of coded and restored scores with the scores, one row per coding and range.
+
+    The range is that of the training scores (of all where none are marked for training) or the nominal scale. Codings that cannot write these scores, for want of deviations or of digits, are left out.
+    """
+    labels = Labels.of(table, training_rows(table))
+    rows = []
+    for name, (scorer, options) in codings.items():
+        for where in ranges:
+            low, high = table.scale if where == "scale" else (float(labels.mos.min()), float(labels.mos.max()))
+            coding = scorer_class(scorer)(scorer_options(scorer, options))
+            try:
+                coding.fit(labels, low, high)
+            except UserError:
+                continue
+            restored = coding.restore(coding.encode(labels))
+            rows.append({"dataset": table.name, "coding": name, "range": where, **{metric: measure(restored, labels.mos) for metric, measure in METRICS.items()}, "n": len(labels.mos)})
+    return rows
+
+
+def training_rows(table: ImageTable) -> np.ndarray:
+    """Rows marked for training; all where none is."""
+    return np.flatnonzero((table.frame["split"] == "train").to_numpy()) if (table.frame["split"] == "train").any() else np.arange(len(table))
+
+
+# --- raters -----------------------------------------------------------------------------------------------------------------------------
+
+
+def rater_ceiling(table: ImageTable) -> dict[str, Any] | None:
+    """How well the true mean opinion would predict the published one, as PLCC; None where votes are unpublished.
+
+    The error of a mean of n votes has the variance sd^2 / n; what is left of the variance of the published means is that of the true ones (classical test theory), and the ceiling is the root of
+    their ratio. raters: the median number of votes.
+    """
+    votes = table.votes
+    if votes is None or votes.sum(1).min() < 2:
+        return None
+    raters, labels = votes.sum(1).astype(float), np.linspace(*table.scale, votes.shape[1])
+    mean = votes @ labels / raters
+    error = (votes @ labels**2 / raters - mean**2) / (raters - 1)
+    reliability = 1 - error.mean() / mean.var()
+    return {"dataset": table.name, "raters": float(np.median(raters)), "sd of a mean": float(np.sqrt(error.mean())), "sd of the scores": float(mean.std()), "PLCC ceiling": float(np.sqrt(reliability)), "n": len(mean)}
+
+
+# --- titles -----------------------------------------------------------------------------------------------------------------------------
+
+
+def title_power(table: ImageTable, fitted: np.ndarray, tested: np.ndarray) -> dict[str, Any]:
+    """What a picture's group alone (AVA: its challenge) predicts: means of groups over the rows `fitted`, shrunk towards the mean of all by their reliability, held against the rows `tested`.
+
+    between: the share of the variance that lies between groups (one-way random effects, unequal sizes). seen: the share of tested pictures whose group was fitted.
+    """
+    mos, group = table.frame["mos"].to_numpy(), table.frame["group"].to_numpy()
+    found = pd.DataFrame({"mos": mos[fitted], "group": group[fitted]}).groupby("group")["mos"].agg(["mean", "size", "var"])
+    n, groups = len(fitted), len(found)
+    within = ((found["size"] - 1) * found["var"].fillna(0)).sum() / (n - groups)
+    spread = (found["size"] * (found["mean"] - mos[fitted].mean()) ** 2).sum() / (groups - 1)
+    between = max(0.0, (spread - within) / ((n - (found["size"] ** 2).sum() / n) / (groups - 1)))
+    shrunk = found["size"] * between / (found["size"] * between + within) * (found["mean"] - mos[fitted].mean())
+    predicted = mos[fitted].mean() + pd.Series(group[tested]).map(shrunk).fillna(0).to_numpy()
+    return {"dataset": table.name, "groups": groups, "between": float(between / (between + within)), "seen": float(np.isin(group[tested], found.index).mean()),
+            "srcc": srcc(predicted, mos[tested]), "plcc": plcc(predicted, mos[tested]), "n": len(tested)}
+
+
+def together(image: float, title: float, shared: float) -> float:
+    """PLCC of the best linear mixture of two predictors, of given PLCC each, whose predictions correlate by `shared`."""
+    return float(np.sqrt((image**2 + title**2 - 2 * image * title * shared) / (1 - shared**2)))
+
+
+# --- lists made from a dataset ----------------------------------------------------------------------------------------------------------
+
+
+def words(listed: ImageTable) -> pd.DataFrame:
+    """The answers of a list by their last word, one row each: n, lowest and highest score, known (one of Q-Align's five), overlaps (its scores reach into those of another word). In order of scores."""
+    rows = listed.frame.assign(word=listed.annotations["word"])
+    found = rows[rows["word"] != ""].groupby("word")["mos"].agg(["size", "min", "max"]).rename(columns={"size": "n", "min": "lowest", "max": "highest"}).sort_values("lowest")
+    reached = found["highest"].cummax().shift(fill_value=-np.inf)
+    return found.assign(known=found.index.isin(levels.LEVELS), overlaps=(found["lowest"] <= reached) | (found["highest"] >= found["lowest"].shift(-1, fill_value=np.inf)))
+
+
+def direction(listed: ImageTable) -> float:
+    """SRCC of the words' rank, bad to excellent, with the scores as the table has them; near -1 in a list whose words are upside down. NaN without words."""
+    rank = listed.annotations["word"].map({word: number for number, word in enumerate(levels.LEVELS)})
+    told = rank.notna().to_numpy()
+    return srcc(rank[told].to_numpy(), listed.upright().frame["mos"].to_numpy()[told]) if told.sum() > 2 else float("nan")
+
+
+def word_range(found: pd.DataFrame) -> tuple[float, float, float]:
+    """The range whose equal fifths the words lie in (least squares through the borders between them), and how far the worst border is off. `found`: from `words`, five known ones."""
+    borders = (found["highest"].to_numpy()[:-1] + found["lowest"].to_numpy()[1:]) / 2
+    if list(found.index) != list(levels.LEVELS):
+        raise UserError(f"Fifths need the five words in their order; found {', '.join(found.index)}.")
+    width, start = np.polyfit(np.arange(1, 5), borders, 1)
+    return float(start), float(start + 5 * width), float(np.abs(borders - (start + width * np.arange(1, 5))).max())
+
+
+def left_out(listed: ImageTable, whole: ImageTable, splits: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
+    """Pictures of a dataset's splits that its list leaves out, one row per split of the list: n, and how many of them score outside everything that is listed.
+
+    splits: which of the dataset's splits a split of the list is made from, {'train': ('train',), ...}.
+    """
+    known = listed.frame["image"].str.rpartition("/")[2]
+    rows = []
+    kept = whole.frame[whole.frame["image"].isin(set(known))]["mos"]
+    for split, parts in splits.items():
+        there = whole.frame[whole.frame["split"].isin(parts)]
+        absent = there[~there["image"].isin(set(known[listed.frame["split"] == split]))]
+        extreme = (absent["mos"] < kept.min()) | (absent["mos"] > kept.max())
+        rows.append({"split": split, "published": len(there), "listed": len(there) - len(absent), "left out": len(absent), "of them extreme": int(extreme.sum()), "lowest listed": float(kept.min()),
+                     "highest listed": float(kept.max())})
+    return pd.DataFrame(rows).set_index("split")
+
+
+def shared_groups(table: ImageTable, split: np.ndarray) -> tuple[int, int]:
+    """How many groups (prompts, references) of the test pictures are in training too, and how many there are. split: names [n]."""
+    tested, trained = (set(table.frame["group"][split == name]) for name in ("test", "train"))
+    return len(tested & trained), len(tested)
+
+
+def test_sets(root: Path) -> dict[str, int]:
+    """AVA's test sets by name, and how many pictures each shares with the official list; empty where there is nothing to compare."""
+    official = next((set((root / "ava" / name).read_text(encoding="utf-8").split()) for name in ava.TEST_LISTS if (root / "ava" / name).is_file()), set())
+    others = {}
+    if (root / "ava" / "test.csv").is_file():
+        others["TANet"] = {image for labels, _ in ava.read_tanet(root / "ava") for image, split in zip(labels["image"], labels["split"]) if split == "test"}
+    if (root / "qalign_json" / "test_ava.json").is_file():
+        others["Q-Align"] = set(lists.load(root, "qalign_json/ava").frame["image"].str.extract(r"(\d+)\.", expand=False))
+    return {"official": len(official)} | {key: count for name, images in others.items() for key, count in ((name, len(images)), (f"{name}, in the official", len(images & official)))} if official else {}
+
+
+# --- all of it --------------------------------------------------------------------------------------------------------------------------
+
+
+def audit(name: str, root: Path | None) -> dict[str, Any]:
+    """Everything above that applies to a dataset, as plain values."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # what loaders warn of is counted here; a curve that cannot be fitted gives NaN
+        table = datasets.load(name, root=root and str(root))
+        found = {"title": datasets.PUBLISHED[name].ABOUT.title if name in datasets.PUBLISHED else f"{name} (embedded)", "version": table.version, "n": len(table),
+                 "published": datasets.PUBLISHED[name].ABOUT.pictures if name in datasets.PUBLISHED else len(table), "splits": table.frame["split"].value_counts(sort=False).to_dict(),
+                 "lowest": float(table.frame["mos"].min()), "highest": float(table.frame["mos"].max()), "scale": list(table.scale), "ceilings": coding_ceilings(table), "raters": rater_ceiling(table)}
+        return found | {"koniq10k": koniq_extras, "ava": ava_extras, "agiqa3k": agiqa_extras}.get(name, lambda *_: {})(table, root)
+
+
+def koniq_extras(table: ImageTable, root: Path) -> dict[str, Any]:
+    """The two score columns, and Q-Align's list where it lies beside the dataset."""
+    whole = datasets.load("koniq10k", root=str(root), preset="mos100")
+    columns = {"srcc": srcc(table.frame["mos"], whole.frame["mos"]), "plcc": plcc(table.frame["mos"], whole.frame["mos"])}
+    if not list(root.glob("qalign_json/*_koniq.json")):
+        return {"columns": columns}
+    listed = lists.load(root, "qalign_json/koniq")
+    said = words(listed)
+    low, high, off = word_range(said)
+    return {"columns": columns, "words": said.reset_index().to_dict("records"), "range": {"low": low, "high": high, "worst border": off}, "direction": direction(listed),
+            "left out": left_out(listed, whole, {"train": ("train",), "test": ("test",)}).reset_index().to_dict("records")}
+
+
+def ava_extras(table: ImageTable, root: Path) -> dict[str, Any]:
+    """What titles predict, fitted on everything but the test pictures; which test sets there are."""
+    tested = table.rows("test")
+    return {"titles": title_power(table, np.setdiff1d(np.arange(len(table)), tested), tested), "test sets": test_sets(root)}
+
+
+def agiqa_extras(table: ImageTable, root: Path) -> dict[str, Any]:
+    """Prompts that test shares with training when pictures are split one by one, as Q-Align's five splits do, and in our held-out test."""
+    singly = [shared_groups(table, np.where(splits.folds("agiqa3k singly", table.frame["image"], 5) == fold, "test", "train")) for fold in range(5)]
+    novel = table.frame["split"].replace({"test": "unused", "test_novel": "test"}).to_numpy()
+    return {"prompts": {"split by picture": [list(pair) for pair in singly], "held out": list(shared_groups(table, novel))}}
