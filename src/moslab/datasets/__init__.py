@@ -1,13 +1,14 @@
 """Datasets by name: the embedded world's tasks and published label files, all as one `ImageTable`."""
 
-from moslab.datasets import agiqa3k, ava, koniq10k
+from moslab.datasets import aadb, agiqa3k, ava, avacaptions, icaa17k, koniq10k, para, realqa, tad66k
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.files import digest
 from moslab.paths import data_root
 
 EMBEDDED = ("iqa", "iaa", "aigiqa", "ugc")
-PUBLISHED = {"koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k}  # a module each: ABOUT, PRESETS and load
+PUBLISHED = {"koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k, "tad66k": tad66k, "icaa17k": icaa17k, "para": para, "aadb": aadb, "avacaptions": avacaptions,
+             "realqa": realqa}  # a module each: ABOUT, PRESETS and load
 NAMES = (*EMBEDDED, *PUBLISHED)
 
 
