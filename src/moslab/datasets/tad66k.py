@@ -28,7 +28,8 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     """The labels, pictures opened lazily. group: a picture's theme, '' where the theme files have none or several; all of them are in the annotations, separated by commas."""
     folder = labelfile.dataset_folder(root, "tad66k", "TAD66K")
     frame = labelfile.joined(folder, [read(folder, split) for split in ("train", "test")])
-    theme = frame["image"].map(themes(folder)).fillna("").astype(str)
+    theme_of = themes(folder)
+    theme = pd.Series([theme_of.get(image, "") for image in frame["image"]], dtype=str)
     frame["group"] = theme.where(~theme.str.contains(","), "")
     return ImageTable("tad66k", frame[list(COLUMNS)], FolderPixels(labelfile.picture_folder(folder, PICTURES), tuple(frame["image"])), SCALE, version=preset,
                       annotations=pd.DataFrame({"theme": theme}))
