@@ -4,7 +4,8 @@ Expected below the data root: aadb/imgListFiles_label/imgList<set>Regression_sco
 imgList<set>Regression_<attribute>.txt, where present; pictures of all sets in aadb/datasetImages_warp256 or, in their own sizes, aadb/datasetImages_originalSize, needed only when one is opened
 (AADB_newtest holds copies of the test pictures and is not needed).
 TestNew is the test set of the paper, as its authors say; Test is an older one with pictures that were taken out and is not read. Train is known to hold 8,458 rows, 42 fewer than the paper's
-8,500. TestNew was put together again from all pictures: one that also stands in Train or Validation is a test picture alone, with a warning. Neither deviations nor votes are published.
+8,500. The lists were not at hand, so it is not taken for granted that they are disjoint: a picture of TestNew that also stands in Train or Validation is a test picture alone, with a warning.
+Neither deviations nor votes are published.
 """
 
 import warnings

@@ -3,7 +3,7 @@
 Expected below the data root: para/annotation/PARA-GiaaTrain.csv and PARA-GiaaTest.csv (imageName, sessionId, semantic, aestheticScore_1.0 ... aestheticScore_5.0 in steps of a half, then
 <attribute>_mean and _std), or the files directly in para/; pictures para/imgs/<sessionId>/<imageName>, needed only when a picture is opened.
 The histogram is taken as counts of raters, as published readers of the file take it, and is that of aesthetics alone. Means and deviations are the published ones, not worked out again. The
-judgements of single people (PARA-Images.csv) are not read. The archive asks for a password, which its authors give on their page.
+judgements of single people (PARA-Images.csv) are not read. Columns after the description shipped with the dataset and published readers; the files themselves were not at hand.
 """
 
 from pathlib import Path
