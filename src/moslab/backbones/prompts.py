@@ -13,12 +13,15 @@ SHOWN = ("title", "permuted", "random")  # those that show a picture's text, its
 SHUFFLES = 17  # seed of the shuffles
 
 # What is judged in each dataset.
-ASPECTS = {"iqa": "quality", "koniq10k": "quality", "iaa": "aesthetics", "ava": "aesthetics"}
+ASPECTS = {"iqa": "quality", "koniq10k": "quality", "iaa": "aesthetics", "ava": "aesthetics", "avacaptions": "aesthetics", "tad66k": "aesthetics", "icaa17k": "aesthetics",
+           "para": "aesthetics", "aadb": "aesthetics"}
+# What another score of the same pictures judges, by preset.
+OTHER_ASPECTS = {"alignment": "alignment", "quality": "quality", "color": "color aesthetics"}
 
 
 def aspect(dataset: str, preset: str = "default") -> str:
-    """'quality', 'aesthetics' or, of generated images, 'alignment'."""
-    return "alignment" if preset == "alignment" else ASPECTS.get(dataset, "quality")
+    """'quality', 'aesthetics' or, where a preset takes another score, what that one judges: 'alignment' of generated images, 'color aesthetics'."""
+    return OTHER_ASPECTS.get(preset) or ASPECTS.get(dataset, "quality")
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """Datasets by name: the embedded world's tasks and published label files, all as one `ImageTable`."""
 
-from moslab.datasets import agiqa3k, ava, csvfile, koniq10k, lists, protocols, pyiqa
+from moslab.datasets import aadb, agiqa3k, ava, avacaptions, csvfile, icaa17k, koniq10k, lists, para, protocols, pyiqa, realqa, tad66k
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.files import digest
 from moslab.paths import data_root
 
 EMBEDDED = ("iqa", "iaa", "aigiqa", "ugc")
-PUBLISHED = {"koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k, "csv": csvfile, "lists": lists, "pyiqa": pyiqa}  # a module each: ABOUT, PRESETS (None: the preset names a file) and load
+PUBLISHED = {  # a module each: ABOUT, PRESETS (None: the preset names a file) and load
+    "koniq10k": koniq10k, "agiqa3k": agiqa3k, "ava": ava, "avacaptions": avacaptions, "tad66k": tad66k, "icaa17k": icaa17k, "para": para, "aadb": aadb, "realqa": realqa,
+    "csv": csvfile, "lists": lists, "pyiqa": pyiqa}
 NAMES = (*EMBEDDED, *PUBLISHED)
 
 

@@ -1,7 +1,9 @@
 """Reading published label files so that every mistake in them is told by file, line and column, before anything else happens."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -158,6 +160,37 @@ def table_frame(path: Path, labels: pd.DataFrame, image: pd.Series, mos: pd.Seri
                          "source": sources(path, labels.index)}, index=labels.index).reset_index(drop=True)
 
 
+def joined(folder: Path, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Frames of several label files of a dataset (each by `table_frame`, further columns beside) as one; UserError for a picture that is listed twice, in one file or in two."""
+    frame = pd.concat(frames, ignore_index=True)
+    images, places = frame["image"], frame["source"]
+    twice = images.duplicated()
+    if twice.any():
+        row = twice.argmax()
+        first = (images == images[row]).argmax()
+        raise UserError(f"{folder}: {images[row]} is on {places[first]} and again on {places[row]}. Keep one of the two: training and test must not share pictures.")
+    return frame
+
+
 def sources(path: Path, lines: pd.Index) -> list[str]:
     """'file.csv line 12' for every row."""
     return [f"{path.name} line {line}" for line in lines.tolist()]
+
+
+def read_text(path: Path) -> str:
+    """A text file without its byte-order mark; UserError for an empty or a binary one."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise UserError(f"{path} is not a text file ({problem}): download it again.") from problem
+    if not text or text.isspace():
+        raise UserError(f"{path} is empty: download it again.")
+    return text
+
+
+def parse_json(path: Path, text: str, line: int = 1, hook: Callable[[dict], Any] | None = None) -> Any:
+    """What a JSON text says that begins on `line` of a file; `hook` replaces every object on the way. UserError naming line and column where it breaks."""
+    try:
+        return json.loads(text, object_hook=hook)
+    except json.JSONDecodeError as problem:
+        raise UserError(f"{path}, line {line + problem.lineno - 1}, column {problem.colno}: not valid JSON ({problem.msg}). Take the published file.") from problem

@@ -2,7 +2,7 @@
 
 Expected below the data root: pyiqa/meta_info_NAME.csv (or pyiqa/meta_info/...), `preset` being NAME, such as KonIQ10kDataset, or NAME:COLUMN to take a split other than official_split, or than
 the first of ten random ones (ratio802_seed123_split_01). Pictures lie where pyiqa expects them (`HOMES`), from the data root.
-pyiqa's column std holds the variance for KADID-10k; its dmos is lower for better pictures except there, where it is higher.
+Their dmos is lower for better pictures, except for KADID-10k, where it is higher (and std is what the dataset's own file calls var; see `moslab.datasets.kadid10k`).
 """
 
 from pathlib import Path
@@ -35,8 +35,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     texts = [image, *(["ref_name"] if "ref_name" in columns else []), *([split] if split else [])]
     labels = labelfile.read_labels(path, numbers=[mos, *(["std"] if "std" in columns else [])], texts=texts)
     labelfile.check_unique(path, labels[image])
-    sd = labels.get("std", np.nan) if name != KADID else np.sqrt(labels.get("std", np.nan))
-    frame = labelfile.table_frame(path, labels, labels[image], labels[mos], sd=sd, split=labels[split].replace(PARTS) if split else "test", group=labels.get("ref_name", ""))
+    frame = labelfile.table_frame(path, labels, labels[image], labels[mos], sd=labels.get("std", np.nan), split=labels[split].replace(PARTS) if split else "test", group=labels.get("ref_name", ""))
     scale = float(labels[mos].min()), float(labels[mos].max())
     home = labelfile.home_of(frame["image"][0], root / HOMES.get(name, "."), root)
     return ImageTable("pyiqa", frame, FolderPixels(home, tuple(frame["image"])), scale, higher_is_better=mos != "dmos" or name == KADID, version=preset)
