@@ -8,7 +8,7 @@ from moslab.paths import data_root
 
 EMBEDDED = ("iqa", "iaa", "aigiqa", "ugc")
 PUBLISHED = {  # a module each: ABOUT, PRESETS (None: the preset names a file) and load
-    "koniq10k": koniq10k, "agiqa3k": agiqa3k, "ava": ava, "avacaptions": avacaptions, "tad66k": tad66k, "icaa17k": icaa17k, "para": para, "aadb": aadb, "realqa": realqa,
+    "koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k, "avacaptions": avacaptions, "tad66k": tad66k, "icaa17k": icaa17k, "para": para, "aadb": aadb, "realqa": realqa,
     "csv": csvfile, "lists": lists, "pyiqa": pyiqa}
 NAMES = (*EMBEDDED, *PUBLISHED)
 
