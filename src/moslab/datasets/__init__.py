@@ -1,13 +1,14 @@
 """Datasets by name: the embedded world's tasks and published label files, all as one `ImageTable`."""
 
-from moslab.datasets import agiqa3k, ava, koniq10k
+from moslab.datasets import agiqa3k, ava, csiq, kadid10k, koniq10k, konvid1k, livec, pipal, spaq, tid2013
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.files import digest
 from moslab.paths import data_root
 
 EMBEDDED = ("iqa", "iaa", "aigiqa", "ugc")
-PUBLISHED = {"koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k}  # a module each: ABOUT, PRESETS and load
+PUBLISHED = {"koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k, "spaq": spaq, "livec": livec, "kadid10k": kadid10k, "tid2013": tid2013, "csiq": csiq, "pipal": pipal,
+             "konvid1k": konvid1k}  # a module each: ABOUT, PRESETS and load
 NAMES = (*EMBEDDED, *PUBLISHED)
 
 
