@@ -312,7 +312,8 @@ def test_tid_standard_errors_are_no_deviations(tmp_path):
     errors.write_text("0.13013 \n0.16008\n")
     table = datasets.load("tid2013", root=root)
     assert table.annotations["standard_error"].tolist() == [0.13013, 0.16008] and table.frame["sd"].isna().all()
-    for text, said in (("0.1\n", "mos_std.txt has 1 lines for the 2 scores"), ("0.1\nx\n", "mos_std.txt, line 2, column mos_std holds 'x'"), ("0.1\n-1\n", "line 2: mos_std is -1"), ("", "has no rows")):
+    for text, said in (("0.1\n", "mos_std.txt has 1 lines for the 2 scores"), ("0.1\nx\n", "mos_std.txt, line 2, column mos_std holds 'x'"),
+                       ("0.1\n-1\n", "line 2: mos_std is -1"), ("", "has no rows")):
         errors.write_text(text)
         with pytest.raises(UserError, match=said):
             datasets.load("tid2013", root=root)

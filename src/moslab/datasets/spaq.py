@@ -28,21 +28,22 @@ PICTURES = ("TestImage", "SPAQ/TestImage", "images")
 def load(root: Path, preset: str = "default") -> ImageTable:
     """The labels, pictures opened lazily; the annotations hold the attributes, on the scale of the scores."""
     folder = labelfile.dataset_folder(root, "spaq", "SPAQ")
-    halves = {} if any((folder / name).is_file() for name in OFFICIAL) else {name: split for name, split in PASSED_ON.items() if (folder / name).is_file()}
+    official = any((folder / name).is_file() for name in OFFICIAL)
+    halves = [] if official else [folder / name for name in PASSED_ON if (folder / name).is_file()]
     if halves:
-        version, scale, parts = "icaa17k", (0.0, 10.0), [read(folder / name, "image_id", 10) for name in halves]
+        version, scale, parts = "icaa17k", (0.0, 10.0), [read(path, "image_id", 10) for path in halves]
     else:
         version, scale, parts = "official", (0.0, 100.0), [read(labelfile.first_existing(folder, OFFICIAL, "table of scores"), "Image name", 100)]
     frame = labelfile.joined(folder, [part for part, _ in parts])
-    frame["split"] = frame["source"].str.split(" line ").str[0].map(halves) if halves else splits.drawn("spaq", frame["image"])
     annotations = pd.concat([attributes for _, attributes in parts], ignore_index=True)
     return ImageTable("spaq", frame, FolderPixels(labelfile.picture_folder(folder, PICTURES), tuple(frame["image"])), scale, version=version, annotations=annotations)
 
 
 def read(path: Path, name: str, top: float) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A file's frame and attributes. name: the column of names; top: where the scale of all scores ends."""
+    """A file's frame, its split drawn unless the file is one, and its attributes. name: the column of names; top: where the scale of all scores ends."""
     scores = ["MOS", *ATTRIBUTES]
     labels = labelfile.read_labels(path, numbers=scores, texts=[name])
     for column in scores:
         labelfile.check_range(path, column, labels[column], 0, top, "the scale of the scores")
-    return labelfile.table_frame(path, labels, labels[name], labels["MOS"]), labels[ATTRIBUTES]
+    split = PASSED_ON[path.name] if path.name in PASSED_ON else splits.drawn("spaq", labels[name])
+    return labelfile.table_frame(path, labels, labels[name], labels["MOS"], split=split), labels[ATTRIBUTES]
