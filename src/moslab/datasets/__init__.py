@@ -1,6 +1,27 @@
 """Datasets by name: the embedded world's tasks and published label files, all as one `ImageTable`."""
 
-from moslab.datasets import aadb, agiqa3k, ava, avacaptions, csvfile, icaa17k, koniq10k, lists, para, protocols, pyiqa, realqa, tad66k
+from moslab.datasets import (
+    aadb,
+    agiqa3k,
+    ava,
+    avacaptions,
+    csiq,
+    csvfile,
+    icaa17k,
+    kadid10k,
+    koniq10k,
+    konvid1k,
+    lists,
+    livec,
+    para,
+    pipal,
+    protocols,
+    pyiqa,
+    realqa,
+    spaq,
+    tad66k,
+    tid2013,
+)
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.files import digest
@@ -8,8 +29,8 @@ from moslab.paths import data_root
 
 EMBEDDED = ("iqa", "iaa", "aigiqa", "ugc")
 PUBLISHED = {  # a module each: ABOUT, PRESETS (None: the preset names a file) and load
-    "koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k, "avacaptions": avacaptions, "tad66k": tad66k, "icaa17k": icaa17k, "para": para, "aadb": aadb, "realqa": realqa,
-    "csv": csvfile, "lists": lists, "pyiqa": pyiqa}
+    "koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k, "spaq": spaq, "livec": livec, "kadid10k": kadid10k, "tid2013": tid2013, "csiq": csiq, "pipal": pipal, "konvid1k": konvid1k,
+    "tad66k": tad66k, "icaa17k": icaa17k, "para": para, "aadb": aadb, "avacaptions": avacaptions, "realqa": realqa, "csv": csvfile, "lists": lists, "pyiqa": pyiqa}
 NAMES = (*EMBEDDED, *PUBLISHED)
 
 

@@ -27,10 +27,13 @@ def still_packed(folder: Path, name: str = "") -> str:
 
 
 def first_existing(folder: Path, candidates: Sequence[str], what: str) -> Path:
-    """The first of the candidate files that is there; UserError naming all places that were tried."""
+    """The first of the candidate files that is there; UserError naming all places that were tried, or the workbook that lies in the place of a CSV file."""
     for candidate in candidates:
         if (folder / candidate).is_file():
             return folder / candidate
+    for path in (folder / candidate for candidate in candidates):
+        if path.suffix == ".csv" and path.with_suffix(".xlsx").is_file():
+            raise UserError(f"{path.with_suffix('.xlsx')} is a workbook, which is not read here: save its {what} as CSV beside it, named {path.name}.")
     raise UserError(f"{folder} has no {what}: expected {' or '.join(candidates)} there. Download it from the dataset's page.{still_packed(folder)}")
 
 
@@ -52,14 +55,21 @@ def picture_folder(folder: Path, candidates: Sequence[str]) -> Path:
     return next((folder / name for name in candidates if (folder / name).is_dir()), folder / candidates[0])
 
 
-def read_labels(path: Path, numbers: Sequence[str], texts: Sequence[str], names: Sequence[str] | None = None, optional: Sequence[str] = ()) -> pd.DataFrame:
+def places(home: Path, images: pd.Series) -> tuple[str, ...]:
+    """Where pictures lie below a folder, in whichever of its subfolders; the name alone where a picture is nowhere, so that opening it says what is missing."""
+    found = {file.name.lower(): file.relative_to(home).as_posix() for file in sorted(home.rglob("*.*"))}
+    return tuple(found.get(image.rsplit("/", 1)[-1].lower(), image) for image in images)
+
+
+def read_labels(path: Path, numbers: Sequence[str], texts: Sequence[str], names: Sequence[str] | None = None, optional: Sequence[str] = (),
+                sep: str = r"\s+") -> pd.DataFrame:
     """A label file with the asked columns, `numbers` as float64 and `texts` as str without blanks around them, indexed by line number (first line 1).
 
-    names: the columns of a blank-separated file without a header; None for a CSV file with one. Blank lines are passed over. optional: texts that may be empty, then ''.
+    names: the columns of a file without a header, its fields parted by `sep`; None for a CSV file with one. Blank lines are passed over. optional: texts that may be empty, then ''.
     UserError for a missing or empty file, a missing column, an empty field, or a field that should be a number and is not.
     """
     columns = list(names) if names is not None else header(path)
-    layout = {"sep": ",", "header": 0, "names": columns} if names is None else {"sep": r"\s+", "header": None, "names": columns}
+    layout = {"sep": ",", "header": 0, "names": columns} if names is None else {"sep": sep, "header": None, "names": columns}
     texts = [*texts, *optional]
     missing = [name for name in (*texts, *numbers) if name not in columns]
     if missing:
@@ -131,6 +141,19 @@ def check_range(path: Path, column: str, values: pd.Series, low: float, high: fl
     if bad.any():
         line = values.index[bad.to_numpy().argmax()]
         raise UserError(f"{path}, line {line}: {column} is {values[line]:g}, expected {low:g} to {high:g} ({why}). Mend or remove the line.")
+
+
+def distortions(path: Path, images: pd.Series, form: str = r"([^_]+)_(\d+)_(\d+)", example: str = "I01_05_2.bmp") -> pd.DataFrame:
+    """Reference, distortion (str) and level (int) that the names of distorted pictures tell, as of the three groups of `form`; `images` is indexed by line.
+
+    UserError for the first name of another form than the example.
+    """
+    parts = images.str.replace("\\", "/").str.extract(rf"^(?:.*/)?{form}\.\w+$").set_axis(["reference", "distortion", "level"], axis=1)
+    bad = parts["reference"].isna()
+    if bad.any():
+        line = parts.index[bad.to_numpy().argmax()]
+        raise UserError(f"{path}, line {line}: {images[line]!r} does not tell reference, distortion and level as {example} does. Take the published file.")
+    return parts.astype({"level": int})
 
 
 def counts(path: Path, votes: pd.DataFrame) -> np.ndarray:

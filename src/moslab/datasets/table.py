@@ -14,6 +14,7 @@ from moslab.errors import UserError
 from moslab.files import digest
 
 COLUMNS = ("image", "text", "mos", "sd", "split", "group", "source")
+FRAMES = (".png", ".jpg", ".jpeg")
 
 
 class Pixels(Protocol):
@@ -59,14 +60,43 @@ class FolderPixels:
 
     def open(self, row: int) -> Image.Image:
         """Raises UserError when the file is missing or is not a picture."""
-        path = self.path(row)
-        try:
-            with Image.open(path) as picture:
-                return picture.convert("RGB")
-        except FileNotFoundError as problem:
-            raise UserError(f"{path} is missing (row {row} of the labels): complete the image folder.{still_packed(path.parent) or still_packed(path.parent.parent)}") from problem
-        except (UnidentifiedImageError, OSError) as problem:
-            raise UserError(f"{path} is not a readable picture ({problem}): download it again or drop the row.") from problem
+        return _opened(self.path(row), row)
+
+
+@dataclass(frozen=True)
+class FramePixels:
+    """Videos as frames taken from them beforehand: a folder of pictures each, in the order of their names."""
+
+    folder: Path
+    names: tuple[str, ...]
+
+    def paths(self, row: int) -> list[Path]:
+        """The frames of a row, 2.png before 10.png. Raises UserError where there is none."""
+        home = Path(self.folder) / self.names[row]
+        files = [file for file in home.iterdir() if file.suffix.lower() in FRAMES] if home.is_dir() else []
+        if not files:
+            raise UserError(f"{home} holds no frames (row {row} of the labels); videos are not read here, so take one frame a second from each beforehand, as the papers do: "
+                            f"mkdir -p {home} && ffmpeg -i {home.name}.mp4 -vf fps=1 {home}/%03d.png{still_packed(home.parent.parent, home.parent.name)}")
+        return sorted(files, key=lambda file: (len(file.name), file.name))
+
+    def open(self, row: int) -> Image.Image:
+        """The frame in the middle, the later of two. Raises UserError when a video has no frames or that one is not a picture."""
+        paths = self.paths(row)
+        return _opened(paths[len(paths) // 2], row)
+
+    def frames(self, row: int) -> list[Image.Image]:
+        """All frames of a row, RGB; UserError as for `open`."""
+        return [_opened(path, row) for path in self.paths(row)]
+
+
+def _opened(path: Path, row: int) -> Image.Image:
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except FileNotFoundError as problem:
+        raise UserError(f"{path} is missing (row {row} of the labels): complete the image folder.{still_packed(path.parent) or still_packed(path.parent.parent)}") from problem
+    except (UnidentifiedImageError, OSError) as problem:
+        raise UserError(f"{path} is not a readable picture ({problem}): download it again or drop the row.") from problem
 
 
 @cache

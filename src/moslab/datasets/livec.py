@@ -1,0 +1,71 @@
+"""LIVE In the Wild Image Quality Challenge (Ghadiyaram and Bovik, 2016): 1,162 photographs by mobile cameras, about 175 quality ratings each on 0-100.
+
+Expected below the data root: livec/Data/{AllImages,AllMOS,AllStdDev}_release.mat, or the same below livec/ChallengeDB_release; pictures beside Data in Images, needed only when opened.
+The three lists are in one order; a line of theirs is a place in that order, from 1. Their first seven pictures, t1 to t7 in Images/trainingImages, were shown to raters for practice and
+are left out by default, as papers do that speak of 1,162 pictures; those that speak of 1,169 kept them. There is no official split.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from moslab.datasets import labelfile, splits
+from moslab.datasets.about import About
+from moslab.datasets.table import FolderPixels, ImageTable
+from moslab.errors import UserError, first_line
+
+LISTS = {"image": "AllImages_release", "mos": "AllMOS_release", "sd": "AllStdDev_release"}
+ABOUT = About("LIVE Challenge (Ghadiyaram and Bovik, 2016)", 1_162, "live.ece.utexas.edu/research/ChallengeDB", "form", signs=tuple(frozenset([name]) for name in LISTS.values()),
+              licence="free to use and to pass on with its copyright notice and a citation")
+PRESETS = ("default", "all")
+HOMES = ("", "ChallengeDB_release/")
+SCALE = (0.0, 100.0)
+
+
+def load(root: Path, preset: str = "default") -> ImageTable:
+    """The labels, pictures opened lazily, SD over raters as published. preset: 'all' keeps the seven pictures that raters practised on."""
+    folder = labelfile.dataset_folder(root, "livec", "LIVE Challenge")
+    paths = {column: labelfile.first_existing(folder, [f"{home}Data/{name}.mat" for home in HOMES], f"file {name}.mat") for column, name in LISTS.items()}
+    labels = read(paths)
+    labels["practice"] = labels["image"].str.match(r"t\d+\.")
+    if preset == "default":
+        labels = labels[~labels["practice"]]
+    frame = labelfile.table_frame(paths["image"], labels, labels["image"], labels["mos"], sd=labels["sd"])
+    frame["split"] = splits.drawn("livec", frame["image"])
+    names = tuple(f"trainingImages/{image}" if practice else image for image, practice in zip(frame["image"], labels["practice"]))
+    return ImageTable("livec", frame, FolderPixels(paths["image"].parents[1] / "Images", names), SCALE, version=preset)
+
+
+def read(paths: Mapping[str, Path]) -> pd.DataFrame:
+    """The three lists side by side and checked, indexed by place. UserError where they differ in length or a value cannot be true."""
+    lists = {column: variable(path) for column, path in paths.items()}
+    for column, values in lists.items():
+        if len(values) != len(lists["image"]):
+            raise UserError(f"{paths[column]} has {len(values):,} values for the {len(lists['image']):,} names in {paths['image'].name}: the files do not belong together. Download them again.")
+    labels = pd.DataFrame(lists, index=range(1, len(lists["image"]) + 1))
+    labels["image"] = [name.strip() or None if isinstance(name, str) else None for name in lists["image"]]
+    for column, path in paths.items():
+        labelfile.check_fields(path, labels[[column]], [] if column == "image" else [column])
+    labels = labels.astype({"mos": float, "sd": float})
+    labelfile.check_unique(paths["image"], labels["image"])
+    labelfile.check_range(paths["mos"], "mos", labels["mos"], *SCALE, "the scale of the ratings")
+    labelfile.check_range(paths["sd"], "sd", labels["sd"], 0, 100, "a deviation")
+    return labels
+
+
+def variable(path: Path) -> np.ndarray:
+    """The list in a MATLAB file, [n]; it is named as the file is."""
+    from scipy.io import loadmat  # slow to import, and no other dataset needs it
+
+    try:
+        content = loadmat(path, squeeze_me=True)
+    except Exception as problem:  # scipy lets out whatever its parser stumbles on
+        raise UserError(f"{path} is not a MATLAB file that can be read ({first_line(problem)}): download it again.") from problem
+    if path.stem not in content:
+        raise UserError(f"{path} lacks the variable {path.stem}; it has {', '.join(name for name in content if not name.startswith('__'))}. Take the file as its authors publish it.")
+    values = np.atleast_1d(content[path.stem]).ravel()
+    if not len(values):
+        raise UserError(f"{path} has no rows: download it again.")
+    return values
