@@ -71,6 +71,30 @@ def ceilings(tables: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
+def coding_ceilings(frame: pd.DataFrame) -> Figure:
+    """What codings keep of the scores' order before any model is trained: a row per coding, a mark per dataset. frame: dataset, coding, srcc."""
+    figure, axis = plt.subplots(figsize=(8.5, 0.42 * frame["coding"].nunique() + 1.2))
+    places = {coding: place for place, coding in enumerate(reversed(list(dict.fromkeys(frame["coding"]))))}
+    for color, marker, (name, rows) in zip(PALETTE, "osD^vPX", frame.groupby("dataset", sort=False)):
+        axis.plot(rows["srcc"], rows["coding"].map(places), marker=marker, linestyle="none", color=color, label=name, alpha=0.85)
+    axis.set_yticks(list(places.values()), labels=list(places))
+    axis.set(xlabel="SRCC of coded and restored scores with the scores")
+    axis.legend(fontsize=9)
+    return figure
+
+
+def title_gain(frame: pd.DataFrame, published: tuple[float, float]) -> Figure:
+    """PLCC with titles over that of the image alone, a line per assumption; the published pair as a star. frame: image, and a column per assumption."""
+    figure, axis = plt.subplots(figsize=(7, 4.2))
+    axis.plot(frame["image"], frame["image"], color="0.5", linestyle=":", label="image alone")
+    for color, style, name in zip(PALETTE, ("-", "--", "-."), [column for column in frame if column != "image"]):
+        axis.plot(frame["image"], frame[name], color=color, linestyle=style, label=name)
+    axis.plot(*published, marker="*", markersize=14, linestyle="none", color=PALETTE[3], label="RvTC without and with titles")
+    axis.set(xlabel="PLCC of the image-only predictor", ylabel="PLCC of the best linear mixture")
+    axis.legend(fontsize=9)
+    return figure
+
+
 def bin_sweep(tables: Mapping[str, pd.DataFrame], references: Mapping[str, Mapping[str, tuple[float, float, float]]], bounds: Mapping[str, float],
               metric: str = "SRCC") -> Figure:
     """Trained scorers over K: a panel per dataset with 95 % bands, other arms as horizontal bands, the oracle in its title.

@@ -1,7 +1,7 @@
 """What labels alone say about a dataset and about lists made from it: no picture is opened and nothing is trained."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from moslab import datasets
+from moslab.claims import load_claims
 from moslab.datasets import ava, lists, splits
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.metrics import METRICS, plcc, srcc
 from moslab.scorers import levels, scorer_class, scorer_options
 from moslab.scorers.base import Labels
+from moslab.tables import say
 
 # Codings as (scorer, options): what a model that predicts its targets perfectly would give back.
 CODINGS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -170,7 +172,7 @@ def audit(name: str, root: Path | None) -> dict[str, Any]:
         found = {"title": datasets.PUBLISHED[name].ABOUT.title if name in datasets.PUBLISHED else f"{name} (embedded)", "version": table.version, "n": len(table),
                  "published": datasets.PUBLISHED[name].ABOUT.pictures if name in datasets.PUBLISHED else len(table), "splits": table.frame["split"].value_counts(sort=False).to_dict(),
                  "lowest": float(table.frame["mos"].min()), "highest": float(table.frame["mos"].max()), "scale": list(table.scale), "ceilings": coding_ceilings(table), "raters": rater_ceiling(table)}
-        return found | {"koniq10k": koniq_extras, "ava": ava_extras, "agiqa3k": agiqa_extras}.get(name, lambda *_: {})(table, root)
+        return found | EXTRAS.get(name, lambda *_: {})(table, root)
 
 
 def koniq_extras(table: ImageTable, root: Path) -> dict[str, Any]:
@@ -197,3 +199,64 @@ def agiqa_extras(table: ImageTable, root: Path) -> dict[str, Any]:
     singly = [shared_groups(table, np.where(splits.folds("agiqa3k singly", table.frame["image"], 5) == fold, "test", "train")) for fold in range(5)]
     novel = table.frame["split"].replace({"test": "unused", "test_novel": "test"}).to_numpy()
     return {"prompts": {"split by picture": [list(pair) for pair in singly], "held out": list(shared_groups(table, novel))}}
+
+
+def tad_extras(table: ImageTable, root: Path) -> dict[str, Any]:
+    """What the theme alone predicts."""
+    return {"titles": title_power(table, table.rows("train"), table.rows("test"))}
+
+
+def icaa_extras(table: ImageTable, root: Path) -> dict[str, Any]:
+    """Test photographs that are trained on, under another colour's folder, and the rows that show them."""
+    trained = set(table.frame["group"][table.rows("train")])
+    shared, photographs = shared_groups(table, table.frame["split"].to_numpy())
+    return {"photographs": {"shared": shared, "tested": photographs, "rows shared": int(table.frame["group"][table.rows("test")].isin(trained).sum()), "rows tested": len(table.rows("test"))}}
+
+
+EXTRAS: dict[str, Callable[[ImageTable, Path], dict[str, Any]]] = {
+    "koniq10k": koniq_extras, "ava": ava_extras, "agiqa3k": agiqa_extras, "tad66k": tad_extras, "icaa17k": icaa_extras}
+
+
+def ceiling(found: Mapping[str, Any], coding: str, metric: str = "srcc", where: str = "train_minmax") -> float:
+    """One cell of an audit's table of ceilings."""
+    return next(row[metric] for row in found["ceilings"] if (row["coding"], row["range"]) == (coding, where))
+
+
+def mixtures(titles: Mapping[str, Any], image: float) -> dict[str, float]:
+    """The PLCC that an image-only predictor of PLCC `image` reaches at best with what titles know, by assumption about what it knows of it already.
+
+    'nothing': its predictions do not correlate with the titles' (the most a title can add). 'as the scores do': given the score, the two say nothing of each other. 'perfect, nothing': the first,
+    with every group's true mean in place of the one estimated. All are linear: what a picture has to do with its title is not in them.
+    """
+    title = titles["plcc"]
+    return {"nothing": together(image, title, 0), "as the scores do": together(image, title, image * title), "perfect, nothing": together(image, titles["between"] ** 0.5, 0)}
+
+
+def published() -> tuple[float, float]:
+    """PLCC on AVA that others quote for RvTC without and with challenge titles."""
+    claims = load_claims("rvtc")
+    return claims["rvtc.ava_image_only_qwen2_vl_2b"].published["plcc"], claims["rvtc.ava_challenge_title"].published["plcc"]
+
+
+def findings(audits: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What is worth knowing before trusting a table, one sentence each, for the datasets that are there."""
+    said = []
+    if koniq := audits.get("koniq10k"):
+        said.append(say("Five equal fifths (Q-Align's words) keep an SRCC of {srcc} with KonIQ-10k's own scores on the training range and {wide} on the nominal scale; one digit keeps {digit}, 51 bins {bins}.",
+                        srcc=ceiling(koniq, "levels"), wide=ceiling(koniq, "levels", where="scale"), digit=ceiling(koniq, "digits M=1"), bins=ceiling(koniq, "bins K=51")))
+        if "left out" in koniq:
+            train, test = koniq["left out"]
+            said.append(say("Q-Align's list for KonIQ-10k leaves out {train} training and {test} test pictures, and {extreme} of these {all} are the ones that score outside everything it lists.",
+                            train=train["left out"], test=test["left out"], extreme=train["of them extreme"] + test["of them extreme"], all=train["left out"] + test["left out"]))
+    if "test sets" in (aesthetic := audits.get("ava", {})):
+        image, title = published()
+        sets, reach = aesthetic["test sets"], mixtures(aesthetic["titles"], image)
+        if "TANet" in sets:
+            said.append(say("AVA has two test sets in use: only {common} of the {tanet} pictures in TANet's are in the official one.", common=sets["TANet, in the official"], tanet=sets["TANet"]))
+        said.append(say("AVA's challenge alone predicts the score with a PLCC of {plcc}; on top of an image-only predictor of {image} that makes {sure} to {most} by linear mixture, and {perfect} if every challenge's "
+                        "mean were known exactly and the picture told nothing of it. {title} is reported for RvTC with titles.", image=image, title=title, plcc=aesthetic["titles"]["plcc"], sure=reach["as the scores do"], most=reach["nothing"], perfect=reach["perfect, nothing"]))
+    if prompts := audits.get("agiqa3k", {}).get("prompts"):
+        said.append(say("Split picture by picture, as its published splits are, all {n} prompts of a test fold of AGIQA-3K are in training: {shared} of {n}.", n=prompts["split by picture"][0][1], shared=prompts["split by picture"][0][0]))
+    if photographs := audits.get("icaa17k", {}).get("photographs"):
+        said.append(say("{rows} of ICAA17K's {tested} test rows show a photograph that is also trained on, in the folder of another colour and with the same score.", rows=photographs["rows shared"], tested=photographs["rows tested"]))
+    return said

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -108,9 +109,10 @@ class Study:
         return self.values[name]
 
     def keep(self, figure: Figure, name: str) -> Figure:
-        """Save a figure (PNG, README size) and hand it back to be shown."""
+        """Save a figure (PNG, README size) and hand it back to be shown, once: a figure left open would be shown by the kernel too."""
         if self.writes:
             figures.save(figure, self.folder / "figures" / f"{name}.png")
+        plt.close(figure)
         return figure
 
     def record(self, verdicts: Iterable[Verdict] = ()) -> Sentence:
