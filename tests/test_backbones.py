@@ -218,10 +218,12 @@ def test_questions_by_text():
     table = toy_table(3, text="Free Study")
     assert Wording.of(table, "iqa", "image").question(0) == ""
     assert Wording.of(table, "koniq10k", "generic").question(0) == "How would you rate the quality of this image?"
+    assert Wording.of(table, "ava", "roc4mllm").question(0) == "Could you evaluate the aesthetics of this image?"
+    assert Wording.of(table, "ava", "realqa").question(0) == "Rate the aesthetics and quality of this image briefly."
     assert Wording.of(table, "ava", "title").question(2) == "How would you rate the aesthetics of this image? Challenge title: Free Study."
     assert Wording.of(table, "aigiqa", "title", "alignment").question(2) == "How would you rate the alignment of this image? Generation prompt: Free Study."
     assert Wording.of(table, "iaa", "image").answer_prefix == "The aesthetics of the image is" and Wording("aigiqa").answer_prefix == "The quality of the image is"
-    with pytest.raises(UserError, match="Unknown text 'titel': choose one of image, generic, title, permuted, random"):
+    with pytest.raises(UserError, match="Unknown text 'titel': choose one of image, generic, rvtc, realqa, roc4mllm, title, permuted, random"):
         Wording.of(table, "iqa", "titel")
 
 

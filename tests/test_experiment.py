@@ -14,7 +14,7 @@ from moslab.world import version
 
 # Another value for every field. `root` says where files lie and is the one field that is not in the key.
 OTHERS = {
-    "dataset": "iaa", "preset": "null", "protocol": "folds-5-0", "images": 50, "text": "generic", "test_text": "random", "scorer": "levels", "options": {"bins": 11}, "range": "scale", "recipe": "full",
+    "dataset": "iaa", "preset": "null", "protocol": "folds-5-0", "test_dataset": "iaa", "images": 50, "text": "generic", "test_text": "random", "scorer": "levels", "options": {"bins": 11}, "range": "scale", "recipe": "full",
     "precision": "bfloat16", "epochs": 5, "batch_size": 16, "learning_rate": 2e-3, "weight_decay": 0.1, "warmup": 0.2,
     "train_images": 10, "test_images": 10, "splits": ("val",), "seed": 1,
 }
@@ -129,7 +129,7 @@ UNKNOWN = f"Unknown dataset 'iqb': choose one of {', '.join(['iqa, iaa, aigiqa, 
     ({"splits": ()}, "Experiment field 'splits'"),
     ({"splits": ("test", "val", "test")}, "The splits test, val, test repeat: name each once."),
     ({"train_images": 1}, "Experiment field 'train_images': Input should be greater than or equal to 2 (got 1)."),
-    ({"text": "titel"}, "Experiment field 'text': Input should be 'image', 'generic', 'title', 'permuted' or 'random' (got 'titel')."),
+    ({"text": "titel"}, "Experiment field 'text': Input should be 'image', 'generic', 'rvtc', 'realqa', 'roc4mllm', 'title', 'permuted' or 'random' (got 'titel')."),
 ])
 def test_bad_fields_are_one_sentence(fields, sentence):
     with pytest.raises(UserError) as refused:

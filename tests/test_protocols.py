@@ -139,6 +139,17 @@ def test_joined_datasets_train(two, tiny_base, home):
     assert len(run.predictions) == 20 and run.predictions["parsed"].all()
 
 
+def test_a_run_on_another_dataset(two, tiny_base, home):
+    """Trained on one, tested on the other: its pictures and scores, and the trained scale carried over."""
+    here, there = (execute(toy_experiment(tiny_base, dataset="koniq10k", root=str(two), test_dataset=other)) for other in ("", "csv"))
+    assert len(here.predictions) == 10 and len(there.predictions) == 10 and there.predictions["image"].str.startswith("own").all()
+    assert here.history == there.history and here.key != there.key and there.predictions["target"].between(81, 100).all()
+    assert there.predictions["score"].between(81 - 1e-6, 100 + 1e-6).all() and here.predictions["score"].between(1, 5).all()
+    with pytest.raises(UserError, match="Unknown dataset 'nope'"):
+        make(dataset="iqa", test_dataset="nope", learning_rate=1e-3)
+    assert make(dataset="iqa", test_dataset="iqa", learning_rate=1e-3).key == make(dataset="iqa", learning_rate=1e-3).key
+
+
 @pytest.mark.parametrize("dataset", ["csv", "koniq10k"])
 def test_published_folders_train_like_embedded_tasks(two, tiny_base, home, dataset):
     """Lower-is-better scores come out turned round."""

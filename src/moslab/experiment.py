@@ -12,8 +12,9 @@ from moslab.files import digest
 from moslab.scorers import scorer_class, scorer_options
 
 METHOD_VERSIONS = {"training": 1, "evaluation": 1}  # raised by hand whenever the numbers change
-Text = Literal["image", "generic", "title", "permuted", "random"]  # see `moslab.backbones.prompts.Wording`
+Text = Literal["image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random"]  # see `moslab.backbones.prompts.Wording`
 Recipe = Literal["lm", "lora", "full", "scratch", "head"]
+LATER = ("protocol", "test_dataset")  # fields that came later: while they are not set, runs keep the key they always had
 FROZEN_VISION: tuple[str, ...] = ("lm", "lora", "head")
 
 
@@ -43,12 +44,13 @@ class Experiment(BaseModel):
     train_images: int | None = Field(None, ge=2, description="the first so many of the training split; all if not given")
     test_images: int | None = Field(None, ge=2, description="the first so many of each evaluated split; all if not given")
     splits: tuple[str, ...] = Field(("test",), min_length=1)
+    test_dataset: str = Field("", description="evaluated on these splits of another dataset, if not of the one trained on")
     seed: int = Field(0, ge=0)
 
-    @field_validator("dataset")
+    @field_validator("dataset", "test_dataset")
     @classmethod
     def _known_dataset(cls, name: str) -> str:
-        for part in name.split("+"):
+        for part in name.split("+") if name else ():
             if part not in datasets.NAMES:
                 raise UserError(f"Unknown dataset {part!r}: choose one of {', '.join(datasets.NAMES)}.")
         return name
@@ -69,13 +71,16 @@ class Experiment(BaseModel):
         object.__setattr__(self, "options", scorer_options(self.scorer, self.options).model_dump())
         if self.test_text == self.text:
             object.__setattr__(self, "test_text", None)  # one experiment, one key
+        if self.test_dataset == self.dataset:
+            object.__setattr__(self, "test_dataset", "")
 
     @property
     def key(self) -> str:
         """Sixteen hex characters: fields, labels, weights and method versions. Machine, threads and library versions are not in it."""
-        fields = self.model_dump(mode="json", exclude={"root", "backbone"} | (set() if self.protocol else {"protocol"}))  # runs without one keep the key they always had
+        fields = self.model_dump(mode="json", exclude={"root", "backbone", *(name for name in LATER if not getattr(self, name))})
         versions = METHOD_VERSIONS | {self.scorer: scorer_class(self.scorer).version}
-        return digest([fields, _manifest(self.dataset, self.root, self.preset, self.protocol, self.images), _fingerprint(self.backbone), versions])
+        labels = [_manifest(name, self.root, self.preset, self.protocol, self.images) for name in (self.dataset, self.test_dataset) if name]
+        return digest([fields, *labels, _fingerprint(self.backbone), versions])
 
     @property
     def label(self) -> str:
@@ -84,6 +89,7 @@ class Experiment(BaseModel):
         words = "" if self.text == "image" else f" with {self.text}"
         words += f", {self.test_text} at test," if self.test_text else ""
         preset = "" if self.preset == "default" else f" {self.preset}"
+        preset += f" on {self.test_dataset}" if self.test_dataset else ""
         return f"{self.dataset}{preset}{words} {self.scorer}{count}, seed {self.seed}"
 
 

@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,21 +62,33 @@ def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
     prepared = time.time()
     history = fit(experiment, table, reader, progress)
     trained = time.time()
-    rows = evaluated_rows(experiment, table)
     reader.backbone.model.eval()
-    if experiment.test_text:
-        reader.wording = Wording.of(table, experiment.dataset, experiment.test_text, experiment.preset)
+    if experiment.test_dataset:
+        scale, table = table.scale, elsewhere(experiment)
+        reader = replace(reader, features=reader.features and cached_features(table, reader.backbone), _prompts={})
+    if experiment.test_text or experiment.test_dataset:
+        reader.wording = Wording.of(table, experiment.dataset, experiment.test_text or experiment.text, experiment.preset)
+    rows = evaluated_rows(experiment, table)
     scores = evaluation.predict(reader, table, rows)
+    if experiment.test_dataset:
+        scores = replace(scores, score=table.scale[0] + (scores.score - scale[0]) * np.ptp(table.scale) / np.ptp(scale))
     predictions = evaluation.predictions_frame(table, rows, scores)
     seconds = {"preparing": prepared - started, "training": trained - prepared, "evaluation": time.time() - trained}
     return Run(experiment, experiment.key, predictions, evaluation.measure(predictions), history,
                {phase: round(value, 2) for phase, value in seconds.items()}, provenance(), scores.distribution)
 
 
+def elsewhere(experiment: Experiment) -> ImageTable:
+    """The other dataset that is tested on. Scores are carried over linearly from one nominal scale to the other, which changes no correlation."""
+    return datasets.load(experiment.test_dataset, root=experiment.root, preset=experiment.preset, protocol=experiment.protocol, images=experiment.images).upright()
+
+
 def prepare(experiment: Experiment) -> tuple[ImageTable, Reader]:
     """Labels, backbone with its trainable part set, fitted scorer, and cached vision features where the recipe freezes the tower."""
     table = datasets.load(experiment.dataset, root=experiment.root, preset=experiment.preset, protocol=experiment.protocol, images=experiment.images).upright()
-    check_texts(experiment, np.concatenate([training_rows(experiment, table), evaluated_rows(experiment, table)]), table)
+    tested = elsewhere(experiment) if experiment.test_dataset else table
+    check_texts(experiment, training_rows(experiment, table), table)
+    check_texts(experiment, evaluated_rows(experiment, tested), tested)
     set_seed(experiment.seed)
     scorer = fitted_scorer(experiment, table)
     backbone = backbones.load(experiment.backbone, scratch=experiment.recipe == "scratch", seed=experiment.seed, dtype=weight_type(experiment))

@@ -8,7 +8,10 @@ from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.world.draws import Dice, integers
 
-TEXTS = ("image", "generic", "title", "permuted", "random")
+# Questions that say nothing of the single picture, by name. generic: Q-Align's, which DeQA-Score and Q-Scorer keep; rvtc: the one its abstract quotes; roc4mllm: of its training data.
+GENERIC = {"generic": "How would you rate the {aspect} of this image?", "rvtc": "How would you rate this image?", "realqa": "Rate the aesthetics and quality of this image briefly.",
+           "roc4mllm": "Could you evaluate the {aspect} of this image?"}
+TEXTS = ("image", *GENERIC, "title", "permuted", "random")
 SHOWN = ("title", "permuted", "random")  # those that show a picture's text, its own or another's
 SHUFFLES = 17  # seed of the shuffles
 
@@ -28,7 +31,7 @@ def aspect(dataset: str, preset: str = "default") -> str:
 class Wording:
     """What a run says beside its pictures.
 
-    text: image: nothing (RvTC's image-only arm). generic: Q-Align's question for the task. title: the question and the picture's own text, challenge title or generation prompt,
+    text: image: nothing (RvTC's image-only arm). generic, rvtc, realqa, roc4mllm: a paper's question for the task, see `GENERIC`. title: Q-Align's question and the picture's own text, challenge title or generation prompt,
     as RvTC's data-specific prompts do (their exact wording is not published). permuted, random: the same with another's text, see `shown_texts`.
     shown: the text beside every row of the table, [n], where one is shown.
     """
@@ -49,7 +52,7 @@ class Wording:
         """The user's words beside the picture of a row."""
         if self.text == "image":
             return ""
-        generic = f"How would you rate the {aspect(self.dataset, self.preset)} of this image?"
+        generic = GENERIC.get(self.text, GENERIC["generic"]).format(aspect=aspect(self.dataset, self.preset))
         kind = "Generation prompt" if self.dataset in ("aigiqa", "agiqa3k") else "Challenge title"
         return generic if self.shown is None else f"{generic} {kind}: {self.shown[row]}."
 
