@@ -110,6 +110,14 @@ def test_lower_is_better_overlaps_and_odd_scores(root):
     assert "splits: 1 pictures stand in more than one split: 1.jpg." in said(root, "fault", "lists", preset="qalign_json/koniq")
 
 
+def test_a_protocol_is_checked_like_a_split(root):
+    (root / "csv").mkdir()
+    (root / "csv" / "x.csv").write_text("image,score,group\n" + "".join(f"{n},{n},{n % 4}\n" for n in range(12)))
+    found = said(root, "note", "csv", preset="x", protocol="folds-4-0")
+    assert "groups" not in found  # folds keep groups whole
+    assert "knows no protocol 'folds'" in said(root, "fault", "csv", preset="x", protocol="folds")
+
+
 def test_manifests_tell_copies_apart(root, tmp_path):
     written = tmp_path / "mine.json"
     assert run("check", "koniq10k", "--root", root, "--write-manifest", written)[0] == 0

@@ -99,6 +99,7 @@ def data_check(
     name: Annotated[str, typer.Argument(help="A name from `data list`.")],
     root: Root = None,
     preset: Annotated[str, typer.Option(help="Variant of the dataset.")] = "default",
+    protocol: Annotated[str, typer.Option(help="Other splits than its own, such as qalign or folds-5-0.")] = "",
     every_picture: Annotated[bool, typer.Option("--every-picture", help="Open all pictures and look for duplicates, instead of a sample of 200.")] = False,
     manifest: Annotated[Optional[Path], typer.Option(help="Compare with the manifest of another copy.")] = None,
     write_manifest: Annotated[Optional[Path], typer.Option(help="Write the manifest of this copy: digests of labels and pictures.")] = None,
@@ -110,7 +111,7 @@ def data_check(
     folder = data_root(root)
     if folder is None:
         raise UserError("There is no data root: give the folder that holds the datasets with --root, or in the variable MOSLAB_DATA.")
-    findings, table = check.check(name, folder, preset, every_picture)
+    findings, table = check.check(name, folder, preset, protocol, every_picture)
     if table is not None and manifest:
         findings += check.compare(table, manifest)
     if table is not None and write_manifest:

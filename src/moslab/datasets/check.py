@@ -33,17 +33,17 @@ class Finding:
     what: str
 
 
-def check(name: str, root: Path, preset: str = "default", every_picture: bool = False) -> tuple[list[Finding], ImageTable | None]:
+def check(name: str, root: Path, preset: str = "default", protocol: str = "", every_picture: bool = False) -> tuple[list[Finding], ImageTable | None]:
     """Findings, and the table where the labels can be read. every_picture: open and compare all pictures, instead of a sample of 200.
 
     UserError for a name that is no published dataset.
     """
     about = known(name).ABOUT
-    table, findings = read(name, root, preset)
+    table, findings = read(name, root, preset, protocol)
     if table is None:
         return [*findings, *([Finding("note", "obtain", obtain(about))] if about.pictures else [])], None
     files, lost = pictures_of(table)
-    return [*findings, *counts(about, table), *scores(table), *overlaps(table), *presence(about, table, files, lost), *contents(table, files, every_picture)], table
+    return [*findings, *([] if protocol else counts(about, table)), *scores(table), *overlaps(table), *presence(about, table, files, lost), *contents(table, files, every_picture)], table
 
 
 def known(name: str) -> Any:
@@ -62,12 +62,12 @@ def obtain(about: About) -> str:
 # --- labels -----------------------------------------------------------------------------------------------------------------------------
 
 
-def read(name: str, root: Path, preset: str) -> tuple[ImageTable | None, list[Finding]]:
+def read(name: str, root: Path, preset: str, protocol: str) -> tuple[ImageTable | None, list[Finding]]:
     """The table, with what its loader warned of; or why it cannot be read, and what the folder looks like instead."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         try:
-            table = datasets.load(name, root=str(root), preset=preset)
+            table = datasets.load(name, root=str(root), preset=preset, protocol=protocol)
         except UserError as problem:
             others = [other for other in looks_like(*([root / name, "*/*"] if (root / name).is_dir() else [root])) if other != name]
             hint = [Finding("note", "labels", f"The folder looks like {' or '.join(others)}.")] if others else []
@@ -139,7 +139,7 @@ def overlaps(table: ImageTable) -> Iterator[Finding]:
     twice = names[names.groupby(names).transform(lambda rows: frame["split"][rows.index].nunique()) > 1] if frame["split"].nunique() > 1 else names[:0]
     if len(twice):
         yield Finding("fault", "splits", f"{twice.nunique():,} pictures stand in more than one split: {_examples(twice.drop_duplicates())}.")
-    for split in sorted(set(frame["split"]) - {"train"}):
+    for split in sorted(set(frame["split"]) - {"train", "unused"}):
         tested = set(frame["group"][frame["split"] == split]) - {""}
         shared = tested & set(frame["group"][frame["split"] == "train"])
         if shared:
