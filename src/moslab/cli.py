@@ -79,7 +79,7 @@ def tune(
 @app.command("scorers")
 def scorer_table(seeds: Annotated[int, typer.Option(help="Training seeds per scorer.")] = 3,
                  scorer: Annotated[Optional[list[str]], typer.Option(help="All scorers if not given.")] = None, jobs: Jobs = None) -> None:
-    """Train every scorer with the same budget on iqa, iaa and ugc and write docs/scorers.md; about half an hour on two cores."""
+    """Train every scorer with the same budget on iqa and iaa (ugc for the chain) and write docs/scorers.md; about half an hour on two cores."""
     from moslab.batch import count_jobs
     from moslab.scorer_table import write_table
     print(write_table(list(range(seeds)), scorer or (), count_jobs(jobs)))
