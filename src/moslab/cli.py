@@ -86,8 +86,12 @@ def scorer_table(seeds: Annotated[int, typer.Option(help="Training seeds per sco
 
 
 @data_app.command("list")
-def data_list(root: Root = None, as_json: AsJson = False) -> None:
+def data_list(root: Root = None, as_json: AsJson = False, docs: Annotated[bool, typer.Option("--docs", help="Write the table of docs/data.md anew instead.")] = False) -> None:
     """Every dataset that can be read, how one comes by it, and whether it is there."""
+    if docs:
+        from moslab.data_table import write_page
+        print(write_page())
+        return
     from moslab.datasets import check
     from moslab.paths import data_root
     found = check.overview(data_root(root))

@@ -14,6 +14,7 @@ from moslab.datasets import ava, lists, splits
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.metrics import METRICS, plcc, srcc
+from moslab.paths import data_root
 from moslab.scorers import levels, scorer_class, scorer_options
 from moslab.scorers.base import Labels
 from moslab.tables import say
@@ -34,9 +35,10 @@ RANGES = ("train_minmax", "scale")
 def coding_ceilings(table: ImageTable, codings: Mapping[str, tuple[str, dict[str, Any]]] = CODINGS, ranges: Iterable[str] = RANGES) -> list[dict[str, Any]]:
     """SRCC, PLCC raw and after the logistic fit, and MAE of coded and restored scores with the scores, one row per coding and range.
 
-    The range is that of the training scores (of all where none are marked for training) or the nominal scale. Codings that cannot write these scores, for want of deviations or of digits, are left out.
+    The range is that of the training scores (of all where none are marked for training) or the nominal scale; scores are turned round where the table says DMOS, as for training. Codings that
+    cannot write these scores, for want of deviations or of digits, are left out.
     """
-    labels = Labels.of(table, training_rows(table))
+    labels = Labels.of(table.upright(), training_rows(table))
     rows = []
     for name, (scorer, options) in codings.items():
         for where in ranges:
@@ -60,10 +62,10 @@ def training_rows(table: ImageTable) -> np.ndarray:
 
 
 def rater_ceiling(table: ImageTable) -> dict[str, Any] | None:
-    """How well the true mean opinion would predict the published one, as PLCC; None where votes are unpublished.
+    """How well the true mean opinion would predict the published one, as PLCC; None where votes are unpublished, shares instead of counts, or a single one.
 
     The error of a mean of n votes has the variance sd^2 / n; what is left of the variance of the published means is that of the true ones (classical test theory), and the ceiling is the root of
-    their ratio. raters: the median number of votes.
+    their ratio, 0 where nothing is left. raters: the median number of votes.
     """
     votes = table.votes
     if votes is None or votes.sum(1).min() < 2:
@@ -71,7 +73,7 @@ def rater_ceiling(table: ImageTable) -> dict[str, Any] | None:
     raters, labels = votes.sum(1).astype(float), np.linspace(*table.scale, votes.shape[1])
     mean = votes @ labels / raters
     error = (votes @ labels**2 / raters - mean**2) / (raters - 1)
-    reliability = 1 - error.mean() / mean.var()
+    reliability = max(0.0, 1 - error.mean() / mean.var())
     return {"dataset": table.name, "raters": float(np.median(raters)), "sd of a mean": float(np.sqrt(error.mean())), "sd of the scores": float(mean.std()), "PLCC ceiling": float(np.sqrt(reliability)), "n": len(mean)}
 
 
@@ -81,9 +83,11 @@ def rater_ceiling(table: ImageTable) -> dict[str, Any] | None:
 def title_power(table: ImageTable, fitted: np.ndarray, tested: np.ndarray) -> dict[str, Any]:
     """What a picture's group alone (AVA: its challenge) predicts: means of groups over the rows `fitted`, shrunk towards the mean of all by their reliability, held against the rows `tested`.
 
-    between: the share of the variance that lies between groups (one-way random effects, unequal sizes). seen: the share of tested pictures whose group was fitted.
+    between: the share of the variance that lies between groups (one-way random effects, unequal sizes). seen: the share of tested pictures whose group was fitted. Pictures without a group are
+    not fitted, and predicted as those of an unseen one: by the mean of all.
     """
     mos, group = table.frame["mos"].to_numpy(), table.frame["group"].to_numpy()
+    fitted = fitted[group[fitted] != ""]
     found = pd.DataFrame({"mos": mos[fitted], "group": group[fitted]}).groupby("group")["mos"].agg(["mean", "size", "var"])
     n, groups = len(fitted), len(found)
     within = ((found["size"] - 1) * found["var"].fillna(0)).sum() / (n - groups)
@@ -96,7 +100,7 @@ def title_power(table: ImageTable, fitted: np.ndarray, tested: np.ndarray) -> di
 
 
 def together(image: float, title: float, shared: float) -> float:
-    """PLCC of the best linear mixture of two predictors, of given PLCC each, whose predictions correlate by `shared`."""
+    """PLCC of the best linear mixture of two predictors, of given PLCC each, whose predictions correlate by `shared`, which is below 1."""
     return float(np.sqrt((image**2 + title**2 - 2 * image * title * shared) / (1 - shared**2)))
 
 
@@ -112,7 +116,7 @@ def words(listed: ImageTable) -> pd.DataFrame:
 
 
 def direction(listed: ImageTable) -> float:
-    """SRCC of the words' rank, bad to excellent, with the scores as the table has them; near -1 in a list whose words are upside down. NaN without words."""
+    """SRCC of the words' rank, bad to excellent, with the scores, turned round where the table says DMOS; near -1 in a list whose words are upside down. NaN without words."""
     rank = listed.annotations["word"].map({word: number for number, word in enumerate(levels.LEVELS)})
     told = rank.notna().to_numpy()
     return srcc(rank[told].to_numpy(), listed.upright().frame["mos"].to_numpy()[told]) if told.sum() > 2 else float("nan")
@@ -146,18 +150,19 @@ def left_out(listed: ImageTable, whole: ImageTable, splits: Mapping[str, tuple[s
 
 def shared_groups(table: ImageTable, split: np.ndarray) -> tuple[int, int]:
     """How many groups (prompts, references) of the test pictures are in training too, and how many there are. split: names [n]."""
-    tested, trained = (set(table.frame["group"][split == name]) for name in ("test", "train"))
+    tested, trained = (set(table.frame["group"][split == name]) - {""} for name in ("test", "train"))
     return len(tested & trained), len(tested)
 
 
 def test_sets(root: Path) -> dict[str, int]:
-    """AVA's test sets by name, and how many pictures each shares with the official list; empty where there is nothing to compare."""
+    """AVA's test sets by name, and how many pictures each shares with the official list; empty without that list."""
     official = next((set((root / "ava" / name).read_text(encoding="utf-8").split()) for name in ava.TEST_LISTS if (root / "ava" / name).is_file()), set())
     others = {}
     if (root / "ava" / "test.csv").is_file():
         others["TANet"] = {image for labels, _ in ava.read_tanet(root / "ava") for image, split in zip(labels["image"], labels["split"]) if split == "test"}
     if (root / "qalign_json" / "test_ava.json").is_file():
-        others["Q-Align"] = set(lists.load(root, "qalign_json/ava").frame["image"].str.extract(r"(\d+)\.", expand=False))
+        listed = lists.load(root, "qalign_json/ava").frame  # with a training list, if there is one
+        others["Q-Align"] = set(listed["image"][listed["split"] == "test"].str.extract(r"(\d+)\.", expand=False))
     return {"official": len(official)} | {key: count for name, images in others.items() for key, count in ((name, len(images)), (f"{name}, in the official", len(images & official)))} if official else {}
 
 
@@ -165,7 +170,8 @@ def test_sets(root: Path) -> dict[str, int]:
 
 
 def audit(name: str, root: Path | None) -> dict[str, Any]:
-    """Everything above that applies to a dataset, as plain values."""
+    """Everything above that applies to a dataset, as plain values. root: as for `datasets.load`, which looks for it where none is given."""
+    root = root or data_root()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what loaders warn of is counted here; a curve that cannot be fitted gives NaN
         table = datasets.load(name, root=root and str(root))

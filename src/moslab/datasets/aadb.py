@@ -19,7 +19,8 @@ from moslab.datasets.table import COLUMNS, FolderPixels, ImageTable
 
 ABOUT = About(
     "AADB (Kong et al., 2016)", 10_000, "github.com/aimerykong/deepImageAestheticsAnalysis", "open",
-    signs=(), files=("imgListTrainRegression_score.txt", "imgListTestNewRegression_score.txt"), splits={"train": 8_458, "val": 500, "test": 1_000}, size="2.2 GB, or 140 MB at 256x256")
+    signs=(), files=("imgListTrainRegression_score.txt", "imgListTestNewRegression_score.txt"), splits={"train": 8_458, "val": 500, "test": 1_000}, size="2.2 GB, or 140 MB at 256x256",
+    layout=("aadb/imgListFiles_label/imgList<set>Regression_score.txt", "aadb/datasetImages_warp256/"))
 PRESETS = ("default",)
 SCALE = (0.0, 1.0)
 SETS = {"train": "Train", "val": "Validation", "test": "TestNew"}

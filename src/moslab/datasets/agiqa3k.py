@@ -16,7 +16,8 @@ from moslab.datasets.table import FolderPixels, ImageTable
 
 ABOUT = About(
     "AGIQA-3K (Li et al., 2023)", 2_982, "github.com/lcysyzxdxc/AGIQA-3k-Database", "open",
-    signs=(frozenset(["name", "prompt", "mos_quality", "std_quality", "mos_align", "std_align"]),), licence="MIT")
+    signs=(frozenset(["name", "prompt", "mos_quality", "std_quality", "mos_align", "std_align"]),), licence="MIT",
+    layout=("agiqa3k/data.csv", "agiqa3k/images/"), own_split="ours: 18 % of the prompts held out as test_novel, the others' pictures one by one")
 SCORES = {"default": ("mos_quality", "std_quality"), "alignment": ("mos_align", "std_align")}
 PRESETS = tuple(SCORES)
 PROMPT_PARTS = ["adj1", "adj2", "style"]  # empty where a prompt has none

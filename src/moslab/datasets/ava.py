@@ -20,7 +20,8 @@ from moslab.errors import UserError
 
 ABOUT = About(
     "AVA (Murray et al., 2012)", 255_530, "lists at github.com/imfing/ava_downloader; the official host is gone, pictures are shared by third parties", "loose",
-    signs=(frozenset(["score2", "score11", "tag1", "tag3"]),), splits={"test": 19_930}, files=("AVA.txt",))
+    signs=(frozenset(["score2", "score11", "tag1", "tag3"]),), splits={"test": 19_930}, files=("AVA.txt",),
+    layout=("ava/AVA.txt", "ava/generic_test.jpgl", "ava/challenges.txt", "ava/images/"))
 PRESETS = ("default",)
 SCALE = (1.0, 10.0)
 COUNTS = [f"count{score}" for score in range(1, 11)]

@@ -20,7 +20,8 @@ from moslab.errors import UserError
 
 ABOUT = About(
     "AVA-Captions (Ghosal et al., 2019)", None, "github.com/V-Sense/Aesthetic-Image-Captioning-ICCVW-2019; pictures and scores are AVA's", "loose",
-    signs=(frozenset(["images", "dataset"]),))
+    signs=(frozenset(["images", "dataset"]),),
+    layout=("avacaptions/CLEAN_AVA_FULL_AFTER_SUBJECTIVE_CLEANING.json", "ava/"), own_split="AVA's, or with the preset captions its authors'")
 PRESETS = ("default", "captions")
 LABELS = ("CLEAN_AVA_FULL_AFTER_SUBJECTIVE_CLEANING.json",)
 KINDS = {"filename": str, "split": str, "sentences": list}

@@ -18,7 +18,8 @@ from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.errors import UserError
 
 SHEET = ["image", "dst_idx", "dst_type", "dst_lev", "dmos_std", "dmos"]
-ABOUT = About("CSIQ (Larson and Chandler, 2010)", 866, "s2.smu.edu/~eclarson/csiq.html", "open", signs=(frozenset(SHEET),))
+ABOUT = About("CSIQ (Larson and Chandler, 2010)", 866, "s2.smu.edu/~eclarson/csiq.html", "open", signs=(frozenset(SHEET),), layout=("csiq/csiq.DMOS.csv", "csiq/dst_imgs/"),
+              own_split="ours, by reference")
 PRESETS = ("default",)
 LABELS = ("csiq.DMOS.csv", "csiq_dmos.csv", "meta_info_CSIQDataset.csv")
 TAGS = {"noise": "AWGN", "jpeg": "JPEG", "jpeg 2000": "jpeg2000", "fnoise": "fnoise", "blur": "BLUR", "contrast": "contrast"}

@@ -15,7 +15,8 @@ from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.errors import UserError
 
-ABOUT = About("your own CSV file", None, "yourself: see the page on data", "open", signs=(frozenset(["image", "score"]), frozenset(["image", "dmos"])))
+ABOUT = About("your own CSV file", None, "yourself: see the page on data", "open", signs=(frozenset(["image", "score"]), frozenset(["image", "dmos"])),
+              layout=("csv/NAME.csv", "csv/NAME/"), own_split="yours, or ours, by group or picture")
 PRESETS = None  # whatever files there are
 OPTIONAL = ("text", "votes", "split", "group")
 

@@ -17,7 +17,8 @@ from moslab.datasets.table import COLUMNS, FolderPixels, ImageTable
 
 ABOUT = About(
     "ICAA17K (He et al., 2023)", 17_726, "github.com/woshidandan/Image-Color-Aesthetics-and-Quality-Assessment", "open",
-    signs=(frozenset(["ID", "color", "MOS", "probability"]),), splits={"train": 15_734, "test": 1_617})
+    signs=(frozenset(["ID", "color", "MOS", "probability"]),), splits={"train": 15_734, "test": 1_617},
+    layout=("icaa17k/1train.csv", "icaa17k/1test.csv", "icaa17k/images/"))
 SCORES = {"default": "MOS", "color": "color"}
 PRESETS = tuple(SCORES)
 PUBLISHED = ["color", "MOS", "probability"]

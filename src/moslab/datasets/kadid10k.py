@@ -15,7 +15,8 @@ from moslab.datasets import labelfile, splits
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 
-ABOUT = About("KADID-10k (Lin et al., 2019)", 10_125, "its authors' page, database.mmsp-kn.de", "open", signs=(frozenset(["dist_img", "ref_img", "dmos", "var"]),))
+ABOUT = About("KADID-10k (Lin et al., 2019)", 10_125, "its authors' page, database.mmsp-kn.de", "open", signs=(frozenset(["dist_img", "ref_img", "dmos", "var"]),),
+              layout=("kadid10k/dmos.csv", "kadid10k/images/"), own_split="ours, by reference")
 PRESETS = ("default", "deqa")
 SCALE = (1.0, 5.0)
 

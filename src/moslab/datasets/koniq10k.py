@@ -16,7 +16,8 @@ from moslab.errors import UserError
 
 ABOUT = About(
     "KonIQ-10k (Hosu et al., 2020)", 10_073, "its authors' page, database.mmsp-kn.de, pictures in two sizes", "open",
-    signs=(frozenset(["image_name", "c1", "c5", "c_total", "MOS", "SD", "set"]),), splits={"train": 7_058, "val": 1_000, "test": 2_015})
+    signs=(frozenset(["image_name", "c1", "c5", "c_total", "MOS", "SD", "set"]),), splits={"train": 7_058, "val": 1_000, "test": 2_015},
+    layout=("koniq10k/metadata/koniq10k_distributions_sets.csv", "koniq10k/512x384/"))
 LABELS = ("metadata/koniq10k_distributions_sets.csv", "koniq10k_distributions_sets.csv")
 PICTURES = ("512x384", "1024x768", "images")
 SPLITS = {"training": "train", "validation": "val", "test": "test"}

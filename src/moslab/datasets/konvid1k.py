@@ -16,7 +16,8 @@ from moslab.datasets.about import About
 from moslab.datasets.table import FramePixels, ImageTable
 
 ABOUT = About("KoNViD-1k (Hosu et al., 2017)", 1_200, "its authors' page, database.mmsp-kn.de", "open",
-              signs=(frozenset(["flickr_id", "mos"]), frozenset(["flickr_id", "file_name", "MOS"])), size="2.3 GB")
+              signs=(frozenset(["flickr_id", "mos"]), frozenset(["flickr_id", "file_name", "MOS"])), size="2.3 GB",
+              layout=("konvid1k/KoNViD_1k_attributes.csv", "konvid1k/frames/<flickr_id>/"), own_split="ours, by video")
 PRESETS = ("default",)
 LABELS = [f"{home}KoNViD_1k_{name}.csv" for name in ("attributes", "mos") for home in ("", "KoNViD_1k_metadata/")]
 SCALE = (1.0, 5.0)

@@ -20,7 +20,8 @@ from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.errors import UserError
 
 ABOUT = About("JSON lists of Q-Align, DeQA-Score, Q-Scorer, Compare2Score or ROC4MLLM", None, "their repositories and hub datasets (q-future/q-align-datasets, zhiyuanyou/Data-DeQA-Score)", "open",
-              signs=(frozenset(["image", "conversations"]), frozenset(["image", "gt_score"]), frozenset(["img_path", "gt_score"])))
+              signs=(frozenset(["image", "conversations"]), frozenset(["image", "gt_score"]), frozenset(["img_path", "gt_score"])),
+              layout=("FOLDER/train_NAME*.json", "FOLDER/test_NAME*.json", "FOLDER/"), own_split="the files'")
 PRESETS = None  # whatever files there are
 PARTS = {"train": "train", "training": "train", "val": "val", "validation": "val", "test": "test"}
 LEVELS = ("bad", "poor", "fair", "good", "excellent")

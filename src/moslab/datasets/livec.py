@@ -18,7 +18,8 @@ from moslab.errors import UserError, first_line
 
 LISTS = {"image": "AllImages_release", "mos": "AllMOS_release", "sd": "AllStdDev_release"}
 ABOUT = About("LIVE Challenge (Ghadiyaram and Bovik, 2016)", 1_162, "live.ece.utexas.edu/research/ChallengeDB", "form", signs=tuple(frozenset([name]) for name in LISTS.values()),
-              licence="free to use and to pass on with its copyright notice and a citation")
+              licence="free to use and to pass on with its copyright notice and a citation",
+              layout=(*(f"livec/Data/{name}.mat" for name in LISTS.values()), "livec/Images/"), own_split="ours, by picture")
 PRESETS = ("default", "all")
 HOMES = ("", "ChallengeDB_release/")
 SCALE = (0.0, 100.0)

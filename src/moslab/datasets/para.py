@@ -17,7 +17,8 @@ from moslab.datasets.table import COLUMNS, FolderPixels, ImageTable
 ABOUT = About(
     "PARA (Yang et al., 2022)", 31_220, "its authors' page, cv-datasets.institutecv.com, after agreeing to its terms", "form",
     signs=(frozenset(["imageName", "sessionId", "aestheticScore_mean", "aestheticScore_1.0", "qualityScore_mean"]),), splits={"train": 28_220, "test": 3_000},
-    licence="research and learning only")
+    licence="research and learning only",
+    layout=("para/annotation/PARA-GiaaTrain.csv", "para/annotation/PARA-GiaaTest.csv", "para/imgs/"))
 SCORES = {"default": "aestheticScore", "quality": "qualityScore"}
 PRESETS = tuple(SCORES)
 SCALE = (1.0, 5.0)

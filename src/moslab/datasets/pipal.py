@@ -14,7 +14,8 @@ from moslab.datasets import labelfile, splits
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 
-ABOUT = About("PIPAL (Gu et al., 2020)", 23_200, "github.com/HaomingCai/PIPAL-dataset", "open", signs=(frozenset(["hq_name", "dist_name", "elo_score"]),), files=("A0001.txt",))
+ABOUT = About("PIPAL (Gu et al., 2020)", 23_200, "github.com/HaomingCai/PIPAL-dataset", "open", signs=(frozenset(["hq_name", "dist_name", "elo_score"]),), files=("A0001.txt",),
+              layout=("pipal/Train_Label/*.txt", "pipal/Train_Dist/"), own_split="ours, by reference")
 PRESETS = ("default",)
 SCALE = (900.0, 1850.0)
 

@@ -15,7 +15,8 @@ from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.errors import UserError
 
 ABOUT = About("meta files of pyiqa (Chen and Mo, 2022)", None, "the hub dataset chaofengc/IQA-PyTorch-Datasets-metainfo", "open",
-              signs=(frozenset(["img_name", "official_split"]), frozenset(["img_name", "ratio802_seed123_split_01"]), frozenset(["dist_name", "ratio802_seed123_split_01"])))
+              signs=(frozenset(["img_name", "official_split"]), frozenset(["img_name", "ratio802_seed123_split_01"]), frozenset(["dist_name", "ratio802_seed123_split_01"])),
+              layout=("pyiqa/meta_info_NAME.csv",), own_split="the file's")
 PRESETS = None  # whatever files there are
 HOMES = {"KonIQ10kDataset": "koniq10k/512x384", "SPAQDataset": "SPAQ/TestImage", "KADID10kDataset": "kadid10k/images", "LIVEChallengeDataset": "LIVEC", "AVADataset": "AVA_dataset/ava_images",
          "CSIQDataset": "CSIQ", "TID2013Dataset": "tid2013", "PIPALDataset": "PIPAL/Dist_Imgs"}

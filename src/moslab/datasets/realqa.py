@@ -18,7 +18,8 @@ from moslab.errors import UserError
 
 ABOUT = About(
     "RealQA (Li et al., 2025)", 14_715, "github.com/AMAP-ML/RealQA", "open",
-    signs=(frozenset(["image", "split", "score", "attributes", "reasons"]),), splits={"train": 13_712, "test": 1_003})
+    signs=(frozenset(["image", "split", "score", "attributes", "reasons"]),), splits={"train": 13_712, "test": 1_003},
+    layout=("realqa/realqa.jsonl", "realqa/"))
 PRESETS = ("default",)
 FIELDS = ["image", "split", "score"]
 SPLITS = ("train", "val", "test")

@@ -18,7 +18,8 @@ from moslab.datasets.table import FolderPixels, ImageTable
 
 ATTRIBUTES = ["Brightness", "Colorfulness", "Contrast", "Noisiness", "Sharpness"]
 ABOUT = About("SPAQ (Fang et al., 2020)", 11_125, "github.com/h4nwei/SPAQ", "open",
-              signs=(frozenset(["Image name", "MOS", *ATTRIBUTES]), frozenset(["image_id", "MOS", *ATTRIBUTES])))
+              signs=(frozenset(["Image name", "MOS", *ATTRIBUTES]), frozenset(["image_id", "MOS", *ATTRIBUTES])),
+              layout=("spaq/Annotations/MOS and Image attribute scores.csv", "spaq/TestImage/"), own_split="ours, by picture")
 PRESETS = ("default",)
 OFFICIAL = ("Annotations/MOS and Image attribute scores.csv", "MOS and Image attribute scores.csv")
 PASSED_ON = {"spaqTrain.csv": "train", "spaqTest.csv": "test"}

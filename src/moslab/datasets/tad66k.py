@@ -17,7 +17,8 @@ from moslab.datasets.table import COLUMNS, FolderPixels, ImageTable
 
 ABOUT = About(
     "TAD66K (He et al., 2022)", 66_327, "github.com/woshidandan/TANet-image-aesthetics-and-quality-assessment", "open",
-    signs=(frozenset(["image", "score"]),), splits={"train": 52_248, "test": 14_079}, size="10.7 GB", licence="Apache-2.0")
+    signs=(frozenset(["image", "score"]),), splits={"train": 52_248, "test": 14_079}, size="10.7 GB", licence="Apache-2.0",
+    layout=("tad66k/labels/merge/train.csv", "tad66k/labels/merge/test.csv", "tad66k/labels/unmerge/<split>/<theme>.csv", "tad66k/TAD66K/"))
 PRESETS = ("default",)
 SCALE = (1.0, 10.0)
 HOMES = ("labels", "")
