@@ -2,10 +2,12 @@
 
 import json
 import math
+from itertools import product
 
 import numpy as np
 import pytest
 
+from moslab import datasets
 from moslab.claims import PAPERS, Claim, decide, judge, judge_value, load_claims, load_paper, read_paper
 from moslab.errors import UserError
 
@@ -172,3 +174,59 @@ def test_the_bin_trend_is_a_least_squares_slope():
     bins = [int(name.split("=")[1]) for name in trend.arms]
     assert bins == [5, 11, 21, 31, 51]
     assert np.dot(trend.weights, 0.8 + 0.01 * np.log2(bins)) == pytest.approx(0.01, abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def realqa():
+    return load_paper("realqa")
+
+
+@pytest.mark.parametrize("table, row, column, printed", [
+    ("table1", "Ours", "Back. Clut. SRCC", 0.380), ("table1", "GPT-4o", "Back. Clut. PLCC", 0.412), ("table1", "Qwen2-VL-7B", "Average SRCC", None),
+    ("table1", "Qwen2-VL-72B", "Rank", 6), ("table2", "Mix + Levels + Attributes, High Middle Low", "PLCC", 0.617), ("table3", "LLaVA-1.5-7B", "Accuracy", 0.075),
+    ("table4", "M=2", "AVA SRCC", 0.806), ("table4", "M=3", "KonIQ-10k PLCC difference", -0.001), ("table5", "Regression, 6 epochs", "SRCC", 0.908),
+    ("table6", "LoRA FT, last 100 iterations", "NCM*", 0.71), ("table6", "Full FT from Scratch, convergence ratio (%)", "cross-entropy", -91.37),
+    ("table7", "DSMix (ECCV 2024)", "LIVE Challenge PLCC", None), ("table7", "Q-Align (ICML 2024)", "SPAQ SRCC", 0.887), ("table8_ava", "Ours", "AVA SRCC", 0.809),
+    ("table8_tad66k", "UNIAA", "TAD66K PLCC", 0.425), ("table9", "Baseline", "KoNViD SRCC", 0.305), ("table10", "Q-Align", "SRCC", 0.741),
+    ("appendix_table1", "trial 3, answered", "number 9", 8.72), ("appendix_table2", "Ours†", "trained on AVA PLCC", 0.564),
+    ("appendix_table3", "Exposure: underexposed", "number", 5), ("figure_dataset", "fine-grained attributes", "number", 10),
+])
+def test_realqa_tables_as_printed(realqa, table, row, column, printed):
+    assert {one.id: one for one in realqa.tables}[f"realqa.{table}"].cell(row, column) == printed
+
+
+def test_realqa_tables_agree_with_themselves(realqa):
+    """Every table says where it stands, and what is printed beside its cells (differences, percentages, averages, ranks) follows from them: none of it is among the contradictions."""
+    checked = 0
+    for table in realqa.tables:
+        assert table.where and table.what.endswith(".") and {column.dataset for column in table.columns} <= {"", *datasets.NAMES}
+        for row, column, value, printed in derived_cells(table):
+            assert value == pytest.approx(printed, abs=1e-9), f"{table.where}, row {row}, column {column}"
+            checked += 1
+    assert checked == 12 + 6 + 8 + 4 + 6 + 1  # averages and ranks of table 1, differences of 4 and 5, percentages of 6, difference of 9
+
+
+def test_realqa_published_numbers_stand_in_its_tables(realqa):
+    at = {table.where: table for table in realqa.tables}
+    for one in (claim for claim in realqa.claims if claim.kind == "number"):
+        lead = "" if one.place.column == "none" else f"{one.place.column} "
+        assert one.published == {name: at[one.place.where].cell(one.place.row, f"{lead}{name.upper()}") for name in one.published}, one.id
+
+
+def derived_cells(table):
+    """(row, column, value worked out from other cells, value printed) for everything in a table of RealQA's that other cells of it decide."""
+    rows, names = table.rows, [column.name for column in table.columns]
+    for name in (name for name in names if f"{name} difference" in names):
+        for row in list(rows)[1:]:  # differences are to the first row
+            yield row, name, round(table.cell(row, name) - table.cell(next(iter(rows)), name), 3), table.cell(row, f"{name} difference")
+    for row in (row for row in rows if row.endswith(", convergence ratio (%)")):
+        for name in names:
+            first, last = (table.cell(row.replace("convergence ratio (%)", f"{end} 100 iterations"), name) for end in ("first", "last"))
+            yield row, name, round(100 * (last - first) / first, 2), table.cell(row, name)
+    if "Rank" in names:
+        complete = [row for row in rows if table.cell(row, "Average SRCC") is not None]
+        for row, metric in product(complete, ("SRCC", "PLCC")):
+            parts = [table.cell(row, name) for name in names if name.endswith(metric) and not name.startswith("Average")]
+            yield row, f"Average {metric}", round(float(np.mean(parts)), 3), table.cell(row, f"Average {metric}")
+        for place, row in enumerate(sorted(complete, key=lambda row: -table.cell(row, "Average SRCC")), 1):
+            yield row, "Rank", place, table.cell(row, "Rank")

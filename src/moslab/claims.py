@@ -28,8 +28,10 @@ PAPERS = Path(__file__).parent / "papers"
 Kind = Literal["order", "equivalence", "trend", "number", "existence"]
 Source = Literal["paper", "third party's summary", "author's repository", "quoted by someone", "unknown", "our own control"]
 LEVELS = {"order": 0.95, "trend": 0.95, "equivalence": 0.90, "number": 0.90}
-LOWER_IS_BETTER = frozenset({"mae"})
-METRIC_NAMES = {"srcc": "SRCC", "plcc": "PLCC", "plcc_logistic4": "PLCC after a logistic fit", "mae": "MAE"}
+LOWER_IS_BETTER = frozenset({"mae", "hallucination", "ncm", "ncm_star", "cross_entropy", "error", "calibration"})
+# Metrics of scores, which `judge` works out itself, and others that a notebook measures and hands to `judge_value`.
+METRIC_NAMES = {"srcc": "SRCC", "plcc": "PLCC", "plcc_logistic4": "PLCC after a logistic fit", "mae": "MAE", "accuracy": "accuracy", "recall": "recall", "hallucination": "hallucination",
+                "ncm": "NCM", "ncm_star": "NCM*", "cross_entropy": "cross-entropy", "error": "conversion error", "calibration": "expected calibration error"}
 
 
 class Frozen(BaseModel):
@@ -90,7 +92,7 @@ def incomplete(claim: Claim) -> str:
     """What a claim lacks or has too much, in words; empty when nothing."""
     arms = {"order": (2, 2), "equivalence": (1, 2), "trend": (3, 99), "number": (1, 1), "existence": (1, 1)}[claim.kind]
     rules = [
-        (claim.metric not in METRICS, f"unknown metric {claim.metric!r}, known are {', '.join(METRICS)}"),
+        (claim.metric not in METRIC_NAMES, f"unknown metric {claim.metric!r}, known are {', '.join(METRIC_NAMES)}"),
         (not claim.id.startswith(f"{claim.paper}."), f"its id begins with the paper, {claim.paper}."),
         (not arms[0] <= len(claim.arms) <= arms[1], f"kind {claim.kind} does not go with {len(claim.arms)} arms"),
         ((claim.kind in ("equivalence", "number")) != (claim.margin is not None), "equivalence and number have a margin, the others none"),
@@ -102,8 +104,54 @@ def incomplete(claim: Claim) -> str:
     return "; ".join(text for wrong, text in rules if wrong)
 
 
+class Column(Frozen):
+    """A column of a printed table. dataset: what it is measured on, '' if nothing of the kind; metric: as the table heads it ('SRCC', 'NCM')."""
+
+    name: str
+    dataset: str = ""
+    metric: str
+
+
+class Table(Frozen):
+    """A table as printed, cell by cell; None where it prints none ('-', 'N.A.').
+
+    where: 'Table 4'. what: what it shows, in our words. notebook: the number of the one that measures it again, '' while none does. note: what is unclear or wrong about the printed table.
+    """
+
+    id: str
+    where: str
+    what: str
+    source: Source
+    notebook: str = ""
+    note: str = ""
+    columns: tuple[Column, ...]
+    rows: dict[str, tuple[float | None, ...]]
+
+    @model_validator(mode="after")
+    def rectangular(self) -> "Table":
+        for name, cells in self.rows.items():
+            if len(cells) != len(self.columns):
+                raise ValueError(f"table {self.id}, row {name}: {len(cells)} cells under {len(self.columns)} columns")
+        return self
+
+    def cell(self, row: str, column: str) -> float | None:
+        """One printed value. UserError for a row or column that is not there."""
+        names = [one.name for one in self.columns]
+        if row not in self.rows or column not in names:
+            raise UserError(f"Table {self.id} has no cell {row!r}, {column!r}: rows are {', '.join(self.rows)}; columns {', '.join(names)}.")
+        return self.rows[row][names.index(column)]
+
+
+class Contradiction(Frozen):
+    """Two places of one paper, or a paper and its code, that cannot both be true."""
+
+    id: str
+    places: tuple[str, ...]
+    what: str
+
+
 class Paper(Frozen):
-    """A paper and its claims, as papers/<paper>.yaml holds them."""
+    """A paper, its claims, its tables and where it contradicts itself, as papers/<paper>.yaml holds them."""
 
     paper: str
     title: str
@@ -111,6 +159,19 @@ class Paper(Frozen):
     reference: str
     note: str
     claims: tuple[Claim, ...]
+    tables: tuple[Table, ...] = ()
+    contradictions: tuple[Contradiction, ...] = ()
+
+    @model_validator(mode="after")
+    def named(self) -> "Paper":
+        """Ids begin with the paper and occur once."""
+        ids = [one.id for part in (self.claims, self.tables, self.contradictions) for one in part]
+        foreign, twice = [name for name in ids if not name.startswith(f"{self.paper}.")], sorted({name for name in ids if ids.count(name) > 1})
+        if foreign:
+            raise ValueError(f"ids begin with the paper, {self.paper}., and {', '.join(foreign)} does not")
+        if twice:
+            raise ValueError(f"holds {', '.join(twice)} twice: give every claim, table and contradiction its own id")
+        return self
 
 
 @dataclass(frozen=True)
@@ -164,10 +225,6 @@ def read_paper(path: Path) -> Paper:
         read = Paper(**{**content, "claims": claims})
     except (yaml.YAMLError, ValidationError, KeyError, TypeError) as problem:
         raise UserError(f"{path} is not a claims file: {problem}") from problem
-    ids = [claim.id for claim in read.claims]
-    twice = sorted({name for name in ids if ids.count(name) > 1})
-    if twice:
-        raise UserError(f"{path} holds {', '.join(twice)} twice: give every claim its own id.")
     return read
 
 
@@ -185,6 +242,8 @@ def judge(claim: Claim, scores: Mapping[str, np.ndarray], target: np.ndarray, *,
     """
     if claim.kind == "number" and not paper_scale:
         return verdict_of(claim, on, "not resolved", "Not attempted: a published number is compared at paper scale only.")
+    if claim.metric not in METRICS:
+        raise UserError(f"Claim {claim.id} is about {METRIC_NAMES[claim.metric]}, which is not worked out from scores: use judge_value.")
     arms = chosen(claim, scores)
     options = {"n": n, "seed": seed, "allow_few": allow_few}
     if claim.kind == "number":

@@ -88,7 +88,7 @@ def score_row(metric: str, name: str, result: Difference, paper: str, bounds: st
 
 def protocol(metric: str, margin: float | None = None) -> str:
     """The metric with what was done to the predictions, and the margin of an equivalence."""
-    return f"{METRIC_NAMES[metric].split()[0]}, {METRICS_PROTOCOL[metric]}" + (f", margin {margin:g}" if margin is not None else "")
+    return f"{METRIC_NAMES[metric].split()[0]}, {METRICS_PROTOCOL.get(metric, 'as the notebook measures it')}" + (f", margin {margin:g}" if margin is not None else "")
 
 
 def signed(value: float | None) -> str:
