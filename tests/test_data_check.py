@@ -129,6 +129,8 @@ def test_manifests_tell_copies_apart(root, tmp_path):
     status, report = run("check", "koniq10k", "--root", root, "--manifest", written)
     assert status == 1 and "manifest, labels: 1 different: 11.jpg (test)." in report and "manifest, labels: 1 only here: new.jpg (train)." in report
     assert "manifest, pictures: 1 different: 2.jpg." in report
+    labels(root).write_text(labels(root).read_text().replace("50,0.1,validation", "50,0.2,validation"))
+    assert "manifest, labels: 5 different" in run("check", "koniq10k", "--root", root, "--manifest", written)[1]  # four deviations and the score above
     (tmp_path / "odd.json").write_text("{}")
     with pytest.raises(UserError, match="odd.json is not a manifest"):
         run("check", "koniq10k", "--root", root, "--manifest", tmp_path / "odd.json")

@@ -63,14 +63,14 @@ def test_key_does_not_change_with_the_place_of_the_weights_but_with_the_weights(
 
 def test_key_changes_with_labels(monkeypatch):
     keys = []
-    for change in (lambda frame: None, lambda frame: frame.__setitem__("mos", frame["mos"] + 0.01), lambda frame: frame.__setitem__("text", "title"),
+    for change in (lambda frame: None, lambda frame: frame.__setitem__("mos", frame["mos"] + 0.01), lambda frame: frame.__setitem__("sd", 0.123), lambda frame: frame.__setitem__("text", "title"),
                    lambda frame: frame.__setitem__("split", "train"), lambda frame: frame.__setitem__("image", frame["image"] + "x")):
         table = toy_table()
         change(table.frame)
         monkeypatch.setattr(datasets, "manifest", lambda name, table=table, **_: table.manifest())
         experiment._manifest.cache_clear()
         keys.append(make(**BASE).key)
-    assert len(set(keys)) == 5
+    assert len(set(keys)) == 6
 
 
 def test_key_changes_with_the_world_s_version(monkeypatch):

@@ -200,7 +200,8 @@ def _examples(names: Any) -> str:
 
 def manifest(table: ImageTable) -> dict[str, Any]:
     """Digests of a copy: one over all labels, one per row of labels, one per picture that is there."""
-    rows = {f"{image} ({split})": digest([f"{mos:.6f}", text]) for image, split, mos, text in table.frame[["image", "split", "mos", "text"]].itertuples(index=False)}
+    votes = [""] * len(table) if table.votes is None else [" ".join(f"{count:g}" for count in row) for row in table.votes]
+    rows = {f"{row.image} ({row.split})": digest([f"{row.mos:.6f}", f"{row.sd:.6f}", row.text, voted]) for row, voted in zip(table.frame.itertuples(index=False), votes)}
     files, _ = pictures_of(table)
     return {"dataset": table.name, "version": table.version, "labels": table.manifest(), "rows": rows,
             "pictures": {table.frame["image"][row]: sha256(path.read_bytes()).hexdigest() for row, path in files}}

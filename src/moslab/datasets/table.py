@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
@@ -142,7 +143,9 @@ class ImageTable:
         return replace(self, frame=self.frame.assign(mos=sum(self.scale) - self.frame["mos"]), votes=votes, higher_is_better=True)
 
     def manifest(self) -> str:
-        """Digest of everything in the labels that can change a result: ids, scores, texts, splits, version."""
-        columns = {name: self.frame[name].astype(str).tolist() for name in ("image", "text", "split")}
-        scores = [f"{value:.6f}" for value in self.frame["mos"]]
-        return digest([self.name, self.version, columns, scores])
+        """Digest of everything in the labels that can change a result: ids, scores, deviations, votes, texts, splits, groups, whatever else is published, version."""
+        columns = {name: self.frame[name].astype(str).tolist() for name in ("image", "text", "split", "group")}
+        scores = {name: [f"{value:.6f}" for value in self.frame[name]] for name in ("mos", "sd")}
+        votes = "" if self.votes is None else sha256(np.round(self.votes, 6).astype("<f8").tobytes()).hexdigest()
+        said = "" if self.annotations is None else sha256(self.annotations.to_csv(index=False).encode()).hexdigest()
+        return digest([self.name, self.version, columns, scores, votes, said])
