@@ -230,3 +230,107 @@ def derived_cells(table):
             yield row, f"Average {metric}", round(float(np.mean(parts)), 3), table.cell(row, f"Average {metric}")
         for place, row in enumerate(sorted(complete, key=lambda row: -table.cell(row, "Average SRCC")), 1):
             yield row, "Rank", place, table.cell(row, "Rank")
+
+
+def table(name: str):
+    """A table by its id."""
+    return {one.id: one for one in load_paper(name.split(".")[0]).tables}[name]
+
+
+@pytest.mark.parametrize("name, row, column, value", [
+    ("roc4mllm.table1", "Q-Align (ICML 2024)", "MAE", 0.934),
+    ("roc4mllm.table1", "CALM (AAAI 2025)", "MAE", None),
+    ("roc4mllm.table1", "AesMamba (ACMMM 2024)", "PLCC", 0.760),
+    ("roc4mllm.table2", "ICAA (ICCV 2023)", "ICAA17K PLCC", 0.890),
+    ("roc4mllm.table2", "EAT (ACMMM 2023)", "TAD66K SRCC", 0.517),
+    ("roc4mllm.table3", "MaxVit (ECCV 2022)", "PARA PLCC", 0.936),
+    ("roc4mllm.table3", "ROC4MLLM (Ours)", "AADB SRCC", 0.783),
+    ("roc4mllm.table4", "MAINet (ACMMM 2024)", "AADB DoF SRCC", 0.65),
+    ("roc4mllm.table4", "MUSIQ (ICCV 2021)", "AADB Motion Blur PLCC", 0.03),
+    ("roc4mllm.table4", "ROC4MLLM (Ours)", "PARA Color SRCC", 0.91),
+    ("roc4mllm.table5", "Score Prediction & Comments Generation: Q-Align", "MAE change", -4.3),
+    ("roc4mllm.table5", "Score Prediction & Comments Generation: Qwen2-VL + ROC4MLLM", "CIDEr", 0.090),
+    ("roc4mllm.table5", "Score Prediction: LLaVA 1.5", "SPICE", None),
+    ("roc4mllm.table6", "Regression w/o Loss Decoupling", "ICAA17K SRCC", 0.873),
+    ("qscorer.readme", "Q-Align (LoRA)", "KADID PLCC", 0.624),
+    ("qscorer.readme", "Q-Scorer (1)", "LIVE-Wild SRCC", 0.888),
+    ("qscorer.readme", "Q-Scorer (5)", "AGIQA-3K PLCC", 0.821),
+    ("rvtc.table5", "shuffled titles", "AVA correlation", 0.86),
+    ("rvtc.table7", "shuffled prompts", "alignment", 0.63),
+])
+def test_the_other_tables_as_printed(name, row, column, value):
+    assert table(name).cell(row, column) == value
+
+
+@pytest.mark.parametrize("paper", ["rvtc", "roc4mllm", "qscorer"])
+def test_number_claims_are_cells_of_their_tables(paper):
+    """Every published number stands in the table, row and column that its place names."""
+    content = load_paper(paper)
+    for claim in content.claims:
+        for metric, value in claim.published.items():
+            heading = metric.removesuffix("_logistic4").upper()
+            cells = [cell for one in content.tables if one.where.startswith(claim.place.where) and claim.place.row in one.rows
+                     for column, cell in zip(one.columns, one.rows[claim.place.row]) if column.metric == heading and column.name.removesuffix(heading).strip() in claim.place.column]
+            assert cells == [value], (claim.id, metric)
+
+
+@pytest.mark.parametrize("path", sorted(PAPERS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_table_has_a_place(path):
+    paper = read_paper(path)
+    assert paper.tables
+    for one in paper.tables:
+        assert one.where and one.what.endswith(".") and one.rows and (one.source != "paper" or "unknown" not in one.where), one.id
+        assert any(cell is not None for cells in one.rows.values() for cell in cells)
+    for one in paper.contradictions:
+        assert len(one.places) > 1 and one.what.endswith("."), one.id
+
+
+def test_printed_changes_agree_with_their_cells():
+    """Of a value in parentheses, or in the text, and of the two cells it is the difference of."""
+    together = table("roc4mllm.table5")
+    alone, both = "Score Prediction: ", "Score Prediction & Comments Generation: "
+    printed = [(together.id, row, row.replace(both, alone), metric, together.cell(row, f"{metric} change"))
+               for row in together.rows if row.startswith(both) for metric in ("SRCC", "PLCC", "MAE")]
+    assert len(printed) == 21 and {row.replace(alone, both) for row in together.rows} == {row for _, row, *_ in printed}
+    ours, owl = "ROC4MLLM (Ours)", "mPLUG-Owl2 (CVPR 2024)"
+    baseline, coupled, decoupled = table("roc4mllm.table6").rows
+    printed += [("roc4mllm.table1", ours, owl, metric, value) for metric, value in (("SRCC", 4.5), ("PLCC", 4.6), ("MAE", -4.2))]
+    printed += [("roc4mllm.table2", ours, "QAligns (ICML 2024)", "ICAA17K SRCC", 13.3), ("roc4mllm.table2", ours, "QAligns (ICML 2024)", "ICAA17K PLCC", 12.2)]
+    columns = ("AVA SRCC", "AVA PLCC", "ICAA17K SRCC", "ICAA17K PLCC")
+    printed += [("roc4mllm.table6", coupled, baseline, column, value) for column, value in zip(columns, (3.7, 3.8, 18.5, 17.3))]
+    printed += [("roc4mllm.table6", decoupled, coupled, column, value) for column, value in zip(columns, (0.8, 0.8, 2.1, 2.3))]
+    for name, row, against, column, value in printed:
+        assert round(100 * (table(name).cell(row, column) - table(name).cell(against, column)), 1) == value, (name, row, column)
+
+
+def test_what_is_called_best_is_best_or_listed():
+    """Claims of leading everywhere, held against the cells; where a table says otherwise, the contradiction is listed."""
+    ours, lost = "ROC4MLLM (Ours)", set()
+    for name in ("table1", "table2", "table3", "table4"):
+        one = table(f"roc4mllm.{name}")
+        for column in (column.name for column in one.columns):
+            sign = -1 if column == "MAE" else 1
+            rivals = [sign * one.cell(row, column) for row in one.rows if row != ours and one.cell(row, column) is not None]
+            if sign * one.cell(ours, column) <= max(rivals):
+                lost.add(f"{name}, {column}")
+    assert lost == {"table4, AADB DoF SRCC"}
+    listed = {one.id: one.what for name in ("roc4mllm", "qscorer") for one in load_paper(name).contradictions}
+    assert ".61" in listed["roc4mllm.all_metrics_on_aadb"] and ".65" in listed["roc4mllm.all_metrics_on_aadb"]
+    rivals = {metric: max(cell for row in table("roc4mllm.table1").rows if row != ours and (cell := table("roc4mllm.table1").cell(row, metric))) for metric in ("SRCC", "PLCC")}
+    for metric, lead in (("SRCC", 1.1), ("PLCC", 0.3)):
+        assert round(100 * (table("roc4mllm.table1").cell(ours, metric) - rivals[metric]), 1) == lead and f"{lead} %" in listed["roc4mllm.lead_over_mllms"]
+    readme = table("qscorer.readme")
+    for first, places in ((0, (0.8383, 0.8398, 0.8382)), (1, (0.8127, 0.8115, 0.8062))):
+        means = [round(float(np.mean(readme.rows[row][first::2])), 4) for row in ("DeQA-Score", "Q-Scorer (5)", "Q-Scorer (1)")]
+        assert means == list(places) and all(f"{mean:.4f}"[1:] in listed["qscorer.best_on_benchmarks"] for mean in means)
+    for row in ("Q-Scorer (5)", "Q-Scorer (1)"):
+        assert readme.cell(row, "KADID SRCC") < min(readme.cell("DeQA-Score", "KADID SRCC"), readme.cell("Q-Align", "KADID SRCC"))
+
+
+def test_the_probabilities_in_an_exponential():
+    """ROC4MLLM's Eq. 5 as printed, with all probability on the first or the last of ten tokens."""
+    scores = np.arange(1, 11)
+    weights = np.exp(np.eye(10)[[0, 9]])
+    low, high = (weights / weights.sum(1, keepdims=True)) @ scores
+    said = {one.id: one.what for one in load_paper("roc4mllm").contradictions}["roc4mllm.exponential_of_probabilities"]
+    assert f"from {low:.2f} to {high:.2f}" in said
