@@ -46,7 +46,7 @@ def test_the_table_of_scorers_names_it(coral, home, monkeypatch, tiny_base, tmp_
     """With one short run of it per dataset and nothing else."""
     use_toy_table(monkeypatch)
     monkeypatch.setattr(scorer_table, "SETTING", {"backbone": str(tiny_base), "train_images": 20, "epochs": 1, "learning_rate": 1e-3})
-    monkeypatch.setattr(scorer_table, "RECIPE_SETTING", {"dataset": "ugc", "backbone": str(tiny_base), "train_images": 20, "epochs": 1})
+    monkeypatch.setattr(scorer_table, "RECIPE_SETTING", {"backbone": str(tiny_base), "train_images": 20, "epochs": 1})
     monkeypatch.setattr(scorer_table, "collect", lambda experiments, *_: [execute(experiment) for experiment in experiments])
     page = scorer_table.write_table([0], ["coral"], page=tmp_path / "scorers.md")
     assert (tmp_path / "scorers.md").read_text() == page and "The first 20 training pictures, 1 epochs" in page

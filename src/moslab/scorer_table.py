@@ -25,9 +25,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
 # Where they are trained, and which of them (all where nothing is said): ugc has the attributes that a chain tells, so the chain stands there beside the text scorers that it can end in.
 DATASETS: dict[str, tuple[str, ...]] = {"iqa": (), "iaa": (), "ugc": ("chain", "digits", "levels")}
 SETTING = {"train_images": 2000, "epochs": 4}
-# What else may learn than the language model: fewer pictures, one seed, each recipe's middle candidate as rate. ugc has labels for every scorer.
+# What else may learn than the language model: fewer pictures, one seed, each recipe's middle candidate as rate. ugc has attributes for the chain, but no deviations for soft labels.
 RECIPES = ("lora", "full", "scratch", "head")
-RECIPE_SETTING = {"dataset": "ugc", "train_images": 500, "epochs": 8}
+RECIPE_SETTING = {"train_images": 500, "epochs": 8}
+RECIPE_DATA = {"soft_levels": "iqa"}
 
 
 def write_table(seeds: Sequence[int], names: Sequence[str] = (), jobs: int = 0, page: Path | None = None) -> str:
@@ -46,7 +47,7 @@ def write_table(seeds: Sequence[int], names: Sequence[str] = (), jobs: int = 0, 
             else:
                 experiments |= Grid([dataset], {arm: fields}, list(seeds), SETTING).experiments()
     for arm, recipe in product((arm for arm in chosen if arm in scorers.NAMES), RECIPES):
-        experiment = make(scorer=arm, recipe=recipe, learning_rate=CANDIDATES[recipe][1], **RECIPE_SETTING)
+        experiment = make(scorer=arm, dataset=RECIPE_DATA.get(arm, "ugc"), recipe=recipe, learning_rate=CANDIDATES[recipe][1], **RECIPE_SETTING)
         if reason := refusal(experiment):
             left_out[recipe, arm] = reason
         else:
@@ -55,7 +56,7 @@ def write_table(seeds: Sequence[int], names: Sequence[str] = (), jobs: int = 0, 
     sections = [_section(results, name) + _reasons(left_out, name) for name in DATASETS]
     recipes = _recipes(results) + "".join(_reasons(left_out, name) for name in RECIPES)
     text = PAGE.format(images=f"{SETTING['train_images']:,}", epochs=SETTING["epochs"], seeds=len(seeds), sections="\n".join(sections), recipes=recipes,
-                       few=RECIPE_SETTING["train_images"], long=RECIPE_SETTING["epochs"], dataset=RECIPE_SETTING["dataset"])
+                       few=RECIPE_SETTING["train_images"], long=RECIPE_SETTING["epochs"])
     write_atomic(page or paths.ROOT / "docs" / "scorers.md", text)
     return text
 
@@ -88,9 +89,9 @@ def _recipes(results: Results) -> str:
     for (recipe, arm, _), run in results.runs.items():
         if recipe in RECIPES:
             losses, tenth = [entry["loss"] for entry in run.history], max(1, len(run.history) // 10)
-            rows.append([arm, recipe, f"{np.mean(losses[:tenth]):.3f}", f"{np.mean(losses[-tenth:]):.3f}", f"{run.metrics['test']['srcc'][0]:.3f}",
+            rows.append([arm, run.experiment.dataset, recipe, f"{np.mean(losses[:tenth]):.3f}", f"{np.mean(losses[-tenth:]):.3f}", f"{run.metrics['test']['srcc'][0]:.3f}",
                          f"{run.metrics['test']['unparsed'][0]:,.0f} of {len(run.split('test')):,}", f"{run.seconds['training']:.0f}", f"{run.experiment.learning_rate:g}"])
-    return markdown(["scorer", "recipe", "loss, first tenth", "last tenth", "SRCC", "answers not read", "training, s", "learning rate"], rows) + "\n"
+    return markdown(["scorer", "dataset", "recipe", "loss, first tenth", "last tenth", "SRCC", "answers not read", "training, s", "learning rate"], rows) + "\n"
 
 
 def _reasons(left_out: Mapping[tuple[str, str], str], where: str) -> str:
@@ -112,6 +113,6 @@ margins written beforehand. Written by `python -m moslab scorers`.
 {sections}
 ## Other recipes
 
-{few} training pictures of {dataset}, {long} epochs, one seed, not tuned (each recipe's middle candidate): that each scorer learns under each recipe, not how well it could.
+{few} training pictures, {long} epochs, one seed, not tuned (each recipe's middle candidate): that each scorer learns under each recipe, not how well it could.
 
 {recipes}"""
