@@ -54,8 +54,10 @@ def test_lists_give_another_split(root):
 def test_unknown_protocols_are_sentences(root, protocol, sentence):
     with pytest.raises(UserError, match=sentence):
         datasets.load("koniq10k", root=str(root), protocol=protocol)
-    with pytest.raises(UserError, match="iqa has its own splits"):
-        datasets.load("iqa", protocol="folds-5-0")
+    with pytest.raises(UserError, match="^iqa knows no protocol 'qalign': choose one of folds-K-I.$"):
+        make(dataset="iqa", protocol="qalign", learning_rate=1e-3)
+    with pytest.raises(UserError, match="csv knows no protocol 'qalign'"):
+        make(dataset="koniq10k+csv", protocol="qalign", root=str(root), learning_rate=1e-3)
 
 
 def test_folds_are_disjoint_and_cover_everything(root):
@@ -63,6 +65,12 @@ def test_folds_are_disjoint_and_cover_everything(root):
     assert len(set.union(*tested)) == sum(map(len, tested)) == 40 and all(len(part) == 8 for part in tested)
     again = datasets.load("koniq10k", root=str(root), protocol="folds-5-0-1").frame.query("split == 'test'")["image"]
     assert set(again) != tested[0]
+
+
+def test_embedded_tasks_have_folds_too(home):
+    table = datasets.load("iaa", images=60, size=(32, 32), protocol="folds-3-1")
+    tested, trained = (set(table.frame["group"][table.rows(split)]) for split in ("test", "train"))
+    assert tested and trained and not tested & trained
 
 
 def test_groups_stay_whole():

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from moslab import datasets
 from moslab.backbones import fingerprint
+from moslab.datasets.protocols import check_protocol
 from moslab.errors import UserError
 from moslab.files import digest
 from moslab.scorers import scorer_class, scorer_options
@@ -73,6 +74,8 @@ class Experiment(BaseModel):
             object.__setattr__(self, "test_text", None)  # one experiment, one key
         if self.test_dataset == self.dataset:
             object.__setattr__(self, "test_dataset", "")
+        for name in f"{self.dataset}+{self.test_dataset}".strip("+").split("+") if self.protocol else ():
+            check_protocol(self.protocol, name)
 
     @property
     def key(self) -> str:

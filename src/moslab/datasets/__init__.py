@@ -47,9 +47,8 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
     if name in EMBEDDED:
         from moslab.datasets import embedded  # the world is generated on demand and imports this package
 
-        if protocol:
-            raise UserError(f"{name} has its own splits, and no protocol {protocol!r}: leave it out.")
-        return embedded.load(name, preset, size or (64, 64), images)
+        table = embedded.load(name, preset, size or (64, 64), images)
+        return protocols.apply(protocol, table, None) if protocol else table
     if name not in PUBLISHED:
         raise UserError(f"Unknown dataset {name!r}: choose one of {', '.join(NAMES)}.")
     if size is not None or images is not None:

@@ -32,23 +32,32 @@ LISTS = {
 MIXED_SCALE = (1.0, 5.0)
 
 
-def apply(protocol: str, table: ImageTable, root: Path) -> ImageTable:
-    """The table with the splits of a protocol. UserError for one that is unknown or not made for this dataset."""
-    folded = re.fullmatch(r"folds-(\d+)-(\d+)(?:-(\d+))?", protocol)
+FOLDS = re.compile(r"folds-(\d+)-(\d+)(?:-(\d+))?")
+
+
+def check_protocol(protocol: str, dataset: str) -> None:
+    """UserError for a protocol that is unknown or not made for a dataset."""
+    folded = FOLDS.fullmatch(protocol)
+    if folded and not (int(folded[1]) >= 2 and int(folded[2]) < int(folded[1])):
+        raise UserError(f"Protocol {protocol!r}: write folds-K-I with K of at least 2 and I from 0 to K - 1.")
+    made = [name for name, known in LISTS.items() if dataset in known] + ["tanet"] * (dataset == "ava")
+    if not folded and protocol not in made:
+        raise UserError(f"{dataset} knows no protocol {protocol!r}: choose one of {', '.join([*made, 'folds-K-I'])}.")
+
+
+def apply(protocol: str, table: ImageTable, root: Path | None) -> ImageTable:
+    """The table with the splits of a protocol. root: where the lists lie; folds need none. UserError for a protocol that is unknown or not made for this dataset."""
+    check_protocol(protocol, table.name)
+    folded = FOLDS.fullmatch(protocol)
     if folded:
         k, held_out, seed = (int(number or 0) for number in folded.groups())
-        if not (2 <= k and held_out < k):
-            raise UserError(f"Protocol {protocol!r}: write folds-K-I with K of at least 2 and I from 0 to K - 1.")
         groups = table.frame["group"].where(table.frame["group"] != "", table.frame["image"])
         split = np.where(splits.folds(table.name, groups, k, seed) == held_out, "test", "train")
-    elif protocol == "tanet" and table.name == "ava":
+    elif protocol == "tanet":
         split = _listed(table, {image: part for labels, _ in ava.read_tanet(root / "ava") for image, part in zip(labels["image"], labels["split"])}, protocol)
-    elif table.name in LISTS.get(protocol, {}):
+    else:
         listed = lists.load(root, LISTS[protocol][table.name]).frame
         split = _listed(table, dict(zip(listed["image"].str.rpartition("/")[2], listed["split"])), protocol)
-    else:
-        made = [name for name, known in LISTS.items() if table.name in known] + ["tanet"] * (table.name == "ava") + ["folds-K-I"]
-        raise UserError(f"{table.name} knows no protocol {protocol!r}: choose one of {', '.join(made)}.")
     return replace(table, frame=table.frame.assign(split=split), version=f"{table.version} {protocol}".strip())
 
 
