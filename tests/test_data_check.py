@@ -118,6 +118,22 @@ def test_a_protocol_is_checked_like_a_split(root):
     assert "knows no protocol 'folds'" in said(root, "fault", "csv", preset="x", protocol="folds")
 
 
+def test_answers_of_a_list_are_held_against_its_scores(root):
+    (root / "metas").mkdir()
+    words = ["bad", "poor", "fair", "good", "excellent"]
+    for name, said in (("right", words), ("wrong", words[::-1]), ("odd", [*words[:4], "pristine"]), ("mixed", ["bad", "poor", "bad", "good", "excellent"])):
+        rows = [{"image": f"{place}.jpg", "gt_score": place, "conversations": [{"from": "gpt", "value": f"The quality of the image is {word}."}]} for place, word in enumerate(said)]
+        (root / "metas" / f"train_{name}.json").write_text(json.dumps(rows))
+    assert "words: bad, poor, fair, good, excellent, in the order of their scores (SRCC +1.00)." in said_of(root, "ok", "right")
+    assert "They run against the scores (SRCC -1.00)" in said_of(root, "fault", "wrong") and "words" not in said_of(root, "fault", "wrong:dmos")
+    assert "1 answers end in a word that is no level: pristine." in said_of(root, "fault", "odd")
+    assert "The scores of bad, poor overlap" in said_of(root, "note", "mixed")
+
+
+def said_of(root, level, name):
+    return said(root, level, "lists", preset=f"metas/{name}")
+
+
 def test_manifests_tell_copies_apart(root, tmp_path):
     written = tmp_path / "mine.json"
     assert run("check", "koniq10k", "--root", root, "--write-manifest", written)[0] == 0

@@ -11,10 +11,11 @@ from scipy import stats
 from test_datasets import AVA, KONIQ_HEADER, TANET_HEADER
 from toys import use_toy_table
 
-from moslab import datasets, label_audit
+from moslab import datasets, label_audit, paths
 from moslab.datasets import lists
 from moslab.datasets.table import ArrayPixels, ImageTable
 from moslab.errors import UserError
+from moslab.files import read_json
 from moslab.label_audit import CODINGS, coding_ceilings, direction, left_out, rater_ceiling, shared_groups, title_power, together, training_rows, word_range
 from moslab.metrics import METRICS
 
@@ -365,3 +366,14 @@ def test_real_rater_ceilings(published):
     variance = (table.frame["sd"] ** 2 / table.votes.sum(1)).mean()
     assert found["sd of a mean"] == pytest.approx(np.sqrt(variance), rel=0.01) and found["PLCC ceiling"] == pytest.approx(np.sqrt(1 - variance / table.frame["mos"].var()), abs=1e-3)
     assert 100 < found["raters"] < 120
+
+
+@pytest.mark.parametrize("name", ["koniq10k", "agiqa3k"])
+def test_the_committed_audit_is_that_of_the_files(name, data_root):
+    """What notebook 91 shows without label files, held against them where they are."""
+    if not (data_root / name).is_dir():
+        pytest.skip(NO_DATA)
+    committed = read_json(paths.REFERENCE / "results" / "embedded" / "91_label_audit.json")["values"]["audit"][name]
+    committed, found = (json.loads(json.dumps(one), parse_float=lambda number: round(float(number), 6)) for one in (committed, label_audit.audit(name, data_root)))
+    pd.testing.assert_frame_equal(*(pd.DataFrame(one.pop("ceilings")).sort_index(axis=1) for one in (committed, found)), atol=1e-5)
+    assert committed == found

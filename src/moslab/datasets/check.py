@@ -43,7 +43,7 @@ def check(name: str, root: Path, preset: str = "default", protocol: str = "", ev
     if table is None:
         return [*findings, *([Finding("note", "obtain", obtain(about))] if about.pictures else [])], None
     files, lost = pictures_of(table)
-    return [*findings, *([] if protocol else counts(about, table)), *scores(table), *overlaps(table), *presence(about, table, files, lost), *contents(table, files, every_picture)], table
+    return [*findings, *([] if protocol else counts(about, table)), *scores(table), *answers(table), *overlaps(table), *presence(about, table, files, lost), *contents(table, files, every_picture)], table
 
 
 def known(name: str) -> Any:
@@ -130,6 +130,23 @@ def scores(table: ImageTable) -> Iterator[Finding]:
         off = np.abs(mean - frame["mos"].to_numpy()) > 0.01 * (high - low)
         if off.any():
             yield Finding("note", "votes", f"{off.sum():,} scores are not the mean of their votes (by over 1 % of the scale): {_examples(frame['image'][off])}.")
+
+
+def answers(table: ImageTable) -> Iterator[Finding]:
+    """Of a list with answers: words that are none of the five, words whose scores overlap, and words that run against the scores."""
+    from moslab import label_audit  # it reads datasets itself
+
+    if table.name != "lists" or (found := label_audit.words(table)).empty:
+        return
+    if not found["known"].all():
+        yield Finding("fault", "words", f"{found['n'][~found['known']].sum():,} answers end in a word that is no level: {_examples(found.index[~found['known']])}.")
+    if found["overlaps"].any():
+        yield Finding("note", "words", f"The scores of {_examples(found.index[found['overlaps']])} overlap: they were not cut by thresholds on these scores.")
+    along = label_audit.direction(table)
+    if along < 0:
+        yield Finding("fault", "words", f"They run against the scores (SRCC {along:+.2f}): upside down, or scores that are lower for better pictures; for the latter give the preset as {table.version}:dmos.")
+    elif found["known"].all() and not found["overlaps"].any():
+        yield Finding("ok", "words", f"{', '.join(found.index)}, in the order of their scores (SRCC {along:+.2f}).")
 
 
 def overlaps(table: ImageTable) -> Iterator[Finding]:
