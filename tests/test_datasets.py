@@ -1,5 +1,6 @@
 """Loaders of published label files: small made-up folders in the published layouts, the real files where they are, and every bad input."""
 
+import shutil
 import time
 import warnings
 from pathlib import Path
@@ -329,3 +330,32 @@ def test_real_agiqa_labels(data_root):
     assert table.frame["mos"].agg(["min", "max"]).tolist() == pytest.approx([table.frame["mos"].min(), 4.488741], abs=1e-6) and table.frame["mos"].min() <= 0
     novel = set(table.frame["group"][table.rows("test_novel")])
     assert 40 < len(novel) < 70 and not novel & set(table.frame["group"][table.rows("train")])
+
+
+ODD = {  # label file, the first picture's field as it stands and as it may stand, and where the picture lies
+    "koniq10k": ("koniq10k/metadata/koniq10k_distributions_sets.csv", "a.jpg,", "part\\a.jpg  ,", "koniq10k/512x384/part/a.JPG"),
+    "agiqa3k": ("agiqa3k/data.csv", "glide_0_0.jpg,", "part\\glide_0_0.jpg ,", "agiqa3k/images/part/glide_0_0.JPG"),
+    "ava": ("ava/AVA.txt", "1 953619", "  1   953619", "ava/images/953619.JPG"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_small_oddities_of_a_copy_do_no_harm(name, koniq, agiqa, ava, tmp_path):
+    """A byte-order mark, blanks around fields, the other separator of folders, an extension in capitals; an archive that was never unpacked is named."""
+    root = str({"koniq10k": koniq, "agiqa3k": agiqa, "ava": ava}[name]())
+    file, as_is, odd, picture = ODD[name]
+    plain = datasets.load(name, root=root)
+    (tmp_path / file).write_text("\ufeff" + (tmp_path / file).read_text().replace(as_is, odd, 1), encoding="utf-8")
+    (tmp_path / picture).parent.mkdir(parents=True)
+    Image.new("RGB", (5, 4)).save(tmp_path / picture, "jpeg")
+    table = datasets.load(name, root=root)
+    assert table.frame["mos"].tolist() == plain.frame["mos"].tolist() and table.pixels.open(0).size == (5, 4)
+    assert "\\" not in "".join(table.frame["image"]) and not table.frame["image"].str.contains(" ").any()
+    archive = tmp_path / name / "pictures.zip"
+    archive.write_bytes(b"PK")
+    shutil.rmtree((tmp_path / picture).parent)
+    with pytest.raises(UserError, match="is missing .row 0 of the labels.: complete the image folder. pictures.zip is still packed"):
+        datasets.load(name, root=root).pixels.open(0)
+    (tmp_path / file).unlink()
+    with pytest.raises(UserError, match="pictures.zip is still packed|has neither AVA.txt nor"):
+        datasets.load(name, root=root)

@@ -95,7 +95,7 @@ def _opened(path: Path, row: int) -> Image.Image:
         with Image.open(path) as picture:
             return picture.convert("RGB")
     except FileNotFoundError as problem:
-        raise UserError(f"{path} is missing (row {row} of the labels): complete the image folder.{still_packed(path.parent) or still_packed(path.parent.parent)}") from problem
+        raise UserError(f"{path} is missing (row {row} of the labels): complete the image folder.{next(filter(None, map(still_packed, path.parents[:3])), '')}") from problem
     except (UnidentifiedImageError, OSError) as problem:
         raise UserError(f"{path} is not a readable picture ({problem}): download it again or drop the row.") from problem
 
