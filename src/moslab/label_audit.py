@@ -11,6 +11,7 @@ import pandas as pd
 from moslab import datasets
 from moslab.claims import load_claims
 from moslab.datasets import ava, lists, splits
+from moslab.datasets.labelfile import mean_and_sd
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.metrics import METRICS, plcc, srcc
@@ -70,9 +71,8 @@ def rater_ceiling(table: ImageTable) -> dict[str, Any] | None:
     votes = table.votes
     if votes is None or votes.sum(1).min() < 2:
         return None
-    raters, labels = votes.sum(1).astype(float), np.linspace(*table.scale, votes.shape[1])
-    mean = votes @ labels / raters
-    error = (votes @ labels**2 / raters - mean**2) / (raters - 1)
+    raters, (mean, sd) = votes.sum(1), mean_and_sd(votes, *table.scale)
+    error = sd**2 / raters
     reliability = max(0.0, 1 - error.mean() / mean.var())
     return {"dataset": table.name, "raters": float(np.median(raters)), "sd of a mean": float(np.sqrt(error.mean())), "sd of the scores": float(mean.std()), "PLCC ceiling": float(np.sqrt(reliability)), "n": len(mean)}
 

@@ -64,7 +64,7 @@ def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
     trained = time.time()
     reader.backbone.model.eval()
     if experiment.test_dataset:
-        scale, table = table.scale, elsewhere(experiment)
+        scale, table = table.scale, labelled(experiment, experiment.test_dataset)  # scores are carried over linearly from one nominal scale to the other, which changes no correlation
         reader = replace(reader, features=reader.features and cached_features(table, reader.backbone), _prompts={})
     if experiment.test_text or experiment.test_dataset:
         reader.wording = Wording.of(table, experiment.dataset, experiment.test_text or experiment.text, experiment.preset)
@@ -78,15 +78,15 @@ def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
                {phase: round(value, 2) for phase, value in seconds.items()}, provenance(), scores.distribution)
 
 
-def elsewhere(experiment: Experiment) -> ImageTable:
-    """The other dataset that is tested on. Scores are carried over linearly from one nominal scale to the other, which changes no correlation."""
-    return datasets.load(experiment.test_dataset, root=experiment.root, preset=experiment.preset, protocol=experiment.protocol, images=experiment.images).upright()
+def labelled(experiment: Experiment, name: str) -> ImageTable:
+    """The dataset that is trained on, or the other one that is tested on; higher scores for better pictures."""
+    return datasets.load(name, root=experiment.root, preset=experiment.preset, protocol=experiment.protocol, images=experiment.images).upright()
 
 
 def prepare(experiment: Experiment) -> tuple[ImageTable, Reader]:
     """Labels, backbone with its trainable part set, fitted scorer, and cached vision features where the recipe freezes the tower."""
-    table = datasets.load(experiment.dataset, root=experiment.root, preset=experiment.preset, protocol=experiment.protocol, images=experiment.images).upright()
-    tested = elsewhere(experiment) if experiment.test_dataset else table
+    table = labelled(experiment, experiment.dataset)
+    tested = labelled(experiment, experiment.test_dataset) if experiment.test_dataset else table
     check_texts(experiment, training_rows(experiment, table), table)
     check_texts(experiment, evaluated_rows(experiment, tested), tested)
     set_seed(experiment.seed)

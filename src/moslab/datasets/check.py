@@ -126,8 +126,7 @@ def scores(table: ImageTable) -> Iterator[Finding]:
     else:
         yield Finding("ok", "scores", f"{frame['mos'].min():g} to {frame['mos'].max():g} on a scale from {low:g} to {high:g}.")
     if table.votes is not None:
-        mean = table.votes @ np.linspace(low, high, table.votes.shape[1]) / table.votes.sum(1)
-        off = np.abs(mean - frame["mos"].to_numpy()) > 0.01 * (high - low)
+        off = np.abs(labelfile.mean_and_sd(table.votes, low, high)[0] - frame["mos"].to_numpy()) > 0.01 * (high - low)
         if off.any():
             yield Finding("note", "votes", f"{off.sum():,} scores are not the mean of their votes (by over 1 % of the scale): {_examples(frame['image'][off])}.")
 

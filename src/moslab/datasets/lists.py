@@ -24,7 +24,6 @@ ABOUT = About("JSON lists of Q-Align, DeQA-Score, Q-Scorer, Compare2Score or ROC
               layout=("FOLDER/train_NAME*.json", "FOLDER/test_NAME*.json", "FOLDER/"), own_split="the files'")
 PRESETS = None  # whatever files there are
 PARTS = {"train": "train", "training": "train", "val": "val", "validation": "val", "test": "test"}
-LEVELS = ("bad", "poor", "fair", "good", "excellent")
 
 
 def load(root: Path, preset: str = "default") -> ImageTable:
