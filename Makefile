@@ -3,6 +3,7 @@ PROFILE   ?= embedded
 NOTEBOOKS ?=
 JOBS      ?=
 FRESH     ?=
+ALL       ?=
 PYTHON    ?=
 
 MOSLAB = .venv/bin/python -m moslab
@@ -13,8 +14,8 @@ export TOKENIZERS_PARALLELISM ?= false
 .PHONY: help setup reproduce reference tune bench test lab clean
 
 help:
-	@echo "make reproduce   train what is missing, run the notebooks, compare with the committed reference"
-	@echo "                   PROFILE=smoke|embedded|paper   NOTEBOOKS=\"01 ...\"   JOBS=n   FRESH=1"
+	@echo "make reproduce   train the headline runs, take the others from the committed reference, run the notebooks, compare"
+	@echo "                   PROFILE=smoke|embedded|paper   NOTEBOOKS=\"01 ...\"   JOBS=n   FRESH=1   ALL=1 (train everything)"
 	@echo "make test        unit tests, then the stored notebooks against their stored outputs"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make reference   rewrite notebooks/, figures/, the README's tables and papermill_runs/reference"
@@ -27,7 +28,7 @@ setup:
 	@sh tools/setup.sh
 
 reproduce: setup
-	@$(MOSLAB) reproduce --profile "$(PROFILE)" --notebooks "$(NOTEBOOKS)" $(if $(JOBS),--jobs "$(JOBS)") $(if $(filter-out 0,$(FRESH)),--fresh)
+	@$(MOSLAB) reproduce --profile "$(PROFILE)" --notebooks "$(NOTEBOOKS)" $(if $(JOBS),--jobs "$(JOBS)") $(if $(filter-out 0,$(FRESH)),--fresh) $(if $(filter-out 0,$(ALL)),--runs fresh)
 
 reference: setup
 	@$(MOSLAB) reference --notebooks "$(NOTEBOOKS)" $(if $(JOBS),--jobs "$(JOBS)") $(if $(filter-out 0,$(FRESH)),--fresh)

@@ -79,19 +79,20 @@ class Outcome:
         return self.ran and not any(item.failed for item in self.comparisons)
 
 
-def reproduce(profile: str = "embedded", notebooks: str | list[str] | None = None, jobs: int | None = None, fresh: bool = False, runs: str = "fresh",
+def reproduce(profile: str = "embedded", notebooks: str | list[str] | None = None, jobs: int | None = None, fresh: bool = False, runs: str = "headline",
               given: dict[str, Any] | None = None, console: Console | None = None) -> list[Outcome]:
     """Run the notebooks of a profile that are not done yet and compare their verdicts with the committed reference.
 
     notebooks: numbers or names ("00 01_bin_sweep"), all of them if empty. jobs: training processes, one per core if None. fresh: empty the profile's
-    local store first. runs: `fresh` trains what the local store lacks, `reuse` also takes the reference's runs. given: further notebook parameters.
+    local store first. runs: `headline` trains the runs of headline claims that the local store lacks and takes the others from the reference where it has them, `fresh` trains all that the
+    local store lacks, `reuse` takes every run that the reference has. given: further notebook parameters.
     UserError, before anything has started, for whatever is wrong with these or with the output folder.
     """
     console = console or Console()
     folder = paths.profile_dir(profile)
     sources = find_notebooks(notebooks)
-    if runs not in ("fresh", "reuse"):
-        raise UserError(f"Unknown source of runs {runs!r}: a batch takes 'fresh' or 'reuse'.")
+    if runs not in ("headline", "fresh", "reuse"):
+        raise UserError(f"Unknown source of runs {runs!r}: a batch takes 'headline', 'fresh' or 'reuse'.")
     jobs = count_jobs(jobs)
     everything = {"profile": profile, "runs": runs, "jobs": jobs, "output": str(folder), **(given or {})}
     typed = {source: parameters.validate(source, {**profile_parameters(profile, source), **everything}) for source in sources}
@@ -232,8 +233,9 @@ def estimate(stem: str, profile: str, folder: Path, runs: str, jobs: int, counte
     record = read_reference(profile, stem)
     if record is None:
         return None, None
-    stores = [folder / "runs"] + ([paths.REFERENCE / "runs" / profile] if runs == "reuse" else [])
-    missing = [key for key in record.get("runs", []) if key not in counted and not any((store / key / "run.json").is_file() for store in stores)]
+    local, committed = folder / "runs", paths.REFERENCE / "runs" / profile
+    afresh = {"headline": record.get("headline", []), "fresh": record.get("runs", []), "reuse": []}[runs]
+    missing = [key for key in record.get("runs", []) if key not in counted and not any((store / key / "run.json").is_file() for store in ([local] if key in afresh else [local, committed]))]
     counted.update(missing)
     training = sum(record.get("run_seconds", {}).get(key, 0.0) for key in missing)
     return len(missing), record.get("seconds", 0.0) + training / min(jobs, max(len(missing), 1))

@@ -19,15 +19,16 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from scipy import stats
 
 from moslab.errors import UserError
 from moslab.metrics import METRICS
-from moslab.statistics import Difference, against_number, contrast
+from moslab.statistics import LEAST_SEEDS, Difference, against_number, contrast
 
 PAPERS = Path(__file__).parent / "papers"
 Kind = Literal["order", "equivalence", "trend", "number", "existence"]
 Source = Literal["paper", "third party's summary", "author's repository", "quoted by someone", "unknown", "our own control"]
-LEVELS = {"order": 0.95, "trend": 0.95, "equivalence": 0.90, "number": 0.90}
+LEVELS = {"order": 0.95, "trend": 0.95, "existence": 0.95, "equivalence": 0.90, "number": 0.90}
 LOWER_IS_BETTER = frozenset({"mae", "hallucination", "ncm", "ncm_star", "cross_entropy", "error", "calibration"})
 # Metrics of scores, which `judge` works out itself, and others that a notebook measures and hands to `judge_value`.
 METRIC_NAMES = {"srcc": "SRCC", "plcc": "PLCC", "plcc_logistic4": "PLCC after a logistic fit", "mae": "MAE", "accuracy": "accuracy", "recall": "recall", "hallucination": "hallucination",
@@ -57,6 +58,7 @@ class Claim(Frozen):
 
     arms: names of the arms in the order of the rule. weights: of a trend, summing to zero; unit: what one step of them is. margin: of an
     equivalence or a number, in the metric. reference: what a single computed value is held against. published: a number's values by metric.
+    headline: a plain `make reproduce` trains the arms of this claim anew.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Claim(Frozen):
     margin: float | None = None
     reference: float = 0.0
     published: dict[str, float] = {}
+    headline: bool = False
 
     @model_validator(mode="after")
     def complete(self) -> "Claim":
@@ -233,6 +236,11 @@ def load_claims(paper: str) -> dict[str, Claim]:
     return {claim.id: claim for claim in load_paper(paper).claims}
 
 
+def headline_arms(claims: Mapping[str, Claim]) -> frozenset[str]:
+    """Every arm that a headline claim compares."""
+    return frozenset(arm for claim in claims.values() if claim.headline for arm in claim.arms)
+
+
 def judge(claim: Claim, scores: Mapping[str, np.ndarray], target: np.ndarray, *, on: str = "", paper_scale: bool = False,
           allow_few: bool = False, n: int = 1000, seed: int = 0) -> Verdict:
     """The verdict on a claim from test scores by arm, each [seeds, images], and the targets [images].
@@ -255,20 +263,23 @@ def judge(claim: Claim, scores: Mapping[str, np.ndarray], target: np.ndarray, *,
     return verdict_from_difference(claim, result, on)
 
 
-def judge_value(claim: Claim, value: float, *, n: int, on: str = "", low: float | None = None, high: float | None = None) -> Verdict:
-    """The verdict on a claim about one value computed without training, such as a ceiling: no seeds, and an interval only where given.
+def judge_value(claim: Claim, value: float, *, n: int, on: str = "", low: float | None = None, high: float | None = None, seeds: int = 0, what: str = "images") -> Verdict:
+    """The verdict on a claim about one value that is no metric of scores: computed without training, such as a ceiling (no seeds, an interval only where given), or measured on trained models.
 
-    n: images behind the value. The difference to the claim's reference is judged, by margin (equivalence) or sign (existence).
+    n: images, or `what`, behind the value. seeds: training runs behind it; fewer than three decide nothing. low, high: the interval of the claim's kind, .90 for an equivalence. The difference
+    to the claim's reference is judged, by margin (equivalence) or sign (existence).
     """
     if len(claim.arms) != 1 or claim.kind not in ("equivalence", "existence"):
         raise UserError(f"Claim {claim.id} compares {len(claim.arms)} arms by kind {claim.kind}: judge it from scores, not from one value.")
     low, high = (value if end is None else end for end in (low, high))
     low, high, gap = (float(end) - claim.reference for end in (low, high, value))
-    verdict = decide(claim, low, high)
+    few = 0 < seeds < LEAST_SEEDS
     spread = "" if low == high else f", interval {low:+.4f} to {high:+.4f}"
+    source = f"{seeds} seed{'s' * (seeds != 1)}{', too few for a verdict' * few}" if seeds else "nothing was trained"
     detail = (f"{claim.arms[0]}: {METRIC_NAMES[claim.metric]} {value:.4f}, {gap:+.4f} from {claim.reference:g}"
-              f"{spread}{rule(claim)}; n = {n:,}, computed from labels.")
-    return verdict_of(claim, on, verdict, detail, value=gap, low=low, high=high, margin=claim.margin, n=n, seeds=0)
+              f"{spread}{rule(claim)}; n = {n:,} {what}, {source}.")
+    return verdict_of(claim, on, "not resolved" if few else decide(claim, low, high), detail, value=gap, low=low, high=high, margin=claim.margin, n=n, seeds=seeds,
+                      level=None if low == high else LEVELS[claim.kind], se=None if low == high else (high - low) / (2 * stats.norm.ppf((1 + LEVELS[claim.kind]) / 2)))
 
 
 def chosen(claim: Claim, scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -32,7 +32,7 @@ def reproduce(
     notebooks: Notebooks = "",
     jobs: Jobs = None,
     fresh: Fresh = False,
-    runs: Annotated[str, typer.Option(help="fresh trains what the local store lacks; reuse also takes the committed runs.")] = "fresh",
+    runs: Annotated[str, typer.Option(help="headline trains the headline claims' runs and takes the others from the committed reference; fresh trains all; reuse takes whatever is there.")] = "headline",
     set_: Annotated[Optional[list[str]], typer.Option("--set", help="A notebook parameter, like seeds=[0,1]; may be repeated.")] = None,
 ) -> None:
     """Train what is missing, run the notebooks and compare with the committed reference."""
@@ -54,6 +54,7 @@ def tune(
     scorer: Annotated[Optional[list[str]], typer.Option(help="All scorers if not given.")] = None,
     recipe: Annotated[str, typer.Option(help="lm, lora, full, scratch or head.")] = "lm",
     profile: Annotated[str, typer.Option(help="Whose store keeps the runs.")] = "embedded",
+    batch_size: Annotated[int, typer.Option(help="Pictures a step.")] = 64,
     jobs: Jobs = None,
 ) -> None:
     """Find learning rates again, on the validation split, and keep them with their curves."""
@@ -67,7 +68,7 @@ def tune(
     for name in dataset or datasets.EMBEDDED:
         for one in scorer or scorers.NAMES:
             try:
-                entry = tuning.tune(name, one, recipe, profile, count_jobs(jobs), train_images=2000)
+                entry = tuning.tune(name, one, recipe, profile, count_jobs(jobs), train_images=2000, batch_size=batch_size)
             except UserError as problem:
                 if dataset and scorer:
                     raise

@@ -8,10 +8,10 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from moslab import statistics
+from moslab import metrics, statistics
 from moslab.datasets.table import ImageTable, ListedPixels
 from moslab.errors import UserError
-from moslab.metrics import plcc, srcc
+from moslab.metrics import calibration_error, plcc, srcc
 from moslab.reading import Reader
 from moslab.scorers.base import Scores
 
@@ -42,6 +42,17 @@ def predictions_frame(table: ImageTable, rows: Sequence[int], scores: Scores) ->
     return pd.DataFrame({
         "image": frame["image"].to_numpy(), "split": frame["split"].to_numpy(), "target": frame["mos"].to_numpy().round(6), "score": scores.score.round(7),
         "parsed": scores.parsed, "entropy": scores.entropy.round(5), "top": scores.top.round(5), **said})
+
+
+def at_a_glance(scores: Scores, codes: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    """What is kept of every epoch: srcc, plcc and mae of the answers that could be read, mean entropy (nats) and top probability and, where a coding's `codes` [n] number its outcomes, how far
+    that probability can be trusted: `calibration` (expected calibration error) and `overconfidence` (mean top probability less the share of right outcomes)."""
+    read = scores.parsed
+    found = {name: metrics.METRICS[name](scores.score[read], target[read]) for name in METRICS} | {"entropy": scores.entropy.mean(), "top": scores.top.mean()}
+    if codes.ndim == 1 and codes.max() < scores.distribution.shape[1]:
+        right = scores.distribution.argmax(1) == codes
+        found |= {"calibration": calibration_error(scores.top, right), "overconfidence": scores.top.mean() - right.mean()}
+    return {name: float(value) for name, value in found.items()}
 
 
 def answers(predictions: pd.DataFrame) -> pd.DataFrame:

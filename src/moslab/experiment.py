@@ -15,7 +15,8 @@ from moslab.scorers import scorer_class, scorer_options
 METHOD_VERSIONS = {"training": 1, "evaluation": 1}  # raised by hand whenever the numbers change
 Text = Literal["image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random"]  # see `moslab.backbones.prompts.Wording`
 Recipe = Literal["lm", "lora", "full", "scratch", "head"]
-LATER = ("protocol", "test_dataset")  # fields that came later: while they are not set, runs keep the key they always had
+LATER = ("protocol", "test_dataset", "every_epoch", "related")  # fields that came later: while they are not set, runs keep the key they always had
+EVALUATION = ("splits", "test_text", "test_images", "test_dataset", "related")  # fields that training knows nothing of
 FROZEN_VISION: tuple[str, ...] = ("lm", "lora", "head")
 
 
@@ -46,6 +47,8 @@ class Experiment(BaseModel):
     test_images: int | None = Field(None, ge=2, description="the first so many of each evaluated split; all if not given")
     splits: tuple[str, ...] = Field(("test",), min_length=1)
     test_dataset: str = Field("", description="evaluated on these splits of another dataset, if not of the one trained on")
+    every_epoch: bool = Field(False, description="evaluated after every epoch, too; kept in the run's history")
+    related: bool = Field(False, description="asked about the attributes of other pictures afterwards")
     seed: int = Field(0, ge=0)
 
     @field_validator("dataset", "test_dataset")
@@ -80,9 +83,18 @@ class Experiment(BaseModel):
     @property
     def key(self) -> str:
         """Sixteen hex characters: fields, labels, weights and method versions. Machine, threads and library versions are not in it."""
-        fields = self.model_dump(mode="json", exclude={"root", "backbone", *(name for name in LATER if not getattr(self, name))})
+        return self._digest(self.model_dump(mode="json", exclude={"root", "backbone", *(name for name in LATER if not getattr(self, name))}), self.dataset, self.test_dataset)
+
+    @property
+    def training(self) -> str:
+        """What is trained, as `key` would name it: equal for experiments that only look at the same trained model in different ways."""
+        fields = self.model_dump(mode="json", exclude={"root", "backbone", *EVALUATION})
+        trained = {name: value for name, value in self.options.items() if name not in scorer_class(self.scorer).READING}
+        return self._digest(fields | {"options": trained}, self.dataset)
+
+    def _digest(self, fields: dict[str, Any], *tables: str) -> str:
         versions = METHOD_VERSIONS | {self.scorer: scorer_class(self.scorer).version}
-        labels = [_manifest(name, self.root, self.preset, self.protocol, self.images) for name in (self.dataset, self.test_dataset) if name]
+        labels = [_manifest(name, self.root, self.preset, self.protocol, self.images) for name in tables if name]
         return digest([fields, *labels, _fingerprint(self.backbone), versions])
 
     @property

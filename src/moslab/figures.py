@@ -1,7 +1,7 @@
 """Figures of the notebooks: one function each, from results to a matplotlib figure, colour-blind safe and legible at README size."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -19,14 +19,17 @@ PALETTE = sns.color_palette("colorblind")
 def use_style() -> None:
     """One look for all notebooks."""
     sns.set_theme(style="whitegrid", palette=PALETTE, context="notebook", rc={"figure.dpi": 100, "axes.titlesize": 12, "legend.frameon": True,
-                                                                             "figure.constrained_layout.use": True})
+                                                                             "figure.constrained_layout.use": True, "svg.hashsalt": "moslab"})
 
 
-def save(figure: Figure, path: Path) -> Path:
-    """PNG without a time stamp, so that the same figure is the same file."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
-    return write_atomic(path, stream.getvalue())
+def save(figure: Figure, path: Path, runs: Iterable[str] = ()) -> Path:
+    """`path` as PNG, and as SVG beside it, both with the keys of the `runs` they show in their metadata (`Runs`, `dc:description`) and without a time stamp: the same figure is the same file."""
+    keys = " ".join(sorted(runs))
+    for kind, metadata in (("svg", {"Date": None, "Creator": None, "Description": f"runs: {keys}"}), ("png", {"Software": None, "Runs": keys})):
+        stream = io.BytesIO()
+        figure.savefig(stream, format=kind, dpi=110, metadata=metadata)
+        written = write_atomic(path.with_suffix(f".{kind}"), stream.getvalue())
+    return written
 
 
 def _panels(count: int, width: float = 4.8, height: float = 3.8) -> tuple[Figure, np.ndarray]:
@@ -116,7 +119,7 @@ def bin_sweep(tables: Mapping[str, pd.DataFrame], references: Mapping[str, Mappi
     return figure
 
 
-def differences(frame: pd.DataFrame, margin: float | None = None) -> Figure:
+def differences(frame: pd.DataFrame, margin: float | None = None, metric: str = "SRCC") -> Figure:
     """Judged differences with their intervals, one row each; the margin of equivalence shaded. frame: label, value, low, high."""
     figure, axis = plt.subplots(figsize=(8, 0.5 * len(frame) + 1.4))
     rows = np.arange(len(frame))[::-1]
@@ -127,7 +130,7 @@ def differences(frame: pd.DataFrame, margin: float | None = None) -> Figure:
     axis.hlines(rows, frame["low"], frame["high"], color=PALETTE[0], linewidth=3)
     axis.plot(frame["value"], rows, "o", color=PALETTE[3])
     axis.set_yticks(rows, labels=frame["label"])
-    axis.set(xlabel="difference in SRCC (positive: the first is better)", ylim=(-0.7, len(frame) - 0.3))
+    axis.set(xlabel=f"difference in {metric} (positive: the first is better)", ylim=(-0.7, len(frame) - 0.3))
     return figure
 
 
@@ -184,3 +187,53 @@ def base_curve(frames: Mapping[str, pd.DataFrame], metric: str = "PLCC") -> Figu
     axes[0].set_ylabel(f"{metric} on test images")
     axes[1].legend(fontsize=9)
     return figure
+
+
+def lines(frame: pd.DataFrame, x: str, xlabel: str, ylabel: str, *, bounds: Mapping[str, float] | None = None, log: bool = False, title: str = "") -> Figure:
+    """A line per arm with its interval as a band, a panel per dataset. frame: dataset, arm, the column `x`, value and, where there are intervals, low and high. bounds: dataset -> oracle's value;
+    title: of the legend."""
+    panels = list(frame.groupby("dataset", sort=False))
+    figure, axes = _panels(len(panels), 5.2, 4.2)
+    for axis, (name, rows) in zip(axes, panels):
+        for (color, style), (arm, line) in zip(_looks(), rows.groupby("arm", sort=False)):
+            if "low" in line:
+                axis.fill_between(line[x], line["low"], line["high"], color=color, alpha=0.15, linewidth=0)
+            axis.plot(line[x], line["value"], color=color, linestyle=style, marker="o" if len(line) < 30 else None, markersize=4, label=arm)
+        if bounds and bounds.get(name):
+            axis.axhline(bounds[name], color="0.35", linestyle=":", label="oracle")
+        axis.set(xlabel=xlabel, title=name)
+        if log:
+            axis.set_xscale("log")
+            axis.set_xticks(sorted(set(rows[x])), labels=[f"{value:g}" for value in sorted(set(rows[x]))])
+            axis.minorticks_off()
+    axes[0].set_ylabel(ylabel)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9, title=title or None)
+    return figure
+
+
+def dots(frame: pd.DataFrame, xlabel: str, *, bounds: Mapping[str, float] | None = None, groups: Mapping[str, str] | None = None) -> Figure:
+    """An arm a row, its value a dot with its interval, a panel per dataset. frame: dataset, arm, value and, where there are intervals, low and high; the first arm on top. bounds: dataset ->
+    oracle's value; groups: arm -> name of a group, which has a color."""
+    panels = list(frame.groupby("dataset", sort=False))
+    arms = list(dict.fromkeys(frame["arm"]))
+    kinds = list(dict.fromkeys((groups or {}).get(arm, "") for arm in arms))
+    figure, axes = _panels(len(panels), 4.6, 0.36 * len(arms) + 1.3)
+    for axis, (name, rows) in zip(axes, panels):
+        for kind, color in zip(kinds, PALETTE * 2):
+            some = rows[[(groups or {}).get(arm, "") == kind for arm in rows["arm"]]]
+            places = [len(arms) - 1 - arms.index(arm) for arm in some["arm"]]
+            reach = [some["value"] - some["low"], some["high"] - some["value"]] if "low" in some else None
+            axis.errorbar(some["value"], places, xerr=reach, marker="o", linestyle="none", color=color, capsize=3, label=kind or None)
+        if bounds and bounds.get(name):
+            axis.axvline(bounds[name], color="0.35", linestyle=":", label="oracle")
+        axis.set(xlabel=xlabel, title=name, ylim=(-0.6, len(arms) - 0.4))
+        axis.set_yticks(range(len(arms)), labels=arms[::-1] if axis is axes[0] else [])
+    handles, labels = axes[0].get_legend_handles_labels()
+    if labels:
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
+    return figure
+
+
+def _looks() -> Iterator[tuple[tuple[float, float, float], str]]:
+    """Colors, then the same with other line styles."""
+    return ((color, style) for style in ("-", "--", ":") for color in PALETTE)

@@ -1,6 +1,6 @@
 """A grid of experiments: datasets x arms x seeds, and the scores that come back arm by arm."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,13 @@ from moslab.store import Run
 
 @dataclass(frozen=True)
 class Grid:
-    """arms: name -> fields of the experiment that make this arm; setting: fields all share."""
+    """arms: name -> fields of the experiment that make this arm; setting: fields all share. headline: arms that a plain `make reproduce` trains anew, see `moslab.claims.headline_arms`."""
 
     datasets: Sequence[str]
     arms: Mapping[Hashable, Mapping[str, Any]]
     seeds: Sequence[int]
     setting: Mapping[str, Any]
+    headline: Collection[Hashable] = ()
 
     def __post_init__(self) -> None:
         for name, values in (("datasets", self.datasets), ("arms", self.arms), ("seeds", self.seeds)):
@@ -33,21 +34,29 @@ class Grid:
         return {(dataset, arm, seed): make(dataset=dataset, seed=seed, **{**self.setting, **fields})
                 for dataset in self.datasets for arm, fields in self.arms.items() for seed in self.seeds}
 
+    def afresh(self) -> set[str]:
+        """Keys of the headline arms' runs."""
+        return {experiment.key for (_, arm, _), experiment in self.experiments().items() if arm in self.headline}
+
 
 @dataclass(frozen=True)
 class Results:
-    """The runs of a grid."""
+    """The runs of a grid. here: keys of those that were trained on this machine, None where nobody asked."""
 
     runs: Mapping[tuple[str, str, int], Run]
+    here: Collection[str] | None = None
 
     def scores(self, dataset: str, split: str = "test") -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Scores [seeds, n] by arm, and the targets [n] they are all compared with."""
+        """Scores [seeds, n] by arm, and the targets [n] they are all compared with.
+
+        An answer that could not be read counts as the mean of those of its run that could: whoever says nothing knows nothing of the picture. How many there are stands in `table`.
+        """
         arms: dict[str, list[np.ndarray]] = {}
         shown: list[pd.DataFrame] = []
         for (where, arm, _), run in self.runs.items():
             if where == dataset:
                 rows = run.split(split)
-                arms.setdefault(arm, []).append(rows["score"].to_numpy())
+                arms.setdefault(arm, []).append(rows["score"].fillna(rows["score"].mean()).to_numpy())
                 shown.append(rows[["image", "target"]].reset_index(drop=True))
         if not shown:
             raise UserError(f"There are no runs on {dataset!r} in these results; they hold {', '.join(sorted({where for where, _, _ in self.runs}))}.")
@@ -56,13 +65,23 @@ class Results:
         return {arm: np.stack(rows) for arm, rows in arms.items()}, shown[0]["target"].to_numpy()
 
     def table(self, metric: str = "srcc", split: str = "test") -> pd.DataFrame:
-        """One row per arm and dataset: the metric of each single run, their mean, and how many answers could not be read."""
+        """One row per arm and dataset: the metric of each single run, their mean, how many answers could not be read (they count in no metric of a single run) and, where runs of the
+        committed reference may stand among them, which of the runs were trained here."""
         rows: dict[tuple[str, str], dict[str, Any]] = {}
         for (dataset, arm, seed), run in self.runs.items():
             row = rows.setdefault((dataset, arm), {})
             row[f"seed {seed}"] = run.metrics[split][metric][0]
             row["unparsed"] = row.get("unparsed", 0) + run.metrics[split]["unparsed"][0]
+            if self.here is not None:
+                row["trained"] = _place({row.get("trained"), "here" if run.key in self.here else "reference"})
         frame = pd.DataFrame(rows).T.rename_axis(["dataset", "arm"])
         seeds = [name for name in frame if name.startswith("seed ")]
         frame.insert(0, "mean", frame[seeds].mean(axis=1))
-        return frame[["mean", *seeds, "unparsed"]].astype({"unparsed": int}).round(4)
+        numbers = frame[["mean", *seeds]].astype(float).round(4)
+        return numbers.join(frame.drop(columns=numbers.columns).astype({"unparsed": int}))
+
+
+def _place(places: set[str | None]) -> str:
+    """Where an arm's runs come from, in one word."""
+    places = places - {None}
+    return places.pop() if len(places) == 1 else "both"

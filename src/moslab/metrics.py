@@ -61,6 +61,14 @@ def mae(prediction: np.ndarray, target: np.ndarray) -> float:
     return float(np.abs(prediction - target).mean())
 
 
+def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error (Guo et al. 2017): predictions sorted into `bins` equal intervals of their confidence [n]; the mean distance of each one's confidence from its share of right
+    ones [n], weighted by its size. 0 to 1."""
+    place = np.minimum((np.asarray(confidence) * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, np.asarray(right, dtype=float) - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(place))
+
+
 def logistic4(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Predictions [n] carried to the target's scale by the least-squares curve b2 + (b1 - b2) / (1 + exp(-(x - b3) / |b4|)).
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from moslab import figures, paths
 from moslab.claims import Verdict
 from moslab.errors import UserError
+from moslab.experiment import Experiment
 from moslab.files import cannot_write, read_json, write_json
 from moslab.grid import Grid, Results
 from moslab.paths import profile_dir
@@ -41,6 +42,8 @@ class Study:
         self.started = time.time()
         self.values: dict[str, Any] = {}
         self.used: dict[str, float] = {}  # run key -> seconds
+        self.headline: set[str] = set()  # keys of runs that a plain `make reproduce` trains anew
+        self.borrowed: set[str] = set()  # keys of runs taken from the committed reference
         self.waited = 0.0  # seconds spent on getting runs
         if self.writes:
             _check_writable(self.folder)
@@ -72,26 +75,39 @@ class Study:
         return Picture(path.read_bytes()) if path.exists() else say("*No committed figure yet.*")
 
     def plan(self, *grids: Grid) -> pd.DataFrame:
-        """What `collect` will do: runs wanted, finished, to train, and minutes by the reference's own times."""
+        """What `collect` will do: runs wanted, to train, taken from the committed reference (where local ones come first), and minutes by the reference's own times."""
         rows = []
         for grid in grids:
-            experiments = grid.experiments().values()
-            todo = missing(experiments, self.source, self.profile)
+            experiments = {e.key: e for e in grid.experiments().values()}.values()
+            todo = missing(experiments, self.source, self.profile, grid.afresh())
             known = self.reference.get("run_seconds", {})
             seconds = [known.get(e.key) for e in todo]
             minutes = 0.0 if not todo else None if None in seconds else sum(seconds) / 60 / (self.jobs or os.cpu_count() or 1)
             rows.append({"datasets": ", ".join(grid.datasets), "arms": len(grid.arms), "seeds": len(grid.seeds), "runs": len(experiments),
-                         "to train": len(todo), "minutes": "unknown" if minutes is None else f"{minutes:.1f}"})
+                         "to train": len(todo), "from the reference": len(experiments) - len(todo) - len(self._here(experiments)), "minutes": "unknown" if minutes is None else f"{minutes:.1f}"})
         return pd.DataFrame(rows)
 
     def collect(self, grid: Grid) -> Results:
         """The grid's runs; trains what is missing, unless runs come from the reference."""
-        experiments = grid.experiments()
-        asked = time.time()
-        runs = collect(list(experiments.values()), self.source, self.profile, self.jobs)
+        return self.collect_all(grid)[0]
+
+    def collect_all(self, *grids: Grid) -> list[Results]:
+        """The runs of several grids, which are trained together: what they have in common is trained once."""
+        places = [grid.experiments() for grid in grids]
+        asked, afresh = time.time(), set().union(*(grid.afresh() for grid in grids))
+        experiments = [experiment for found in places for experiment in found.values()]
+        runs = {run.key: run for run in collect(experiments, self.source, self.profile, self.jobs, afresh)}
         self.waited += time.time() - asked
-        self.used |= {run.key: round(sum(run.seconds.values()), 2) for run in runs}
-        return Results(dict(zip(experiments, runs)))
+        self.used |= {key: round(sum(run.seconds.values()), 2) for key, run in runs.items()}
+        self.headline |= afresh
+        here = self._here(experiments)
+        self.borrowed |= set(runs) - here
+        return [Results({place: runs[experiment.key] for place, experiment in found.items()}, here if self.source == "headline" else None) for found in places]
+
+    def _here(self, experiments: Iterable[Experiment]) -> set[str]:
+        """Keys of the finished runs that come from the local store."""
+        local = stores("fresh", self.profile)[0]
+        return {e.key for e in experiments if self.source != "reference" and local.has(e.key)}
 
     def committed(self, name: str, default: Any = None) -> Any:
         """A value of the committed reference, whatever the source of runs."""
@@ -109,16 +125,16 @@ class Study:
         return self.values[name]
 
     def keep(self, figure: Figure, name: str) -> Figure:
-        """Save a figure (PNG, README size) and hand it back to be shown, once: a figure left open would be shown by the kernel too."""
+        """Save a figure (PNG of README size, and SVG) with the keys of the runs collected so far, and hand it back to be shown, once: a figure left open would be shown by the kernel too."""
         if self.writes:
-            figures.save(figure, self.folder / "figures" / f"{name}.png")
+            figures.save(figure, self.folder / "figures" / f"{name}.png", self.used)
         plt.close(figure)
         return figure
 
     def record(self, verdicts: Iterable[Verdict] = ()) -> Sentence:
         """Write the result JSON that the batch runner, the report and the reference read."""
         result = {"notebook": self.name, "profile": self.profile, "runs_from": self.source, "parameters": self.parameters, "runs": sorted(self.used),
-                  "run_seconds": self.used, "claims": [verdict.as_dict() for verdict in verdicts], "values": self.values,
+                  "run_seconds": self.used, "headline": sorted(self.headline), "borrowed": len(self.borrowed), "claims": [verdict.as_dict() for verdict in verdicts], "values": self.values,
                   "seconds": round(time.time() - self.started - self.waited, 1), "provenance": provenance()}
         if not self.writes:
             return say("Runs came from the committed reference, so nothing was recorded.")

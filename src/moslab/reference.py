@@ -28,7 +28,7 @@ def reference(notebooks: str | list[str] | None = None, jobs: int | None = None,
     console = console or Console()
     outcomes = []
     for profile in profiles:
-        found = batch.reproduce(profile, notebooks, jobs, fresh, console=console)
+        found = batch.reproduce(profile, notebooks, jobs, fresh, "fresh", console=console)
         failed = [outcome.stem for outcome in found if not outcome.ran]
         if failed:
             raise UserError(f"{', '.join(failed)} failed in the {profile} profile, so the reference stays as it is: mend that and start again.")

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -22,31 +22,32 @@ from moslab.store import Run, Store
 if TYPE_CHECKING:
     from moslab.reading import Reader
 
-From = Literal["reference", "reuse", "fresh"]
+From = Literal["reference", "headline", "reuse", "fresh"]
 _ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")} | {"TOKENIZERS_PARALLELISM": "false"}
 
 
 def stores(runs: From, profile: str) -> list[Store]:
-    """Where finished runs may come from, in order: reference; local then reference (reuse); local alone (fresh)."""
+    """Where finished runs may come from, in order: reference; local then reference (reuse, and headline where it does not say otherwise); local alone (fresh)."""
     local, reference = Store(profile_dir(profile) / "runs"), Store(paths.REFERENCE / "runs" / profile)
-    known = {"reference": [reference], "reuse": [local, reference], "fresh": [local]}
+    known = {"reference": [reference], "headline": [local, reference], "reuse": [local, reference], "fresh": [local]}
     if runs not in known:
         raise UserError(f"Unknown source of runs {runs!r}: choose one of {', '.join(known)}.")
     return known[runs]
 
 
-def missing(experiments: Iterable[Experiment], runs: From, profile: str) -> list[Experiment]:
-    """The experiments that would have to be trained, each once."""
-    absent = {e.key: e for e in experiments if not any(store.has(e.key) for store in stores(runs, profile))}
+def missing(experiments: Iterable[Experiment], runs: From, profile: str, afresh: Collection[str] = ()) -> list[Experiment]:
+    """The experiments that would have to be trained, each once. afresh: keys that with runs="headline" are not taken from the reference."""
+    found, local = stores(runs, profile), stores("fresh", profile)
+    absent = {e.key: e for e in experiments if not any(store.has(e.key) for store in (local if runs == "headline" and e.key in afresh else found))}
     return list(absent.values())
 
 
-def collect(experiments: Sequence[Experiment], runs: From = "reference", profile: str = "embedded", jobs: int = 0) -> list[Run]:
+def collect(experiments: Sequence[Experiment], runs: From = "reference", profile: str = "embedded", jobs: int = 0, afresh: Collection[str] = ()) -> list[Run]:
     """The runs of `experiments`, in their order, training what is missing.
 
-    jobs: training processes, 0 for one per core. With runs="reference" nothing is ever trained and a missing run is a UserError.
+    jobs: training processes, 0 for one per core. afresh: see `missing`. With runs="reference" nothing is ever trained and a missing run is a UserError.
     """
-    todo = missing(experiments, runs, profile)
+    todo = missing(experiments, runs, profile, afresh)
     if todo and runs == "reference":
         raise UserError(f"{len(todo)} of {len(experiments)} runs are not in the reference (first: {todo[0].label}, key {todo[0].key}): "
                         "set runs = 'reuse' to train them here.")
@@ -55,18 +56,21 @@ def collect(experiments: Sequence[Experiment], runs: From = "reference", profile
 
 
 def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0) -> None:
-    """Train every experiment that is not in the local store. Finished ones are kept whatever happens to the others."""
+    """Train every experiment that is not in the local store, once for all that only look at the same model differently. Finished ones are kept whatever happens to the others."""
     Store(profile_dir(profile) / "runs").sweep()
     if not experiments:
         return
-    jobs = min(jobs or os.cpu_count() or 1, len(experiments))
+    groups: dict[str, list[Experiment]] = {}
+    for experiment in experiments:
+        groups.setdefault(experiment.training, []).append(experiment)
+    jobs = min(jobs or os.cpu_count() or 1, len(groups))
     os.environ |= _ONE_THREAD  # inherited by the workers before they load any numerical library
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker) as pool:
-        futures = {pool.submit(train_one, e, profile): e for e in experiments}
+        futures = {pool.submit(train_together, group, profile): group for group in groups.values()}
         try:
-            for future in tqdm(as_completed(futures), total=len(futures), desc="training", unit="run"):
-                _check(future, futures[future])
+            for future in tqdm(as_completed(futures), total=len(futures), desc="training", unit="model"):
+                _check(future, futures[future][0])
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -86,18 +90,19 @@ def _start_worker() -> None:
     torch.set_num_threads(1)
 
 
-def train_one(experiment: Experiment, profile: str) -> None:
-    """Train one experiment into the local store, unless another process does or did."""
-    from moslab.training import execute
+def train_together(experiments: Sequence[Experiment], profile: str) -> None:
+    """Train once what these experiments have in common (`Experiment.training`) and keep the runs that are not in the local store yet, unless another process does or did."""
+    from moslab.training import execute_together
 
-    key = experiment.key
     folder = profile_dir(profile)
     store = Store(folder / "runs")
-    with lock(folder / "runs" / f".{key}.lock"):
-        if not store.has(key):
-            report = Progress(folder / "progress" / f"{key}.json", experiment.label)
+    with lock(folder / "runs" / f".{experiments[0].training}.lock"):
+        todo = [experiment for experiment in experiments if not store.has(experiment.key)]
+        if todo:
+            report = Progress(folder / "progress" / f"{todo[0].key}.json", todo[0].label)
             try:
-                store.put(execute(experiment, report))
+                for run in execute_together(todo, report):
+                    store.put(run)
             finally:
                 report.path.unlink(missing_ok=True)
 

@@ -2,17 +2,18 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
-from moslab import backbones, datasets, evaluation
+from moslab import backbones, datasets, evaluation, related
 from moslab.backbones import Backbone
 from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import SHOWN, Wording
@@ -57,25 +58,43 @@ class ScoringModel(nn.Module):
 
 def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
     """Train and evaluate; everything that can be wrong with the input is found before training starts."""
+    return next(execute_together([experiment], progress))
+
+
+def execute_together(experiments: Sequence[Experiment], progress: Progress | None = None) -> Iterator[Run]:
+    """The runs of experiments that train the same model (`Experiment.training`) and look at it in different ways: trained once, evaluated one by one. The first one's record has the training time."""
     started = time.time()
-    table, reader = prepare(experiment)
+    for other in experiments[1:]:
+        check_inputs(other, labelled(other, other.dataset))
+    table, reader = prepare(experiments[0])
     prepared = time.time()
-    history = fit(experiment, table, reader, progress)
-    trained = time.time()
+    history = fit(experiments[0], table, reader, progress)
     reader.backbone.model.eval()
+    seconds = {"preparing": prepared - started, "training": time.time() - prepared}
+    for experiment in experiments:
+        reader.scorer.options = scorer_options(experiment.scorer, experiment.options)
+        yield evaluated(experiment, table, reader, history, seconds)
+        seconds = dict.fromkeys(seconds, 0.0)
+
+
+def evaluated(experiment: Experiment, table: ImageTable, reader: Reader, history: list[dict[str, float]], seconds: dict[str, float]) -> Run:
+    """The run of an experiment whose model was just trained on `table`."""
+    started, scale = time.time(), table.scale
     if experiment.test_dataset:
-        scale, table = table.scale, labelled(experiment, experiment.test_dataset)  # scores are carried over linearly from one nominal scale to the other, which changes no correlation
+        table = labelled(experiment, experiment.test_dataset)  # scores are carried over linearly from one nominal scale to the other, which changes no correlation
         reader = replace(reader, features=reader.features and cached_features(table, reader.backbone), _prompts={})
     if experiment.test_text or experiment.test_dataset:
-        reader.wording = Wording.of(table, experiment.dataset, experiment.test_text or experiment.text, experiment.preset)
+        reader = replace(reader, wording=Wording.of(table, experiment.dataset, experiment.test_text or experiment.text, experiment.preset))
     rows = evaluated_rows(experiment, table)
     scores = evaluation.predict(reader, table, rows)
     if experiment.test_dataset:
         scores = replace(scores, score=table.scale[0] + (scores.score - scale[0]) * np.ptp(table.scale) / np.ptp(scale))
     predictions = evaluation.predictions_frame(table, rows, scores)
-    seconds = {"preparing": prepared - started, "training": trained - prepared, "evaluation": time.time() - trained}
-    return Run(experiment, experiment.key, predictions, evaluation.measure(predictions), history,
-               {phase: round(value, 2) for phase, value in seconds.items()}, provenance(), scores.distribution)
+    metrics = evaluation.measure(predictions)
+    if experiment.related:
+        predictions = pd.concat([predictions, related.answers(reader.backbone)], ignore_index=True)
+    seconds = {phase: round(value, 2) for phase, value in (seconds | {"evaluation": time.time() - started}).items()}
+    return Run(experiment, experiment.key, predictions, metrics, history, seconds, provenance(), scores.distribution)
 
 
 def labelled(experiment: Experiment, name: str) -> ImageTable:
@@ -86,9 +105,7 @@ def labelled(experiment: Experiment, name: str) -> ImageTable:
 def prepare(experiment: Experiment) -> tuple[ImageTable, Reader]:
     """Labels, backbone with its trainable part set, fitted scorer, and cached vision features where the recipe freezes the tower."""
     table = labelled(experiment, experiment.dataset)
-    tested = labelled(experiment, experiment.test_dataset) if experiment.test_dataset else table
-    check_texts(experiment, training_rows(experiment, table), table)
-    check_texts(experiment, evaluated_rows(experiment, tested), tested)
+    check_inputs(experiment, table)
     set_seed(experiment.seed)
     scorer = fitted_scorer(experiment, table)
     backbone = backbones.load(experiment.backbone, scratch=experiment.recipe == "scratch", seed=experiment.seed, dtype=weight_type(experiment))
@@ -115,6 +132,13 @@ def training_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:
 
 def evaluated_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:
     return np.concatenate([table.rows(split)[: experiment.test_images] for split in experiment.splits])
+
+
+def check_inputs(experiment: Experiment, table: ImageTable) -> None:
+    """UserError for what an experiment lacks in its data; `table` is what it trains on."""
+    tested = labelled(experiment, experiment.test_dataset) if experiment.test_dataset else table
+    check_texts(experiment, training_rows(experiment, table), table)
+    check_texts(experiment, evaluated_rows(experiment, tested), tested)
 
 
 def check_texts(experiment: Experiment, rows: np.ndarray, table: ImageTable) -> None:
@@ -157,13 +181,14 @@ def fit(experiment: Experiment, table: ImageTable, reader: Reader, progress: Pro
         return reader.to_teach(table, [row for row, _ in items], np.array([target for _, target in items]))
 
     with tempfile.TemporaryDirectory(prefix="moslab-") as folder:
+        observer = Observer(experiment, table, reader)
         trainer = Trainer(model=ScoringModel(reader), args=arguments(experiment, folder, len(rows)), train_dataset=Rows(rows, targets), data_collator=collate,
-                          callbacks=[Reporter(progress)] if progress else [])
+                          callbacks=[Reporter(progress)] * bool(progress) + [observer] * experiment.every_epoch)
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    if reader.scorer.steps:
-        return [{"step": number} | {name: round(value, 5) for name, value in step.items()} for number, step in enumerate(reader.scorer.steps, start=1)]
-    return [{"step": entry["step"], "loss": round(entry["loss"], 5)} for entry in trainer.state.log_history if "loss" in entry]
+    steps = [{"step": number} | step for number, step in enumerate(reader.scorer.steps, start=1)] or [
+        {"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
+    return [{name: value if isinstance(value, int) else round(value, 5) for name, value in step.items()} for step in [*steps, *observer.epochs]]
 
 
 def arguments(experiment: Experiment, folder: str, images: int) -> TrainingArguments:
@@ -185,3 +210,20 @@ class Reporter(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.progress(state.global_step, state.max_steps)
+
+
+class Observer(TrainerCallback):
+    """Evaluates the model at the end of every epoch, which changes nothing in its training."""
+
+    def __init__(self, experiment: Experiment, table: ImageTable, reader: Reader) -> None:
+        self.table, self.reader, self.rows = table, reader, evaluated_rows(experiment, table)
+        self.epochs: list[dict[str, float]] = []
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        model = self.reader.backbone.model
+        learning = model.training
+        model.eval()
+        scores = evaluation.predict(self.reader, self.table, self.rows)
+        codes = self.reader.scorer.encode(Labels.of(self.table, self.rows))
+        model.train(learning)
+        self.epochs.append({"step": state.global_step, "epoch": len(self.epochs) + 1} | evaluation.at_a_glance(scores, codes, self.table.frame["mos"].to_numpy()[self.rows]))

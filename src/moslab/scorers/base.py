@@ -103,6 +103,7 @@ class Scorer(nn.Module):
     name: ClassVar[str]
     version: ClassVar[int]
     Options: ClassVar[type[Options]] = Options
+    READING: ClassVar[frozenset[str]] = frozenset()  # options that say how a trained model is read, and change nothing in its training
     reads_on = False  # whether decoding needs words behind the place where the score is read
 
     def __init__(self, options: Any = None) -> None:

@@ -89,6 +89,7 @@ class Bins(base.Scorer):
     name = "bins"
     version = 1
     Options = Options
+    READING = frozenset({"decoding"})
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         k = self.options.bins

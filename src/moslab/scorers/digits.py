@@ -79,6 +79,7 @@ class Digits(base.Scorer):
     name = "digits"
     version = 1
     Options = Options
+    READING = frozenset({"decoding"})
 
     @property
     def reads_on(self) -> bool:

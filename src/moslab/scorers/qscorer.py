@@ -95,6 +95,7 @@ class QScorer(base.Scorer):
     name = "qscorer"
     version = 1
     Options = Options
+    READING = frozenset({"read"})
 
     @property
     def reads_on(self) -> bool:
