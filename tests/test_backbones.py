@@ -155,7 +155,7 @@ def drop_tensor(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "sentence"), [
-    ("embeded", "Unknown backbone 'embeded': give one of embedded, embedded-early, embedded-middle, embedded-nowords, embedded-llava, a folder written by save_pretrained, or a hub id"),
+    ("embeded", "Unknown backbone 'embeded': give one of embedded, embedded-early, embedded-middle, embedded-nowords, embedded-llava, embedded-small, a folder written by save_pretrained, or a hub id"),
     ("/no/such/folder", "Unknown backbone '/no/such/folder'"),
     ("nobody/has-this", "Cannot fetch nobody/has-this from the hub .*check the name and the network, or download it elsewhere"),
 ])

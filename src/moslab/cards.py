@@ -189,10 +189,11 @@ def stored(folder: Path = WEIGHTS) -> dict[str, dict[str, Any]]:
 
 
 def agreement(found: Mapping[str, dict[str, Any]], committed: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
-    """Measured cards beside stored ones, one row per base and measure of `TOLERANCES`. A base is compared with the one of its name, a LLaVA in a folder of its own with the package's LLaVA."""
+    """Measured cards beside stored ones, one row per base and measure of `TOLERANCES`. A base is compared with the one of its name, a LLaVA or a small one in a folder of its own with the package's."""
     rows = []
     for name, card in found.items():
-        known = committed.get("embedded-llava" if card["architecture"] == "llava" else name)
+        alone = "llava" if card["architecture"] == "llava" else "small" if (card["training"] or {}).get("plan", {}).get("layers") else ""
+        known = committed.get(f"embedded-{alone}" if alone else name)
         for measure, tolerance in TOLERANCES.items() if known else ():
             for part, value in card[measure].items() if isinstance(card[measure], dict) else [("", card[measure])]:
                 before = known[measure][part] if part else known[measure]
@@ -238,7 +239,8 @@ KINDS = {
     "embedded-early": "`embedded-early`: the same run after a tenth of its pictures, at full learning rate: less well pre-trained.",
     "embedded-middle": "`embedded-middle`: the same run after four tenths.",
     "embedded-nowords": "`embedded-nowords`: the base's vision tower with a language model that never met a rating word (excellent ... bad).",
-    "embedded-llava": "`embedded-llava`: a LLaVA-1.5 (CLIP tower, next-to-last layer, 64 visual tokens, MLP projector, LLaMA) on the same corpus."}
+    "embedded-llava": "`embedded-llava`: a LLaVA-1.5 (CLIP tower, next-to-last layer, 64 visual tokens, MLP projector, LLaMA) on the same corpus.",
+    "embedded-small": "`embedded-small`: the base's vision tower with a language model of half the layers, taught on the same texts."}
 CARD = """# Model card: the embedded bases
 
 Multimodal LLMs of transformers' own classes, about two million parameters each, pre-trained from nothing on the embedded photo world (pixels {world}) and stored in bfloat16, {megabytes} MB together.

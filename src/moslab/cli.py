@@ -184,8 +184,8 @@ def curves(seeds: Annotated[int, typer.Option(help="Training seeds per point.")]
 
 @base_app.command()
 def train(folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None,
-          architecture: Annotated[str, typer.Option(help="qwen2_vl or llava.")] = "qwen2_vl") -> None:
-    """Train a base and its checkpoints from nothing and hold their measured cards against the committed ones; about an hour on two cores, half of that for llava."""
+          architecture: Annotated[str, typer.Option(help="qwen2_vl, llava, or small: the base's eyes with half the language layers.")] = "qwen2_vl") -> None:
+    """Train a base and its checkpoints from nothing and hold their measured cards against the committed ones; about an hour on two cores, half of that for llava, ten minutes for small."""
     from moslab import cards, pretraining
     if architecture not in pretraining.PLANS:
         raise UserError(f"Unknown architecture {architecture!r}: choose one of {', '.join(pretraining.PLANS)}.")

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from moslab import world
-from moslab.backbones import WEIGHTS, architecture_of, embedded, embedded_llava
+from moslab.backbones import WEIGHTS, architecture_of, embedded, embedded_llava, load
 from moslab.backbones.inputs import beside
 from moslab.files import lock, write_json
 from moslab.world import aigiqa, language, specs, ugc
@@ -59,7 +59,7 @@ class Plan:
 
     Stages take turns in rounds and go on where they stopped, so that every round leaves a whole model of the same run. rounds: (name of the checkpoint, share of the
     pictures seen by then, for every stage); "" is the base itself. nowords: pictures of a further language stage, from the same start and over the final vision
-    tower, that never says a rating word; 0 for none.
+    tower, that never says a rating word; 0 for none. eyes: a finished base whose vision tower is taken over; layers: of the language model, if not the architecture's own.
     """
 
     stages: tuple[Stage, ...] = STAGES
@@ -68,6 +68,8 @@ class Plan:
     processes: int = 2
     seed: int = 4001
     architecture: str = "qwen2_vl"
+    eyes: str = ""
+    layers: int = 0
 
     def first(self, number: int) -> int:
         """Number of the first picture of a stage: stages share none."""
@@ -304,12 +306,13 @@ class Teacher(nn.Module):
 
 PLANS = {
     "qwen2_vl": Plan(),
-    "llava": Plan((replace(STAGES[0], images=240_000), replace(STAGES[1], images=28_000)), rounds=(("", (1.0, 1.0)),), nowords=0, architecture="llava")}
+    "llava": Plan((replace(STAGES[0], images=240_000), replace(STAGES[1], images=28_000)), rounds=(("", (1.0, 1.0)),), nowords=0, architecture="llava"),
+    "small": Plan(rounds=(("", (0.0, 1.0)),), nowords=0, eyes="embedded", layers=2)}
 
 
 def train(folder: Path | None = None, plan: Plan = PLANS["qwen2_vl"]) -> dict[str, dict]:
     """Train a base from nothing into `folder` (default: its place in the package) with the checkpoints of its plan, and return their measured cards by backbone name."""
-    folder = Path(folder or (WEIGHTS if plan.architecture == "qwen2_vl" else WEIGHTS / plan.architecture))
+    folder = Path(folder or WEIGHTS / ("small" if plan.layers else "" if plan.architecture == "qwen2_vl" else plan.architecture))
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / ".training.lock"):
         (folder / ".rendezvous").unlink(missing_ok=True)  # of a training that was killed
@@ -323,7 +326,9 @@ def _train_process(rank: int, folder: str, plan: Plan) -> None:
     distributed.init_process_group("gloo", init_method=f"file://{folder}/.rendezvous", rank=rank, world_size=plan.processes)
     base = BASES[plan.architecture]
     tokenizer = base.build_tokenizer(tokenizer_texts(plan.seed))
-    teacher = Teacher(base.build_model(base.build_config(tokenizer), plan.seed))
+    teacher = Teacher(base.build_model(base.build_config(tokenizer, **{"layers": plan.layers} if plan.layers else {}), plan.seed))
+    if plan.eyes:
+        teacher.model.model.visual.load_state_dict(load(plan.eyes).model.model.visual.state_dict())
     fresh_language = copy.deepcopy(teacher.model.model.language_model.state_dict())
     started = time.time()
 

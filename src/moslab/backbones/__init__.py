@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 ARCHITECTURES = {"qwen2_vl": "Qwen2-VL", "llava": "LLaVA-1.5"}  # model_type in config.json, and module here: what it is called
 WEIGHTS = Path(__file__).parent / "weights"
-# The bases that come with the package, by folder: the base, two checkpoints from early in its training, one that never met a rating word, and another architecture.
-EMBEDDED = {"embedded": "", "embedded-early": "early", "embedded-middle": "middle", "embedded-nowords": "nowords", "embedded-llava": "llava"}
+# The bases that come with the package, by folder: the base, two checkpoints from early in its training, one that never met a rating word, another architecture, and one with
+# half the language layers.
+EMBEDDED = {"embedded": "", "embedded-early": "early", "embedded-middle": "middle", "embedded-nowords": "nowords", "embedded-llava": "llava",
+            "embedded-small": "small"}
 _HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
 _WHOLE = 64 * 2**20  # files up to this many bytes are hashed whole
 

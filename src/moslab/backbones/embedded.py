@@ -66,10 +66,10 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> ImageTextProcessor:
     return ImageTextProcessor(image_processor=images, tokenizer=tokenizer, chat_template=CHAT_TEMPLATE)
 
 
-def build_config(tokenizer: PreTrainedTokenizerFast) -> Qwen2VLConfig:
-    """The true classes' configuration at this scale."""
+def build_config(tokenizer: PreTrainedTokenizerFast, layers: int = 4) -> Qwen2VLConfig:
+    """The true classes' configuration at this scale. layers: of the language model."""
     token = tokenizer.convert_tokens_to_ids
-    text = dict(vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2,
+    text = dict(vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=layers, num_attention_heads=4, num_key_value_heads=2,
                 max_position_embeddings=1024, rope_parameters={"rope_type": "default", "mrope_section": [4, 6, 6], "rope_theta": 10000.0},
                 tie_word_embeddings=True, bos_token_id=None, eos_token_id=token("<|im_end|>"), pad_token_id=token("<|endoftext|>"))
     vision = dict(depth=4, embed_dim=WIDTH, hidden_size=WIDTH, hidden_act="gelu", num_heads=4, mlp_ratio=3, patch_size=8, spatial_merge_size=2,
