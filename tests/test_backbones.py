@@ -222,7 +222,7 @@ def test_questions_by_text():
     assert Wording.of(table, "ava", "realqa").question(0) == "Rate the aesthetics and quality of this image briefly."
     assert Wording.of(table, "ava", "title").question(2) == "How would you rate the aesthetics of this image? Challenge title: Free Study."
     assert Wording.of(table, "aigiqa", "title", "alignment").question(2) == "How would you rate the alignment of this image? Generation prompt: Free Study."
-    assert Wording.of(table, "iaa", "image").answer_prefix == "The aesthetics of the image is" and Wording("aigiqa").answer_prefix == "The quality of the image is"
+    assert Wording.of(table, "iaa", "image").answer_prefix(0) == "The aesthetics of the image is" and Wording("aigiqa").answer_prefix(0) == "The quality of the image is"
     with pytest.raises(UserError, match="Unknown text 'titel': choose one of image, generic, rvtc, realqa, roc4mllm, title, permuted, random"):
         Wording.of(table, "iqa", "titel")
 

@@ -41,7 +41,7 @@ class Reader:
     def words(self, row: int, visual_tokens: int, completion: str = "", opening: str | None = None) -> Row:
         """One conversation: ids, labels (taught tokens, else -100) and the position where the score is read. Without completion nothing is taught. opening: instead of the scorer's own."""
         prompt = self.prompt(self.wording.question(row), visual_tokens)
-        lead, rest = self.backbone.answer(self.scorer.opening(self.wording.answer_prefix) if opening is None else opening, completion)
+        lead, rest = self.backbone.answer(self.scorer.opening(self.wording.answer_prefix(row)) if opening is None else opening, completion)
         taught = [*lead, *rest, self.backbone.tokenizer.eos_token_id] if completion else []
         return {"input_ids": prompt + (taught or lead), "labels": [IGNORED] * len(prompt) + (taught or [IGNORED] * len(lead)), "read_position": len(prompt) + len(lead) - 1}
 

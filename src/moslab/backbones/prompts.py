@@ -33,33 +33,38 @@ class Wording:
 
     text: image: nothing (RvTC's image-only arm). generic, rvtc, realqa, roc4mllm: a paper's question for the task, see `GENERIC`. title: Q-Align's question and the picture's own text, challenge title or generation prompt,
     as RvTC's data-specific prompts do (their exact wording is not published). permuted, random: the same with another's text, see `shown_texts`.
-    shown: the text beside every row of the table, [n], where one is shown.
+    shown: the text beside every row of the table, [n], where one is shown. asked: what is judged in every row, [n], where that differs from row to row.
     """
 
     dataset: str
     text: str = "image"
     preset: str = "default"
     shown: np.ndarray | None = None
+    asked: np.ndarray | None = None
 
     @classmethod
     def of(cls, table: ImageTable, dataset: str, text: str, preset: str = "default") -> "Wording":
         """The wording of a run on `table`. UserError for an unknown text."""
         if text not in TEXTS:
             raise UserError(f"Unknown text {text!r}: choose one of {', '.join(TEXTS)}.")
-        return cls(dataset, text, preset, shown_texts(table, text) if text in SHOWN else None)
+        asked = table.annotations["asked"].to_numpy() if table.annotations is not None and "asked" in table.annotations else None
+        return cls(dataset, text, preset, shown_texts(table, text) if text in SHOWN else None, asked)
+
+    def aspect(self, row: int) -> str:
+        """What is judged in a row."""
+        return aspect(self.dataset, self.preset) if self.asked is None else self.asked[row]
 
     def question(self, row: int) -> str:
         """The user's words beside the picture of a row."""
         if self.text == "image":
             return ""
-        generic = GENERIC.get(self.text, GENERIC["generic"]).format(aspect=aspect(self.dataset, self.preset))
+        generic = GENERIC.get(self.text, GENERIC["generic"]).format(aspect=self.aspect(row))
         kind = "Generation prompt" if self.dataset in ("aigiqa", "agiqa3k") else "Challenge title"
         return generic if self.shown is None else f"{generic} {kind}: {self.shown[row]}."
 
-    @property
-    def answer_prefix(self) -> str:
+    def answer_prefix(self, row: int) -> str:
         """The words Q-Align's answer opens with; the level word follows."""
-        return f"The {aspect(self.dataset, self.preset)} of the image is"
+        return f"The {self.aspect(row)} of the image is"
 
 
 def shown_texts(table: ImageTable, text: str) -> np.ndarray:
