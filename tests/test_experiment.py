@@ -16,7 +16,7 @@ from moslab.world import version
 OTHERS = {
     "dataset": "iaa", "preset": "null", "protocol": "folds-5-0", "test_dataset": "iaa", "images": 50, "text": "generic", "test_text": "random", "scorer": "levels", "options": {"bins": 11}, "range": "scale", "recipe": "full",
     "precision": "bfloat16", "epochs": 5, "batch_size": 16, "learning_rate": 2e-3, "weight_decay": 0.1, "warmup": 0.2,
-    "train_images": 10, "test_images": 10, "splits": ("val",), "seed": 1,
+    "train_images": 10, "test_images": 10, "splits": ("val",), "seed": 1, "every_epoch": True, "related": True,
 }
 BASE = {"dataset": "iqa", "learning_rate": 1e-3}
 
@@ -46,6 +46,15 @@ def test_key_says_the_same_however_it_is_spelled():
     assert make(**BASE | {"epochs": 4.0, "seed": 0, "options": {"bins": 51, "decoding": "expectation"}}).key == plain
     assert make(**BASE | {"splits": ["test"], "epochs": 4}).key == plain
     assert Experiment(**make(**BASE).model_dump(mode="json")).key == plain  # as a stored record is read
+
+
+def test_what_is_trained_knows_nothing_of_how_it_is_looked_at():
+    looks = [{"splits": ("val",)}, {"test_text": "random"}, {"test_images": 10}, {"test_dataset": "iaa"}, {"related": True}, {"options": {"decoding": "argmax"}}]
+    assert {make(**BASE | look).training for look in looks} == {make(**BASE).training} and len({make(**BASE | look).key for look in looks}) == len(looks)
+    others = [name for name in OTHERS if name not in ("splits", "test_text", "test_images", "test_dataset", "related")]
+    assert len({make(**BASE | {name: OTHERS[name]}).training for name in others} | {make(**BASE).training}) == len(others) + 1
+    for scorer, option in (("digits", {"decoding": "tree"}), ("qscorer", {"read": "token"})):
+        assert make(**BASE | {"scorer": scorer}).training == make(**BASE | {"scorer": scorer, "options": option}).training
 
 
 def test_key_does_not_change_with_the_place_of_the_data(tmp_path):

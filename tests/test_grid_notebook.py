@@ -28,7 +28,7 @@ def grid(tiny_base) -> Grid:
 
 @pytest.fixture
 def no_training(monkeypatch):
-    monkeypatch.setattr(runs, "train_one", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(runs, "train_together", lambda *_: pytest.fail("trained"))
     monkeypatch.setattr(runs, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("a process was started"))
 
 
@@ -118,10 +118,25 @@ def test_table_has_a_row_per_arm(results):
     assert (frame["mean"] == 0.5).all() and (frame["unparsed"] == 0).all()
 
 
+def test_an_answer_that_cannot_be_read_counts_as_the_mean_of_the_others(results):
+    place = ("iqa", "levels", 1)
+    run = results.runs[place]
+    unread = replace(run, predictions=run.predictions.assign(score=run.predictions["score"].where(run.predictions.index > 0)))
+    scores = Results({**results.runs, place: unread}).scores("iqa")[0]["levels"]
+    assert scores[1][0] == pytest.approx(run.predictions["score"][1:].mean()) and (scores[1][1:] == run.predictions["score"][1:]).all()
+
+
+def test_a_table_says_where_runs_were_trained_if_asked(results):
+    first = next(iter(results.runs.values()))
+    assert "trained" not in results.table()
+    table = Results(results.runs, {first.key}).table()
+    assert table["trained"].tolist() == ["both", "reference"] and list(table)[-2:] == ["unparsed", "trained"]
+
+
 # the study
 
 @pytest.mark.parametrize(("options", "sentence"), [
-    ({"runs": "refrence"}, "Unknown source of runs 'refrence': choose one of reference, reuse, fresh"),
+    ({"runs": "refrence"}, "Unknown source of runs 'refrence': choose one of reference, headline, reuse, fresh"),
     ({"profile": "embeded"}, "Unknown profile 'embeded': choose one of smoke, embedded, paper"),
     ({"jobs": -1}, "jobs = -1 training processes make no sense: give 0 for one per core"),
 ])

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from moslab.errors import UserError
-from moslab.metrics import METRICS, METRICS_PROTOCOL, logistic4, mae, plcc, srcc
+from moslab.metrics import METRICS, METRICS_PROTOCOL, calibration_error, logistic4, mae, plcc, srcc
 
 
 def sample(n: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -78,3 +78,10 @@ def test_mistakes_are_sentences():
 def test_every_metric_names_its_protocol():
     assert METRICS.keys() == METRICS_PROTOCOL.keys()
     assert "fitted on the test predictions" in METRICS_PROTOCOL["plcc_logistic4"]
+
+
+def test_calibration_error_by_hand():
+    """Two bins of confidence: .9 with three of four right, .35 with one of two right; an honest model has none."""
+    confidence, right = np.array([0.9] * 4 + [0.35] * 2), np.array([1, 1, 1, 0, 1, 0], dtype=bool)
+    assert calibration_error(confidence, right) == pytest.approx((4 * 0.15 + 2 * 0.15) / 6)
+    assert calibration_error(np.array([1.0, 1.0, 0.5, 0.5]), np.array([1, 1, 1, 0])) == pytest.approx(0)

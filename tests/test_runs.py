@@ -24,7 +24,7 @@ CHILD = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 @pytest.fixture
 def no_training(monkeypatch):
-    monkeypatch.setattr(runs, "train_one", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(runs, "train_together", lambda *_: pytest.fail("trained"))
     monkeypatch.setattr(runs, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("a process was started"))
 
 
@@ -41,12 +41,12 @@ def on_world(base: Path, **fields) -> Experiment:
 
 def test_stores_by_source(home):
     local, reference = home / "papermill_runs/smoke/runs", home / "papermill_runs/reference/runs/smoke"
-    assert {source: [store.folder for store in stores(source, "smoke")] for source in ("reference", "reuse", "fresh")} == {
-        "reference": [reference], "reuse": [local, reference], "fresh": [local]}
+    assert {source: [store.folder for store in stores(source, "smoke")] for source in ("reference", "headline", "reuse", "fresh")} == {
+        "reference": [reference], "headline": [local, reference], "reuse": [local, reference], "fresh": [local]}
 
 
 @pytest.mark.parametrize(("source", "profile", "sentence"), [
-    ("refrence", "smoke", "Unknown source of runs 'refrence': choose one of reference, reuse, fresh"),
+    ("refrence", "smoke", "Unknown source of runs 'refrence': choose one of reference, headline, reuse, fresh"),
     ("reuse", "smok", "Unknown profile 'smok': choose one of smoke, embedded, paper"),
 ])
 def test_unknown_names_are_one_sentence(home, tiny_base, source, profile, sentence):
@@ -77,6 +77,18 @@ def test_reuse_prefers_local_runs_and_fresh_knows_no_others(home, tiny_base, no_
     assert missing([first, second, second], "fresh", "smoke") == [second] and missing([first, second], "reference", "smoke") == []
 
 
+def test_headline_runs_are_trained_anew_and_others_borrowed(home, tiny_base):
+    first, second = experiments(tiny_base, 0, 1)
+    local, reference = stores("headline", "smoke")
+    for experiment in (first, second):
+        reference.put(toy_run(experiment))
+    assert missing([first, second], "headline", "smoke", {first.key}) == [first] and missing([first, second], "headline", "smoke") == []
+    assert missing([first, second], "reuse", "smoke", {first.key}) == []  # only that source knows headlines
+    local.put(toy_run(first, 0.25))
+    found = collect([first, second], "headline", "smoke", afresh={first.key})
+    assert [run.predictions["score"].iloc[0] for run in found] == [1.25, 1.0]
+
+
 def test_nothing_missing_starts_no_process(home, tiny_base, no_training):
     assert collect([], "fresh", "smoke") == []
 
@@ -88,27 +100,42 @@ def counted(monkeypatch, home):
     """The keys that were executed, on the toy table."""
     use_toy_table(monkeypatch)
     keys: list[str] = []
-    execute = training.execute
-    monkeypatch.setattr(training, "execute", lambda experiment, report: keys.append(experiment.key) or execute(experiment, report))
+    execute = training.execute_together
+    monkeypatch.setattr(training, "execute_together", lambda asked, report: keys.extend(experiment.key for experiment in asked) or execute(asked, report))
     return keys
 
 
 def test_a_run_is_trained_once_and_its_progress_goes(counted, home, tiny_base):
     (experiment,) = experiments(tiny_base, 0)
     for _ in range(2):
-        runs.train_one(experiment, "smoke")
+        runs.train_together([experiment], "smoke")
     assert counted == [experiment.key] and Store(home / "papermill_runs/smoke/runs").keys() == [experiment.key]
     assert list((home / "papermill_runs/smoke/progress").iterdir()) == []
 
 
+def test_what_shares_its_training_is_trained_once_and_gives_the_same_numbers(counted, home, tiny_base, monkeypatch):
+    """Looking at one trained model in several ways is the same as training it for each of them."""
+    looks = [{}, {"options": {"bins": 5, "decoding": "argmax"}}, {"splits": ("val",)}]
+    asked = [toy_experiment(tiny_base, **look) for look in looks]
+    alone = [training.execute(experiment) for experiment in asked]
+    fitted, fit = [], training.fit
+    monkeypatch.setattr(training, "fit", lambda *given: fitted.append(1) or fit(*given))
+    runs.train_together(asked, "smoke")
+    found = [Store(home / "papermill_runs/smoke/runs").get(experiment.key) for experiment in asked]
+    assert len(fitted) == 1 and all(same(one, two) for one, two in zip(found, alone))
+    assert found[0].seconds["training"] > 0 == found[1].seconds["training"] == found[2].seconds["training"]
+    runs.train_together(asked, "smoke")
+    assert len(fitted) == 1
+
+
 def test_a_failed_run_leaves_no_progress_and_no_run(home, tiny_base, monkeypatch):
-    def fail(experiment, report):
+    def fail(asked, report):
         report(1, 2)
         raise UserError("no picture")
 
-    monkeypatch.setattr(training, "execute", fail)
+    monkeypatch.setattr(training, "execute_together", fail)
     with pytest.raises(UserError, match="no picture"):
-        runs.train_one(experiments(tiny_base, 0)[0], "smoke")
+        runs.train_together(experiments(tiny_base, 0), "smoke")
     assert list((home / "papermill_runs/smoke/progress").iterdir()) == [] and Store(home / "papermill_runs/smoke/runs").keys() == []
 
 
@@ -186,18 +213,18 @@ def test_two_processes_that_want_the_same_run_train_it_once(home, tiny_base, mon
     code = f"""
 from moslab import runs, training
 from moslab.experiment import Experiment
-execute = training.execute
-training.execute = lambda *asked: print("trained", flush=True) or execute(*asked)
+execute = training.execute_together
+training.execute_together = lambda *asked: print("trained", flush=True) or execute(*asked)
 experiment = Experiment.model_validate_json({experiment.model_dump_json()!r})
 print("ready", flush=True)
-runs.train_one(experiment, "smoke")
+runs.train_together([experiment], "smoke")
 """
     trained = []
-    execute = training.execute
-    monkeypatch.setattr(training, "execute", lambda *asked: trained.append("trained") or execute(*asked))
+    execute = training.execute_together
+    monkeypatch.setattr(training, "execute_together", lambda *asked: trained.append("trained") or execute(*asked))
     with subprocess.Popen([sys.executable, "-c", code], env={**CHILD, "MOSLAB_HOME": str(home)}, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout.readline() == "ready\n"
-        runs.train_one(experiment, "smoke")
+        runs.train_together([experiment], "smoke")
         said = child.stdout.read()
     assert child.returncode == 0 and said.count("trained") + len(trained) == 1
-    assert same(collect([experiment], "fresh", "smoke")[0], execute(experiment))
+    assert same(collect([experiment], "fresh", "smoke")[0], training.execute(experiment))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from toys import load_exact, save_tiny_base, toy_experiment, toy_table, use_toy_table
 
-from moslab import backbones, datasets, evaluation, training
+from moslab import backbones, datasets, evaluation, related, training
 from moslab.backbones.features import Features
 from moslab.datasets.table import FolderPixels
 from moslab.errors import UserError
@@ -269,6 +269,32 @@ def test_shuffling_at_test_changes_the_evaluation_alone(home, monkeypatch, tiny_
     assert right.history == shuffled.history and right.experiment.key != shuffled.experiment.key
     assert not np.allclose(right.predictions["score"], shuffled.predictions["score"])
     assert toy_experiment(tiny_base, text="title", test_text="title").key == right.experiment.key  # nothing is shuffled there
+
+
+def test_every_epoch_is_evaluated_and_nothing_changes(home, monkeypatch, tiny_base):
+    use_toy_table(monkeypatch)
+    watched, plain = (execute(toy_experiment(tiny_base, every_epoch=watched, epochs=3)) for watched in (True, False))
+    epochs = [entry for entry in watched.history if "epoch" in entry]
+    assert watched.predictions.equals(plain.predictions) and [entry for entry in watched.history if "epoch" not in entry] == plain.history
+    assert [entry["epoch"] for entry in epochs] == [1, 2, 3] and epochs[-1]["srcc"] == pytest.approx(plain.metrics["test"]["srcc"][0], abs=1e-5)
+    right = plain.distributions.argmax(1) == np.abs(np.linspace(1, 5, 5) - plain.predictions["target"].to_numpy()[:, None]).argmin(1)
+    assert epochs[-1]["overconfidence"] == pytest.approx(plain.predictions["top"].mean() - right.mean(), abs=0.2)  # the training scores' range is a little narrower than the scale
+
+
+def test_related_questions_stand_beside_the_scores(home, monkeypatch, tiny_base):
+    use_toy_table(monkeypatch)
+    monkeypatch.setattr(related, "PICTURES", 6)
+    asked, plain = (execute(toy_experiment(tiny_base, related=asked)) for asked in (True, False))
+    assert asked.split("test").equals(plain.split("test")) and asked.metrics == plain.metrics
+    for split in (related.ATTRIBUTES, related.RATINGS):
+        rows = asked.split(split)
+        assert 0 < len(rows) <= 6 and rows["score"].between(0, 1).all() and (rows["target"] == 1).all()
+
+
+def test_one_model_for_two_scores_trains(home, tiny_base):
+    """Preset both: each picture twice, asked for one score and for the other."""
+    run = execute(toy_experiment(tiny_base, dataset="aigiqa", preset="both", text="title", images=60, train_images=16, test_images=8))
+    assert len(run.predictions) == 8 and run.predictions["image"].str.endswith(("quality", "alignment")).all()
 
 
 def test_golden_run_changes_only_with_a_version(toy, tmp_path):

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from moslab.files import write_atomic
+from moslab.metrics import srcc
 
 PALETTE = sns.color_palette("colorblind")
 
@@ -131,6 +132,21 @@ def differences(frame: pd.DataFrame, margin: float | None = None, metric: str = 
     axis.plot(frame["value"], rows, "o", color=PALETTE[3])
     axis.set_yticks(rows, labels=frame["label"])
     axis.set(xlabel=f"difference in {metric} (positive: the first is better)", ylim=(-0.7, len(frame) - 0.3))
+    return figure
+
+
+def side_by_side(scores: Mapping[str, np.ndarray], target: np.ndarray, scale: tuple[float, float], columns: int = 4) -> Figure:
+    """Predicted scores [n] over mean opinion scores [n], a panel per scorer with its SRCC."""
+    rows = -(-len(scores) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.5 * columns, 2.6 * rows), squeeze=False, sharex=True, sharey=True)
+    for axis in axes.flat[len(scores):]:
+        axis.axis("off")
+    for axis, color, (name, values) in zip(axes.flat, PALETTE, scores.items()):
+        axis.scatter(target, values, s=4, alpha=0.35, color=color, linewidths=0, rasterized=True)
+        axis.plot(scale, scale, color="0.4", linewidth=1)
+        axis.set_title(f"{name}, SRCC {srcc(values, target):.3f}", fontsize=10)
+    figure.supxlabel("mean opinion score", fontsize=11)
+    figure.supylabel("predicted score", fontsize=11)
     return figure
 
 

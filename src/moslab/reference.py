@@ -10,7 +10,7 @@ from rich.console import Console
 from moslab import batch, paths
 from moslab.errors import UserError
 from moslab.files import read_json, write_atomic, write_json
-from moslab.report import render_readme
+from moslab.report import claims_page, render_readme
 
 PROFILES = ("smoke", "embedded")
 SHOWN = "embedded"  # the profile whose notebooks and figures are committed
@@ -45,7 +45,7 @@ def reference(notebooks: str | list[str] | None = None, jobs: int | None = None,
             executed[stem] = executed_copy(stem)
         for stem, notebook in executed.items():  # after the last one ran, or the next one's provenance would tell of local changes
             write_json(paths.NOTEBOOKS / f"{stem}.ipynb", notebook)
-        publish_readme()
+        publish_tables()
     return outcomes
 
 
@@ -115,9 +115,10 @@ def stored_form(notebook: dict[str, Any]) -> dict[str, Any]:
     return {**notebook, "metadata": KERNEL}
 
 
-def publish_readme() -> None:
-    """The README's tables, from the committed results."""
+def publish_tables() -> None:
+    """The README's tables and the page of all claims, from the committed results."""
     readme = paths.ROOT / "README.md"
     if readme.is_file():
         results = [read_json(path) for path in sorted((paths.REFERENCE / "results" / SHOWN).glob("[0-9][0-9]_*.json"))]
         write_atomic(readme, render_readme(readme.read_text(encoding="utf-8"), results))
+        write_atomic(paths.ROOT / "docs" / "claims.md", claims_page(results))
