@@ -9,6 +9,7 @@ than they say (95 % intervals about 99 % of the time) where runs differ by indep
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from moslab.metrics import METRICS, logistic4, paired
 
 LEAST_SEEDS = 3
 CHUNK = 64  # resamples held in memory at once
+REMEMBERED = 1000  # arms whose resamples are kept for the next comparison
+_DRAWN: dict[tuple[str, int, int, bytes], np.ndarray] = {}
 
 
 class Interval(NamedTuple):
@@ -176,13 +179,19 @@ def resampled(metric: str, scores: np.ndarray, target: np.ndarray, n: int, seed:
     """A metric of every arm of `scores` [arms, images] on `n` resamples of the images, the same for all arms: [n, arms].
 
     The logistic curve of plcc_logistic4 is that of the full sample: four parameters on hundreds of images hardly move from one resample to
-    the next, and a nearly linear curve takes long to fit.
+    the next, and a nearly linear curve takes long to fit. An arm that is compared again is not resampled again.
     """
     known(metric)
-    if metric == "plcc_logistic4":
-        scores = np.stack([logistic4(arm, target) for arm in scores])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.concatenate([WEIGHTED[metric](scores, target, counts) for counts in image_counts(len(target), n, seed)])
+    names = [(metric, n, seed, sha256(target.tobytes() + arm.tobytes()).digest()) for arm in scores]
+    new = {name: arm for name, arm in zip(names, scores) if name not in _DRAWN}
+    if new:
+        arms = np.stack([logistic4(arm, target) if metric == "plcc_logistic4" else arm for arm in new.values()])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            draws = np.concatenate([WEIGHTED[metric](arms, target, counts) for counts in image_counts(len(target), n, seed)])
+        if len(_DRAWN) > REMEMBERED:
+            _DRAWN.clear()
+        _DRAWN.update(zip(new, draws.T))
+    return np.stack([_DRAWN[name] for name in names], axis=1)
 
 
 def image_counts(images: int, n: int, seed: int) -> Iterator[np.ndarray]:
