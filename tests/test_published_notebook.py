@@ -17,6 +17,6 @@ def test_bin_sweep_on_a_koniq_folder(home, tmp_path, monkeypatch):
     papermill.execute_notebook(NOTEBOOK, tmp_path / "01.ipynb", progress_bar=False, kernel_name="python3", parameters={
         "profile": "smoke", "runs": "reuse", "output": str(tmp_path / "out"), "data_root": str(root), "datasets": ["koniq10k"], "bins": [5, 11], "seeds": [0], "train_images": 40, "test_images": 12, "epochs": 1.0})
     result = read_json(tmp_path / "out" / "results" / "01_bin_sweep.json")
-    assert len(result["runs"]) == 7 and {claim["on"] for claim in result["claims"]} == {"koniq10k"}
+    assert len(result["runs"]) == 10 and {claim["on"] for claim in result["claims"]} == {"koniq10k"}
     assert {row["dataset"] for row in result["values"]["ceilings"]} == {"koniq10k"}
     assert (tmp_path / "out" / "figures" / "bin_sweep.png").stat().st_size > 5000

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Unit tests, then the stored notebooks against their stored outputs; neither may leave a trace in the work tree.
+# Unit tests, the stored notebooks against their stored outputs, every notebook once at the smallest scale; nothing may leave a trace in the work tree.
 cd "$(dirname "$0")/.." || exit 1
 python=".venv/bin/python"
 status=0
@@ -15,6 +15,7 @@ $pytest tests || status=1
 if ls notebooks/*.ipynb >/dev/null 2>&1; then
     $pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks || status=1
 fi
+$python -m moslab reproduce --profile smoke --runs fresh || status=1
 
 if [ "$before" != "$(work_tree)" ]; then
     echo "The tests changed the work tree; git status now says:" >&2

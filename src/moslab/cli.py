@@ -54,6 +54,7 @@ def tune(
     scorer: Annotated[Optional[list[str]], typer.Option(help="All scorers if not given.")] = None,
     recipe: Annotated[str, typer.Option(help="lm, lora, full, scratch or head.")] = "lm",
     profile: Annotated[str, typer.Option(help="Whose store keeps the runs.")] = "embedded",
+    train_images: Annotated[int, typer.Option(help="Training pictures.")] = 2000,
     batch_size: Annotated[int, typer.Option(help="Pictures a step.")] = 64,
     jobs: Jobs = None,
 ) -> None:
@@ -68,7 +69,7 @@ def tune(
     for name in dataset or datasets.EMBEDDED:
         for one in scorer or scorers.NAMES:
             try:
-                entry = tuning.tune(name, one, recipe, profile, count_jobs(jobs), train_images=2000, batch_size=batch_size)
+                entry = tuning.tune(name, one, recipe, profile, count_jobs(jobs), train_images=train_images, batch_size=batch_size)
             except UserError as problem:
                 if dataset and scorer:
                     raise
