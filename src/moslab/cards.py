@@ -172,12 +172,17 @@ def number_answers(teacher: Teacher, writer: Writer, task: str, exercises: int =
 
 
 def sorting_metrics(backbone: Backbone, length: int) -> dict[str, float]:
-    """Mean accuracy, recall and hallucination over `TRIALS` lists of `length` numbers, written greedily by the model itself."""
-    trials = [sorting.trial(number, length) for number in range(TRIALS)]
+    """Mean accuracy, recall and hallucination over `TRIALS` lists of `length` numbers."""
+    lists = sorting_by_list(backbone, length)
+    return {metric.__name__: round(float(np.mean(lists[metric.__name__])), 3) for metric in SORTING}
+
+
+def sorting_by_list(backbone: Backbone, length: int, trials: int = TRIALS) -> dict[str, list[float]]:
+    """The sorting metrics and `sorting.rising` of each of so many lists of `length` numbers, written greedily by the model itself: metric -> [trials]."""
+    asked = [sorting.trial(number, length) for number in range(trials)]
     picture = Image.fromarray(sample(*MIXES["photographs"], 1)[1][0].numpy())
-    answers = [sorting.read_numbers(text) for text in write(backbone, picture, [f"{sorting.QUESTION} {', '.join(trial)}" for trial in trials], longest=6 * length + 4)]
-    return {metric.__name__: round(float(np.mean([metric(answer, trial) for answer, trial in zip(answers, trials)])), 3)
-            for metric in SORTING}
+    answers = [sorting.read_numbers(text) for text in write(backbone, picture, [f"{sorting.QUESTION} {', '.join(trial)}" for trial in asked], longest=6 * length + 4)]
+    return {metric.__name__: [round(metric(answer, trial), 6) for answer, trial in zip(answers, asked)] for metric in (*SORTING, sorting.rising)}
 
 
 # --- card -------------------------------------------------------------------------------------------------------------------------------

@@ -4,16 +4,19 @@ These ceilings belong to the arg-max of a perfect classifier. They are not bound
 two centers and beat them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from moslab.datasets.table import ImageTable, training_rows
 from moslab.errors import UserError
 from moslab.metrics import mae, plcc, srcc
-from moslab.scorers import bins, levels
+from moslab.scorers import bins, levels, scorer_class, scorer_options
 from moslab.scorers.base import Labels, Scorer
+from moslab.statistics import Difference, difference
+from moslab.store import Run
 
 CONVENTIONS = ("linspace", "midpoints", "quantile")
 
@@ -73,3 +76,105 @@ def dataset_ceilings(name: str, ks: Iterable[int], root: str | None = None, imag
     mos = training if len(training) else labels["mos"].to_numpy()
     table = quantisation_table(mos, float(mos.min()), float(mos.max()), ks, ("linspace", "midpoints", "quantile"))
     return [{"dataset": name, **row} for row in table.to_dict("records")]
+
+
+def label_errors(table: ImageTable, scorer: str, options: dict[str, Any]) -> pd.DataFrame:
+    """`errors` of the training labels (all where none are marked for training) on their own range under a perfect model, which restores what was coded: label approximation alone."""
+    labels = Labels.of(table.upright(), training_rows(table))
+    coding = scorer_class(scorer)(scorer_options(scorer, options))
+    coding.fit(labels, float(labels.mos.min()), float(labels.mos.max()))
+    return errors(coding, labels, coding.restore(coding.encode(labels)))
+
+
+def run_errors(run: Run, table: ImageTable | None = None, split: str = "test") -> pd.DataFrame:
+    """`errors` of a run's test pictures, in its own order. The coding is fitted to the training labels again, as it was for the run. table: the dataset, if it is at hand (it is loaded otherwise)."""
+    from moslab.training import fitted_scorer, labelled  # torch is not needed for labels alone
+
+    table = table or labelled(run.experiment, run.experiment.dataset)
+    labels = Labels.of(table, table.rows(split)[: run.experiment.test_images])
+    return errors(fitted_scorer(run.experiment, table), labels, run.split(split)["score"].to_numpy())
+
+
+def by_interval(frame: pd.DataFrame, edges: np.ndarray) -> pd.DataFrame:
+    """Mean absolute errors by interval of the score, one row for each that holds a picture: low, high, n, label_approximation, restoration, whole. frame: from `errors`; edges [k + 1]: of k intervals,
+    each with its upper end; scores beyond them go to the ends. Answers that could not be read count in label_approximation alone."""
+    place = np.searchsorted(edges[1:-1], frame["mos"], side="left")
+    sizes = frame[["label_approximation", "restoration"]].assign(whole=frame["label_approximation"] + frame["restoration"]).abs()
+    found = sizes.groupby(place).mean()
+    return pd.DataFrame({"low": edges[found.index], "high": edges[found.index + 1], "n": np.bincount(place)[found.index], **found}).reset_index(drop=True)
+
+
+def rounding_kept(scores: np.ndarray, mos: np.ndarray, rounding: np.ndarray) -> Difference:
+    """How much of the labels' rounding is found again in the scores: 1 where they follow its steps all the way, 0 where they know nothing of them.
+
+    scores [seeds, n]; mos [n]; rounding [n]: a label approximation. It is the coefficient of the rounding in a least-squares fit of the scores by a cubic in the mos and the rounding, so that
+    whatever changes smoothly with the score (a model's pull to the middle) plays no part. Standard error: robust (White 1980) over pictures, between seeds as in `moslab.statistics`.
+    """
+    z = (mos - mos.mean()) / mos.std()
+    known = np.column_stack([np.ones_like(z), z, z**2, z**3])
+    left = rounding - known @ np.linalg.lstsq(known, rounding, rcond=None)[0]  # what no cubic says of the rounding
+
+    def coefficient(values: np.ndarray) -> float:
+        return float(left @ values / (left @ left))
+
+    mean = scores.mean(0)
+    design = np.column_stack([known, rounding])
+    residual = mean - design @ np.linalg.lstsq(design, mean, rcond=None)[0]
+    variance = float((left**2 * residual**2).sum() / (left @ left) ** 2)
+    return difference(coefficient(mean), variance, np.array([coefficient(row) for row in scores]), len(mos))
+
+
+def dataset_errors(name: str, codings: Mapping[str, tuple[str, dict[str, Any]]], root: str | None = None, images: int | None = None) -> list[dict[str, Any]]:
+    """What a perfect model would still miss of a dataset's training labels (all where none are marked for training), one plain row per coding (scorer, options): dataset, coding, error (mean
+    absolute), of range (the same in per cent of the labels' range), fifth 1 to 5 (that again for each fifth of the range that holds labels), SRCC kept, n. Codings that need deviations are left
+    out where there are none."""
+    from moslab.datasets import EMBEDDED, load
+
+    table, rows = load(name, root=root, images=images if name in EMBEDDED else None), []
+    for coding, (scorer, options) in codings.items():
+        try:
+            frame = label_errors(table, scorer, options)
+        except UserError:
+            continue
+        mos, missed = frame["mos"].to_numpy(), frame["label_approximation"].to_numpy()
+        edges = np.linspace(mos.min(), mos.max(), 6)
+        parts, error, percent = by_interval(frame, edges), float(np.abs(missed).mean()), 100 / float(np.ptp(mos))
+        fifths = {f"fifth {np.searchsorted(edges, high)}": float(share) * percent for high, share in zip(parts["high"], parts["label_approximation"])}
+        rows.append({"dataset": name, "coding": coding, "error": error, "of range": error * percent, **fifths, "SRCC kept": srcc(mos + missed, mos), "n": len(mos)})
+    return rows
+
+
+def noise_at(measure: Callable[[float], float], wanted: float, largest: float, steps: int = 14) -> float | None:
+    """The size of a noise between 0 and `largest` at which a falling `measure` of it passes `wanted`, by bisection; None where it begins below."""
+    if measure(0.0) < wanted:
+        return None
+    low, high = 0.0, largest
+    for _ in range(steps):
+        middle = (low + high) / 2
+        low, high = (middle, high) if measure(middle) > wanted else (low, middle)
+    return (low + high) / 2
+
+
+def rounded_predictor(mos: np.ndarray, codings: Mapping[str, Callable[[np.ndarray], np.ndarray]], finer: float, reached: float, seed: int = 0) -> dict[str, dict[str, float | None]]:
+    """What is left of a predictor once it is rounded, without a model: the predictor is the scores mos [n] plus normal noise, of the size at which its SRCC is `finer`. One row per coding.
+
+    codings: each a way there and back, scores [n] to scores [n]. labels: SRCC of the scores themselves, rounded, which is the ceiling of the coding. srcc, plcc: of the predictor, rounded. shrunk: its
+    SRCC where it is first drawn towards the mean as far as least squares draws it. against rounded: SRCC of the rounded predictor with rounded scores. needed: the SRCC that a predictor needs for its
+    rounded scores to reach `reached`, None where even the scores themselves do not. values: how many different scores the rounding leaves. Means over ten draws of the noise, fewer for more than 2,000
+    scores.
+    """
+    noises = np.random.default_rng(seed).standard_normal((min(10, max(1, 20_000 // len(mos))), len(mos)))
+
+    def mean(metric: Callable[..., float], size: float, change: Callable[[np.ndarray], np.ndarray] = np.asarray, target: np.ndarray = mos) -> float:
+        return float(np.mean([metric(change(mos + size * noise), target) for noise in noises]))
+
+    size = noise_at(lambda some: mean(srcc, some), finer, 5 * mos.std())
+    kept = mos.var() / (mos.var() + size**2)
+    rows = {}
+    for name, rounded in codings.items():
+        labels = rounded(mos)
+        enough = noise_at(lambda some, rounded=rounded: mean(srcc, some, rounded), reached, 5 * mos.std())
+        shrunk = mean(srcc, size, lambda said, rounded=rounded: rounded(mos.mean() + kept * (said - mos.mean())))
+        rows[name] = {"labels": srcc(labels, mos), "srcc": mean(srcc, size, rounded), "plcc": mean(plcc, size, rounded), "shrunk": shrunk,
+                      "against rounded": mean(srcc, size, rounded, labels), "needed": None if enough is None else mean(srcc, enough), "values": len(np.unique(labels))}
+    return rows

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 from PIL import Image
 
 from moslab.files import write_atomic
@@ -247,6 +248,105 @@ def dots(frame: pd.DataFrame, xlabel: str, *, bounds: Mapping[str, float] | None
     handles, labels = axes[0].get_legend_handles_labels()
     if labels:
         figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=9)
+    return figure
+
+
+def rounding(frame: pd.DataFrame, printed: Mapping[str, tuple[str, float, float]]) -> Figure:
+    """What rounding leaves of a noisy predictor: a row per mapping, a mark per reading, a panel per dataset. frame: dataset, mapping, and the columns of `conversion.rounded_predictor`.
+
+    printed: dataset -> (name of a column, its value with all digits, its value with few), the second as a dotted line and the third as a solid one.
+    """
+    marks = {"labels": "the scores themselves", "srcc": "noisy predictor", "shrunk": "the same, drawn to the mean", "against rounded": "noisy, against rounded scores"}
+    panels, mappings = list(frame.groupby("dataset", sort=False)), list(dict.fromkeys(frame["mapping"]))[::-1]
+    figure, axes = _panels(len(panels), 3.8, 0.5 * len(mappings) + 2.2)
+    for axis, (name, rows) in zip(axes, panels):
+        column, finer, reached = printed[name]
+        for color, marker, (kind, label) in zip(PALETTE, "osD^", marks.items()):
+            axis.plot(rows[kind], [mappings.index(mapping) for mapping in rows["mapping"]], marker=marker, linestyle="none", color=color, label=label)
+        axis.axvline(finer, color="0.35", linestyle=":", label="printed, three digits")
+        axis.axvline(reached, color="0.2", label="printed, whole numbers")
+        axis.set(title=f"{name} (column {column})", xlabel="SRCC after rounding", ylim=(-0.6, len(mappings) - 0.4))
+        axis.set_yticks(range(len(mappings)), labels=mappings if axis is axes[0] else [])
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
+def ncm_curves(frame: pd.DataFrame, width: int, levels: Mapping[tuple[str, str], float] | None = None) -> Figure:
+    """Quantities of every training step: a row of panels per dataset, a panel per quantity, a line per arm (mean over seeds, moving mean over `width` steps) with a band from the lowest to the
+    highest seed. frame: dataset, quantity, arm, step, value, low, high. levels: (dataset, quantity) -> a model without the picture, dotted."""
+    datasets, quantities = list(dict.fromkeys(frame["dataset"])), list(dict.fromkeys(frame["quantity"]))
+    figure, axes = plt.subplots(len(datasets), len(quantities), figsize=(4.6 * len(quantities), 3.6 * len(datasets) + 0.6), squeeze=False)
+    for (name, quantity), rows in frame.groupby(["dataset", "quantity"], sort=False):
+        axis = axes[datasets.index(name), quantities.index(quantity)]
+        for (color, style), (arm, line) in zip(_looks(), rows.groupby("arm", sort=False)):
+            axis.fill_between(line["step"], line["low"], line["high"], color=color, alpha=0.2, linewidth=0)
+            axis.plot(line["step"], line["value"], color=color, linestyle=style, label=arm)
+        if (name, quantity) in (levels or {}):
+            axis.axhline(levels[name, quantity], color="0.35", linestyle=":", label="digit frequencies, no picture")
+        axis.set(title=quantity if len(datasets) == 1 else f"{quantity}, {name}", xlabel=f"training step (moving mean over {width})")
+        if quantity == "cross-entropy":
+            axis.set_yscale("log")
+            axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+            axis.set_ylabel("nats per token")
+    axes[0, 0].set_ylabel("distance, mean over the batch")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9, title="mean over seeds; band: lowest to highest seed")
+    return figure
+
+
+def numerical_ambiguity(frame: pd.DataFrame, truth: float, marked: Sequence[float] = ()) -> Figure:
+    """What one pays for saying a number where `truth` is right: cross-entropy in one panel, NCM and NCM* (removed) in the other. frame: said, cross_entropy, ncm, ncm_removed; marked: numbers
+    that get a dot and their name."""
+    figure, axes = _panels(2, 5.6)
+    for axis, names in zip(axes, (["cross_entropy"], ["ncm", "ncm_removed"])):
+        for color, style, name in zip(PALETTE, ("-", "--"), names):
+            axis.plot(frame["said"], frame[name], color=color, linestyle=style, linewidth=1, label={"ncm": "NCM", "ncm_removed": "NCM*, removed"}.get(name))
+        for row in frame[frame["said"].isin(marked)].itertuples():
+            axis.plot(row.said, getattr(row, names[0]), "o", color=PALETTE[3])
+            axis.annotate(f"{row.said:.2f}", (row.said, getattr(row, names[0])), xytext=(5, -12), textcoords="offset points", fontsize=9)
+        axis.axvline(truth, color="0.35", linestyle=":", label=f"the truth, {truth:.2f}")
+        axis.set(xlabel="number said, each digit with the same share", title="cross-entropy of the digits (nats)" if names == ["cross_entropy"] else "numerical continuity")
+        axis.legend(fontsize=9)
+    return figure
+
+
+def conversion_error(frame: pd.DataFrame, columns: int = 4) -> Figure:
+    """What rounding the labels would cost a perfect model beside the trained one's error, by interval of the score, a panel per arm; in grey how many pictures lie there.
+    frame: arm and the columns of `moslab.conversion.by_interval`."""
+    panels = list(frame.groupby("arm", sort=False))
+    rows = -(-len(panels) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.7 * columns, 3 * rows + 0.5), sharex=True, sharey=True, squeeze=False)
+    top = 1.05 * frame[["label_approximation", "whole"]].max().max()
+    for axis in axes.flat[len(panels):]:
+        axis.axis("off")
+    for axis, (arm, parts) in zip(axes.flat, panels):
+        middle = (parts["low"] + parts["high"]) / 2
+        axis.bar(middle, top * parts["n"] / parts["n"].max(), width=0.95 * (parts["high"] - parts["low"]), color="0.93", label="pictures (largest bar: the most)")
+        axis.plot(middle, parts["whole"], color=PALETTE[3], marker="o", markersize=4, label="error of the trained model")
+        axis.plot(middle, parts["label_approximation"], color=PALETTE[0], linestyle="--", marker="s", markersize=4, label="rounding alone (a perfect classifier's error)")
+        axis.set(title=arm, ylim=(0, top))
+        axis.grid(axis="x", visible=False)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("mean absolute error")
+    for axis in axes[-1]:
+        axis.set_xlabel("mean opinion score")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
+def semantic_confusion(frame: pd.DataFrame, before: Mapping[str, float]) -> Figure:
+    """Right answers to questions that have nothing to do with the task, after each arm's tuning, a panel per kind of question; a line where the untouched model stood.
+    frame: kind, arm, value, low, high; before: kind -> share of right answers."""
+    arms, kinds = list(dict.fromkeys(frame["arm"])), list(dict.fromkeys(frame["kind"]))
+    figure, axes = plt.subplots(1, len(kinds), figsize=(4.8 * len(kinds), 0.36 * len(arms) + 1.6), squeeze=False)
+    for axis, kind in zip(axes[0], kinds):
+        rows = frame[frame["kind"] == kind]
+        places = np.array([len(arms) - 1 - arms.index(arm) for arm in rows["arm"]])
+        axis.errorbar(rows["value"], places, xerr=[rows["value"] - rows["low"], rows["high"] - rows["value"]], marker="o", linestyle="none", color=PALETTE[0], capsize=3, label="after tuning, 95 %")
+        axis.axvline(before[kind], color=PALETTE[3], linestyle="--", label="before tuning")
+        axis.set(xlabel="share of right answers", title=kind, xlim=(-0.02, 1.02), ylim=(-0.6, len(arms) - 0.4))
+        axis.set_yticks(range(len(arms)), labels=arms[::-1] if axis is axes[0][0] else [])
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
 

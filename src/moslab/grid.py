@@ -49,14 +49,14 @@ class Results:
     def scores(self, dataset: str, split: str = "test") -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Scores [seeds, n] by arm, and the targets [n] they are all compared with.
 
-        An answer that could not be read counts as the mean of those of its run that could: whoever says nothing knows nothing of the picture. How many there are stands in `table`.
+        An answer that could not be read counts as the mean of those of its run that could: whoever says nothing knows nothing of the picture (0 where none of them could). How many there are stands in `table`.
         """
         arms: dict[str, list[np.ndarray]] = {}
         shown: list[pd.DataFrame] = []
         for (where, arm, _), run in self.runs.items():
             if where == dataset:
                 rows = run.split(split)
-                arms.setdefault(arm, []).append(rows["score"].fillna(rows["score"].mean()).to_numpy())
+                arms.setdefault(arm, []).append(rows["score"].fillna(rows["score"].mean()).fillna(0.0).to_numpy())
                 shown.append(rows[["image", "target"]].reset_index(drop=True))
         if not shown:
             raise UserError(f"There are no runs on {dataset!r} in these results; they hold {', '.join(sorted({where for where, _, _ in self.runs}))}.")

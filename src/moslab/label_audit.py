@@ -1,22 +1,24 @@
 """What labels alone say about a dataset and about lists made from it: no picture is opened and nothing is trained."""
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from moslab import datasets
+from moslab import datasets, ncm
 from moslab.claims import load_claims
+from moslab.conversion import rounded_predictor
 from moslab.datasets import ava, lists, splits
 from moslab.datasets.labelfile import mean_and_sd
-from moslab.datasets.table import ImageTable
+from moslab.datasets.table import ImageTable, training_rows
 from moslab.errors import UserError
 from moslab.metrics import METRICS, plcc, srcc
 from moslab.paths import data_root
-from moslab.scorers import levels, scorer_class, scorer_options
+from moslab.scorers import digits, levels, scorer_class, scorer_options
 from moslab.scorers.base import Labels
 from moslab.tables import say
 
@@ -54,12 +56,58 @@ def coding_ceilings(table: ImageTable, codings: Mapping[str, tuple[str, dict[str
     return rows
 
 
-def training_rows(table: ImageTable) -> np.ndarray:
-    """Rows marked for training; all where none is."""
-    return np.flatnonzero((table.frame["split"] == "train").to_numpy()) if (table.frame["split"] == "train").any() else np.arange(len(table))
-
-
 # --- raters -----------------------------------------------------------------------------------------------------------------------------
+
+
+# Where a dataset's scores may lie among the numbers written: the digits scorer's mapping, and the range whose ends it carries to the mapping's ends.
+WRITTEN = {"0-9.99, scores that occur": ("0-9.99", "train_minmax"), "1-9.99, scores that occur": ("1-9.99", "train_minmax"), "0-9.99, whole scale": ("0-9.99", "scale"),
+           "1-9.99, whole scale": ("1-9.99", "scale"), "as they are": ("native", "scale")}
+
+
+def digit_ceilings(table: ImageTable, counts: Sequence[int]) -> list[dict[str, Any]]:
+    """`coding_ceilings` of five level words and of numbers with so many digits, on the training range; spread: the scores' deviation as a share of their nominal scale."""
+    codings = {"levels": ("levels", {})} | {f"digits M={m}": ("digits", {"digits": m}) for m in counts}
+    low, high = table.scale
+    spread = float(table.frame["mos"].to_numpy()[training_rows(table)].std() / (high - low))
+    return [row | {"spread": spread} for row in coding_ceilings(table, codings, ["train_minmax"])]
+
+
+def one_digit(table: ImageTable, finer: float, reached: float, m: int = 1) -> list[dict[str, Any]]:
+    """`rounded_predictor` of a table's test scores written with M digits, one row per place that `WRITTEN` gives them; left out where scores cannot be written so."""
+    scores = table.upright().frame["mos"].to_numpy()
+    trained, tested = scores[training_rows(table)], scores[table.rows("test")]
+    codings = {}
+    for name, (mapping, where) in WRITTEN.items():
+        low, high = table.scale if where == "scale" else (float(trained.min()), float(trained.max()))
+        try:
+            digits.places(mapping, low, high)
+        except UserError:
+            continue
+        codings[name] = partial(digits.through_digits, m=m, low=low, high=high, mapping=mapping)
+    return [{"dataset": table.name, "mapping": name, **row, "n": len(tested)} for name, row in rounded_predictor(tested, codings, finer, reached).items()]
+
+
+def levels_without_picture(name: str, tokens: int, root: str | None = None, images: int | None = None, train_images: int | None = None) -> list[dict[str, Any]]:
+    """`ncm.without_picture` of a dataset's training labels (all labels where none are marked for training) at three digits, a plain row per mapping of the scores to numbers and per state of
+    knowledge. tokens: taught tokens of an answer."""
+    table = datasets.load(name, root=root, images=images if name in datasets.EMBEDDED else None).upright()
+    mos = table.frame["mos"].to_numpy(dtype=np.float64)[training_rows(table)][:train_images]
+    low, high = float(mos.min()), float(mos.max())
+    mappings = ["0-9.99", "1-9.99"] + ["native"] * (0 <= low and high <= 10)
+    return [{"dataset": name, "mapping": mapping, "knows": knows, **reached, "n": len(mos)} for mapping in mappings
+            for knows, reached in ncm.without_picture(ncm.places(digits.encode(mos, 3, low, high, mapping), 3), tokens).items()]
+
+
+def answer_tokens(backbone: str) -> int:
+    """Taught tokens of a three-digit answer with its end, by the backbone's tokenizer: 'The score of this image is 3.99.' has 13 in Qwen2-VL. Loads no weights."""
+    from transformers import AutoConfig
+
+    from moslab.backbones import architecture_of, resolve
+
+    folder = resolve(backbone)
+    architecture = architecture_of(AutoConfig.from_pretrained(folder).model_type)
+    said = f"{architecture.LEAD}{digits.SENTENCE} {digits.written(399, 3)}."
+    return len(architecture.tokens(architecture.read_processor(folder).tokenizer, said)) + 1
 
 
 def rater_ceiling(table: ImageTable) -> dict[str, Any] | None:

@@ -40,3 +40,9 @@ def hallucination(answer: Sequence[str], asked: Sequence[str]) -> float:
     """Share of the answer's numbers that were not asked about; 0 for an empty answer."""
     known = set(map(float, asked))
     return sum(float(said) not in known for said in answer) / max(len(answer), 1)
+
+
+def rising(answer: Sequence[str], asked: Sequence[str]) -> float:
+    """Share of neighbours in the answer that do not fall, whatever was asked about; 0 for fewer than two numbers. A random order has half of them."""
+    said = list(map(float, answer))
+    return sum(one <= other for one, other in zip(said, said[1:])) / (len(said) - 1) if len(said) > 1 else 0.0

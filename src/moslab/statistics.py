@@ -140,6 +140,23 @@ def difference(value: float, image_variance: float, by_seed: np.ndarray, images:
                       per_seed=float(by_seed.mean()), few=seeds < LEAST_SEEDS)
 
 
+def over_seeds(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
+    """Mean of one value per training seed [seeds] with its t interval; a single seed has no spread, and the interval is the value."""
+    values = np.asarray(values, dtype=np.float64)
+    mean = float(values.mean())
+    reach = stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return mean, mean - float(reach), mean + float(reach)
+
+
+def share_interval(values: Sequence[float], more: Sequence[float], level: float = 0.95, n: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """Percentile interval of the mean of shares, or of differences of shares, [n]: resampled together with the made-up values `more`, such as one success and one failure, so that it has a width where
+    all values are equal (as Agresti and Caffo do for shares)."""
+    values = np.concatenate([np.asarray(values, dtype=np.float64), more])
+    means = values[np.random.default_rng(seed).integers(len(values), size=(n, len(values)))].mean(1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def known(metric: str):
     """The function of a metric's name."""
     if metric not in METRICS:

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import SHOWN, Wording
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
-from moslab.experiment import FROZEN_VISION, Experiment
+from moslab.experiment import FROZEN_VISION, Experiment, make
 from moslab.provenance import provenance
 from moslab.reading import Reader
 from moslab.scorers import scorer_class, scorer_options
@@ -124,6 +124,20 @@ def fitted_scorer(experiment: Experiment, table: ImageTable) -> Scorer:
     scorer = scorer_class(experiment.scorer)(scorer_options(experiment.scorer, experiment.options))
     scorer.fit(labels, low, high)
     return scorer
+
+
+def teachable(name: str, arms: Mapping[Hashable, Mapping[str, Any]], setting: Mapping[str, Any]) -> tuple[dict[Hashable, Mapping[str, Any]], list[str]]:
+    """The arms of a grid whose scorers can learn a dataset's labels, and a sentence for each of the others (soft labels where there are no deviations)."""
+    kept, left_out, table = {}, [], None
+    for arm, fields in arms.items():
+        experiment = make(dataset=name, **{**setting, **fields, "learning_rate": 1.0})
+        table = table or labelled(experiment, name)
+        try:
+            fitted_scorer(experiment, table)
+            kept[arm] = fields
+        except UserError as problem:
+            left_out.append(f"{arm} on {name}: {problem}")
+    return kept, left_out
 
 
 def training_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:

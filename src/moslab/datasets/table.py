@@ -149,3 +149,8 @@ class ImageTable:
         votes = "" if self.votes is None else sha256(np.round(self.votes, 6).astype("<f8").tobytes()).hexdigest()
         said = "" if self.annotations is None else sha256(self.annotations.to_csv(index=False).encode()).hexdigest()
         return digest([self.name, self.version, columns, scores, votes, said])
+
+
+def training_rows(table: ImageTable) -> np.ndarray:
+    """Rows marked for training; all where none is."""
+    return np.flatnonzero((table.frame["split"] == "train").to_numpy()) if (table.frame["split"] == "train").any() else np.arange(len(table))

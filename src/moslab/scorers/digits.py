@@ -72,6 +72,11 @@ def decode(number: np.ndarray, low: float, high: float, mapping: Mapping = "0-9.
     return low + (np.asarray(number, dtype=np.float64) - first) / (last - first) * (high - low)
 
 
+def through_digits(mos: np.ndarray, m: int, low: float, high: float, mapping: Mapping = "0-9.99") -> np.ndarray:
+    """Scores [n] written with M digits and read back, [n]."""
+    return decode(encode(mos, m, low, high, mapping) / 10 ** (m - 1), low, high, mapping)
+
+
 # --- scorer -----------------------------------------------------------------------------------------------------------------------------
 
 
