@@ -111,7 +111,7 @@ def bin_sweep(tables: Mapping[str, pd.DataFrame], references: Mapping[str, Mappi
         axis.fill_between(frame["K"], frame["low"], frame["high"], color=PALETTE[0], alpha=0.25)
         axis.plot(frame["K"], frame["value"], marker="o", color=PALETTE[0], label="bins, 95 % band")
         for color, style, (arm, (value, low, high)) in zip(PALETTE[1:], ("--", ":", "-."), references.get(name, {}).items()):
-            axis.axhspan(low, high, color=color, alpha=0.12)
+            axis.axhspan(low, high, color=color, alpha=0.07, linewidth=0)
             axis.axhline(value, color=color, linestyle=style, label=arm)
         title = f"{name} (oracle {bounds[name]:.3f})" if name in bounds else name
         axis.set(xscale="log", xlabel="number of bins K", ylabel=f"{metric} on test images", title=title)
@@ -214,15 +214,17 @@ def lines(frame: pd.DataFrame, x: str, xlabel: str, ylabel: str, *, bounds: Mapp
     for axis, (name, rows) in zip(axes, panels):
         for (color, style), (arm, line) in zip(_looks(), rows.groupby("arm", sort=False)):
             if "low" in line:
-                axis.fill_between(line[x], line["low"], line["high"], color=color, alpha=0.15, linewidth=0)
+                axis.fill_between(line[x], line["low"], line["high"], color=color, alpha=0.1, linewidth=0)
             axis.plot(line[x], line["value"], color=color, linestyle=style, marker="o" if len(line) < 30 else None, markersize=4, label=arm)
         if bounds and bounds.get(name):
             axis.axhline(bounds[name], color="0.35", linestyle=":", label="oracle")
         axis.set(xlabel=xlabel, title=name)
+        places = sorted(set(rows[x]))
         if log:
             axis.set_xscale("log")
-            axis.set_xticks(sorted(set(rows[x])), labels=[f"{value:g}" for value in sorted(set(rows[x]))])
             axis.minorticks_off()
+        if log or len(places) <= 16:
+            axis.set_xticks(places, labels=[f"{value:g}" for value in places])
     axes[0].set_ylabel(ylabel)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9, title=title or None)
     return figure
