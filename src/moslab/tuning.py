@@ -4,6 +4,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from moslab.errors import UserError
 from moslab.files import read_json, write_json
 
@@ -41,7 +43,7 @@ def tune(dataset: str, scorer: str, recipe: str = "lm", profile: str = "embedded
     rates = CANDIDATES[recipe]
     experiments = [make(dataset=dataset, scorer=scorer, recipe=recipe, learning_rate=rate, splits=("val",), seed=100, **setting) for rate in rates]
     found = collect(experiments, "fresh", profile, jobs)
-    measured = {rate: run.metrics["val"]["srcc"] for rate, run in zip(rates, found)}
+    measured = {rate: np.nan_to_num(run.metrics["val"]["srcc"]).tolist() for rate, run in zip(rates, found)}  # who gives every picture one score ranks nothing
     best, low, high = max(measured.values())
     error = (high - low) / (2 * 1.96)
     chosen = min(rate for rate, (value, *_) in measured.items() if value >= best - error)
