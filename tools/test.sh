@@ -13,7 +13,7 @@ before=$(work_tree)
 pytest="$python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile"
 $pytest tests || status=1
 if ls notebooks/*.ipynb >/dev/null 2>&1; then
-    $pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks || status=1
+    $pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/*.ipynb || status=1
 fi
 $python -m moslab reproduce --profile smoke --runs fresh || status=1
 
