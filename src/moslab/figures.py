@@ -34,9 +34,11 @@ def save(figure: Figure, path: Path, runs: Iterable[str] = ()) -> Path:
     return written
 
 
-def _panels(count: int, width: float = 4.8, height: float = 3.8) -> tuple[Figure, np.ndarray]:
-    figure, axes = plt.subplots(1, count, figsize=(width * count, height), squeeze=False)
-    return figure, axes[0]
+def _panels(count: int, width: float = 4.8, height: float = 3.8, columns: int = 0) -> tuple[Figure, np.ndarray]:
+    columns = columns or count
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), squeeze=False)
+    return figure, axes.ravel()
 
 
 def contact_sheet(pictures: Sequence[Image.Image], captions: Sequence[str], columns: int = 8) -> Figure:
@@ -210,7 +212,7 @@ def lines(frame: pd.DataFrame, x: str, xlabel: str, ylabel: str, *, bounds: Mapp
     """A line per arm with its interval as a band, a panel per dataset. frame: dataset, arm, the column `x`, value and, where there are intervals, low and high. bounds: dataset -> oracle's value;
     title: of the legend."""
     panels = list(frame.groupby("dataset", sort=False))
-    figure, axes = _panels(len(panels), 5.2, 4.2)
+    figure, axes = _panels(len(panels), 5.2, 4.2 if len(panels) < 4 else 3.4, columns=2 if len(panels) > 3 else 0)
     for axis, (name, rows) in zip(axes, panels):
         for (color, style), (arm, line) in zip(_looks(), rows.groupby("arm", sort=False)):
             if "low" in line:
