@@ -59,8 +59,8 @@ def test_there_are_pictures_enough():
 def test_the_page_tells_points_bounds_and_what_a_text_gains(asked, tmp_path):
     points = write_curves([0, 1, 2], folder=tmp_path)
     page = (tmp_path / "learning_curves.md").read_text()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "learning_curve_aigiqa_alignment.png", "learning_curve_aigiqa_perception.png", "learning_curve_bases.png", "learning_curve_iaa.png", "learning_curve_iqa.png", "learning_curves.md"]
+    figures = [f"learning_curve_{name}.{kind}" for name in ("aigiqa_alignment", "aigiqa_perception", "bases", "iaa", "iqa") for kind in ("png", "svg")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*figures, "learning_curves.md"]
     last = points["iqa"].iloc[-1]
     assert f"| 20,000 | {ALONE} | {last['value']:.3f} | {last['low']:.3f} to {last['high']:.3f} | {last['srcc']:.3f} |" in page
     assert f"0.900 ({ALONE}), 0.988 ({RIGHT})" in page and "3 seeds" in page

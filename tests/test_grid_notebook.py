@@ -205,11 +205,14 @@ def test_plan_counts_what_is_missing(home, grid, no_training):
     for experiment in experiments[:2]:
         local.put(toy_run(experiment))
     study = Study("01_toy", profile="smoke", runs="reuse", jobs=2)
-    assert study.plan(grid).to_dict("records") == [{"datasets": "iqa", "arms": 2, "seeds": 3, "runs": 6, "to train": 4, "minutes": "unknown"}]
+    assert study.plan(grid).to_dict("records") == [{"datasets": "iqa", "arms": 2, "seeds": 3, "runs": 6, "to train": 4, "from the reference": 0, "minutes": "unknown"}]
     write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", {"run_seconds": {experiment.key: 60.0 for experiment in experiments}})
     assert study.plan(grid)["minutes"].tolist() == ["2.0"]
     fill(reference(home), grid)
     assert study.plan(grid, grid)["to train"].tolist() == [0, 0] and study.plan(grid)["minutes"].tolist() == ["0.0"]
+    assert study.plan(grid)["from the reference"].tolist() == [4]
+    borrowing = Study("01_toy", profile="smoke", runs="headline", jobs=2)
+    assert borrowing.plan(grid)["to train"].tolist() == [0] and borrowing.plan(replace(grid, headline=["levels"]))["to train"].tolist() == [3]
 
 
 def test_values_are_computed_or_taken_from_the_reference(home):

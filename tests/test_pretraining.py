@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -276,9 +276,21 @@ def test_rounds_change_nothing_in_a_stage(tmp_path, monkeypatch):
     assert all(torch.equal(weight, towers[1][key]) for key, weight in towers[0].items())
 
 
+def test_a_smaller_base_takes_over_the_eyes(tmp_path, monkeypatch):
+    """The base's vision tower as it is, half the language layers, taught by the language stage alone."""
+    train_here(tmp_path, monkeypatch, replace(PLANS["small"], stages=SMALL, processes=1))
+    record, weights = json.loads((tmp_path / "training.json").read_text()), load_file(tmp_path / "model.safetensors")
+    base = backbones.load("embedded").model.model.visual.state_dict()
+    kept = {name.partition("visual.")[2]: weight for name, weight in weights.items() if "visual." in name}
+    assert kept.keys() == base.keys() and all(torch.equal(weight.float(), base[name].float()) for name, weight in kept.items())
+    assert len({name.split(".layers.")[1].split(".")[0] for name in weights if ".layers." in name}) == 2
+    assert [bool(history) for history in record["history"]] == [False, True]
+
+
 def test_plans_end_with_the_whole_run():
     for architecture, plan in PLANS.items():
-        assert plan.architecture == architecture and plan.rounds[-1] == ("", (1.0,) * len(plan.stages))
+        sees = 0.0 if plan.eyes else 1.0  # who takes over another's eyes is not taught to see
+        assert plan.architecture == ("qwen2_vl" if plan.layers else architecture) and plan.rounds[-1] == ("", (sees, 1.0))
         shares = [shares for _, shares in plan.rounds]
         assert shares == sorted(shares)
 
