@@ -71,9 +71,8 @@ def dataset_ceilings(name: str, ks: Iterable[int], root: str | None = None, imag
     """`quantisation_table` of a dataset's training labels (all labels where none are marked for training), all conventions, as plain rows."""
     from moslab.datasets import EMBEDDED, load
 
-    labels = load(name, root=root, images=images if name in EMBEDDED else None).frame
-    training = labels["mos"][labels["split"] == "train"].to_numpy()
-    mos = training if len(training) else labels["mos"].to_numpy()
+    labelled = load(name, root=root, images=images if name in EMBEDDED else None)
+    mos = labelled.frame["mos"].to_numpy()[training_rows(labelled)]
     table = quantisation_table(mos, float(mos.min()), float(mos.max()), ks, ("linspace", "midpoints", "quantile"))
     return [{"dataset": name, **row} for row in table.to_dict("records")]
 

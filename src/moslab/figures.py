@@ -208,9 +208,8 @@ def base_curve(frames: Mapping[str, pd.DataFrame], metric: str = "PLCC") -> Figu
     return figure
 
 
-def lines(frame: pd.DataFrame, x: str, xlabel: str, ylabel: str, *, bounds: Mapping[str, float] | None = None, log: bool = False, title: str = "") -> Figure:
-    """A line per arm with its interval as a band, a panel per dataset. frame: dataset, arm, the column `x`, value and, where there are intervals, low and high. bounds: dataset -> oracle's value;
-    title: of the legend."""
+def lines(frame: pd.DataFrame, x: str, xlabel: str, ylabel: str, *, bounds: Mapping[str, float] | None = None, log: bool = False) -> Figure:
+    """A line per arm with its interval as a band, a panel per dataset. frame: dataset, arm, the column `x`, value and, where there are intervals, low and high. bounds: dataset -> oracle's value."""
     panels = list(frame.groupby("dataset", sort=False))
     figure, axes = _panels(len(panels), 5.2, 4.2 if len(panels) < 4 else 3.4, columns=2 if len(panels) > 3 else 0)
     for axis, (name, rows) in zip(axes, panels):
@@ -228,7 +227,7 @@ def lines(frame: pd.DataFrame, x: str, xlabel: str, ylabel: str, *, bounds: Mapp
         if log or len(places) <= 16:
             axis.set_xticks(places, labels=[f"{value:g}" for value in places])
     axes[0].set_ylabel(ylabel)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9, title=title or None)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
     return figure
 
 

@@ -64,9 +64,9 @@ def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
 def execute_together(experiments: Sequence[Experiment], progress: Progress | None = None) -> Iterator[Run]:
     """The runs of experiments that train the same model (`Experiment.training`) and look at it in different ways: trained once, evaluated one by one. The first one's record has the training time."""
     started = time.time()
-    for other in experiments[1:]:
-        check_inputs(other, labelled(other, other.dataset))
     table, reader = prepare(experiments[0])
+    for other in experiments[1:]:
+        check_inputs(other, table)
     prepared = time.time()
     history = fit(experiments[0], table, reader, progress)
     reader.backbone.model.eval()
