@@ -16,7 +16,7 @@ export TOKENIZERS_PARALLELISM ?= false
 help:
 	@echo "make reproduce   train the headline runs, take the others from the committed reference, run the notebooks, compare"
 	@echo "                   PROFILE=smoke|embedded|paper   NOTEBOOKS=\"01 ...\"   JOBS=n   FRESH=1   ALL=1 (train everything)"
-	@echo "make test        unit tests, then the stored notebooks against their stored outputs"
+	@echo "make test        unit tests, the stored notebooks against their stored outputs, every notebook at the smallest scale"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make reference   rewrite notebooks/, figures/, the README's tables and papermill_runs/reference"
 	@echo "make tune        find the learning rates again"

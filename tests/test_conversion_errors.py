@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moslab.conversion import by_interval, dataset_errors, label_errors, rounding_kept, run_errors
+from moslab.conversion import by_interval, dataset_errors, restored_labels, rounding_kept, run_errors, through_coding
 from moslab.datasets.table import ArrayPixels, ImageTable
 from moslab.evaluation import predictions_frame
 from moslab.experiment import make
-from moslab.scorers.base import Scores
+from moslab.scorers.base import Labels, Scores
 from moslab.store import Run
 from moslab.training import teachable
 
@@ -24,12 +24,12 @@ def labelled_pictures(mos: np.ndarray) -> ImageTable:
 
 
 def test_even_scores_lose_a_quarter_of_the_spacing():
-    table = labelled_pictures(np.linspace(1, 5, 8001))
+    labels = Labels(np.linspace(1, 5, 8001), np.full(8001, 0.5))
     for scorer, options, spacing in (("levels", {}, 4 / 5), ("bins", {"bins": 11}, 0.4), ("digits", {"digits": 2}, 4 / 99)):
-        error = label_errors(table, scorer, options)["label_approximation"]
-        assert (error.abs().mean(), np.square(error).mean()) == (pytest.approx(spacing / 4, rel=0.02), pytest.approx(spacing**2 / 12, rel=0.03))
+        error = restored_labels(labels, scorer, options, 1, 5) - labels.mos
+        assert (np.abs(error).mean(), np.square(error).mean()) == (pytest.approx(spacing / 4, rel=0.02), pytest.approx(spacing**2 / 12, rel=0.03))
     for scorer in ("qscorer", "roc", "regression"):
-        assert label_errors(table, scorer, {})["label_approximation"].abs().max() < 1e-12
+        assert np.abs(restored_labels(labels, scorer, {}, 1, 5) - labels.mos).max() < 1e-12
 
 
 def test_errors_of_a_run_add_up_in_its_own_order():
@@ -41,6 +41,14 @@ def test_errors_of_a_run_add_up_in_its_own_order():
     found = run_errors(run, table)
     assert np.allclose(found["mos"], said - 0.1)
     assert np.allclose(found["label_approximation"] + found["restoration"], 0.1)
+
+
+def test_any_scores_go_through_the_coding_of_a_run():
+    table = labelled_pictures(np.linspace(1, 5, 400))
+    low, high = table.frame["mos"][table.rows("train")].agg(["min", "max"])
+    run = Run(make(scorer="levels", learning_rate=1.0), "", pd.DataFrame(), {}, [], {})
+    middles = low + (high - low) * np.array([0.1, 0.5, 0.9])
+    assert np.allclose(through_coding(run, table, np.array([0.0, (low + high) / 2, 9.0])), middles)
 
 
 def test_intervals_have_their_upper_ends_and_empty_ones_are_left_out():

@@ -46,6 +46,8 @@ def test_key_says_the_same_however_it_is_spelled():
     assert make(**BASE | {"epochs": 4.0, "seed": 0, "options": {"bins": 51, "decoding": "expectation"}}).key == plain
     assert make(**BASE | {"splits": ["test"], "epochs": 4}).key == plain
     assert Experiment(**make(**BASE).model_dump(mode="json")).key == plain  # as a stored record is read
+    words = BASE | {"scorer": "levels"}
+    assert make(**words | {"options": {"decoding": "expectation"}}).key == make(**words | {"options": {}}).key
 
 
 def test_what_is_trained_knows_nothing_of_how_it_is_looked_at():
@@ -53,7 +55,7 @@ def test_what_is_trained_knows_nothing_of_how_it_is_looked_at():
     assert {make(**BASE | look).training for look in looks} == {make(**BASE).training} and len({make(**BASE | look).key for look in looks}) == len(looks)
     others = [name for name in OTHERS if name not in ("splits", "test_text", "test_images", "test_dataset", "related")]
     assert len({make(**BASE | {name: OTHERS[name]}).training for name in others} | {make(**BASE).training}) == len(others) + 1
-    for scorer, option in (("digits", {"decoding": "tree"}), ("qscorer", {"read": "token"})):
+    for scorer, option in (("levels", {"decoding": "argmax"}), ("digits", {"decoding": "tree"}), ("qscorer", {"read": "token"})):
         assert make(**BASE | {"scorer": scorer}).training == make(**BASE | {"scorer": scorer, "options": option}).training
 
 

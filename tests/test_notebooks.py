@@ -69,7 +69,7 @@ class TestStored:
         assert len(imports) == len(set(imports))
 
 
-@pytest.mark.parametrize(("stem", "at_least"), [("00_tour", 6), ("01_bin_sweep", 10), ("02_prompt_ablation", 10), ("03_digit_count", 12), ("04_ncm_curves", 10), ("05_regression_vs_ntp", 12), ("91_label_audit", 8)])
+@pytest.mark.parametrize(("stem", "at_least"), [("00_tour", 6), ("01_bin_sweep", 10), ("02_prompt_ablation", 10), ("03_digit_count", 12), ("04_ncm_curves", 10), ("05_regression_vs_ntp", 12), ("06_conversion_error", 10), ("91_label_audit", 8)])
 def test_nbval_compares_numbers(stem: str, at_least: int) -> None:
     """Stripping outputs would switch the comparison off silently; this notices."""
     path = next(path for path in NOTEBOOKS if path.stem == stem)

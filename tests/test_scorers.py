@@ -70,6 +70,8 @@ def test_decoding_by_expectation_and_argmax():
     probability = np.array([[0.5, 0.1, 0.4], [0, 0, 1]])
     assert bins.decode(probability, np.array([1.0, 2.0, 4.0])).tolist() == pytest.approx([2.3, 4.0])
     assert bins.decode(probability, np.array([1.0, 2.0, 4.0]), "argmax").tolist() == [1.0, 4.0]
+    words = np.array([[0, 0.2, 0, 0.5, 0.3]])
+    assert (levels.decode(words, 0, 5), levels.decode(words, 0, 5, "argmax")) == (pytest.approx(3.4), pytest.approx(3.5))
 
 
 # levels: coding
@@ -113,7 +115,7 @@ def test_scorers_are_found_by_file_and_differ_in_name():
     ("bins", {"bins": 1}, "Scorer 'bins', option 'bins': .*greater than or equal to 2 .got 1."),
     ("bins", {"bin": 5}, "option 'bin': .*its options are bins, centers, spacing, decoding, labels"),
     ("bins", {"decoding": "median"}, "option 'decoding': .*'expectation' or 'argmax'"),
-    ("levels", {"bins": 5}, "Scorer 'levels', option 'bins'.*its options are none"),
+    ("levels", {"bins": 5}, "Scorer 'levels', option 'bins'.*its options are decoding"),
 ])
 def test_options_are_checked(name, options, sentence):
     with pytest.raises(UserError, match=sentence):

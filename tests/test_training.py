@@ -286,9 +286,10 @@ def test_related_questions_stand_beside_the_scores(home, monkeypatch, tiny_base)
     monkeypatch.setattr(related, "PICTURES", 6)
     asked, plain = (execute(toy_experiment(tiny_base, related=asked)) for asked in (True, False))
     assert asked.split("test").equals(plain.split("test")) and asked.metrics == plain.metrics
-    for split in (related.ATTRIBUTES, related.RATINGS):
-        rows = asked.split(split)
-        assert 0 < len(rows) <= 6 and rows["score"].between(0, 1).all() and (rows["target"] == 1).all()
+    for kind in (related.ATTRIBUTES, related.RATINGS):
+        answered, chosen = asked.split(kind), asked.split(f"{kind}{related.CHOSEN}")
+        assert 0 < len(answered) == len(chosen) <= 6 and answered["score"].between(0, 1).all() and (answered["target"] == 1).all()
+        assert (chosen["score"].to_numpy() >= answered["score"].to_numpy()).all()  # what is likeliest of all words is likeliest of a few
 
 
 def test_one_model_for_two_scores_trains(home, tiny_base):

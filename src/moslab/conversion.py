@@ -77,12 +77,14 @@ def dataset_ceilings(name: str, ks: Iterable[int], root: str | None = None, imag
     return [{"dataset": name, **row} for row in table.to_dict("records")]
 
 
-def label_errors(table: ImageTable, scorer: str, options: dict[str, Any]) -> pd.DataFrame:
-    """`errors` of the training labels (all where none are marked for training) on their own range under a perfect model, which restores what was coded: label approximation alone."""
-    labels = Labels.of(table.upright(), training_rows(table))
+def restored_labels(labels: Labels, scorer: str, options: dict[str, Any], low: float, high: float) -> np.ndarray:
+    """What a perfect model, which predicts its targets to the letter, makes of labels: coded and restored by a coding that is fitted to them on the range [low, high], in their units, [n].
+
+    Raises UserError where the coding cannot write these scores, for want of deviations or of digits.
+    """
     coding = scorer_class(scorer)(scorer_options(scorer, options))
-    coding.fit(labels, float(labels.mos.min()), float(labels.mos.max()))
-    return errors(coding, labels, coding.restore(coding.encode(labels)))
+    coding.fit(labels, low, high)
+    return coding.restore(coding.encode(labels))
 
 
 def run_errors(run: Run, table: ImageTable | None = None, split: str = "test") -> pd.DataFrame:
@@ -94,6 +96,14 @@ def run_errors(run: Run, table: ImageTable | None = None, split: str = "test") -
     return errors(fitted_scorer(run.experiment, table), labels, run.split(split)["score"].to_numpy())
 
 
+def through_coding(run: Run, table: ImageTable, scores: np.ndarray) -> np.ndarray:
+    """Any scores [n], coded and restored by the coding that a run was trained with. Codings of votes or deviations cannot do this."""
+    from moslab.training import fitted_scorer
+
+    coding = fitted_scorer(run.experiment, table)
+    return coding.restore(coding.encode(Labels(scores, np.full(len(scores), np.nan), None, table.scale)))
+
+
 def by_interval(frame: pd.DataFrame, edges: np.ndarray) -> pd.DataFrame:
     """Mean absolute errors by interval of the score, one row for each that holds a picture: low, high, n, label_approximation, restoration, whole. frame: from `errors`; edges [k + 1]: of k intervals,
     each with its upper end; scores beyond them go to the ends. Answers that could not be read count in label_approximation alone."""
@@ -103,13 +113,14 @@ def by_interval(frame: pd.DataFrame, edges: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"low": edges[found.index], "high": edges[found.index + 1], "n": np.bincount(place)[found.index], **found}).reset_index(drop=True)
 
 
-def rounding_kept(scores: np.ndarray, mos: np.ndarray, rounding: np.ndarray) -> Difference:
-    """How much of the labels' rounding is found again in the scores: 1 where they follow its steps all the way, 0 where they know nothing of them.
+def rounding_kept(scores: np.ndarray, place: np.ndarray, rounding: np.ndarray) -> Difference:
+    """How much of a rounding is found again in scores: 1 where they follow its steps all the way, 0 where they know nothing of them.
 
-    scores [seeds, n]; mos [n]; rounding [n]: a label approximation. It is the coefficient of the rounding in a least-squares fit of the scores by a cubic in the mos and the rounding, so that
-    whatever changes smoothly with the score (a model's pull to the middle) plays no part. Standard error: robust (White 1980) over pictures, between seeds as in `moslab.statistics`.
+    scores [seeds, n]; place [n]: where the pictures lie on the scale, by their labels or by another model; rounding [n]: what a coding adds to each place. It is the coefficient of the rounding in a
+    least-squares fit of the scores by a cubic in the place and the rounding, so that whatever changes smoothly along the scale (a model's pull to the middle) plays no part. Scores that step at
+    other places than these blur the steps, the more the further apart the two are. Standard error: robust (White 1980) over pictures, between seeds as in `moslab.statistics`.
     """
-    z = (mos - mos.mean()) / mos.std()
+    z = (place - place.mean()) / place.std()
     known = np.column_stack([np.ones_like(z), z, z**2, z**3])
     left = rounding - known @ np.linalg.lstsq(known, rounding, rcond=None)[0]  # what no cubic says of the rounding
 
@@ -120,7 +131,7 @@ def rounding_kept(scores: np.ndarray, mos: np.ndarray, rounding: np.ndarray) -> 
     design = np.column_stack([known, rounding])
     residual = mean - design @ np.linalg.lstsq(design, mean, rcond=None)[0]
     variance = float((left**2 * residual**2).sum() / (left @ left) ** 2)
-    return difference(coefficient(mean), variance, np.array([coefficient(row) for row in scores]), len(mos))
+    return difference(coefficient(mean), variance, np.array([coefficient(row) for row in scores]), len(place))
 
 
 def dataset_errors(name: str, codings: Mapping[str, tuple[str, dict[str, Any]]], root: str | None = None, images: int | None = None) -> list[dict[str, Any]]:
@@ -130,14 +141,16 @@ def dataset_errors(name: str, codings: Mapping[str, tuple[str, dict[str, Any]]],
     from moslab.datasets import EMBEDDED, load
 
     table, rows = load(name, root=root, images=images if name in EMBEDDED else None), []
+    labels = Labels.of(table.upright(), training_rows(table))
+    mos = labels.mos
+    edges = np.linspace(mos.min(), mos.max(), 6)
     for coding, (scorer, options) in codings.items():
         try:
-            frame = label_errors(table, scorer, options)
+            missed = restored_labels(labels, scorer, options, float(mos.min()), float(mos.max())) - mos
         except UserError:
             continue
-        mos, missed = frame["mos"].to_numpy(), frame["label_approximation"].to_numpy()
-        edges = np.linspace(mos.min(), mos.max(), 6)
-        parts, error, percent = by_interval(frame, edges), float(np.abs(missed).mean()), 100 / float(np.ptp(mos))
+        parts = by_interval(pd.DataFrame({"mos": mos, "label_approximation": missed, "restoration": 0.0}), edges)
+        error, percent = float(np.abs(missed).mean()), 100 / float(np.ptp(mos))
         fifths = {f"fifth {np.searchsorted(edges, high)}": float(share) * percent for high, share in zip(parts["high"], parts["label_approximation"])}
         rows.append({"dataset": name, "coding": coding, "error": error, "of range": error * percent, **fifths, "SRCC kept": srcc(mos + missed, mos), "n": len(mos)})
     return rows

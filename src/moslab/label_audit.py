@@ -11,14 +11,14 @@ import pandas as pd
 
 from moslab import datasets, ncm
 from moslab.claims import load_claims
-from moslab.conversion import rounded_predictor
+from moslab.conversion import restored_labels, rounded_predictor
 from moslab.datasets import ava, lists, splits
 from moslab.datasets.labelfile import mean_and_sd
 from moslab.datasets.table import ImageTable, training_rows
 from moslab.errors import UserError
 from moslab.metrics import METRICS, plcc, srcc
 from moslab.paths import data_root
-from moslab.scorers import digits, levels, scorer_class, scorer_options
+from moslab.scorers import digits, levels
 from moslab.scorers.base import Labels
 from moslab.tables import say
 
@@ -46,12 +46,10 @@ def coding_ceilings(table: ImageTable, codings: Mapping[str, tuple[str, dict[str
     for name, (scorer, options) in codings.items():
         for where in ranges:
             low, high = table.scale if where == "scale" else (float(labels.mos.min()), float(labels.mos.max()))
-            coding = scorer_class(scorer)(scorer_options(scorer, options))
             try:
-                coding.fit(labels, low, high)
+                restored = restored_labels(labels, scorer, options, low, high)
             except UserError:
                 continue
-            restored = coding.restore(coding.encode(labels))
             rows.append({"dataset": table.name, "coding": name, "range": where, **{metric: measure(restored, labels.mos) for metric, measure in METRICS.items()}, "n": len(labels.mos)})
     return rows
 

@@ -2,12 +2,16 @@
 
 Coding: the training scores' range in equal fifths, bad to excellent. Attach: nothing; the words are in the vocabulary, and a word of several tokens counts by
 its first. Loss: next-token prediction of "The quality of the image is good." Decoding: the softmax over the five words' logits after "... is", averaged over
-the levels' places. Q-Align puts these at 1 to 5; here they lie in the middle of their fifths, which changes no correlation and makes errors comparable.
+the levels' places; or, as whoever reads the answer does, the likeliest word's place alone. Q-Align puts these at 1 to 5; here they lie in the middle of their fifths, which changes no
+correlation and makes errors comparable.
 """
+
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import nn
 
 from moslab.backbones import Backbone
@@ -15,6 +19,11 @@ from moslab.errors import UserError
 from moslab.scorers import base, bins
 
 LEVELS = ("bad", "poor", "fair", "good", "excellent")
+
+
+class Options(base.Options):
+    # Left out of runs' keys while it is the default: it came later.
+    decoding: Literal["expectation", "argmax"] = Field("expectation", exclude_if=lambda how: how == "expectation")
 
 
 # --- coding -----------------------------------------------------------------------------------------------------------------------------
@@ -30,9 +39,9 @@ def encode(mos: np.ndarray, low: float, high: float, count: int = len(LEVELS)) -
 # --- decoding ---------------------------------------------------------------------------------------------------------------------------
 
 
-def decode(probability: np.ndarray, low: float, high: float) -> np.ndarray:
+def decode(probability: np.ndarray, low: float, high: float, how: str = "expectation") -> np.ndarray:
     """Scores [n] from level probabilities [n, 5]."""
-    return probability @ bins.centers(len(LEVELS), low, high, "midpoints")
+    return bins.decode(probability, bins.centers(len(LEVELS), low, high, "midpoints"), how)
 
 
 def first_tokens(backbone: Backbone) -> list[int]:
@@ -49,6 +58,8 @@ def first_tokens(backbone: Backbone) -> list[int]:
 class Levels(base.Scorer):
     name = "levels"
     version = 1
+    Options = Options
+    READING = frozenset({"decoding"})
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         self.low, self.high = low, high
@@ -78,4 +89,4 @@ class Levels(base.Scorer):
 
     def decode(self, read: base.Reading) -> base.Scores:
         probability = self.probability(read)
-        return base.Scores(decode(probability, self.low, self.high), probability)
+        return base.Scores(decode(probability, self.low, self.high, self.options.decoding), probability)
