@@ -343,10 +343,10 @@ def semantic_confusion(frame: pd.DataFrame) -> Figure:
     arms, kinds = list(dict.fromkeys(frame["arm"])), list(dict.fromkeys(frame["kind"]))
     figure, axes = plt.subplots(1, len(kinds), figsize=(4.8 * len(kinds), 0.42 * len(arms) + 1.8), squeeze=False)
     for axis, kind in zip(axes[0], kinds):
-        for color, marker, shift, (way, rows) in zip((PALETTE[3], PALETTE[0]), "os", (0.15, -0.15), frame[frame["kind"] == kind].groupby("way", sort=False)):
+        for color, marker, style, shift, (way, rows) in zip((PALETTE[3], PALETTE[0]), "os", ("-", ":"), (0.15, -0.15), frame[frame["kind"] == kind].groupby("way", sort=False)):
             places = np.array([len(arms) - 1 - arms.index(arm) for arm in rows["arm"]]) + shift
             axis.errorbar(rows["value"], places, xerr=[rows["value"] - rows["low"], rows["high"] - rows["value"]], marker=marker, linestyle="none", color=color, capsize=3, label=f"{way}, after tuning, 95 %")
-            axis.axvline(rows["before"].iloc[0], color=color, linestyle="--", label=f"{way}, before tuning")
+            axis.axvline(rows["before"].iloc[0], color=color, linestyle=style, label=f"{way}, before tuning")
         axis.set(xlabel="share of right answers", title=kind, xlim=(-0.02, 1.02), ylim=(-0.6, len(arms) - 0.4))
         axis.set_yticks(range(len(arms)), labels=arms[::-1] if axis is axes[0][0] else [])
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
