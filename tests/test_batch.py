@@ -15,8 +15,8 @@ from rich.console import Console
 from toys import wait_for
 
 from moslab import batch, paths
-from moslab.batch_view import Watch, duration, read_progress
-from moslab.comparison import compare
+from moslab.batch_view import Watch, duration, read_progress, summary_table
+from moslab.comparison import Comparison, compare
 from moslab.errors import UserError
 from moslab.files import read_json, write_json
 from moslab.ledger import Ledger
@@ -253,6 +253,16 @@ def test_changes_of_a_verdict(verdict, value, change):
 def test_claims_that_come_and_go():
     one, two = ({"claims": [{"id": name, "verdict": "agrees", "value": None}]} for name in ("a", "b"))
     assert [(item.claim, item.change, item.failed) for item in compare(one, two)] == [("b", "missing", True), ("a", "new", False)]
+
+
+def test_summary_counts_what_stayed_and_names_what_moved():
+    found = [Comparison("a", "agrees", "agrees", "same"), Comparison("b", "not resolved", "not resolved", "same"), Comparison("c", "agrees", "agrees", "same"),
+             Comparison("d", "not resolved", "agrees", "moved"), Comparison("e", "agrees", "", "not compared")]
+    console = Console(file=io.StringIO(), width=160)
+    console.print(summary_table([batch.Outcome("00_toy", "done", 3.0, Path("here"), comparisons=found), batch.Outcome("01_toy", "failed", 1.0, Path("there"))]))
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in console.file.getvalue().splitlines() if line.startswith("│")]
+    assert [row[1:] for row in rows if row[-1]] == [["3 verdicts", "2 agrees, 1 not resolved", "", "same"], ["1 verdict", "1 agrees", "", "not compared"], ["d", "not resolved", "agrees", "moved"]]
+    assert ["01_toy", "", "", "", ""] in rows
 
 
 def test_progress_of_processes_that_are_gone_is_swept_away(home, make_notebook):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,13 @@ from moslab.lifeline import is_alive
 
 if TYPE_CHECKING:
     from moslab.batch import Outcome, Task
+    from moslab.comparison import Comparison
 
 PLAIN_EVERY = 60.0  # seconds between status lines where there is no terminal
 SURE = 8  # training runs after which their pace alone tells the time left
 STYLES = {"same": "green", "moved": "yellow", "new": "cyan", "not compared": "dim", "beyond": "bold red", "reversed": "bold red", "missing": "bold red"}
 WORDS = {"beyond": "moved beyond 3 s.e."}
+QUIET = ("same", "not compared")  # told by their number alone
 
 
 def duration(seconds: float | None) -> str:
@@ -48,16 +51,27 @@ def plan_table(tasks: list["Task"], profile: str, jobs: int) -> Table:
 
 
 def summary_table(outcomes: list["Outcome"]) -> Table:
-    """One line per claim: the verdict now, the committed reference's, and what changed."""
+    """What became of each notebook's verdicts: those as in the reference, or with nothing to compare, by their numbers; one line for every other."""
     table = Table(title="Summary", title_justify="left")
     for heading in ("notebook", "claim", "verdict now", "reference", "change"):
         table.add_column(heading, overflow="fold")
     for outcome in outcomes:
-        rows = [[item.claim, item.now, item.before, f"[{STYLES[item.change]}]{WORDS.get(item.change, item.change)}[/]"] for item in outcome.comparisons]
+        rows = [row for change in QUIET for row in _counted([item for item in outcome.comparisons if item.change == change])]
+        rows += [[item.claim, item.now, item.before, _change(item)] for item in outcome.comparisons if item.change not in QUIET]
         for number, row in enumerate(rows or [["", "", "", ""]]):
             table.add_row(_heading(outcome) if number == 0 else "", *row)
         table.add_section()
     return table
+
+
+def _counted(items: list["Comparison"]) -> list[list[str]]:
+    """One row for verdicts of the same change, none where there are none."""
+    found = ", ".join(f"{count} {verdict}" for verdict, count in Counter(item.now for item in items).most_common())
+    return [[f"{len(items)} verdict{'s' if len(items) > 1 else ''}", found, "", _change(items[0])]] if items else []
+
+
+def _change(item: "Comparison") -> str:
+    return f"[{STYLES[item.change]}]{WORDS.get(item.change, item.change)}[/]"
 
 
 def _heading(outcome: "Outcome") -> str:
