@@ -10,6 +10,8 @@ MOSLAB = .venv/bin/python -m moslab
 export PYTHON
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+# Where it is set, every process compiles torch and transformers anew, ten seconds each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup reproduce reference tune bench test lab clean
 
