@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -112,7 +113,7 @@ def bin_sweep(tables: Mapping[str, pd.DataFrame], references: Mapping[str, Mappi
     for axis, (name, frame) in zip(axes, tables.items()):
         axis.fill_between(frame["K"], frame["low"], frame["high"], color=PALETTE[0], alpha=0.25)
         axis.plot(frame["K"], frame["value"], marker="o", color=PALETTE[0], label="bins, 95 % band")
-        for color, style, (arm, (value, low, high)) in zip(PALETTE[1:], ("--", ":", "-."), references.get(name, {}).items()):
+        for color, style, (arm, (value, low, high)) in zip(PALETTE[1:], cycle(("--", ":", "-.")), references.get(name, {}).items()):
             axis.axhspan(low, high, color=color, alpha=0.07, linewidth=0)
             axis.axhline(value, color=color, linestyle=style, label=arm)
         title = f"{name} (oracle {bounds[name]:.3f})" if name in bounds else name
