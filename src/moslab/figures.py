@@ -39,7 +39,9 @@ def _panels(count: int, width: float = 4.8, height: float = 3.8, columns: int = 
     columns = columns or count
     rows = -(-count // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), squeeze=False)
-    return figure, axes.ravel()
+    for axis in axes.flat[count:]:
+        axis.axis("off")
+    return figure, axes.flat[:count]
 
 
 def contact_sheet(pictures: Sequence[Image.Image], captions: Sequence[str], columns: int = 8) -> Figure:
@@ -342,15 +344,15 @@ def semantic_confusion(frame: pd.DataFrame) -> Figure:
     """Right answers to questions that have nothing to do with the task, after each arm's tuning, a panel per kind of question and a color per way of answering; lines where the untouched model
     stood. frame: kind, way, arm, before, value, low, high (shares of right answers)."""
     arms, kinds = list(dict.fromkeys(frame["arm"])), list(dict.fromkeys(frame["kind"]))
-    figure, axes = plt.subplots(1, len(kinds), figsize=(4.8 * len(kinds), 0.42 * len(arms) + 1.8), squeeze=False)
-    for axis, kind in zip(axes[0], kinds):
+    figure, axes = _panels(len(kinds), 4.8, 0.42 * len(arms) + 1.8)
+    for axis, kind in zip(axes, kinds):
         for color, marker, style, shift, (way, rows) in zip((PALETTE[3], PALETTE[0]), "os", ("-", ":"), (0.15, -0.15), frame[frame["kind"] == kind].groupby("way", sort=False)):
             places = np.array([len(arms) - 1 - arms.index(arm) for arm in rows["arm"]]) + shift
             axis.errorbar(rows["value"], places, xerr=[rows["value"] - rows["low"], rows["high"] - rows["value"]], marker=marker, linestyle="none", color=color, capsize=3, label=f"{way}, after tuning, 95 %")
             axis.axvline(rows["before"].iloc[0], color=color, linestyle=style, label=f"{way}, before tuning")
         axis.set(xlabel="share of right answers", title=kind, xlim=(-0.02, 1.02), ylim=(-0.6, len(arms) - 0.4))
-        axis.set_yticks(range(len(arms)), labels=arms[::-1] if axis is axes[0][0] else [])
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
+        axis.set_yticks(range(len(arms)), labels=arms[::-1] if axis is axes[0] else [])
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
 

@@ -71,6 +71,6 @@ class Looked:
         first = np.array([backbone.answer(opening, f" {word}")[1][0] for word in words])
         with torch.no_grad():
             states = backbone.states({"input_ids": ids, "vision": tuple(self.vision[row] for row in rows), **{name: value[list(rows)] for name, value in self.beside.items()}})[:, -1]
-            logits = backbone.model.lm_head(states).float().cpu().numpy()
-        said, chosen = logits.argmax(1), first[logits[:, first].argmax(1)]
+            logits = backbone.model.lm_head(states)
+            said, chosen = logits.argmax(-1).cpu().numpy(), first[logits[:, first].argmax(-1).cpu().numpy()]
         return pd.DataFrame({"": said == first[right], CHOSEN: chosen == first[right]}, index=pd.Index(rows, name="row"))
