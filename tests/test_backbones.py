@@ -270,7 +270,7 @@ def test_vision_tower_is_transformers_own(sizes):
 
 def test_cached_features_are_the_live_ones(tiny, tmp_path):
     table = toy_table(12)
-    found = features.cached_features(table, tiny, batch=5, folder=tmp_path)
+    found = features.cached_features(table, tiny, folder=tmp_path)
     rows = [7, 2, 11, 2]
     live, cached = reader_of(tiny, "generic"), reader_of(tiny, "generic", found=found)
     batches = [reader.to_teach(table, rows, np.zeros(4, int)) for reader in (live, cached)]
@@ -290,9 +290,9 @@ def test_features_of_mixed_sizes_are_the_live_ones(tiny, tmp_path):
 def test_feature_file_is_made_once(tiny, tmp_path, monkeypatch):
     table = toy_table(8)
     features.cached_features(table, tiny, folder=tmp_path)
-    (path,) = (tmp_path / "features").glob("*.safetensors")
+    (path,) = (tmp_path / "features").rglob("*.safetensors")
     before = path.stat().st_mtime_ns
-    monkeypatch.setattr(features, "compute_features", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(features, "compute", lambda *_: pytest.fail("computed again"))
     features.cached_features(table, tiny, folder=tmp_path)
     assert path.stat().st_mtime_ns == before
 
@@ -305,12 +305,12 @@ def test_features_are_keyed_by_weights_pictures_and_precision(tiny, tiny_base, t
              (toy_table(8), backbones.load(str(tiny_base), dtype=torch.bfloat16))]
     for number, (table, backbone) in enumerate(cases, start=1):
         features.cached_features(table, backbone, folder=tmp_path / "cache")
-        assert len(list((tmp_path / "cache" / "features").glob("*.safetensors"))) == number
+        assert len(list((tmp_path / "cache" / "features").rglob("*.safetensors"))) == number
 
 
 def test_features_lie_in_the_cache_folder(home, tiny):
     features.cached_features(toy_table(5), tiny)
-    assert len(list((home / "papermill_runs" / "cache" / "features").glob("*.safetensors"))) == 1
+    assert len(list((home / "papermill_runs" / "cache" / "features").rglob("*.safetensors"))) == 1
 
 
 # reading

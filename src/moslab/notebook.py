@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from moslab import figures, paths
 from moslab.claims import Verdict
 from moslab.errors import UserError
-from moslab.experiment import Experiment
+from moslab.experiment import Experiment, look_again
 from moslab.files import cannot_write, read_json, write_json
 from moslab.grid import Grid, Results
 from moslab.paths import profile_dir
@@ -76,6 +76,7 @@ class Study:
 
     def plan(self, *grids: Grid) -> pd.DataFrame:
         """What `collect` will do: runs wanted, to train, taken from the committed reference (where local ones come first), and minutes by the reference's own times."""
+        look_again()
         rows = []
         for grid in grids:
             experiments = {e.key: e for e in grid.experiments().values()}.values()
@@ -93,6 +94,7 @@ class Study:
 
     def collect_all(self, *grids: Grid) -> list[Results]:
         """The runs of several grids, which are trained together: what they have in common is trained once."""
+        look_again()
         places = [grid.experiments() for grid in grids]
         asked, afresh = time.time(), set().union(*(grid.afresh() for grid in grids))
         experiments = [experiment for found in places for experiment in found.values()]
