@@ -46,7 +46,7 @@ def test_architectures_have_the_same_functions_in_the_same_order():
     modules = [architecture_of(name) for name in ARCHITECTURES]
     functions = [[name for name, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_"]
                  for module in modules]
-    assert functions == [functions[0]] * len(modules) and len(functions[0]) == 9
+    assert functions == [functions[0]] * len(modules) and len(functions[0]) == 11
     assert [module.Model.config_class.model_type for module in modules] == list(ARCHITECTURES)
 
 
