@@ -22,6 +22,7 @@ from moslab.paths import profile_dir
 from moslab.provenance import provenance
 from moslab.runs import From, collect, missing, stores
 from moslab.tables import Sentence, say
+from moslab.validity import looked_at
 
 
 class Study:
@@ -136,7 +137,7 @@ class Study:
     def record(self, verdicts: Iterable[Verdict] = ()) -> Sentence:
         """Write the result JSON that the batch runner, the report and the reference read."""
         result = {"notebook": self.name, "profile": self.profile, "runs_from": self.source, "parameters": self.parameters, "runs": sorted(self.used),
-                  "run_seconds": self.used, "headline": sorted(self.headline), "borrowed": len(self.borrowed), "claims": [verdict.as_dict() for verdict in verdicts], "values": self.values,
+                  "run_seconds": self.used, "headline": sorted(self.headline), "borrowed": len(self.borrowed), "claims": [verdict.as_dict() for verdict in verdicts], "values": self.values, **looked_at(),
                   "seconds": round(time.time() - self.started - self.waited, 1), "provenance": provenance()}
         if not self.writes:
             return say("Runs came from the committed reference, so nothing was recorded.")

@@ -26,6 +26,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 # half the language layers.
 EMBEDDED = {"embedded": "", "embedded-early": "early", "embedded-middle": "middle", "embedded-nowords": "nowords", "embedded-llava": "llava",
             "embedded-small": "small"}
+LOADED: set[str] = set()  # names of the checkpoints that this process has loaded, those of the package aside
 _HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
 
 
@@ -195,5 +196,7 @@ def load(
             raise UserError(f"The weights in {folder} cannot be read ({first_line(problem)}): complete the folder.") from problem
         if found["missing_keys"]:
             raise UserError(f"The weights in {folder} lack {len(found['missing_keys'])} tensors (first: {min(found['missing_keys'])}): complete the folder.")
+    if name not in EMBEDDED:
+        LOADED.add(name)
     architecture.accelerate(model)
     return Backbone(name, folder, model, processor, architecture)

@@ -79,7 +79,7 @@ def is_whole(folder: Path) -> bool:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
         sums = {name: content for content, name in (line.split("  ", 1) for line in lines)}
         listed = {SUMS, *sums} == {file.name for file in folder.iterdir()}
-        return listed and digests_of([folder / name for name in sums]) == list(sums.values())
+        return bool(sums) and listed and digests_of([folder / name for name in sums]) == list(sums.values())
     except (OSError, ValueError, UserError):
         return False
 
