@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from toys import wait_for
+from toys import toy_experiment, toy_run, wait_for
 
 from moslab import batch, paths
 from moslab.batch_view import Watch, duration, read_progress, summary_table
@@ -21,6 +22,7 @@ from moslab.errors import UserError
 from moslab.files import read_json, write_json
 from moslab.ledger import Ledger
 from moslab.lifeline import is_alive
+from moslab.store import Store
 
 PARAMETERS = '''profile: str = "embedded"   # smoke, embedded or paper
 runs: str = "reference"   # reference, reuse or fresh
@@ -197,9 +199,7 @@ def test_the_reference_is_written_from_fresh_runs_and_stored_defaults(home, make
     make_notebook("00_toy", PARAMETERS, reader + result_cell("00_toy"))
     (home / "README.md").write_text("# toy\n<!-- results -->\nold\n<!-- /results -->\nend\n")
     for key in ("abc", "def"):
-        write_json(home / f"papermill_runs/embedded/runs/{key}/run.json", {"key": key})
-        (home / f"papermill_runs/embedded/runs/{key}/predictions.csv.gz").write_bytes(b"x")
-        (home / f"papermill_runs/embedded/runs/{key}/raw.npz").write_bytes(b"large")
+        Store(home / "papermill_runs/embedded/runs").put(replace(toy_run(toy_experiment("embedded")), key=key))
     figure = home / "papermill_runs/embedded/figures/toy.png"
     figure.parent.mkdir(parents=True)
     figure.write_bytes(b"png")
@@ -207,7 +207,7 @@ def test_the_reference_is_written_from_fresh_runs_and_stored_defaults(home, make
     committed = home / "papermill_runs/reference"
     record = read_json(committed / "results/embedded/00_toy.json")
     assert record["parameters"] == {"seeds": [0, 1], "output": "", "jobs": 0} and str(home) not in json.dumps(record)
-    assert sorted(path.name for path in (committed / "runs/embedded/abc").iterdir()) == ["predictions.csv.gz", "run.json"]
+    assert sorted(path.name for path in (committed / "runs/embedded/abc").iterdir()) == ["predictions.gz", "run.json"]
     assert str(home) not in (committed / "results/embedded/ledger.jsonl").read_text()
     stored = read_json(home / "notebooks/00_toy.ipynb")
     assert stored["cells"][1]["outputs"][0]["text"] == ["embedded reference\n"] and stored["cells"][1]["execution_count"] == 2

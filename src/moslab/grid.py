@@ -14,13 +14,15 @@ from moslab.store import Run
 
 @dataclass(frozen=True)
 class Grid:
-    """arms: name -> fields of the experiment that make this arm; setting: fields all share. headline: arms that a plain `make reproduce` trains anew, see `moslab.claims.headline_arms`."""
+    """arms: name -> fields of the experiment that make this arm; setting: fields all share. headline: arms that a plain `make reproduce` trains anew, see `moslab.claims.headline_arms`.
+    certainty: a claim or figure reads entropy or top probability of these runs' pictures, so the committed reference keeps them."""
 
     datasets: Sequence[str]
     arms: Mapping[Hashable, Mapping[str, Any]]
     seeds: Sequence[int]
     setting: Mapping[str, Any]
     headline: Collection[Hashable] = ()
+    certainty: bool = False
 
     def __post_init__(self) -> None:
         for name, values in (("datasets", self.datasets), ("arms", self.arms), ("seeds", self.seeds)):

@@ -44,6 +44,7 @@ class Study:
         self.used: dict[str, float] = {}  # run key -> seconds
         self.headline: set[str] = set()  # keys of runs that a plain `make reproduce` trains anew
         self.borrowed: set[str] = set()  # keys of runs taken from the committed reference
+        self.certain: set[str] = set()  # keys of runs whose entropy or top probability is read picture by picture
         self.waited = 0.0  # seconds spent on getting runs
         if self.writes:
             _check_writable(self.folder)
@@ -100,6 +101,9 @@ class Study:
         self.waited += time.time() - asked
         self.used |= {key: round(sum(run.seconds.values()), 2) for key, run in runs.items()}
         self.headline |= afresh
+        for grid, found in zip(grids, places):
+            if grid.certainty:
+                self.certain.update(experiment.key for experiment in found.values())
         here = self._here(experiments)
         self.borrowed |= set(runs) - here
         return [Results({place: runs[experiment.key] for place, experiment in found.items()}, here if self.source == "headline" else None) for found in places]
@@ -125,7 +129,7 @@ class Study:
         return self.values[name]
 
     def keep(self, figure: Figure, name: str) -> Figure:
-        """Save a figure (PNG of README size, and SVG) with the keys of the runs collected so far, and hand it back to be shown, once: a figure left open would be shown by the kernel too."""
+        """Save a figure (PNG of README size) with the keys of the runs collected so far, and hand it back to be shown, once: a figure left open would be shown by the kernel too."""
         if self.writes:
             figures.save(figure, self.folder / "figures" / f"{name}.png", self.used)
         plt.close(figure)
@@ -134,7 +138,7 @@ class Study:
     def record(self, verdicts: Iterable[Verdict] = ()) -> Sentence:
         """Write the result JSON that the batch runner, the report and the reference read."""
         result = {"notebook": self.name, "profile": self.profile, "runs_from": self.source, "parameters": self.parameters, "runs": sorted(self.used),
-                  "run_seconds": self.used, "headline": sorted(self.headline), "borrowed": len(self.borrowed), "claims": [verdict.as_dict() for verdict in verdicts], "values": self.values,
+                  "run_seconds": self.used, "headline": sorted(self.headline), "certainty": sorted(self.certain), "borrowed": len(self.borrowed), "claims": [verdict.as_dict() for verdict in verdicts], "values": self.values,
                   "seconds": round(time.time() - self.started - self.waited, 1), "provenance": provenance()}
         if not self.writes:
             return say("Runs came from the committed reference, so nothing was recorded.")
