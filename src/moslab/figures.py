@@ -26,8 +26,8 @@ def use_style() -> None:
 
 
 def save(figure: Figure, path: Path, runs: Iterable[str] = ()) -> Path:
-    """`path` as PNG with the keys of the `runs` it shows in its metadata (`Runs`) and without a time stamp: the same
-    figure is the same file."""
+    """`path` as PNG, the keys of the `runs` it shows in its metadata (`Runs`) and no time stamp: the same figure is
+    the same file."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=110, metadata={"Software": None, "Runs": " ".join(sorted(runs))})
     return write_atomic(path, stream.getvalue())

@@ -1,7 +1,6 @@
 """Finished runs, by key: a folder each, complete or absent."""
 
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -19,28 +18,28 @@ import pandas as pd
 from moslab import paths
 from moslab.errors import UserError
 from moslab.experiment import Experiment
-from moslab.files import cannot_write, digest, read_json, write_atomic, write_json
+from moslab.files import cannot_write, digest, read_json, sha256, write_atomic, write_json
 from moslab.lifeline import is_alive
 
 RECORD = "run.json"  # written last: a folder without it is not a run
 PREDICTIONS = "predictions.gz"
 DISTRIBUTIONS = "distributions.npz"
-TABLES = "tables"  # beside the runs: images and targets, shared by all runs that were evaluated on the same split
+TABLES = "tables"  # beside the runs: images and targets, shared by all runs evaluated on the same split
 SHARED = ["image", "split", "target"]  # the columns that stand in the tables
-CERTAINTY = ["entropy", "top"]  # always kept locally, committed only for runs whose certainty a notebook reads
+CERTAINTY = ["entropy", "top"]  # always kept locally, committed only for runs where a notebook reads them
 MISSING = -(2**31)  # the whole number that stands for a score that could not be read
 DECIMALS = 7  # the most that a decimal column is tried with
 # What reading a damaged run can raise.
-DAMAGE = (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, zlib.error, BadZipFile)
+DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zlib.error, BadZipFile)
 
 
 @dataclass(frozen=True)
 class Run:
     """One executed experiment.
 
-    predictions: one row per evaluated picture: image, split, target, score (NaN if unreadable), parsed, and what
-    else was answered ("said ...") beside what is true ("true ..."). entropy (nats) and top (largest probability)
-    stand in local runs; committed ones have them where a notebook reads them (`Grid.certainty`).
+    predictions: one row per evaluated picture: image, split, target, score (NaN if unreadable), parsed, and
+    what else was answered ("said ...") beside what is true ("true ..."). entropy (nats) and top (largest
+    probability) stand in local runs; committed ones have them where a notebook reads them (`Grid.certainty`).
     metrics: split -> metric -> [value, low, high], 95 % bootstrap interval over pictures. history: training loss by step. seconds: by phase.
     distributions: [n, outcomes], kept locally only.
     """
@@ -78,8 +77,8 @@ class Store:
         """Read a run.
 
         Raises:
-            UserError: there is none, or one of its files is not what was written: its record is of another run or
-            was changed, or its predictions, or a table they refer to, do not have the SHA-256 that it names.
+            UserError: there is none, or one of its files is not what was written: its record is of another
+            run or was changed, or its predictions or a table of theirs lack the SHA-256 that it names.
         """
         folder = self.folder / key
         if not self.has(key):
@@ -88,7 +87,7 @@ class Store:
         try:
             digests = _checked_digests(record, key)
             content = (folder / PREDICTIONS).read_bytes()
-            if _sha256(content) != digests["predictions"]:
+            if sha256(content) != digests["predictions"]:
                 raise ValueError(f"{PREDICTIONS} does not have the SHA-256 that {RECORD} names")
             shared = [self._table(name) for name in digests["tables"]]
             answered = read_columns(content)
@@ -97,8 +96,9 @@ class Store:
                 raise ValueError("its predictions and its tables differ in length")
             stored = folder / DISTRIBUTIONS
             distributions = np.load(stored, allow_pickle=False)["distributions"] if stored.exists() else None
-            return Run(Experiment(**record["experiment"]), key, predictions, record["metrics"], record["history"],
-                       record["seconds"], record["provenance"], distributions)
+            experiment = Experiment(**record["experiment"])
+            return Run(experiment, key, predictions, record["metrics"], record["history"], record["seconds"],
+                       record["provenance"], distributions)
         except DAMAGE as problem:
             reason = (str(problem) or type(problem).__name__).splitlines()[0]
             raise UserError(f"The run in {folder} is damaged ({reason}): {_remedy(folder)}.") from problem
@@ -107,7 +107,7 @@ class Store:
         """Images, split and targets of one table."""
         path = self._table_path(name)
         content = path.read_bytes() if path.is_file() else b""
-        if _sha256(content) != name:
+        if sha256(content) != name:
             raise ValueError(f"{TABLES}/{path.name} is missing or does not have the SHA-256 in its name")
         table = json.loads(gzip.decompress(content))
         frame = pd.DataFrame({"image": table["images"], "split": table["split"], "target": table["targets"]})
@@ -125,9 +125,10 @@ class Store:
             write_atomic(working / PREDICTIONS, predictions)
             if run.distributions is not None:
                 write_atomic(working / DISTRIBUTIONS, _distributions_file(run.distributions))
-            record = {"key": run.key, "experiment": run.experiment.model_dump(mode="json"), "metrics": run.metrics,
+            experiment = run.experiment.model_dump(mode="json")
+            record = {"key": run.key, "experiment": experiment, "metrics": run.metrics,
                       "history": run.history, "seconds": run.seconds, "provenance": run.provenance}
-            digests = {"predictions": _sha256(predictions), "tables": tables, "record": digest(record)}
+            digests = {"predictions": sha256(predictions), "tables": tables, "record": digest(record)}
             write_json(working / RECORD, record | {"sha256": digests})
             self._move_in(working, target)
         except OSError as problem:
@@ -137,12 +138,13 @@ class Store:
             shutil.rmtree(working, ignore_errors=True)
 
     def _put_table(self, working: Path, block: pd.DataFrame) -> str:
-        """Keep the images and targets of one split, unless they are there; returns the name, their file's SHA-256."""
-        table = {"split": block["split"].iloc[0], "images": block["image"].tolist(), "targets": block["target"].tolist()}
+        """Keep the images and targets of one split, unless they are there; returns their file's SHA-256."""
+        table = {"split": block["split"].iloc[0], "images": block["image"].tolist(),
+                 "targets": block["target"].tolist()}
         content = _packed(json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode())
-        name = _sha256(content)
+        name = sha256(content)
         path = self._table_path(name)
-        if not path.is_file() or _sha256(path.read_bytes()) != name:
+        if not path.is_file() or sha256(path.read_bytes()) != name:
             write_atomic(working / path.name, content)
             path.parent.mkdir(parents=True, exist_ok=True)
             os.replace(working / path.name, path)  # whoever else does so at this moment writes the same bytes
@@ -185,7 +187,7 @@ class Store:
 def _checked_digests(record: dict[str, Any], key: str) -> dict[str, Any]:
     """What a record says of its files; ValueError unless it is the unchanged record of run `key`."""
     if "sha256" not in record:
-        raise ValueError(f"{RECORD} names no SHA-256 of its predictions: it is incomplete or of an older form")
+        raise ValueError(f"{RECORD} names no SHA-256: it is incomplete or of an older form")
     if record["key"] != key:
         raise ValueError(f"its record is that of run {record['key']}")
     rest = {name: value for name, value in record.items() if name != "sha256"}
@@ -201,23 +203,20 @@ def _remedy(folder: Path) -> str:
     return "delete that folder and run again"
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def _blocks(predictions: pd.DataFrame) -> list[pd.DataFrame]:
     """The rows of each split, which stand one behind the other."""
     begins = predictions["split"] != predictions["split"].shift()
     return [block for _, block in predictions.groupby(begins.cumsum())]
 
 
-# A file of columns: gzip of one line of JSON and the columns' bytes, one column behind the other, little-endian.
+# A file of columns: gzip of one line of JSON and the columns' bytes, one behind the other, little-endian.
 # docs/runs.md describes it for other languages.
 
 def columns_file(frame: pd.DataFrame) -> bytes:
     """The columns of `frame` as a compact file, the same bytes for the same values."""
     columns = [_packed_column(frame[name]) for name in frame]
-    head = {"rows": len(frame), "columns": [{"name": name, **about} for name, (about, _) in zip(frame, columns)]}
+    described = [{"name": name, **about} for name, (about, _) in zip(frame, columns)]
+    head = {"rows": len(frame), "columns": described}
     body = b"".join(values.tobytes() for _, values in columns)
     return _packed(json.dumps(head, ensure_ascii=False).encode() + b"\n" + body)
 
@@ -237,7 +236,7 @@ def read_columns(content: bytes) -> pd.DataFrame:
 def _packed_column(values: pd.Series) -> tuple[dict[str, Any], np.ndarray]:
     """How a column is written, and what is written.
 
-    Scores are rounded to seven decimals, which a float32 cannot hold and a whole number of 1e-7 can, in as many bytes.
+    Scores are rounded to seven decimals, which four bytes hold as a whole number of 1e-7 and not as a float32.
     """
     if pd.api.types.is_bool_dtype(values):
         return {"type": "uint8", "kind": "flag"}, values.to_numpy(dtype="<u1")
