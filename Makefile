@@ -5,6 +5,8 @@ JOBS      ?=
 FRESH     ?=
 ALL       ?=
 PYTHON    ?=
+MINUTES   ?= 7
+OUT       ?= gpu.json
 
 MOSLAB = .venv/bin/python -m moslab
 export PYTHON
@@ -13,7 +15,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Where it is set, every process compiles torch and transformers anew, ten seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup reproduce reference tune bench test lab clean
+.PHONY: help setup reproduce reference tune bench bench-gpu test lab clean
 
 help:
 	@echo "make reproduce   train the headline runs, take the others from the committed reference, run the notebooks, compare"
@@ -23,6 +25,7 @@ help:
 	@echo "make reference   rewrite notebooks/, figures/, the README's tables and papermill_runs/reference"
 	@echo "make tune        find the learning rates again"
 	@echo "make bench       measure speed again, as ratios, for the README's table"
+	@echo "make bench-gpu   the same at 7B shapes on one GPU, random weights, MINUTES=7; tiny shapes for a trial where there is none"
 	@echo "make clean       remove .venv and caches; finished runs stay (FRESH=1 empties those of a profile)"
 	@echo "The first call installs into .venv (about 2 minutes); PYTHON=/path/to/python chooses the interpreter."
 
@@ -40,6 +43,9 @@ tune: setup
 
 bench: setup
 	@.venv/bin/python benchmarks/speed.py
+
+bench-gpu: setup
+	@PYTHONPATH=. .venv/bin/python -m benchmarks.gpu --minutes "$(MINUTES)" --out "$(OUT)"
 
 test: setup
 	@sh tools/test.sh
