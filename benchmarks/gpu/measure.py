@@ -48,11 +48,11 @@ def at_most(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-# --- the machine ------------------------------------------------------------------------------------------------------------------------
+# --- the machine --------------------------------------------------------------------------------------------
 
 
 def probe(bench: Bench) -> dict[str, float]:
-    """Operations a second in one matrix product, and bytes read and written a second in one copy, right now."""
+    """Operations a second in a matrix product, and bytes read and written a second in a copy, right now."""
     large = bench.device.type == "cuda"
     size, precision = (8192, torch.bfloat16) if large else (512, torch.float32)
     first, second = (torch.randn(size, size, device=bench.device, dtype=precision) for _ in range(2))
@@ -76,10 +76,12 @@ def median_seconds(bench: Bench, once: Callable[[], Any], times: int) -> float:
     return float(np.median(taken))
 
 
-# --- one workload -----------------------------------------------------------------------------------------------------------------------
+# --- one workload -------------------------------------------------------------------------------------------
 
 
-def compare(bench: Bench, workload: Workload, seconds: float, record: dict[str, Any], save: Callable[[], None]) -> None:
+def compare(
+    bench: Bench, workload: Workload, seconds: float, record: dict[str, Any], save: Callable[[], None]
+) -> None:
     """Fills record['arms'] and record['ratios']; saves after every way and every round."""
     ends, patient = time.monotonic() + seconds, bench.shapes == "tiny"  # a trial tries every way
     record.update(what=workload.what, reference=workload.reference, arms={}, ratios=[], **workload.facts)
@@ -95,7 +97,9 @@ def compare(bench: Bench, workload: Workload, seconds: float, record: dict[str, 
             ready[way.name] = step
             if reference is None:
                 record["reference"], reference = way.name, outcome
-            arm["gate"] = {"passed": True, "note": way.other} if way.other else gate(bench, reference, outcome)
+            arm["gate"] = (
+                {"passed": True, "note": way.other} if way.other else gate(bench, reference, outcome)
+            )
         save()
         tidy(bench)
     del reference
@@ -109,7 +113,9 @@ def compare(bench: Bench, workload: Workload, seconds: float, record: dict[str, 
 
 
 def warmed(bench: Bench, way: Way, arm: dict[str, Any]) -> tuple[Step | None, Outcome | None]:
-    """A way that has run twice, with its memory and the outcome to be checked; on lack of memory once more with half the batch. (None, None) where it fails, and why in `arm`."""
+    """A way that has run twice, with its memory and the outcome to be checked; on lack of memory once more
+    with half the batch. (None, None) where it fails, and why in `arm`.
+    """
     for batch in dict.fromkeys((way.batch, max(1, way.batch // 2))):
         try:
             with at_most(patience(bench, way)):
@@ -159,7 +165,14 @@ def timed(bench: Bench, once: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def take_turns(bench: Bench, workload: Workload, ready: dict[str, Step], ends: float, record: dict[str, Any], save: Callable[[], None]) -> None:
+def take_turns(
+    bench: Bench,
+    workload: Workload,
+    ready: dict[str, Step],
+    ends: float,
+    record: dict[str, Any],
+    save: Callable[[], None],
+) -> None:
     """Rounds there and back again, at least three, at most eight, until the time is over."""
     ways = [way for way in workload.ways if way.name in ready]
     for number in range(MOST):
@@ -199,20 +212,31 @@ def memory(bench: Bench) -> dict[str, float | None]:
     """Peaks in GiB since they were forgotten, weights included; None without a GPU."""
     if bench.device.type != "cuda":
         return {"peak_allocated": None, "peak_reserved": None}
-    return {"peak_allocated": round(torch.cuda.max_memory_allocated(bench.device) / GIB, 2), "peak_reserved": round(torch.cuda.max_memory_reserved(bench.device) / GIB, 2)}
+    return {
+        "peak_allocated": round(torch.cuda.max_memory_allocated(bench.device) / GIB, 2),
+        "peak_reserved": round(torch.cuda.max_memory_reserved(bench.device) / GIB, 2),
+    }
 
 
-# --- numbers ----------------------------------------------------------------------------------------------------------------------------
+# --- numbers ------------------------------------------------------------------------------------------------
 
 
 def gate(bench: Bench, reference: Outcome, outcome: Outcome) -> dict[str, Any]:
-    """Whether a way gives what the reference gives. Losses to 1e-2 and gradients to a cosine of .999 in bfloat16 (1e-4, .9999 in float32); shares of answers to .02 (1e-4), with the rank agreement of
+    """Whether a way gives what the reference gives. Losses to 1e-2 and gradients to a cosine of .999 in
+    bfloat16 (1e-4, .9999 in float32); shares of answers to .02 (1e-4), with the rank agreement of
     the scores; of written answers the first token, for three pictures in four."""
     exact = bench.precision == torch.float32
     if outcome.loss is not None:
-        found = {"loss": outcome.loss, "loss_difference": abs(outcome.loss - reference.loss) / abs(reference.loss)}
-        found["gradient_cosine"] = float(torch.nn.functional.cosine_similarity(outcome.gradient, reference.gradient, dim=0))
-        passed = found["loss_difference"] <= (1e-4 if exact else 1e-2) and found["gradient_cosine"] >= (0.9999 if exact else 0.999)
+        found = {
+            "loss": outcome.loss,
+            "loss_difference": abs(outcome.loss - reference.loss) / abs(reference.loss),
+        }
+        found["gradient_cosine"] = float(
+            torch.nn.functional.cosine_similarity(outcome.gradient, reference.gradient, dim=0)
+        )
+        passed = found["loss_difference"] <= (1e-4 if exact else 1e-2) and found["gradient_cosine"] >= (
+            0.9999 if exact else 0.999
+        )
         return {**found, "passed": bool(passed)}
     found: dict[str, Any] = {}
     passed = True
@@ -220,7 +244,9 @@ def gate(bench: Bench, reference: Outcome, outcome: Outcome) -> dict[str, Any]:
         ours, theirs = outcome.shares, reference.shares
         scale = np.arange(ours.shape[1])
         found["share_difference"] = float(np.abs(ours - theirs).max())
-        found["rank_agreement"] = float(spearmanr(ours @ scale, theirs @ scale).statistic) if len(ours) > 2 else None
+        found["rank_agreement"] = (
+            float(spearmanr(ours @ scale, theirs @ scale).statistic) if len(ours) > 2 else None
+        )
         passed = found["share_difference"] <= (1e-4 if exact else SCORE_TOLERANCE)
     elif outcome.tokens is not None and reference.tokens is not None:
         found["token_agreement"] = float((outcome.tokens == reference.tokens).mean())
@@ -234,44 +260,72 @@ def summarise(arm: dict[str, Any]) -> None:
     """Median and least seconds, and pictures a second by the median."""
     if arm["seconds"]:
         median = float(np.median(arm["seconds"]))
-        arm |= {"median": median, "min": min(arm["seconds"]), "pictures_per_second": arm["pictures"] / median, "useful_flops": arm["work"] / median}
+        arm |= {
+            "median": median,
+            "min": min(arm["seconds"]),
+            "pictures_per_second": arm["pictures"] / median,
+            "useful_flops": arm["work"] / median,
+        }
 
 
 def ratio(arms: dict[str, Any], faster: str, slower: str, draws: int = 1000) -> dict[str, Any]:
-    """Pictures a second of one way by another's, with a 95 % bootstrap interval over rounds in which both ran."""
+    """Pictures a second of one way by another's, with a 95 % bootstrap interval over rounds in which both
+    ran.
+    """
     one, two = (arms.get(name, {}) for name in (faster, slower))
     found: dict[str, Any] = {"faster": faster, "slower": slower, "ratio": None}
     rounds = min(len(one.get("seconds", [])), len(two.get("seconds", [])))
     if not rounds:
         return found
-    seconds = np.array([[arm["seconds"][number] / arm["pictures"] for number in range(rounds)] for arm in (one, two)])  # [2, rounds]
+    seconds = np.array(
+        [[arm["seconds"][number] / arm["pictures"] for number in range(rounds)] for arm in (one, two)]
+    )  # [2, rounds]
     drawn = np.random.default_rng(0).integers(0, rounds, (draws, rounds))
     medians = np.median(seconds[:, drawn], axis=2)  # [2, draws]
     low, high = np.quantile(medians[1] / medians[0], (0.025, 0.975))
     middle = np.median(seconds, axis=1)
     passed = bool(one.get("gate", {}).get("passed") and two.get("gate", {}).get("passed"))
-    return {**found, "ratio": float(middle[1] / middle[0]), "low": float(low), "high": float(high), "rounds": rounds, "gate": "passed" if passed else "FAILED"}
+    return {
+        **found,
+        "ratio": float(middle[1] / middle[0]),
+        "low": float(low),
+        "high": float(high),
+        "rounds": rounds,
+        "gate": "passed" if passed else "FAILED",
+    }
 
 
 def profile(bench: Bench, way: Way, rows: int = 20) -> dict[str, Any]:
     """The kernels that take longest in one step, milliseconds each in all."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as recorded
+
     stand(bench, way.standing)
     step = way.make(way.batch)
     step.run(False)
     cuda = bench.device.type == "cuda"
-    activities = [ProfilerActivity.CPU, ProfilerActivity.CUDA] if cuda else [ProfilerActivity.CPU]
+    activities = [ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU]
     with recorded(activities=activities) as events:
         wall = timed(bench, lambda: step.run(False))
     found = []
     for event in events.key_averages():
-        on_host = "cuda" not in str(getattr(event, "device_type", "")).lower()
-        if cuda and (on_host or getattr(event, "is_user_annotation", False)):
+        host = "cuda" not in str(getattr(event, "device_type", "")).lower()
+        if cuda and (host or getattr(event, "is_user_annotation", False)):
             continue  # these repeat the time of the kernels within them
-        micro = (getattr(event, "self_device_time_total", None) or getattr(event, "self_cuda_time_total", 0)) if cuda else event.self_cpu_time_total
+        micro = (
+            (getattr(event, "self_device_time_total", None) or getattr(event, "self_cuda_time_total", 0))
+            if cuda
+            else event.self_cpu_time_total
+        )
         found.append((micro / 1e3, event.key[:110], event.count))
     found.sort(reverse=True)
-    kernels = [{"kernel": name, "milliseconds": round(milli, 3), "calls": count} for milli, name, count in found[:rows]]
+    kernels = [
+        {"kernel": name, "milliseconds": round(milli, 3), "calls": count}
+        for milli, name, count in found[:rows]
+    ]
     bench.model.zero_grad(set_to_none=True)
-    return {"wall_milliseconds": round(wall * 1e3, 2), "busy_milliseconds": round(sum(milli for milli, _, _ in found), 2), "kernels": kernels}
+    return {
+        "wall_milliseconds": round(wall * 1e3, 2),
+        "busy_milliseconds": round(sum(milli for milli, _, _ in found), 2),
+        "kernels": kernels,
+    }

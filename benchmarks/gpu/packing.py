@@ -19,7 +19,9 @@ NAME = "end-to-end"
 
 @dataclass(frozen=True)
 class Packed:
-    """ids, labels: [1, tokens]. positions: [4, 1, tokens] for Qwen2-VL, text positions first, else [1, tokens]. starts: [sequences + 1]. last: place of each row's score, [sequences]."""
+    """ids, labels: [1, tokens]. positions: [4, 1, tokens] for Qwen2-VL, text positions first, else [1,
+    tokens]. starts: [sequences + 1]. last: place of each row's score, [sequences].
+    """
 
     ids: torch.Tensor
     labels: torch.Tensor
@@ -31,17 +33,28 @@ class Packed:
 
 
 def pack(backbone: Backbone, batch: dict[str, Any]) -> Packed:
-    """A right-padded batch without its padding; done by the collator of a tuned recipe, so outside of what is timed."""
+    """A right-padded batch without its padding; done by the collator of a tuned recipe, so outside of what is
+    timed.
+    """
     kept = batch["attention_mask"].bool()
     lengths = kept.sum(1)
     starts = F.pad(lengths.cumsum(0), (1, 0)).int()
-    positions = torch.cat([torch.arange(int(length), device=kept.device) for length in lengths])[None]  # [1, tokens]
+    positions = torch.cat([torch.arange(int(length), device=kept.device) for length in lengths])[
+        None
+    ]  # [1, tokens]
     if backbone.model.config.model_type == "qwen2_vl":
         _, of_pictures = qwen2_vl._positions(backbone.model, batch)
         positions = torch.cat([positions[None], of_pictures[:, kept][:, None]])
     pictures = {name: batch[name] for name in ("pixel_values", "image_grid_thw", "vision") if name in batch}
-    return Packed(batch["input_ids"][kept][None], batch["labels"][kept][None], positions, starts, tuple(lengths.tolist()), starts[:-1].long() + batch["read_position"],
-                  pictures)
+    return Packed(
+        batch["input_ids"][kept][None],
+        batch["labels"][kept][None],
+        positions,
+        starts,
+        tuple(lengths.tolist()),
+        starts[:-1].long() + batch["read_position"],
+        pictures,
+    )
 
 
 def states(backbone: Backbone, packed: Packed) -> torch.Tensor:
@@ -50,19 +63,31 @@ def states(backbone: Backbone, packed: Packed) -> torch.Tensor:
     if "vision" in given:
         given["mm_encoder_outputs"] = {"image": BaseModelOutputWithPooling(pooler_output=given.pop("vision"))}
     _now["packed"] = packed
-    return backbone.model.model(input_ids=packed.ids, position_ids=packed.positions, attention_mask=None, use_cache=False, **given).last_hidden_state
+    return backbone.model.model(
+        input_ids=packed.ids, position_ids=packed.positions, attention_mask=None, use_cache=False, **given
+    ).last_hidden_state
 
 
-# --- attention ----------------------------------------------------------------------------------------------------------------------------
+# --- attention ----------------------------------------------------------------------------------------------
 
 Kernel = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Packed, float], torch.Tensor]
-# What attention needs beside its arguments. It stays after the forward pass, since checkpointed layers are read again, by another thread, in the backward pass.
+# What attention needs beside its arguments. It stays after the forward pass, since checkpointed layers are
+# read again, by another thread, in the backward pass.
 _now: dict[str, Any] = {"packed": None, "kernel": None}
 
 
-def attend(module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: torch.Tensor | None, scaling: float,
-           **_: Any) -> tuple[torch.Tensor, None]:
-    """Causal attention [1, tokens, heads, head_dim] within each sequence, of queries [1, heads, tokens, head_dim]."""
+def attend(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Causal attention [1, tokens, heads, head_dim] within each sequence, of queries [1, heads, tokens,
+    head_dim].
+    """
     parts = (part[0].transpose(0, 1) for part in (query, key, value))
     return _now["kernel"](*parts, _now["packed"], scaling)[None], None
 
@@ -70,18 +95,27 @@ def attend(module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: tor
 AttentionInterface.register(NAME, attend)
 
 
-def one_by_one(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, packed: Packed, scaling: float) -> torch.Tensor:
+def one_by_one(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, packed: Packed, scaling: float
+) -> torch.Tensor:
     """The same everywhere: a dense call for each sequence. [tokens, heads, head_dim]."""
     done = []
     for parts in zip(*(part.split(packed.lengths) for part in (query, key, value))):
         one, two, three = (part.transpose(0, 1)[None] for part in parts)
-        done.append(F.scaled_dot_product_attention(one, two, three, is_causal=True, scale=scaling, enable_gqa=True)[0].transpose(0, 1))
+        done.append(
+            F.scaled_dot_product_attention(one, two, three, is_causal=True, scale=scaling, enable_gqa=True)[
+                0
+            ].transpose(0, 1)
+        )
     return torch.cat(done)
 
 
-def varlen(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, packed: Packed, scaling: float) -> torch.Tensor:
+def varlen(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, packed: Packed, scaling: float
+) -> torch.Tensor:
     """PyTorch's own kernel for sequences of different lengths, whichever of its signatures is there."""
     from torch.nn.attention.varlen import varlen_attn
+
     known, longest, options = inspect.signature(varlen_attn).parameters, max(packed.lengths), {}
     if "window_size" in known:
         options["window_size"] = (-1, 0)
@@ -100,27 +134,38 @@ def varlen(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, packed: 
 
 
 def choose_kernel(bench: Bench) -> str:
-    """The fastest kernel that gives the right numbers here, forward and backward, for the ways without padding; says which one and why."""
+    """The fastest kernel that gives the right numbers here, forward and backward, for the ways without
+    padding; says which one and why.
+    """
     _now["kernel"] = one_by_one
     if bench.device.type != "cuda":
         return "a dense call for each sequence (no GPU)"
     try:
         text = bench.model.config.text_config
-        error = _difference(bench, text.num_attention_heads, text.num_key_value_heads, text.hidden_size // text.num_attention_heads)
+        error = _difference(
+            bench,
+            text.num_attention_heads,
+            text.num_key_value_heads,
+            text.hidden_size // text.num_attention_heads,
+        )
         if not error < 0.05:
             return f"a dense call for each sequence (varlen_attn is off by {error:.3g})"
     except Exception as problem:
-        return f"a dense call for each sequence (varlen_attn fails: {type(problem).__name__}: {str(problem)[:200]})"
+        why = f"{type(problem).__name__}: {str(problem)[:200]}"
+        return f"a dense call for each sequence (varlen_attn fails: {why})"
     _now["kernel"] = varlen
     return f"torch.nn.attention.varlen.varlen_attn (off by {error:.2g} of the largest value at most)"
 
 
 def _difference(bench: Bench, heads: int, shared: int, head_dim: int) -> float:
-    """The largest difference of outputs and gradients between both kernels, as a share of the largest value."""
+    """The largest difference of outputs and gradients between both kernels, by the largest value."""
     lengths = (40, 7, 81)
     starts = torch.tensor([0, 40, 47, 128], dtype=torch.int32, device=bench.device)
     packed = Packed(None, None, None, starts, lengths, None, {})
-    drawn = [torch.randn(128, count, head_dim, device=bench.device, dtype=torch.bfloat16) for count in (heads, shared, shared)]
+    drawn = [
+        torch.randn(128, count, head_dim, device=bench.device, dtype=torch.bfloat16)
+        for count in (heads, shared, shared)
+    ]
     found = []
     for kernel in (one_by_one, varlen):
         parts = [part.clone().requires_grad_() for part in drawn]

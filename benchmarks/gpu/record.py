@@ -15,7 +15,9 @@ UNMEASURED = "GPU: not measured yet; `make bench-gpu` measures it on one card in
 
 @dataclass(frozen=True)
 class Aim:
-    """What was promised beforehand for one H100 or H200. kind: ratio of pictures a second, or of seconds or memory where at_most is set; utilisation; padding. Arms, shapes and baselines never change for it."""
+    """What was promised beforehand for one H100 or H200. kind: ratio of pictures a second, or of seconds or
+    memory where at_most is set; utilisation; padding. Arms, shapes and baselines never change for it.
+    """
 
     what: str
     workload: str
@@ -33,7 +35,15 @@ AIMS = (
     Aim("training, kept / tuned recipe", "T1", "ratio", "ours-kept", "R3", 1.5),
     Aim("training, live: useful share of 790 TFLOP/s", "T1", "utilisation", "ours-live", "", 0.60),
     Aim("training, kept: useful share of 790 TFLOP/s", "T1", "utilisation", "ours-kept", "", 0.60),
-    Aim("training: peak memory, live / recipe without checkpointing", "T1", "memory", "ours-live", "R0-no-checkpointing", 0.6, at_most=True),
+    Aim(
+        "training: peak memory, live / recipe without checkpointing",
+        "T1",
+        "memory",
+        "ours-live",
+        "R0-no-checkpointing",
+        0.6,
+        at_most=True,
+    ),
     Aim("scoring, live / recipe", "S1", "ratio", "ours-live", "R0", 1.8),
     Aim("scoring, live / tuned recipe", "S1", "ratio", "ours-live", "R3", 1.2),
     Aim("scoring, kept / recipe", "S1", "ratio", "ours-kept", "R0", 2.8),
@@ -49,7 +59,9 @@ AIMS = (
 
 
 def judged(record: dict[str, Any], ceiling: float) -> list[dict[str, Any]]:
-    """Every aim with what was measured of it: met, missed, not measured, or not the same numbers. A trial at tiny shapes meets and misses nothing."""
+    """Every aim with what was measured of it: met, missed, not measured, or not the same numbers. A trial at
+    tiny shapes meets and misses nothing.
+    """
     rows = []
     for aim in AIMS:
         arms = record["workloads"].get(aim.workload, {}).get("arms", {})
@@ -62,21 +74,47 @@ def judged(record: dict[str, Any], ceiling: float) -> list[dict[str, Any]]:
             verdict = "FAIL: not the same numbers"
         else:
             verdict = "met" if (value <= aim.bound if aim.at_most else value >= aim.bound) else "missed"
-        rows.append({"what": aim.what, "workload": aim.workload, "way": aim.way, "against": aim.against, "at_most": aim.at_most, "aim": aim.bound, "measured": value,
-                     "interval": interval, "verdict": verdict})
+        rows.append(
+            {
+                "what": aim.what,
+                "workload": aim.workload,
+                "way": aim.way,
+                "against": aim.against,
+                "at_most": aim.at_most,
+                "aim": aim.bound,
+                "measured": value,
+                "interval": interval,
+                "verdict": verdict,
+            }
+        )
     return rows
 
 
-def measured(aim: Aim, workload: dict[str, Any], arms: dict[str, Any], ceiling: float) -> tuple[float | None, list[float] | None, bool]:
+def measured(
+    aim: Aim, workload: dict[str, Any], arms: dict[str, Any], ceiling: float
+) -> tuple[float | None, list[float] | None, bool]:
     """Value, interval where it is a ratio of times, and whether both ways passed the check."""
     way, against = arms.get(aim.way, {}), arms.get(aim.against, {})
-    same = bool(way.get("gate", {}).get("passed")) and (not aim.against or bool(against.get("gate", {}).get("passed")))
+    same = bool(way.get("gate", {}).get("passed")) and (
+        not aim.against or bool(against.get("gate", {}).get("passed"))
+    )
     if aim.kind in ("ratio", "seconds"):
-        pair = next((one for one in workload.get("ratios", []) if (one["faster"], one["slower"]) == (aim.way, aim.against)), {})
+        pair = next(
+            (
+                one
+                for one in workload.get("ratios", [])
+                if (one["faster"], one["slower"]) == (aim.way, aim.against)
+            ),
+            {},
+        )
         value = pair.get("ratio")
         if value is None:
             return None, None, same
-        return (value, [pair["low"], pair["high"]], same) if aim.kind == "ratio" else (1 / value, [1 / pair["high"], 1 / pair["low"]], same)
+        return (
+            (value, [pair["low"], pair["high"]], same)
+            if aim.kind == "ratio"
+            else (1 / value, [1 / pair["high"], 1 / pair["low"]], same)
+        )
     if aim.kind == "utilisation":
         return (way["useful_flops"] / ceiling, None, same) if "useful_flops" in way else (None, None, same)
     if aim.kind == "padding":
@@ -86,7 +124,7 @@ def measured(aim: Aim, workload: dict[str, Any], arms: dict[str, Any], ceiling: 
     return (one / two, None, same) if one and two and equal else (None, None, same)
 
 
-# --- tables -----------------------------------------------------------------------------------------------------------------------------
+# --- tables -------------------------------------------------------------------------------------------------
 
 
 def aims_table(record: dict[str, Any]) -> str:
@@ -95,9 +133,21 @@ def aims_table(record: dict[str, Any]) -> str:
     for row in record["targets"]:
         arm = record["workloads"].get(row["workload"], {}).get("arms", {}).get(row["way"], {})
         interval = row["interval"]
-        shown = NOTHING if row["measured"] is None else f"{row['measured']:.2f}" + (f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "")
-        rows.append([row["what"], shown, f"{'at most' if row['at_most'] else 'at least'} {row['aim']:g}", number(arm.get("pictures_per_second")),
-                     share(arm.get("useful_flops"), record["settings"]["ceiling"]), row["verdict"]])
+        shown = (
+            NOTHING
+            if row["measured"] is None
+            else f"{row['measured']:.2f}" + (f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "")
+        )
+        rows.append(
+            [
+                row["what"],
+                shown,
+                f"{'at most' if row['at_most'] else 'at least'} {row['aim']:g}",
+                number(arm.get("pictures_per_second")),
+                share(arm.get("useful_flops"), record["settings"]["ceiling"]),
+                row["verdict"],
+            ]
+        )
     return markdown(["what", "measured", "aim", "pictures/s", "useful share of 790 TFLOP/s", ""], rows)
 
 
@@ -107,10 +157,39 @@ def arms_table(record: dict[str, Any]) -> str:
     for name, workload in record["workloads"].items():
         for way, arm in workload.get("arms", {}).items():
             check = arm.get("gate", {})
-            rows.append([name, way, arm.get("batch", NOTHING), number(arm.get("median"), 4), len(arm["seconds"]), number(arm.get("pictures_per_second")),
-                         share(arm.get("useful_flops"), record["settings"]["ceiling"]), share(arm.get("useful_flops"), gemm(record)), number(arm.get("peak_allocated"), 1),
-                         number(arm.get("padding"), 3), {True: "passed", False: "FAIL"}.get(check.get("passed"), NOTHING), arm.get("error", "")[:60]])
-    return markdown(["", "way", "batch", "seconds", "rounds", "pictures/s", "of 790", "of product", "peak GiB", "padding", "check", "error"], rows)
+            rows.append(
+                [
+                    name,
+                    way,
+                    arm.get("batch", NOTHING),
+                    number(arm.get("median"), 4),
+                    len(arm["seconds"]),
+                    number(arm.get("pictures_per_second")),
+                    share(arm.get("useful_flops"), record["settings"]["ceiling"]),
+                    share(arm.get("useful_flops"), gemm(record)),
+                    number(arm.get("peak_allocated"), 1),
+                    number(arm.get("padding"), 3),
+                    {True: "passed", False: "FAIL"}.get(check.get("passed"), NOTHING),
+                    arm.get("error", "")[:60],
+                ]
+            )
+    return markdown(
+        [
+            "",
+            "way",
+            "batch",
+            "seconds",
+            "rounds",
+            "pictures/s",
+            "of 790",
+            "of product",
+            "peak GiB",
+            "padding",
+            "check",
+            "error",
+        ],
+        rows,
+    )
 
 
 def readme_section(record: dict[str, Any] | None) -> str:
@@ -118,10 +197,18 @@ def readme_section(record: dict[str, Any] | None) -> str:
     if record is None:
         return UNMEASURED
     settings, machine = record["settings"], record["machine"]
-    product = f"{gemm(record) / 1e12:,.0f}" if gemm(record) else "an unknown number of"
-    return (f"{aims_table(record)}\n\n{machine['card']}, torch {machine['packages']['torch']}, transformers {machine['packages']['transformers']}, commit {machine['commit'][:10]}; "
-            f"{settings['architecture']} at {settings['shapes']} shapes, random weights, {settings['precision']}; a matrix product of 8,192 runs at {product} TFLOP/s. "
-            "What each recipe does stands in `benchmarks/gpu/ways.py`; all give the same loss, gradients and scores where nothing else is said.")
+    packages, product = machine["packages"], gemm(record)
+    speed = f"{product / 1e12:,.0f}" if product else "an unknown number of"
+    where = (
+        f"{machine['card']}, torch {packages['torch']}, transformers {packages['transformers']}, "
+        f"commit {machine['commit'][:10]}; {settings['architecture']} at {settings['shapes']} shapes, random "
+        f"weights, {settings['precision']}; a matrix product of 8,192 runs at {speed} TFLOP/s."
+    )
+    note = (
+        "What each recipe does stands in `benchmarks/gpu/ways.py`; all give the same loss, gradients and "
+        "scores where nothing else is said."
+    )
+    return f"{aims_table(record)}\n\n{where} {note}"
 
 
 def newest() -> dict[str, Any] | None:

@@ -1,4 +1,6 @@
-"""How the one shared model stands while a way uses it. Everything is set anew for each way, so nothing of one way is left in the next."""
+"""How the one shared model stands while a way uses it. Everything is set anew for each way, so nothing of one
+way is left in the next.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +20,10 @@ PLAIN_ROTATION = qwen2_vl.apply_rotary_pos_emb
 
 @dataclass(frozen=True)
 class Standing:
-    """training: in training mode. checkpointing: layers are read again in the backward pass. convolution: patches embedded by the 3-d convolution, as published. batched: the tower takes pictures
-    of equal size together. adapters: on, or off as after merging. halves: adapters in bfloat16. packed: attention within sequences that lie end to end. joined: adapters added inside the
+    """training: in training mode. checkpointing: layers are read again in the backward pass. convolution:
+    patches embedded by the 3-d convolution, as published. batched: the tower takes pictures
+    of equal size together. adapters: on, or off as after merging. halves: adapters in bfloat16. packed:
+    attention within sequences that lie end to end. joined: adapters added inside the
     product. fused: norms, gates and rotations compiled. layers: whole decoder layers compiled."""
 
     training: bool = False
@@ -44,7 +48,9 @@ def stand(bench: Bench, wanted: Standing) -> None:
     _set_checkpointing(model, wanted.checkpointing)
     model.model.language_model.config._attn_implementation = packing.NAME if wanted.packed else "sdpa"
     if model.config.model_type == "qwen2_vl":
-        model.model.visual.patch_embed.__class__ = qwen2_vl.PatchEmbed if wanted.convolution else MatrixPatchEmbed
+        model.model.visual.patch_embed.__class__ = (
+            qwen2_vl.PatchEmbed if wanted.convolution else MatrixPatchEmbed
+        )
         for block in model.model.visual.blocks:
             block.attn.__class__ = BatchedVisionAttention if wanted.batched else qwen2_vl.VisionAttention
     _set_adapters(bench, wanted)
@@ -56,13 +62,16 @@ def _set_checkpointing(model: torch.nn.Module, wanted: bool) -> None:
     """By whichever of its names this version of transformers knows it."""
     kind = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
     if wanted:
-        getattr(model, f"{kind}_checkpointing_enable")(**{f"{kind}_checkpointing_kwargs": {"use_reentrant": False}})
+        getattr(model, f"{kind}_checkpointing_enable")(
+            **{f"{kind}_checkpointing_kwargs": {"use_reentrant": False}}
+        )
     else:
         getattr(model, f"{kind}_checkpointing_disable")()
 
 
 def _set_adapters(bench: Bench, wanted: Standing) -> None:
     from peft.tuners.lora.layer import Linear
+
     for module in bench.model.modules():
         if isinstance(module, Linear):
             module.__class__ = joined_adapter() if wanted.joined else Linear
@@ -87,7 +96,9 @@ def joined_adapter() -> type:
                 return base
             down, up = (part["default"].weight.to(base.dtype) for part in (self.lora_A, self.lora_B))
             narrow = F.linear(x.to(base.dtype), down)  # [..., rank]
-            added = torch.addmm(base.flatten(0, -2), narrow.flatten(0, -2), up.T, alpha=self.scaling["default"])
+            added = torch.addmm(
+                base.flatten(0, -2), narrow.flatten(0, -2), up.T, alpha=self.scaling["default"]
+            )
             return added.view_as(base)
 
     return Joined
@@ -106,7 +117,9 @@ def _gated(gate: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
 
 
 def compiled(name: str, function: Callable[..., Any], device: str) -> Callable[..., Any]:
-    """One compiled copy of a small function; on a CPU the function as it is, since compiling takes longer than a trial lasts."""
+    """One compiled copy of a small function; on a CPU the function as it is, since compiling takes longer
+    than a trial lasts.
+    """
     if name not in _COMPILED:
         _COMPILED[name] = torch.compile(function, dynamic=False) if device == "cuda" else function
     return _COMPILED[name]
@@ -117,14 +130,28 @@ def _set_compiled(bench: Bench, wanted: Standing) -> None:
     if wanted.fused:
         norm, gate = compiled("norm", _normed, device), compiled("gate", _gated, device)
     if bench.model.config.model_type == "qwen2_vl":
-        qwen2_vl.apply_rotary_pos_emb = compiled("rotation", PLAIN_ROTATION, device) if wanted.fused else PLAIN_ROTATION
+        qwen2_vl.apply_rotary_pos_emb = (
+            compiled("rotation", PLAIN_ROTATION, device) if wanted.fused else PLAIN_ROTATION
+        )
     for module in language.modules():
         if type(module).__name__.endswith("RMSNorm"):
-            _replace_forward(module, wanted.fused and (lambda states, own=module: norm(states, own.weight, own.variance_epsilon)))
+            _replace_forward(
+                module,
+                wanted.fused and (lambda states, own=module: norm(states, own.weight, own.variance_epsilon)),
+            )
         elif type(module).__name__.endswith("MLP"):
-            _replace_forward(module, wanted.fused and (lambda x, own=module: own.down_proj(gate(own.gate_proj(x), own.up_proj(x)))))
+            _replace_forward(
+                module,
+                wanted.fused
+                and (lambda x, own=module: own.down_proj(gate(own.gate_proj(x), own.up_proj(x)))),
+            )
     for layer in language.layers:
-        _replace_forward(layer, wanted.layers and device == "cuda" and torch.compile(type(layer).forward.__get__(layer), dynamic=False))
+        _replace_forward(
+            layer,
+            wanted.layers
+            and device == "cuda"
+            and torch.compile(type(layer).forward.__get__(layer), dynamic=False),
+        )
 
 
 def _replace_forward(module: torch.nn.Module, forward: Callable[..., Any] | bool) -> None:

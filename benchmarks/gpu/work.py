@@ -1,6 +1,8 @@
-"""How many floating-point operations a picture takes at least: no padding, nothing twice, nothing that is not needed.
+"""How many floating-point operations a picture takes at least: no padding, nothing twice, nothing that is not
+needed.
 
-Two for each multiplication; causal attention counted half; backward through a frozen matrix once the forward, through attention two and a half times; adapters, below one per cent, left out.
+Two for each multiplication; causal attention counted half; backward through a frozen matrix once the forward,
+through attention two and a half times; adapters, below one per cent, left out.
 """
 
 from collections.abc import Sequence
@@ -40,7 +42,9 @@ def vision(config: Any, patches: int) -> float:
 
 
 def useful(config: Any, tokens: Sequence[int], patches: Sequence[int], training: bool, looks: bool) -> float:
-    """Operations of one pass over pictures, each with so many tokens (text included) and patches. training: with the backward pass of adapters on a frozen model. looks: the tower is run."""
+    """Operations of one pass over pictures, each with so many tokens (text included) and patches. training:
+    with the backward pass of adapters on a frozen model. looks: the tower is run.
+    """
     total = 0.0
     for length, seen in zip(tokens, patches):
         matrices, attention = language(config.text_config, length)
