@@ -6,7 +6,7 @@ FRESH     ?=
 ALL       ?=
 PYTHON    ?=
 MINUTES   ?= 7
-OUT       ?= gpu.json
+FILE      ?= papermill_runs/gpu.json
 
 MOSLAB = .venv/bin/python -m moslab
 export PYTHON
@@ -25,7 +25,8 @@ help:
 	@echo "make reference   rewrite notebooks/, figures/, the README's tables and papermill_runs/reference"
 	@echo "make tune        find the learning rates again"
 	@echo "make bench       measure speed again, as ratios, for the README's table"
-	@echo "make bench-gpu   the same at 7B shapes on one GPU, random weights, MINUTES=7; tiny shapes for a trial where there is none"
+	@echo "make bench-gpu   the same at 7B shapes on one GPU, random weights (tiny shapes where there is none)"
+	@echo "                   MINUTES=7   FILE=papermill_runs/gpu.json"
 	@echo "make clean       remove .venv and caches; finished runs stay (FRESH=1 empties those of a profile)"
 	@echo "The first call installs into .venv (about 2 minutes); PYTHON=/path/to/python chooses the interpreter."
 
@@ -45,7 +46,7 @@ bench: setup
 	@.venv/bin/python benchmarks/speed.py
 
 bench-gpu: setup
-	@PYTHONPATH=. .venv/bin/python -m benchmarks.gpu --minutes "$(MINUTES)" --out "$(OUT)"
+	@.venv/bin/python -m benchmarks.gpu --minutes "$(MINUTES)" --out "$(FILE)"
 
 test: setup
 	@sh tools/test.sh

@@ -56,7 +56,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         description="How fast training and scoring are at the papers' own scale, on one card.",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("gpu.json"), help="file of results, written after every way"
+        "--out",
+        type=Path,
+        default=Path("papermill_runs/gpu.json"),
+        help="file of results, written after every way",
     )
     parser.add_argument("--minutes", type=float, default=WHOLE, help="time box of the whole run")
     parser.add_argument("--shapes", choices=shapes.SHAPES, help="7b on a GPU, tiny elsewhere")
@@ -127,7 +130,7 @@ class Run:
         bench.ends = self.ends
         self.found["settings"]["parameters"] = sum(weight.numel() for weight in bench.model.parameters())
         self.found["settings"]["sequences_end_to_end_by"] = packing.choose_kernel(bench)
-        count, batch = self.asked.pictures, self.asked.batch
+        count, batch = max(self.asked.pictures, 2 * self.asked.batch), self.asked.batch
         sizes = shapes.equal_sizes(self.shapes, count)
         one_size = self.phase("pictures", lambda: Pictures.of(bench, sizes, "levels", batch))
         self.found["settings"]["tokens"] = self.tokens(one_size)
@@ -138,9 +141,8 @@ class Run:
         self.compare(bench, "S1", lambda: workloads.s1(bench, one_size, count, 2 * batch))
         self.compare(bench, "S2", lambda: self.digits(bench, one_size))
         self.profiles(bench, one_size)
-        if (
-            self.asked.architecture == "qwen2_vl"
-        ):  # LLaVA's pictures all have one size, and its tower no convolution over frames
+        # LLaVA's pictures all have one size, and its tower no convolution over frames.
+        if self.asked.architecture == "qwen2_vl":
             self.compare(bench, "T2", lambda: self.mixed(bench))
             self.compare(bench, "T1-convolution", lambda: workloads.t1_convolution(bench, one_size, batch))
         self.compare(bench, "T1-large", lambda: workloads.t1_large(bench, one_size, 2 * batch))
@@ -185,9 +187,8 @@ class Run:
 
         def do() -> None:
             workload = make()
-            measure.compare(
-                bench, workload, min(workload.seconds * self.asked.minutes / WHOLE, left), entry, self.save
-            )
+            seconds = min(workload.seconds * self.asked.minutes / WHOLE, left)
+            measure.compare(bench, workload, seconds, entry, self.save)
 
         before = time.monotonic()
         self.guarded(name, do)
@@ -211,9 +212,8 @@ class Run:
     def profiles(self, bench: shapes.Bench, of: Pictures) -> None:
         if self.asked.only and "T1" not in self.asked.only:
             return
-        wanted = (
-            ("ours-live", "ours-kept") if self.shapes == "7b" else ("ours-live",)
-        )  # reading a profile takes seconds
+        # Reading a profile takes seconds, so a trial reads one.
+        wanted = ("ours-live", "ours-kept") if self.shapes == "7b" else ("ours-live",)
         chosen = {
             way.name: way for way in workloads.t1(bench, of, self.asked.batch).ways if way.name in wanted
         }
@@ -257,18 +257,12 @@ class Run:
 
     def work(self, of: Pictures) -> dict[str, float]:
         """Operations that one picture needs at least."""
-        config, tokens, patches = (
-            of.bench.model.config,
-            [self.found["settings"]["tokens"]["sequence"]],
-            [of.patches(0)],
-        )
-        return {
-            f"{'training' if training else 'scoring'}_{'live' if looks else 'kept'}": work.useful(
-                config, tokens, patches, training, looks
-            )
-            for training in (True, False)
-            for looks in (True, False)
-        }
+        config, tokens = of.bench.model.config, [self.found["settings"]["tokens"]["sequence"]]
+        found = {}
+        for training, what in ((True, "training"), (False, "scoring")):
+            for looks, how in ((True, "live"), (False, "kept")):
+                found[f"{what}_{how}"] = work.useful(config, tokens, [of.patches(0)], training, looks)
+        return found
 
     # --- the file -------------------------------------------------------------------------------------------
 

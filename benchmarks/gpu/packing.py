@@ -39,9 +39,8 @@ def pack(backbone: Backbone, batch: dict[str, Any]) -> Packed:
     kept = batch["attention_mask"].bool()
     lengths = kept.sum(1)
     starts = F.pad(lengths.cumsum(0), (1, 0)).int()
-    positions = torch.cat([torch.arange(int(length), device=kept.device) for length in lengths])[
-        None
-    ]  # [1, tokens]
+    counted = [torch.arange(int(length), device=kept.device) for length in lengths]
+    positions = torch.cat(counted)[None]  # [1, tokens]
     if backbone.model.config.model_type == "qwen2_vl":
         _, of_pictures = qwen2_vl._positions(backbone.model, batch)
         positions = torch.cat([positions[None], of_pictures[:, kept][:, None]])
@@ -102,11 +101,9 @@ def one_by_one(
     done = []
     for parts in zip(*(part.split(packed.lengths) for part in (query, key, value))):
         one, two, three = (part.transpose(0, 1)[None] for part in parts)
-        done.append(
-            F.scaled_dot_product_attention(one, two, three, is_causal=True, scale=scaling, enable_gqa=True)[
-                0
-            ].transpose(0, 1)
-        )
+        options = dict(is_causal=True, scale=scaling, enable_gqa=True)
+        attended = F.scaled_dot_product_attention(one, two, three, **options)
+        done.append(attended[0].transpose(0, 1))
     return torch.cat(done)
 
 

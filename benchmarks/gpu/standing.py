@@ -127,34 +127,32 @@ def compiled(name: str, function: Callable[..., Any], device: str) -> Callable[.
 
 def _set_compiled(bench: Bench, wanted: Standing) -> None:
     device, language = bench.device.type, bench.model.model.language_model
-    if wanted.fused:
-        norm, gate = compiled("norm", _normed, device), compiled("gate", _gated, device)
     if bench.model.config.model_type == "qwen2_vl":
-        qwen2_vl.apply_rotary_pos_emb = (
-            compiled("rotation", PLAIN_ROTATION, device) if wanted.fused else PLAIN_ROTATION
-        )
+        rotation = compiled("rotation", PLAIN_ROTATION, device) if wanted.fused else PLAIN_ROTATION
+        qwen2_vl.apply_rotary_pos_emb = rotation
     for module in language.modules():
-        if type(module).__name__.endswith("RMSNorm"):
-            _replace_forward(
-                module,
-                wanted.fused and (lambda states, own=module: norm(states, own.weight, own.variance_epsilon)),
-            )
-        elif type(module).__name__.endswith("MLP"):
-            _replace_forward(
-                module,
-                wanted.fused
-                and (lambda x, own=module: own.down_proj(gate(own.gate_proj(x), own.up_proj(x)))),
-            )
+        kind = type(module).__name__
+        if kind.endswith("RMSNorm"):
+            _replace_forward(module, _fused_norm(module, device) if wanted.fused else None)
+        elif kind.endswith("MLP"):
+            _replace_forward(module, _fused_gate(module, device) if wanted.fused else None)
     for layer in language.layers:
-        _replace_forward(
-            layer,
-            wanted.layers
-            and device == "cuda"
-            and torch.compile(type(layer).forward.__get__(layer), dynamic=False),
-        )
+        whole = wanted.layers and device == "cuda"
+        forward = torch.compile(type(layer).forward.__get__(layer), dynamic=False) if whole else None
+        _replace_forward(layer, forward)
 
 
-def _replace_forward(module: torch.nn.Module, forward: Callable[..., Any] | bool) -> None:
+def _fused_norm(module: torch.nn.Module, device: str) -> Callable[..., Any]:
+    norm = compiled("norm", _normed, device)
+    return lambda states: norm(states, module.weight, module.variance_epsilon)
+
+
+def _fused_gate(module: torch.nn.Module, device: str) -> Callable[..., Any]:
+    gate = compiled("gate", _gated, device)
+    return lambda x: module.down_proj(gate(module.gate_proj(x), module.up_proj(x)))
+
+
+def _replace_forward(module: torch.nn.Module, forward: Callable[..., Any] | None) -> None:
     """Another forward for one module, or its class's own again."""
     module.__dict__.pop("forward", None)
     if forward:

@@ -108,9 +108,8 @@ class Pictures:
         table = like.table if like else shapes.make_table(sizes)
         features = like.kept.features if like else shapes.features_of(bench, table, batch)
         head = shapes.scorer_of(scorer, bench.backbone, **options)
-        return cls(
-            bench, table, shapes.reader_of(bench, table, head), shapes.reader_of(bench, table, head, features)
-        )
+        live, kept = (shapes.reader_of(bench, table, head, source) for source in (None, features))
+        return cls(bench, table, live, kept)
 
     def rows(self, count: int) -> np.ndarray:
         return np.arange(count)
@@ -245,20 +244,15 @@ def scoring(of: Pictures, count: int, kind: str) -> Callable[[int], Step]:
     }[kind]
 
     def make(size: int) -> Step:
-        parts, tokens = [], []
+        parts, lengths = [], []
         for rows in chunks(of.rows(count), size):
-            batch = reader._batch(
-                of.table, rows, [""] * len(rows), [""] * len(rows) if kind == "generate" else ()
-            )
-            tokens += batch["attention_mask"].sum(1).tolist()
+            nothing = [""] * len(rows)
+            batch = reader._batch(of.table, rows, nothing, nothing if kind == "generate" else ())
+            lengths += batch["attention_mask"].sum(1).tolist()
             parts.append(score(of, reader, batch, rows))
-        needed = work.useful(
-            bench.model.config,
-            tokens,
-            [of.patches(row) for row in of.rows(count)],
-            training=False,
-            looks=reader is of.live,
-        )
+        patches = [of.patches(row) for row in of.rows(count)]
+        looks = reader is of.live
+        needed = work.useful(bench.model.config, lengths, patches, training=False, looks=looks)
 
         def run(check: bool) -> Outcome:
             with torch.no_grad():
@@ -268,9 +262,8 @@ def scoring(of: Pictures, count: int, kind: str) -> Callable[[int], Step]:
                 if kind == "generate-short":
                     return Outcome(tokens=found[:, 0])
                 written = check and of.live.scorer.name == "digits"
-                return Outcome(
-                    shares=found, tokens=_first_tokens(of, reader, count, size) if written else None
-                )
+                tokens = _first_tokens(of, reader, count, size) if written else None
+                return Outcome(shares=found, tokens=tokens)
 
         return Step(run, count, 0.0, needed)
 
@@ -278,9 +271,7 @@ def scoring(of: Pictures, count: int, kind: str) -> Callable[[int], Step]:
 
 
 def _shares(of: Pictures, logits: torch.Tensor) -> np.ndarray:
-    """What decoding makes of the vocabulary's logits [pictures, vocabulary]: shares of the levels, [pictures,
-    5].
-    """
+    """Shares of the levels [pictures, 5], as decoding makes them of logits [pictures, vocabulary]."""
     return logits[:, of.live.scorer.level_tokens].float().softmax(-1).double().cpu().numpy()
 
 
@@ -295,16 +286,18 @@ def _first_tokens(of: Pictures, reader: shapes.PreparedReader, count: int, size:
 
 def _recipe_scores(of: Pictures, _: Any, batch: Batch, rows: np.ndarray) -> Callable[[], np.ndarray]:
     given, places = as_published(of.bench, batch), torch.arange(len(rows), device=of.bench.device)
-    return lambda: _shares(
-        of, of.bench.model(**given, use_cache=False).logits[places, batch["read_position"]]
-    )
+    wanted = places, batch["read_position"]
+    return lambda: _shares(of, of.bench.model(**given, use_cache=False).logits[wanted])
 
 
 def _tuned_scores(of: Pictures, _: Any, batch: Batch, rows: np.ndarray) -> Callable[[], np.ndarray]:
     packed = packing.pack(of.bench.backbone, batch)
-    return lambda: _shares(
-        of, of.bench.model.lm_head(packing.states(of.bench.backbone, packed)[0, packed.last])
-    )
+
+    def scores() -> np.ndarray:
+        states = packing.states(of.bench.backbone, packed)[0, packed.last]  # [pictures, width]
+        return _shares(of, of.bench.model.lm_head(states))
+
+    return scores
 
 
 def _own_scores(
