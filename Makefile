@@ -5,6 +5,8 @@ JOBS      ?=
 FRESH     ?=
 ALL       ?=
 PYTHON    ?=
+MINUTES   ?= 7
+FILE      ?= papermill_runs/gpu.json
 
 MOSLAB = .venv/bin/python -m moslab
 export PYTHON
@@ -13,7 +15,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Where it is set, every process compiles torch and transformers anew, ten seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup reproduce reference tune bench test lab clean
+.PHONY: help setup reproduce reference tune bench bench-gpu test lab clean
 
 help:
 	@echo "make reproduce   train the headline runs, take the others from the committed reference, run the notebooks, compare"
@@ -24,6 +26,8 @@ help:
 	@echo "make tune        find the learning rates again"
 	@echo "make bench       measure speed again, as ratios, for the README's table"
 	@echo "make clean       remove .venv and caches (drawn pictures, kept features); finished runs stay (FRESH=1 empties those of a profile)"
+	@echo "make bench-gpu   the same at 7B shapes on one GPU, random weights (tiny shapes where there is none)"
+	@echo "                   MINUTES=7   FILE=papermill_runs/gpu.json"
 	@echo "The first call installs into .venv (about 2 minutes); PYTHON=/path/to/python chooses the interpreter."
 
 setup:
@@ -40,6 +44,9 @@ tune: setup
 
 bench: setup
 	@.venv/bin/python benchmarks/speed.py
+
+bench-gpu: setup
+	@.venv/bin/python -m benchmarks.gpu --minutes "$(MINUTES)" --out "$(FILE)"
 
 test: setup
 	@sh tools/test.sh
