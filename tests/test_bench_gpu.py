@@ -169,7 +169,7 @@ def test_another_number_does_not_pass(bench: shapes.Bench) -> None:
 
 def test_nothing_of_one_way_is_left_in_the_next(bench: shapes.Bench) -> None:
     packing.choose_kernel(bench)
-    pictures = ways.Pictures.of(bench, shapes.equal_sizes("tiny", 2), "levels", 2)
+    pictures = ways.Pictures.of(bench, shapes.equal_sizes("tiny", 2), "levels")
     plain = workloads.t1(bench, pictures, 2).ways[1]
     standing.stand(bench, plain.standing)
     first = plain.make(2).run(True)
