@@ -149,12 +149,15 @@ def answers(table: ImageTable) -> Iterator[Finding]:
 
 
 def overlaps(table: ImageTable) -> Iterator[Finding]:
-    """Pictures that stand in two splits, and groups (references, prompts, challenges) that training and test share."""
+    """File names of a list that stand in two splits, in different folders (a picture in two splits is refused when loading), and groups
+    (references, prompts, challenges) that training and test share."""
     frame = table.frame
-    names = frame["image"].str.rpartition("/")[2] if table.name == "lists" else frame["image"]
-    twice = names[names.groupby(names).transform(lambda rows: frame["split"][rows.index].nunique()) > 1] if frame["split"].nunique() > 1 else names[:0]
-    if len(twice):
-        yield Finding("fault", "splits", f"{twice.nunique():,} pictures stand in more than one split: {_examples(twice.drop_duplicates())}.")
+    if table.name == "lists":
+        names = pd.DataFrame({"name": frame["image"].str.rpartition("/")[2], "split": frame["split"]}).drop_duplicates()
+        twice = names["name"][names["name"].duplicated()].unique()
+        if len(twice):
+            yield Finding("note", "splits", f"{len(twice):,} file names stand in more than one split, in different folders: {_examples(twice)}; "
+                                            "--every-picture tells whether they are the same pictures.")
     for split in sorted(set(frame["split"]) - {"train", "unused"}):
         tested = set(frame["group"][frame["split"] == split]) - {""}
         shared = tested & set(frame["group"][frame["split"] == "train"])
