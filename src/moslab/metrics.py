@@ -45,7 +45,7 @@ def plcc(prediction: np.ndarray, target: np.ndarray, fit: str = "raw") -> float:
         return float("nan")
     if fit == "logistic4":
         fitted = logistic4(prediction, target)
-        if not usable("PLCC after the logistic fit", fitted, target):
+        if not np.isfinite(fitted).all() or not usable("PLCC after the logistic fit", fitted, target):
             return float("nan")
         if fitted[prediction.argmax()] < fitted[prediction.argmin()]:
             warnings.warn(f"The logistic curve falls: higher predictions go with lower targets (SRCC {srcc(prediction, target):+.2f}), which "

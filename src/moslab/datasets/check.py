@@ -143,7 +143,7 @@ def answers(table: ImageTable) -> Iterator[Finding]:
         yield Finding("note", "words", f"The scores of {_examples(found.index[found['overlaps']])} overlap: they were not cut by thresholds on these scores.")
     along = label_audit.direction(table)
     if along < 0:
-        yield Finding("fault", "words", f"They run against the scores (SRCC {along:+.2f}): upside down, or scores that are lower for better pictures; for the latter give the preset as {table.version}:dmos.")
+        yield Finding("fault", "words", f"They run against the scores (SRCC {along:+.2f}): upside down, or scores that are lower for better pictures; for the latter give the preset as {table.version.removesuffix(':mos')}:dmos.")
     elif found["known"].all() and not found["overlaps"].any():
         yield Finding("ok", "words", f"{', '.join(found.index)}, in the order of their scores (SRCC {along:+.2f}).")
 

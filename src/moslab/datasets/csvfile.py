@@ -87,13 +87,24 @@ def read(path: Path, column: Mapping[str, str], score: str) -> pd.DataFrame:
     numbers = [column.get(name, name) for name in (score, "sd") if name == score or name in column]
     optional = [column[name] for name in OPTIONAL if name in column]
     labels = labelfile.read_labels(path, numbers=numbers, texts=[column.get("image", "image")], optional=optional)
+    if labels[numbers[0]].isin([0, 1]).all():
+        check_written(path, numbers[0])
     return labels.rename(columns={there: name for name, there in column.items()})
 
 
+def check_written(path: Path, score: str) -> None:
+    """UserError for scores that are written as true and false, which a reader of numbers takes for 1 and 0."""
+    written = labelfile.read_labels(path, numbers=[], texts=[score])[score]
+    words = written.str.lower().isin(["true", "false"])
+    if words.any():
+        line = written.index[words.to_numpy().argmax()]
+        raise UserError(f"{path}, line {line}, column {score} holds {written[line]!r}: expected a number. Write 1 and 0 if that is meant.")
+
+
 def check_case(path: Path, images: pd.Series) -> None:
-    """UserError for names that differ in capitals alone: on many disks they are one file, and where one of them is missing the other
-    would be opened."""
-    names = labelfile.picture_names(images).str.lower()
+    """UserError for names that differ in capitals (or in how accents are written) alone: on many disks they are one file, and where one
+    of them is missing the other would be opened."""
+    names = labelfile.alike(images)
     twice = names.duplicated()
     if twice.any():
         line = names.index[twice.to_numpy().argmax()]

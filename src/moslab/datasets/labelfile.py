@@ -207,6 +207,11 @@ def picture_names(images: pd.Series) -> pd.Series:
     return images.map(lambda name: posixpath.normpath(re.sub(r"[\\/]+", "/", name)))
 
 
+def alike(images: pd.Series) -> pd.Series:
+    """Names of pictures without what many disks do not tell apart: capitals, and accents that are signs of their own."""
+    return picture_names(images).str.normalize("NFC").str.lower()
+
+
 def check_local(path: Path, images: pd.Series) -> None:
     """UserError for the first picture that is given by an address on the web; `images` is indexed by line."""
     remote = images.str.match(r"[A-Za-z][\w+.-]*://") if "://" in "\n".join(images) else pd.Series(False, images.index)
@@ -336,7 +341,7 @@ def read_text(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:
-        raise UserError(f"{path} is not a text file ({problem}): download it again.") from problem
+        raise undecodable(path, problem) from problem
     if not text or text.isspace():
         raise UserError(f"{path} is empty: download it again.")
     return text

@@ -99,13 +99,14 @@ def read(root: Path, asked: Preset) -> pd.DataFrame:
         check_splits(part, rows)
         frames.append(rows.drop(columns="said_split"))
     labels = pd.concat(frames, ignore_index=True)
-    twice = labels["image"].duplicated()
+    names = labelfile.alike(labels["image"])
+    twice = names.duplicated()
     if twice.any():
         again = labels.iloc[int(twice.to_numpy().argmax())]
-        first = labels.iloc[int((labels["image"] == again["image"]).to_numpy().argmax())]
+        first = labels.iloc[int((names == names[again.name]).to_numpy().argmax())]
         why = "training and test must not share pictures" if first["split"] != again["split"] else "the lists of one name are read together"
-        raise UserError(f"{folder}: {again['image']} is in {first['source']} ({first['split']}) and again in {again['source']} "
-                        f"({again['split']}), with {twice.sum():,} such pictures in all: {why}. Take them out of one of the lists.")
+        raise UserError(f"{folder}: {first['image']} is in {first['source']} ({first['split']}) and again, as {again['image']}, in "
+                        f"{again['source']} ({again['split']}), with {twice.sum():,} such pictures in all: {why}. Take them out of one of the lists.")
     return labels
 
 
@@ -151,7 +152,7 @@ def files(folder: Path, name: str, number: int | None = None) -> list[Part]:
         if len(several) > 1:
             raise UserError(f"{folder} has several {split} lists of {name!r}, {' and '.join(part.path.name for part in several)}: "
                             f"name one whole ({folder.name}/{several[0].name}), or move the others away.")
-    return fitting
+    return sorted(fitting, key=lambda part: part.path)
 
 
 def named(path: Path) -> Part | None:
