@@ -57,7 +57,7 @@ def rows(table, *columns):
     (CHINESE.encode("gbk"), "seems to be written in GBK: save it as UTF-8"),
     (("image,score\n" + "a.jpg,1\n" * 90_000 + "照片一.jpg,1\n").encode("gbk"), "seems to be written in GBK"),  # far behind the header
     ("image,score,text\na.jpg,3.5,Glühwürmchen im März\n".encode("latin-1"), "is not written in UTF-8 .*: save it as UTF-8"),
-    ('image,score\na.jpg,"3,5"\n', "line 2, column score holds '3,5': expected a number with a point, 3.5"),
+    ('image,score\na.jpg,"3,5"\n', "line 2, column score holds '3,5': expected a number with a point in place of the comma .3.5."),
     ("image,score\na.jpg,3,5\n", "more fields than there are columns .*write numbers with points"),
     ("image,score\nb.jpg,3\na.jpg,3,5\n", "Expected 2 fields in line 3, saw 3.*write numbers with points"),
     ("image,score\na.jpg,inf\n", "column score holds 'inf'"),
@@ -84,6 +84,22 @@ def test_what_a_spreadsheet_makes_of_a_file_does_no_harm(own, content):
 
 def test_chinese_in_utf8_is_read(own):
     assert rows(own("\ufeff" + CHINESE), "image", "text")[0] == ["照片一.jpg", "海边的小镇"]
+
+
+@pytest.mark.parametrize("name", ["mine.xlsx", "mine.CSV", "mine.tsv"])
+def test_a_file_of_another_kind_is_named(tmp_path, name):
+    (tmp_path / "csv").mkdir()
+    (tmp_path / "csv" / name).write_text("")
+    with pytest.raises(UserError, match=f"has no file mine.csv but {name}, which is not read: save it as mine.csv, parted by commas and in UTF-8"):
+        datasets.load("csv", root=str(tmp_path), preset="mine")
+
+
+def test_a_single_score_cannot_be_joined(own, tmp_path):
+    own("image,score\na.jpg,3\nb.jpg,3\n", "default")
+    (tmp_path / "koniq10k").mkdir()
+    (tmp_path / "koniq10k" / "koniq10k_distributions_sets.csv").write_text(KONIQ_HEADER + "".join(KONIQ))
+    with pytest.raises(UserError, match="All scores of csv are 3, so they cannot be carried to 1-5"):
+        datasets.load("koniq10k+csv", root=str(tmp_path))
 
 
 def test_columns_that_are_not_read_are_named(own):
@@ -360,6 +376,34 @@ def test_the_size_of_koniq_s_pictures_is_chosen(koniq, preset, first, second):
     assert small.frame["mos"].equals(large.frame["mos"]) and small.scale == ((1, 5) if preset == "default" else (1, 100)) and small.frame["sd"].isna().all() == (preset == "mos100")
     (koniq / "koniq10k" / "512x384").rmdir()
     assert datasets.load("koniq10k", root=str(koniq), preset=preset).pixels.folder.name == "1024x768"
+
+
+def test_other_datasets_pass_over_the_size_of_koniq_s_pictures(koniq, own):
+    """KonIQ is joined to others, and trained or tested with others, under one preset."""
+    own("image,score\na.jpg,1\nb.jpg,2\n", "default")
+    table = datasets.load("koniq10k+csv", root=str(koniq), preset="1024x768")
+    assert table.version == "koniq10k:1024x768 csv:default" and table.pixels.parts[0].folder.name == "1024x768"
+    assert datasets.manifest("iqa", preset="1024x768") == datasets.manifest("iqa")
+    with pytest.raises(UserError, match="csv has no file mos100:512x384.csv"):
+        datasets.load("koniq10k+csv", root=str(koniq), preset="mos100:512x384")
+
+
+def test_the_size_of_koniq_s_pictures_is_chosen_for_pyiqa_s_file_too(koniq, meta):
+    content = "img_name,mos,official_split\na.jpg,1,training\nb.jpg,2,test\n"
+    with pytest.raises(UserError, match="choose the preset KonIQ10kDataset:512x384 or KonIQ10kDataset:1024x768"):
+        meta("KonIQ10kDataset", content)
+    (koniq / "koniq10k" / "1024x768" / "a.jpg").touch()
+    assert meta("KonIQ10kDataset", content, ":official_split:1024x768").pixels.folder.name == "1024x768"
+    with pytest.raises(UserError, match="pyiqa knows no preset 'KonIQ10kDataset:512x384:1024x768'"):
+        meta("KonIQ10kDataset", content, ":512x384:1024x768")
+    with pytest.raises(UserError, match="has no column of splits '512x384'"):
+        meta("SPAQDataset", content, ":512x384")
+
+
+def test_koniq_s_deviations_are_those_of_votes(koniq):
+    (koniq / "koniq10k" / "koniq10k_distributions_sets.csv").write_text(KONIQ_HEADER + KONIQ[0].replace("0.435", "-0.435"))
+    with pytest.raises(UserError, match="line 2: SD is -0.435, expected 0 to 4"):
+        datasets.load("koniq10k", root=str(koniq), preset="512x384")
 
 
 def test_labels_alone_need_no_size(koniq):

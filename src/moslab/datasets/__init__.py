@@ -39,11 +39,12 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
     """A dataset with its labels; pictures are opened lazily.
 
     name: one of NAMES, or several joined by '+' as one (`protocols.join`). root: folder of the published datasets (default: see `moslab.paths.data_root`), ignored by the embedded ones.
-    preset: a dataset's variant. protocol: other splits than its own, see `moslab.datasets.protocols`. size: (height, width) of embedded pictures, images: how many are generated; published ones have their own.
+    preset: a dataset's variant; KonIQ-10k's sizes of pictures are passed over by others. protocol: other splits than its own, see `moslab.datasets.protocols`. size: (height, width) of embedded pictures, images: how many are generated; published ones have their own.
     UserError for an unknown name or preset, and for anything wrong in the label files.
     """
     if "+" in name:
         return protocols.join([load(part, root=root, preset=preset, protocol=protocol, size=size, images=images) for part in name.split("+")])
+    preset = own_preset(name, preset)
     if name in EMBEDDED:
         from moslab.datasets import embedded  # the world is generated on demand and imports this package
 
@@ -64,8 +65,14 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
     return protocols.apply(protocol, table, folder) if protocol else table
 
 
+def own_preset(name: str, preset: str) -> str:
+    """The preset of one dataset: sizes of KonIQ-10k's pictures say nothing to those that it is joined to, or trained or tested with."""
+    return "default" if preset in koniq10k.SIZES and "koniq10k" not in name.split("+") else preset
+
+
 def manifest(name: str, *, root: str | None = None, preset: str = "default", protocol: str = "", images: int | None = None) -> str:
     """Digest of a dataset's labels and splits, part of the run key. Embedded labels are a function of their version, so nothing is generated for it."""
+    preset = own_preset(name, preset)
     if name in EMBEDDED:
         from moslab.world.version import LABELS
 

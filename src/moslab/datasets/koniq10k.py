@@ -4,6 +4,7 @@ Expected below the data root: koniq10k/metadata/koniq10k_distributions_sets.csv,
 koniq10k/512x384, koniq10k/1024x768 or koniq10k/images, needed only when a picture is opened. Where both sizes are there, the preset says which.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +39,12 @@ def load(root: Path, preset: str = "default") -> ImageTable:
         UserError: both sizes are there, and the preset names none.
     """
     folder = labelfile.dataset_folder(root, "koniq10k", "KonIQ-10k")
-    pictures = picture_folder(folder, preset)
+    column, size = ("default", preset) if preset in SIZES else (preset.partition(":")[0], preset.partition(":")[2])
+    pictures = picture_folder(folder, size, [sized(column, size) for size in SIZES])
     path = labelfile.first_existing(folder, LABELS, "label file")
     labels = labelfile.read_labels(path, numbers=[*SHARES, "c_total", "MOS", "SD"], texts=["image_name", "set"])
     check(path, labels)
-    mean, sd, scale = scores(labels, "mos100" if preset.startswith("mos100") else "default")
+    mean, sd, scale = scores(labels, column)
     frame = labelfile.table_frame(path, labels, labels["image_name"], mean, sd=sd, split=labels["set"].map(SPLITS))
     votes = labelfile.counts(path, labels[SHARES].mul(labels["c_total"], axis=0))
     return ImageTable("koniq10k", frame, FolderPixels(pictures, tuple(frame["image"])), scale,
@@ -59,14 +61,13 @@ def both_sizes(folder: Path) -> bool:
     return all((folder / size).is_dir() for size in SIZES)
 
 
-def picture_folder(folder: Path, preset: str) -> Path:
-    """Where the pictures of a preset lie. UserError where it leaves the size open and both are there."""
-    size = preset.rpartition(":")[2]
-    if size in SIZES:
+def picture_folder(folder: Path, size: str, choices: Sequence[str]) -> Path:
+    """Where the pictures of a size lie, '' for the one that is there. UserError, naming the choices of presets, where both are."""
+    if size:
         return folder / size
     if both_sizes(folder):
         raise UserError(f"{folder} holds pictures of both sizes, {' and '.join(SIZES)}, on which results differ: choose the preset "
-                        f"{' or '.join(sized(preset, size) for size in SIZES)}.")
+                        f"{' or '.join(choices)}.")
     return labelfile.picture_folder(folder, [*SIZES, "images"])
 
 
@@ -84,6 +85,7 @@ def check(path: Path, labels: pd.DataFrame) -> None:
     for name in SHARES:
         labelfile.check_range(path, name, labels[name], 0, 1, "a share of the votes")
     labelfile.check_range(path, "c1 + ... + c5", labels[SHARES].sum(axis=1), 0.99, 1.01, "shares of the votes sum to 1")
+    labelfile.check_range(path, "SD", labels["SD"], 0, 4, "a deviation of votes from 1 to 5")
     labelfile.check_range(path, "MOS", labels["MOS"], 1, 100, "the scale of that column")
     unknown = ~labels["set"].isin(list(SPLITS))
     if unknown.any():

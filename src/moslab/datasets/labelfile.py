@@ -1,5 +1,6 @@
 """Reading published label files so that every mistake in them is told by file, line and column, before anything else happens."""
 
+import glob
 import json
 import posixpath
 import re
@@ -52,6 +53,10 @@ def named_file(folder: Path, name: str, suffix: str, prefix: str = "") -> Path:
     if (folder / f"{prefix}{name}{suffix}").is_file():
         return folder / f"{prefix}{name}{suffix}"
     there = sorted(path.name[len(prefix): -len(suffix)] for path in folder.glob(f"{prefix}*{suffix}")) if folder.is_dir() else []
+    other = next((path.name for path in sorted(folder.glob(f"{glob.escape(prefix + name)}.*"))), "")
+    if other:
+        raise UserError(f"{folder} has no file {prefix}{name}{suffix} but {other}, which is not read: save it as {prefix}{name}{suffix}, "
+                        "parted by commas and in UTF-8.")
     raise UserError(f"{folder} has no file {prefix}{name}{suffix}: give preset the name of one of its files ({', '.join(there) or 'there is none'}).{still_packed(folder)}")
 
 
@@ -183,7 +188,7 @@ def check_fields(path: Path, frame: pd.DataFrame, numbers: Sequence[str]) -> Non
             found = "is empty or NaN" if pd.isna(column[line]) else f"holds {str(column[line])!r}"
             expected = "a name" if name not in numbers else "a number"
             if name in numbers and re.fullmatch(r"[+-]?\d*,\d+", str(column[line]).strip()):
-                expected = f"a number with a point, {str(column[line]).strip().replace(',', '.')}"
+                expected = "a number with a point in place of the comma (3.5)"
             raise UserError(f"{path}, line {line}, column {name} {found}: expected {expected}. "
                             "Mend the line or take the published file.")
 

@@ -114,6 +114,8 @@ def join(tables: Sequence[ImageTable]) -> ImageTable:
     frames = []
     for table in upright:
         least, most = table.frame["mos"].min(), table.frame["mos"].max()
+        if least == most:
+            raise UserError(f"All scores of {table.name} are {least:g}, so they cannot be carried to {low:g}-{high:g}: leave it out, or take another file.")
         step = (high - low) / (most - least)
         frames.append(table.frame.assign(image=f"{table.name}/" + table.frame["image"], mos=low + (table.frame["mos"] - least) * step, sd=table.frame["sd"] * step,
                                          group=(f"{table.name}/" + table.frame["group"]).where(table.frame["group"] != "", "")))
