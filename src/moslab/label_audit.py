@@ -228,7 +228,7 @@ def audit(name: str, root: Path | None) -> dict[str, Any]:
 
 
 def labels_preset(name: str, root: Path | None, preset: str = "default") -> str:
-    """A preset for labels alone: KonIQ-10k's are the same for both sizes of pictures, so where both are there either will do."""
+    """A preset for labels alone: KonIQ-10k's are the same for both sizes of pictures, so either will do."""
     if name == "koniq10k" and root and koniq10k.both_sizes(root / name):
         return koniq10k.sized(preset, koniq10k.SIZES[0])
     return preset

@@ -35,8 +35,8 @@ def plcc(prediction: np.ndarray, target: np.ndarray, fit: str = "raw") -> float:
     """Pearson's linear correlation of two [n] arrays.
 
     fit: 'raw' (Q-Align, RealQA) or 'logistic4' (DeQA-Score, Q-Scorer): the predictions pass through `logistic4` first.
-    NaN with a warning where it is undefined; with a warning, too, where the fitted curve falls, since the result is then positive all
-    the same.
+    NaN with a warning where it is undefined; with a warning, too, where the fitted curve falls, since the result is
+    then positive all the same.
     """
     if fit not in PROTOCOLS:
         raise UserError(f"PLCC knows no fit {fit!r}: choose one of {', '.join(PROTOCOLS)}.")
@@ -48,8 +48,10 @@ def plcc(prediction: np.ndarray, target: np.ndarray, fit: str = "raw") -> float:
         if not np.isfinite(fitted).all() or not usable("PLCC after the logistic fit", fitted, target):
             return float("nan")
         if fitted[prediction.argmax()] < fitted[prediction.argmin()]:
-            warnings.warn(f"The logistic curve falls: higher predictions go with lower targets (SRCC {srcc(prediction, target):+.2f}), which "
-                          "PLCC after the fit hides; turn the scale round, or read SRCC and the raw PLCC.", stacklevel=2)
+            warnings.warn("The logistic curve falls: higher predictions go with lower "
+                          f"targets (SRCC {srcc(prediction, target):+.2f}), which PLCC after "
+                          "the fit hides; turn the scale round, or read SRCC and the raw "
+                          "PLCC.", stacklevel=2)
         prediction = fitted
     return correlation(prediction, target)
 
@@ -118,7 +120,7 @@ def paired(prediction: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def usable(metric: str, prediction: np.ndarray, target: np.ndarray, least: int = LEAST_IMAGES) -> bool:
-    """Whether a correlation is defined: `least` or more numbers, none of them NaN, neither side constant. Warns where not."""
+    """Whether a correlation is defined: `least` or more numbers, none NaN, neither side constant. Warns where not."""
     if not finite(metric, prediction, target, least):
         return False
     for name, side in (("predictions", prediction), ("targets", target)):

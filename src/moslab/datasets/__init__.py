@@ -32,6 +32,7 @@ PUBLISHED = {  # a module each: ABOUT, PRESETS (None: the preset names a file) a
     "koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k, "spaq": spaq, "livec": livec, "kadid10k": kadid10k, "tid2013": tid2013, "csiq": csiq, "pipal": pipal, "konvid1k": konvid1k,
     "tad66k": tad66k, "icaa17k": icaa17k, "para": para, "aadb": aadb, "avacaptions": avacaptions, "realqa": realqa, "csv": csvfile, "lists": lists, "pyiqa": pyiqa}
 NAMES = (*EMBEDDED, *PUBLISHED)
+NAMED_BY_FILES = [name for name, module in PUBLISHED.items() if module.PRESETS is None]
 
 
 def load(name: str, *, root: str | None = None, preset: str = "default", protocol: str = "", size: tuple[int, int] | None = None,
@@ -39,7 +40,9 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
     """A dataset with its labels; pictures are opened lazily.
 
     name: one of NAMES, or several joined by '+' as one (`protocols.join`). root: folder of the published datasets (default: see `moslab.paths.data_root`), ignored by the embedded ones.
-    preset: a dataset's variant; KonIQ-10k's sizes of pictures are passed over by others. protocol: other splits than its own, see `moslab.datasets.protocols`. size: (height, width) of embedded pictures, images: how many are generated; published ones have their own.
+    preset: a dataset's variant; KonIQ-10k's sizes of pictures are passed over by others. protocol: other splits than its
+    own, see `moslab.datasets.protocols`. size: (height, width) of embedded pictures, images: how many are generated;
+    published ones have their own.
     UserError for an unknown name or preset, and for anything wrong in the label files.
     """
     if "+" in name:
@@ -66,8 +69,9 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
 
 
 def own_preset(name: str, preset: str) -> str:
-    """The preset of one dataset: sizes of KonIQ-10k's pictures say nothing to those that it is joined to, or trained or tested with."""
-    return "default" if preset in koniq10k.SIZES and "koniq10k" not in name.split("+") else preset
+    """The preset of one dataset: a size of KonIQ-10k's pictures says nothing to those it is joined to or tested with."""
+    passed_over = preset in koniq10k.SIZES and name in NAMES and name not in ("koniq10k", *NAMED_BY_FILES)
+    return "default" if passed_over else preset
 
 
 def manifest(name: str, *, root: str | None = None, preset: str = "default", protocol: str = "", images: int | None = None) -> str:

@@ -149,15 +149,19 @@ def answers(table: ImageTable) -> Iterator[Finding]:
 
 
 def overlaps(table: ImageTable) -> Iterator[Finding]:
-    """File names of a list that stand in two splits, in different folders (a picture in two splits is refused when loading), and groups
-    (references, prompts, challenges) that training and test share."""
+    """File names of a list that stand in two splits, and groups (references, prompts, challenges) in training and test.
+
+    Such names lie in different folders: a picture in two splits is refused when loading.
+    """
     frame = table.frame
     if table.name == "lists":
-        names = pd.DataFrame({"name": frame["image"].str.rpartition("/")[2], "split": frame["split"]}).drop_duplicates()
+        bare = frame["image"].str.rpartition("/")[2]
+        names = pd.DataFrame({"name": bare, "split": frame["split"]}).drop_duplicates()
         twice = names["name"][names["name"].duplicated()].unique()
         if len(twice):
-            yield Finding("note", "splits", f"{len(twice):,} file names stand in more than one split, in different folders: {_examples(twice)}; "
-                                            "--every-picture tells whether they are the same pictures.")
+            yield Finding("note", "splits", f"{len(twice):,} file names stand in more than one split, in "
+                                            f"different folders: {_examples(twice)}; --every-picture tells "
+                                            "whether they are the same pictures.")
     for split in sorted(set(frame["split"]) - {"train", "unused"}):
         tested = set(frame["group"][frame["split"] == split]) - {""}
         shared = tested & set(frame["group"][frame["split"] == "train"])

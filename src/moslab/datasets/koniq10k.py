@@ -1,7 +1,8 @@
 """KonIQ-10k (Hosu et al., 2020): 10,073 photographs from the wild, about 120 quality votes each, official split 7,058 / 1,000 / 2,015.
 
 Expected below the data root: koniq10k/metadata/koniq10k_distributions_sets.csv, or the file directly in koniq10k/; pictures in
-koniq10k/512x384, koniq10k/1024x768 or koniq10k/images, needed only when a picture is opened. Where both sizes are there, the preset says which.
+koniq10k/512x384, koniq10k/1024x768 or koniq10k/images, needed only when a picture is opened. Where both sizes are
+there, the preset says which.
 """
 
 from collections.abc import Sequence
@@ -31,15 +32,15 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     """The labels, pictures opened lazily.
 
     preset: 'default' takes the mean vote, sum of k * c_k, on 1-5, with the SD column, over raters. 'mos100' takes the file's MOS column, 1-100,
-    which its authors computed otherwise (the two are not linear in each other) and for which they give no SD. '512x384' and '1024x768'
-    are 'default' with pictures of that size, 'mos100:512x384' and 'mos100:1024x768' are 'mos100'. Without a size, pictures are taken
-    from the folder that is there.
+    which its authors computed otherwise (the two are not linear in each other) and for which they give no SD.
+    '512x384' and '1024x768' are 'default' with pictures of that size, 'mos100:512x384' and 'mos100:1024x768' are
+    'mos100'. Without a size, pictures are taken from the folder that is there.
 
     Raises:
         UserError: both sizes are there, and the preset names none.
     """
     folder = labelfile.dataset_folder(root, "koniq10k", "KonIQ-10k")
-    column, size = ("default", preset) if preset in SIZES else (preset.partition(":")[0], preset.partition(":")[2])
+    column, _, size = f"default:{preset}".partition(":") if preset in SIZES else preset.partition(":")
     pictures = picture_folder(folder, size, [sized(column, size) for size in SIZES])
     path = labelfile.first_existing(folder, LABELS, "label file")
     labels = labelfile.read_labels(path, numbers=[*SHARES, "c_total", "MOS", "SD"], texts=["image_name", "set"])
@@ -62,12 +63,12 @@ def both_sizes(folder: Path) -> bool:
 
 
 def picture_folder(folder: Path, size: str, choices: Sequence[str]) -> Path:
-    """Where the pictures of a size lie, '' for the one that is there. UserError, naming the choices of presets, where both are."""
+    """Where the pictures of a size lie, '' for the one that is there; UserError, naming the presets, for both."""
     if size:
         return folder / size
     if both_sizes(folder):
-        raise UserError(f"{folder} holds pictures of both sizes, {' and '.join(SIZES)}, on which results differ: choose the preset "
-                        f"{' or '.join(choices)}.")
+        raise UserError(f"{folder} holds pictures of both sizes, {' and '.join(SIZES)}, on which results "
+                        f"differ: choose the preset {' or '.join(choices)}.")
     return labelfile.picture_folder(folder, [*SIZES, "images"])
 
 

@@ -14,10 +14,11 @@ import pandas as pd
 
 from moslab.errors import UserError
 
-MISSING = ("", "nan", "NaN", "-nan", "-NaN", "NA", "N/A", "n/a", "<NA>", "#N/A", "NULL", "null", "None")  # in numbers
+# What stands for a missing number; in texts only an empty field does.
+MISSING = ("", "nan", "NaN", "-nan", "-NaN", "NA", "N/A", "n/a", "<NA>", "#N/A", "NULL", "null", "None")
 PARTED = {";": "semicolons", "\t": "tabs", "|": "bars"}  # what fields may be parted by instead of commas
 ODD_NAME = re.compile(r"\\|//|/$|(?:^|/)\.\.?(?:/|$)", re.MULTILINE)  # names that `picture_names` changes
-NATIVE_SCALES = ((0.0, 1.0), (0.0, 5.0), (0.0, 10.0), (0.0, 100.0))  # what scores of a file without a stated scale may lie on
+USUAL_SCALES = ((0.0, 1.0), (0.0, 5.0), (0.0, 10.0), (0.0, 100.0))  # for scores of a file that states none
 SMALL_DEVIATION = 0.02  # of the scores' range
 VOTES_TOLERANCE = 0.02  # of the scale, and at least 0.05: one decimal's rounding
 
@@ -55,8 +56,8 @@ def named_file(folder: Path, name: str, suffix: str, prefix: str = "") -> Path:
     there = sorted(path.name[len(prefix): -len(suffix)] for path in folder.glob(f"{prefix}*{suffix}")) if folder.is_dir() else []
     other = next((path.name for path in sorted(folder.glob(f"{glob.escape(prefix + name)}.*"))), "")
     if other:
-        raise UserError(f"{folder} has no file {prefix}{name}{suffix} but {other}, which is not read: save it as {prefix}{name}{suffix}, "
-                        "parted by commas and in UTF-8.")
+        raise UserError(f"{folder} has no file {prefix}{name}{suffix} but {other}, which is not read: save "
+                        f"it as {prefix}{name}{suffix}, parted by commas and in UTF-8.")
     raise UserError(f"{folder} has no file {prefix}{name}{suffix}: give preset the name of one of its files ({', '.join(there) or 'there is none'}).{still_packed(folder)}")
 
 
@@ -133,9 +134,10 @@ def undecodable(path: Path, problem: UnicodeDecodeError | None = None) -> UserEr
     """The sentence for a file that is not UTF-8, naming the encoding where its bytes tell it."""
     content = path.read_bytes()
     start = content[:4000]
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or (start.count(0) > len(start) // 4 and start.count(0) <= len(start) // 2):
+    zeros = start.count(0)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or len(start) // 4 < zeros <= len(start) // 2:
         found = "is written in UTF-16"
-    elif 0 in start:
+    elif zeros:
         return UserError(f"{path} is not a text file ({problem or 'it holds zero bytes'}): download it again.")
     elif _chinese(content):
         found = "seems to be written in GBK"
@@ -145,35 +147,39 @@ def undecodable(path: Path, problem: UnicodeDecodeError | None = None) -> UserEr
 
 
 def _chinese(content: bytes) -> bool:
-    """Whether the bytes read as Chinese: in Latin letters of another encoding, GBK shows mostly rare signs."""
+    """Whether the bytes read as Chinese: most signs beyond ASCII are among GB 2312's common ones (rows 16 to 55),
+    while Latin letters of another encoding, read as GBK, give rare ones."""
     try:
-        signs = [sign for sign in content.decode("gbk") if ord(sign) > 127]
+        text = content.decode("gbk")
     except UnicodeDecodeError:
         return False
-    common = [sign for sign in signs if len(known := sign.encode("gb2312", "ignore")) == 2 and 0xB0 <= known[0] <= 0xD7]
-    return len(common) > len(signs) / 2
+    rows = [sign.encode("gb2312", "replace")[0] for sign in text if ord(sign) > 127]
+    common = [row for row in rows if 0xB0 <= row <= 0xD7]
+    return len(common) > len(rows) / 2
 
 
 def parse(path: Path, layout: dict, types: dict[str, type], numbers: Sequence[str] = ()) -> pd.DataFrame:
     """Pandas' reader; ValueError is left to the caller, who looks for the field.
 
     Args:
-        numbers: columns of numbers beside those that `types` gives as such. In all others NA, None and null are texts.
+        numbers: columns of numbers beside those that `types` gives as such. In others NA, None and null are texts.
     """
-    missing = {name: [""] if kind is str and name not in numbers else list(MISSING) for name, kind in types.items()}
+    missing = {name: list(MISSING) if kind is not str or name in numbers else [""] for name, kind in types.items()}
     try:
-        frame = pd.read_csv(path, dtype=types, skip_blank_lines=False, encoding="utf-8-sig", skipinitialspace=True,
-                            keep_default_na=False, na_values=missing, **layout)
+        frame = pd.read_csv(path, dtype=types, skip_blank_lines=False, encoding="utf-8-sig",
+                            skipinitialspace=True, keep_default_na=False, na_values=missing, **layout)
     except pd.errors.EmptyDataError as problem:
         raise UserError(f"{path} is empty: download it again.") from problem
     except UnicodeDecodeError as problem:
         raise undecodable(path, problem) from problem
     except pd.errors.ParserError as problem:
-        raise UserError(f"{path} cannot be read as a table ({str(problem).strip()}): download it again, or in one of your own "
-                        "put texts with commas in quotes and write numbers with points.") from problem
+        raise UserError(f"{path} cannot be read as a table ({str(problem).strip()}): download "
+                        "it again, or in one of your own put texts with commas in quotes and "
+                        "write numbers with points.") from problem
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes surplus leading fields for row names
-        raise UserError(f"{path}: the first row has more fields than there are columns ({len(frame.columns)}). Take the published file, "
-                        "or in one of your own put texts with commas in quotes and write numbers with points.")
+        raise UserError(f"{path}: the first row has more fields than there are columns "
+                        f"({len(frame.columns)}). Take the published file, or in one of your own put texts "
+                        "with commas in quotes and write numbers with points.")
     return frame[list(types)]
 
 
@@ -189,8 +195,8 @@ def check_fields(path: Path, frame: pd.DataFrame, numbers: Sequence[str]) -> Non
             expected = "a name" if name not in numbers else "a number"
             if name in numbers and re.fullmatch(r"[+-]?\d*,\d+", str(column[line]).strip()):
                 expected = "a number with a point in place of the comma (3.5)"
-            raise UserError(f"{path}, line {line}, column {name} {found}: expected {expected}. "
-                            "Mend the line or take the published file.")
+            raise UserError(f"{path}, line {line}, column {name} {found}: expected {expected}. Mend the "
+                            "line or take the published file.")
 
 
 def check_unique(path: Path, images: pd.Series) -> None:
@@ -201,29 +207,36 @@ def check_unique(path: Path, images: pd.Series) -> None:
         line = names.index[twice.to_numpy().argmax()]
         first = names.index[(names == names[line]).to_numpy().argmax()]
         alias = "" if images[first] == images[line] else f" as {images[first]}"
-        raise UserError(f"{path}, line {line}: {images[line]} is already on line {first}{alias}. Keep one of the two.")
+        raise UserError(f"{path}, line {line}: {images[line]} is already on line {first}{alias}. Keep one "
+                        "of the two.")
 
 
 def picture_names(images: pd.Series) -> pd.Series:
-    """Names of pictures as they are compared and kept: '/' between folders, and neither '.', '..' nor '//' where it can be done
-    without, so that ./a.jpg, a.jpg and b\\..\\a.jpg are one picture. Names that are so already stay as they are."""
+    """Names of pictures as they are compared and kept, so that ./a.jpg, a.jpg and b\\..\\a.jpg are one picture.
+
+    They have '/' between folders, and neither '.', '..' nor '//' where these can be done without. Names that are so
+    already stay as they are.
+    """
     if not ODD_NAME.search("\n".join(images)):
         return images
     return images.map(lambda name: posixpath.normpath(re.sub(r"[\\/]+", "/", name)))
 
 
 def alike(images: pd.Series) -> pd.Series:
-    """Names of pictures without what many disks do not tell apart: capitals, and accents that are signs of their own."""
+    """Names of pictures without what many disks do not tell apart: capitals, and how accents are written."""
     return picture_names(images).str.normalize("NFC").str.lower()
 
 
 def check_local(path: Path, images: pd.Series) -> None:
     """UserError for the first picture that is given by an address on the web; `images` is indexed by line."""
-    remote = images.str.match(r"[A-Za-z][\w+.-]*://") if "://" in "\n".join(images) else pd.Series(False, images.index)
+    if "://" not in "\n".join(images):
+        return
+    remote = images.str.match(r"[A-Za-z][\w+.-]*://")
     if remote.any():
         line = images.index[remote.to_numpy().argmax()]
-        raise UserError(f"{path}, line {line}: {images[line]} is an address on the web, and pictures are not fetched: "
-                        f"download it and write its file's name, {images[line].rstrip('/').rpartition('/')[2]}.")
+        raise UserError(f"{path}, line {line}: {images[line]} is an address on the web, and pictures are "
+                        "not fetched: download it and write its file's name, "
+                        f"{images[line].rstrip('/').rpartition('/')[2]}.")
 
 
 def check_range(path: Path, column: str, values: pd.Series, low: float, high: float, why: str) -> None:
@@ -267,12 +280,13 @@ def mean_and_sd(votes: np.ndarray, low: float, high: float) -> tuple[np.ndarray,
     return mean, np.sqrt(np.divide(squares, raters - 1, out=np.full(len(votes), np.nan), where=raters > 1))
 
 
-def usable_deviations(path: Path, column: str, sd: pd.Series, mos: pd.Series, scale: tuple[float, float] | None) -> pd.Series:
+def usable_deviations(path: Path, column: str, sd: pd.Series, mos: pd.Series,
+                      scale: tuple[float, float] | None) -> pd.Series:
     """Deviations of ratings, all NaN with a warning where they cannot lie on the scale of the scores.
 
-    No ratings deviate by more than the scale's width over the root of two (two raters, at its two ends); and where deviations are a
-    fiftieth of the scores' range, as KonIQ-10k's on 1-5 are beside its scores on 1-100, they belong to another scale or are standard
-    errors of the scores.
+    No ratings deviate by more than the scale's width over the root of two (two raters, at its two ends); and where
+    deviations are a fiftieth of the scores' range, as KonIQ-10k's on 1-5 are beside its scores on 1-100, they belong
+    to another scale or are standard errors of the scores.
 
     Args:
         sd, mos: deviations, NaN where unknown, and scores, indexed by line.
@@ -283,26 +297,29 @@ def usable_deviations(path: Path, column: str, sd: pd.Series, mos: pd.Series, sc
     """
     check_range(path, column, sd, 0, np.inf, "a deviation")
     low, high = scale or nominal_scale(mos)
+    most = (high - low) / np.sqrt(2)
     spread, usual = float(np.ptp(mos)), float(sd.median())
-    if (sd > (high - low) / np.sqrt(2) * 1.001).any():
-        found = f"reach {sd.max():g}, and those of ratings on {low:g} to {high:g} cannot exceed {(high - low) / np.sqrt(2):.3g}"
+    if (sd > 1.001 * most).any():
+        found = f"reach {sd.max():g}, and those of ratings on {low:g} to {high:g} cannot exceed {most:.3g}"
     elif usual < SMALL_DEVIATION * spread:
         found = f"are {usual:g} in the middle, beside scores that range over {spread:g}"
     else:
         return sd
-    warnings.warn(f"{path.name}: the deviations in {column} {found}: they lie on another scale than the scores, or are not deviations "
-                  "of ratings, and are not used.", stacklevel=3)
+    warnings.warn(f"{path.name}: the deviations in {column} {found}: they lie on another "
+                  "scale than the scores, or are not deviations of ratings, and are not used.", stacklevel=3)
     return sd * np.nan
 
 
 def nominal_scale(mos: pd.Series) -> tuple[float, float]:
     """The narrowest usual scale that holds all scores; from the lowest to the highest where none does."""
     lowest, highest = float(mos.min()), float(mos.max())
-    return next(((low, high) for low, high in NATIVE_SCALES if low <= lowest and highest <= high), (lowest, highest))
+    holding = [(low, high) for low, high in USUAL_SCALES if low <= lowest and highest <= high]
+    return holding[0] if holding else (lowest, highest)
 
 
-def check_votes(where: Sequence[str], column: str, mos: np.ndarray, votes: np.ndarray, scale: tuple[float, float]) -> None:
-    """UserError for the first score [n] that is not the mean of its votes [n, levels], give or take 2 % of the scale or 0.05.
+def check_votes(where: Sequence[str], column: str, mos: np.ndarray, votes: np.ndarray,
+                scale: tuple[float, float]) -> None:
+    """UserError for the first score [n] that is not the mean of its votes [n, levels], within 2 % of the scale or 0.05.
 
     Args:
         where: what each row is called in the sentence, file first.
@@ -312,15 +329,17 @@ def check_votes(where: Sequence[str], column: str, mos: np.ndarray, votes: np.nd
     off = ~(np.abs(np.asarray(mos) - mean) <= tolerance)
     if off.any():
         row = off.argmax()
-        raise UserError(f"{where[row]}: {column} is {mos[row]:g}, and its votes have the mean {mean[row]:.4g} "
-                        f"({off.sum():,} of {len(off):,} rows are off by more than {tolerance:.2g}). Mend it, or leave the votes out.")
+        raise UserError(f"{where[row]}: {column} is {mos[row]:g}, and its votes have the mean "
+                        f"{mean[row]:.4g} ({off.sum():,} of {len(off):,} rows are off by more than "
+                        f"{tolerance:.2g}). Mend it, or leave the votes out.")
 
 
 def table_frame(path: Path, labels: pd.DataFrame, image: pd.Series, mos: pd.Series, *, sd: pd.Series | float = np.nan, text: pd.Series | str = "",
                 split: pd.Series | np.ndarray | str = "test", group: pd.Series | str = "") -> pd.DataFrame:
     """The frame of an `ImageTable` from labels indexed by line, with the `picture_names`."""
     check_local(path, image)
-    return pd.DataFrame({"image": picture_names(image), "text": text, "mos": mos, "sd": sd, "split": split, "group": group,
+    image = picture_names(image)
+    return pd.DataFrame({"image": image, "text": text, "mos": mos, "sd": sd, "split": split, "group": group,
                          "source": sources(path, labels.index)}, index=labels.index).reset_index(drop=True)
 
 

@@ -1,15 +1,21 @@
 """JSON lists as Q-Align, DeQA-Score, Q-Scorer, Compare2Score and ROC4MLLM train and test on: one object per picture, images by path.
 
-Expected below the data root: FOLDER/train_NAME*.json, FOLDER/test_NAME*.json (val likewise, or whichever are there; NAME_test.json too), `preset` being FOLDER/NAME: qalign_json/koniq,
-KONIQ/metas/koniq. Where there are several splits of one name, numbered for cross-validation, one is taken: FOLDER/NAME:N, such as ft/agi/split:1 for train_split_1.json and test_split_1.json.
-An object has image (or img_path) and a score: gt_score, a number or a string of one, or else the number that ends its id ("a.jpg->77.4"). Beside it may stand std, conversations, level_probs
-(excellent first), gt_score_norm, a reference (ref_name, hq_name), and target, ROC4MLLM's shares of the votes from 1 to 10. Pictures lie at the paths given, from FOLDER, its parent or the data
-root. The lists do not say which way their scores run: Q-Align's csiq and live hold DMOS, lower for better pictures, Compare2Score's csiq is turned round. Lists with such a name are read as
-FOLDER/NAME:dmos or FOLDER/NAME:mos only, numbered ones as FOLDER/NAME:N:dmos.
+Expected below the data root: FOLDER/train_NAME*.json, FOLDER/test_NAME*.json (val likewise, or whichever are there;
+NAME_test.json too), `preset` being FOLDER/NAME: qalign_json/koniq, KONIQ/metas/koniq. Where there are several splits of
+one name, numbered for cross-validation, one is taken: FOLDER/NAME:N, such as ft/agi/split:1 for train_split_1.json and
+test_split_1.json.
+An object has image (or img_path) and a score: gt_score, a number or a string of one, or else the number that ends its
+id ("a.jpg->77.4"). Beside it may stand std, conversations, level_probs (excellent first), gt_score_norm, a reference
+(ref_name, hq_name), and target, ROC4MLLM's shares of the votes from 1 to 10. Pictures lie at the paths given, from
+FOLDER, its parent or the data root.
+The lists do not say which way their scores run: Q-Align's csiq and live hold DMOS, lower for better pictures,
+Compare2Score's csiq is turned round. Lists with such a name are read as FOLDER/NAME:dmos or FOLDER/NAME:mos only,
+numbered ones as FOLDER/NAME:N:dmos.
 """
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,10 +32,12 @@ ABOUT = About("JSON lists of Q-Align, DeQA-Score, Q-Scorer, Compare2Score or ROC
               layout=("FOLDER/train_NAME*.json", "FOLDER/test_NAME*.json", "FOLDER/"), own_split="the files'")
 PRESETS = None  # whatever files there are
 PARTS = {"train": "train", "training": "train", "val": "val", "validation": "val", "test": "test", "testing": "test"}
-NAMED = re.compile(rf"(?P<part>{'|'.join(PARTS)})[_-](?P<name>.+)|(?P<name_>.+)[_-](?P<part_>{'|'.join(PARTS)})(?:_set)?")
+_PART = "|".join(PARTS)
+NAMED = re.compile(rf"(?P<part>{_PART})[_-](?P<name>.+)|(?P<name_>.+)[_-](?P<part_>{_PART})(?:_set)?")
 NUMBERED = re.compile(r"(?P<name>.+?)[_-]?(?:(?<![a-z])split)?[_-]?(?P<number>(?<![a-z0-9])\d+|(?<=split)\d+)")
-DMOS = re.compile(r"(csiq|live(iqa|md|r2|release2|2005|iqarelease2|databaserelease2|multi.*)?)(database)?(ref)?\d*")  # names whose lists may hold DMOS
-GENERAL = re.compile(r"(split|splits|list|lists|all|data|labels?|metas?|jsons?|testjsons|ft)?\d*")  # names that name no dataset
+# Names, without signs between their letters, of datasets whose lists may hold DMOS, and names that name no dataset.
+DMOS = re.compile(r"(csiq|live(iqa|md|r2|release2|2005|iqarelease2|databaserelease2|multi.*)?)(database)?(ref)?\d*")
+GENERAL = re.compile(r"(split|splits|list|lists|all|data|labels?|metas?|jsons?|testjsons|ft)?\d*")
 REFERENCES = ("ref_name", "hq_name", "ref_img")
 
 
@@ -60,12 +68,15 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     scale = (float(labels["mos"].min()), float(labels["mos"].max()))
     if votes is not None:
         scale = (1.0, float(votes.shape[1]))
-        labelfile.check_votes([f"{folder / source}" for source in labels["source"]], "gt_score", labels["mos"].to_numpy(), votes, scale)
+        where = [f"{folder / source}" for source in labels["source"]]
+        labelfile.check_votes(where, "gt_score", labels["mos"].to_numpy(), votes, scale)
     frame = labels[["image", "mos", "sd", "split", "source", "group"]].assign(text="")
-    frame["sd"] = labelfile.usable_deviations(folder / asked.place, "std", labels["sd"], labels["mos"], None if votes is None else scale)
+    stated = None if votes is None else scale
+    frame["sd"] = labelfile.usable_deviations(folder / asked.place, "std", labels["sd"], labels["mos"], stated)
     home = labelfile.home_of(frame["image"][0], folder, folder.parent, root)
-    return ImageTable("lists", frame, FolderPixels(home, tuple(frame["image"])), scale, votes=votes, higher_is_better=asked.direction != "dmos", version=preset,
-                      annotations=labels.drop(columns=["image", "mos", "sd", "split", "source", "group", "target"], errors="ignore"))
+    kept = labels.drop(columns=["image", "mos", "sd", "split", "source", "group", "target"], errors="ignore")
+    return ImageTable("lists", frame, FolderPixels(home, tuple(frame["image"])), scale, votes=votes,
+                      higher_is_better=asked.direction != "dmos", version=preset, annotations=kept)
 
 
 def parsed(preset: str) -> Preset:
@@ -74,27 +85,38 @@ def parsed(preset: str) -> Preset:
     numbers = [suffix for suffix in suffixes if suffix.isdecimal()]
     directions = [suffix for suffix in suffixes if suffix in ("mos", "dmos")]
     if len(numbers) > 1 or len(directions) > 1 or len(numbers) + len(directions) < len(suffixes):
-        raise UserError(f"lists knows no preset {preset!r}: behind FOLDER/NAME may stand a split's number (:1) and the scores' direction, "
-                        ":dmos where lower is better or :mos.")
+        raise UserError(
+            f"lists knows no preset {preset!r}: behind FOLDER/NAME may stand a split's number (:1) and the "
+            "scores' direction, :dmos where lower is better or :mos."
+        )
     return Preset(place, int(numbers[0]) if numbers else None, directions[0] if directions else "")
 
 
 def check_direction(asked: Preset) -> None:
-    """UserError where the direction of the scores is not said and the name does not tell it. The name is that of the lists, or of the
-    first folder above that means a dataset."""
+    """UserError where the direction of the scores is not said and the name does not tell it.
+
+    The name is that of the lists, or of the first folder above that means a dataset.
+    """
     words = ["".join(re.findall(r"[a-z0-9]+", part.lower())) for part in reversed(Path(asked.place).parts)]
     subject = next((word for word in words if not GENERAL.fullmatch(word)), "")
     if not asked.direction and DMOS.fullmatch(subject):
         given = asked.place if asked.number is None else f"{asked.place}:{asked.number}"
-        raise UserError(f"Lists of {subject} hold DMOS, lower for better pictures, in some collections (Q-Align's) and scores turned round "
-                        f"in others (Compare2Score's): give the preset as {given}:dmos or {given}:mos.")
+        raise UserError(
+            f"Lists of {subject} hold DMOS, lower for better pictures, in some collections (Q-Align's) and "
+            f"scores turned round in others (Compare2Score's): give the preset as {given}:dmos or "
+            f"{given}:mos."
+        )
 
 
 def read(root: Path, asked: Preset) -> pd.DataFrame:
-    """The objects of all lists of a preset, with their splits. UserError for a picture that is listed twice, in one list or in two."""
-    folder, name = root / Path(asked.place).parent, Path(asked.place).name
+    """The objects of all lists of a preset, with their splits.
+
+    Raises:
+        UserError: a picture is listed twice, in one list or in two.
+    """
+    folder = root / Path(asked.place).parent
     frames = []
-    for part in files(folder, name, asked.number):
+    for part in files(root, asked):
         rows = read_list(part.path).assign(split=part.split)
         check_splits(part, rows)
         frames.append(rows.drop(columns="said_split"))
@@ -104,9 +126,14 @@ def read(root: Path, asked: Preset) -> pd.DataFrame:
     if twice.any():
         again = labels.iloc[int(twice.to_numpy().argmax())]
         first = labels.iloc[int((names == names[again.name]).to_numpy().argmax())]
-        why = "training and test must not share pictures" if first["split"] != again["split"] else "the lists of one name are read together"
-        raise UserError(f"{folder}: {first['image']} is in {first['source']} ({first['split']}) and again, as {again['image']}, in "
-                        f"{again['source']} ({again['split']}), with {twice.sum():,} such pictures in all: {why}. Take them out of one of the lists.")
+        why = "the lists of one name are read together"
+        if first["split"] != again["split"]:
+            why = "training and test must not share pictures"
+        raise UserError(
+            f"{folder}: {first['image']} is in {first['source']} ({first['split']}) and again, as "
+            f"{again['image']}, in {again['source']} ({again['split']}), with {twice.sum():,} such pictures "
+            f"in all: {why}. Take them out of one of the lists."
+        )
     return labels
 
 
@@ -116,43 +143,58 @@ def check_splits(part: Part, rows: pd.DataFrame) -> None:
     other = said.notna() & (said != part.split)
     if other.any():
         row = int(other.to_numpy().argmax())
-        raise UserError(f"{part.path}, object {row} ({rows['image'][row]}) has the split {rows['said_split'][row]!r} in a list of the split "
-                        f"{part.split}: move it to a list of its own, or mend the entry.")
+        raise UserError(
+            f"{part.path}, object {row} ({rows['image'][row]}) has the split {rows['said_split'][row]!r} in "
+            f"a list of the split {part.split}: move it to a list of its own, or mend the entry."
+        )
 
 
-def files(folder: Path, name: str, number: int | None = None) -> list[Part]:
-    """The lists of a dataset, one for each split that is there.
-
-    Args:
-        number: which of several numbered splits; lists without a number are part of all.
+def files(root: Path, asked: Preset) -> list[Part]:
+    """The lists of a preset, one for each split that is there.
 
     Raises:
         UserError: none fits, several numbered splits do and none was chosen, or a split has several lists.
     """
+    folder, name = root / Path(asked.place).parent, Path(asked.place).name
+    above = Path(asked.place).parent.as_posix()
     there = [part for part in map(named, sorted(folder.glob("*.json"))) if part]
-    fitting = [part for part in there if part.name == name]
-    for part in there:
-        inexact = re.split(r"[_-]", part.name)[0] == name or part.name.startswith((f"{name}_", f"{name}-"))
-        if inexact and part.split not in {other.split for other in fitting if other.name == name}:
-            fitting.append(part)
-    if not fitting:
-        names = ", ".join(sorted({f"{folder.name}/{part.name}" for part in there})) or "no train_NAME.json or test_NAME.json"
-        raise UserError(f"{folder} has no JSON lists of {name!r}: give the preset as FOLDER/NAME; there is {names}.{labelfile.still_packed(folder)}")
-    numbers = sorted({part.number for part in fitting} - {None})
-    choices = ", ".join(f"{folder.name}/{name}:{choice}" for choice in numbers)
-    if number is None and len(numbers) > 1:
-        raise UserError(f"{folder} has {len(numbers)} numbered splits of {name!r}, whose pictures are partly the same: choose one of {choices}.")
-    if number is not None and number not in numbers:
-        raise UserError(f"{folder} has no split {number} of {name!r}: {f'choose one of {choices}' if numbers else 'its lists are not numbered, so leave the number out'}.")
-    if number is not None:
-        chosen = [part for part in fitting if part.number == number]
-        fitting = chosen + [part for part in fitting if part.number is None and part.split not in {other.split for other in chosen}]
+    exact = [part for part in there if part.name == name]
+    known = {part.split for part in exact}
+    longer = [part for part in there if part.name.startswith((f"{name}_", f"{name}-")) and part.split not in known]
+    if not exact and not longer:
+        names = sorted({f"{above}/{part.name}" for part in there})
+        raise UserError(f"{folder} has no JSON lists of {name!r}: give the preset as FOLDER/NAME; there is "
+                        f"{', '.join(names) or 'no train_NAME.json or test_NAME.json'}.{labelfile.still_packed(folder)}")
+    fitting = sorted(chosen(exact + longer, folder, asked), key=lambda part: part.path)
     for split in dict.fromkeys(part.split for part in fitting):
         several = [part for part in fitting if part.split == split]
         if len(several) > 1:
-            raise UserError(f"{folder} has several {split} lists of {name!r}, {' and '.join(part.path.name for part in several)}: "
-                            f"name one whole ({folder.name}/{several[0].name}), or move the others away.")
-    return sorted(fitting, key=lambda part: part.path)
+            raise UserError(f"{folder} has several {split} lists of {name!r}, "
+                            f"{' and '.join(part.path.name for part in several)}: name one whole "
+                            f"({above}/{several[0].name}), or move the others away.")
+    return fitting
+
+
+def chosen(parts: Sequence[Part], folder: Path, asked: Preset) -> list[Part]:
+    """Those of the lists that belong to the numbered split that is asked for; lists without a number belong to all.
+
+    Raises:
+        UserError: there are several numbered splits and none is asked for, or one that is not there.
+    """
+    numbers = sorted({part.number for part in parts} - {None})
+    name = Path(asked.place).name
+    choices = ", ".join(f"{asked.place}:{number}" for number in numbers)
+    if asked.number is None:
+        if len(numbers) > 1:
+            raise UserError(f"{folder} has {len(numbers)} numbered splits of {name!r}, whose pictures are partly "
+                            f"the same: choose one of {choices}.")
+        return list(parts)
+    if asked.number not in numbers:
+        way = f"choose one of {choices}" if numbers else "its lists are not numbered, so leave the number out"
+        raise UserError(f"{folder} has no split {asked.number} of {name!r}: {way}.")
+    numbered = [part for part in parts if part.number == asked.number]
+    known = {part.split for part in numbered}
+    return numbered + [part for part in parts if part.number is None and part.split not in known]
 
 
 def named(path: Path) -> Part | None:
@@ -161,10 +203,11 @@ def named(path: Path) -> Part | None:
     if not match:
         return None
     name = match["name"] or match["name_"]
+    split = PARTS[match["part"] or match["part_"]]
     numbered = NUMBERED.fullmatch(name)
     if numbered:
-        return Part(path, PARTS[match["part"] or match["part_"]], numbered["name"], int(numbered["number"]))
-    return Part(path, PARTS[match["part"] or match["part_"]], name, None)
+        return Part(path, split, numbered["name"], int(numbered["number"]))
+    return Part(path, split, name, None)
 
 
 def read_list(path: Path) -> pd.DataFrame:
@@ -182,19 +225,25 @@ def read_list(path: Path) -> pd.DataFrame:
     rows["image"] = labelfile.picture_names(rows["image"])
     twice = rows["image"].duplicated()
     if twice.any():
-        raise UserError(f"{path}, object {int(twice.to_numpy().argmax())}: {rows['image'][int(twice.to_numpy().argmax())]} is listed twice. Keep one of the two.")
+        raise UserError(
+            f"{path}, object {int(twice.to_numpy().argmax())}: "
+            f"{rows['image'][int(twice.to_numpy().argmax())]} is listed twice. Keep one of the two."
+        )
     return rows
 
 
 def shares(labels: pd.DataFrame) -> np.ndarray | None:
-    """Votes of all objects, [n, levels]; None where an object has none. UserError for the first row that can be no votes."""
+    """Votes of all objects, [n, levels]; None where an object has none. UserError for the first that can be none."""
     if "target" not in labels or labels["target"].isna().any():
         return None
     levels = len(labels["target"].iloc[0]) if isinstance(labels["target"].iloc[0], list) else 0
     for source, row in zip(labels["source"], labels["target"]):
         numbers = isinstance(row, list) and all(isinstance(share, int | float) and share >= 0 for share in row)
         if not numbers or len(row) != max(levels, 2) or not 0 < sum(row) < np.inf:
-            raise UserError(f"{source} has the target {row!r}: expected {max(levels, 2)} shares of the votes, as in the first object.")
+            raise UserError(
+                f"{source} has the target {row!r}: expected {max(levels, 2)} shares of the votes, as in the "
+                "first object."
+            )
     return np.array(labels["target"].tolist(), dtype=float)
 
 
@@ -205,16 +254,33 @@ def _row(path: Path, number: int, each: Any) -> dict[str, Any]:
     given = each.get("gt_score", str(each.get("id", "")).partition("->")[2])
     mos = _number(given)
     if not np.isfinite(mos):
-        raise UserError(f"{where} has the score {given!r}: expected a number in gt_score or behind '->' in id.")
+        raise UserError(
+            f"{where} has the score {given!r}: expected a number in gt_score or behind '->' in id."
+        )
     sd = np.nan if each.get("std") is None else _number(each["std"], otherwise=np.inf)
     if np.isinf(sd) or sd < 0:
-        raise UserError(f"{where} has the deviation {each['std']!r}: expected a number of at least 0 in std, or none.")
+        raise UserError(
+            f"{where} has the deviation {each['std']!r}: expected a number of at least 0 in std, or none."
+        )
     said = {turn.get("from"): turn.get("value", "") for turn in each.get("conversations") or []}
     answer = said.get("gpt", "")
     group = next((str(each[name]).strip() for name in REFERENCES if each.get(name)), "")
-    row = {"image": str(image).strip(), "mos": mos, "sd": sd, "source": f"{path.name} object {number}", "group": group, "said_split": str(each.get("split", "")).strip().lower(),
-           "question": said.get("human", ""), "answer": answer, "word": answer.rstrip(".").rpartition(" ")[2] if answer else ""}
-    kept = {"norm": each.get("gt_score_norm"), "level_probs": each.get("level_probs"), "target": each.get("target")}
+    row = {
+        "image": str(image).strip(),
+        "mos": mos,
+        "sd": sd,
+        "source": f"{path.name} object {number}",
+        "group": group,
+        "said_split": str(each.get("split", "")).strip().lower(),
+        "question": said.get("human", ""),
+        "answer": answer,
+        "word": answer.rstrip(".").rpartition(" ")[2] if answer else "",
+    }
+    kept = {
+        "norm": each.get("gt_score_norm"),
+        "level_probs": each.get("level_probs"),
+        "target": each.get("target"),
+    }
     return row | {name: value for name, value in kept.items() if value is not None}
 
 

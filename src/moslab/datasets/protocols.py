@@ -43,10 +43,12 @@ def check_protocol(protocol: str, dataset: str) -> None:
         raise UserError(f"Protocol {protocol!r}: write folds-K-I with K of at least 2 and I from 0 to K - 1.")
     made = [name for name, known in LISTS.items() if dataset in known]
     numbered = re.fullmatch(r"(.+)-\d+", protocol)
-    if folded or protocol in made or (numbered and numbered[1] in made) or (protocol == "tanet" and dataset == "ava"):
-        return
+    by_number = numbered is not None and numbered[1] in made
     made += ["tanet"] if dataset == "ava" else []
-    raise UserError(f"{dataset} knows no protocol {protocol!r}: choose one of {', '.join([*made, 'folds-K-I'])}.")
+    if folded or protocol in made or by_number:
+        return
+    raise UserError(f"{dataset} knows no protocol {protocol!r}: choose one of "
+                    f"{', '.join([*made, 'folds-K-I'])}.")
 
 
 def apply(protocol: str, table: ImageTable, root: Path | None) -> ImageTable:
@@ -61,19 +63,27 @@ def apply(protocol: str, table: ImageTable, root: Path | None) -> ImageTable:
         split = _listed(table, {image: part for labels, _ in ava.read_tanet(root / "ava") for image, part in zip(labels["image"], labels["split"])}, protocol)
     else:
         collection, _, number = protocol.partition("-")
-        listed = lists.read(root, lists.Preset(LISTS[collection][table.name], int(number) if number else None, ""))
+        asked = lists.Preset(LISTS[collection][table.name], int(number) if number else None, "")
+        listed = lists.read(root, asked)
         split = _listed(table, _by_name(listed, protocol), protocol)
     return replace(table, frame=table.frame.assign(split=split), version=f"{table.version} {protocol}".strip())
 
 
 def _by_name(listed: pd.DataFrame, protocol: str) -> dict[str, str]:
-    """Splits by file name without its folders, which differ between collections. UserError for a name that stands in two splits."""
-    names = pd.DataFrame({"name": listed["image"].str.rpartition("/")[2], "split": listed["split"]}).drop_duplicates()
+    """Splits by file name without its folders, which differ between collections.
+
+    Raises:
+        UserError: a name stands in two splits.
+    """
+    bare = listed["image"].str.rpartition("/")[2]
+    names = pd.DataFrame({"name": bare, "split": listed["split"]}).drop_duplicates()
     twice = names["name"].duplicated()
     if twice.any():
         name = names["name"][twice].iloc[0]
-        raise UserError(f"The lists of protocol {protocol!r} name {name} for {' and for '.join(names['split'][names['name'] == name])}, with "
-                        f"{twice.sum():,} such names in all: training and test must not share pictures. Take the published lists.")
+        raise UserError(f"The lists of protocol {protocol!r} name {name} for "
+                        f"{' and for '.join(names['split'][names['name'] == name])}, with {twice.sum():,} "
+                        "such names in all: training and test must not share pictures. Take the published "
+                        "lists.")
     return dict(zip(names["name"], names["split"]))
 
 
@@ -115,7 +125,8 @@ def join(tables: Sequence[ImageTable]) -> ImageTable:
     for table in upright:
         least, most = table.frame["mos"].min(), table.frame["mos"].max()
         if least == most:
-            raise UserError(f"All scores of {table.name} are {least:g}, so they cannot be carried to {low:g}-{high:g}: leave it out, or take another file.")
+            raise UserError(f"All scores of {table.name} are {least:g}, so they cannot be carried to "
+                            f"{low:g}-{high:g}: leave it out, or take another file.")
         step = (high - low) / (most - least)
         frames.append(table.frame.assign(image=f"{table.name}/" + table.frame["image"], mos=low + (table.frame["mos"] - least) * step, sd=table.frame["sd"] * step,
                                          group=(f"{table.name}/" + table.frame["group"]).where(table.frame["group"] != "", "")))

@@ -1,10 +1,13 @@
 """The meta CSV files of pyiqa (IQA-PyTorch; Chen and Mo, 2022): one per dataset, with the splits its authors use.
 
-Expected below the data root: pyiqa/meta_info_NAME.csv (or pyiqa/meta_info/...), `preset` being NAME, such as KonIQ10kDataset, or NAME:COLUMN to take another split than official_split or, in
-files without it, split, or else the first of ten random ones (ratio802_seed123_split_01). Group is the reference, ref_name or hq_name. Pictures lie where pyiqa expects them (`HOMES`), from the data root; KonIQ-10k's in koniq10k/512x384
-or koniq10k/1024x768, and where both are there NAME:512x384 or NAME:1024x768 says which.
-Their dmos is lower for better pictures, except for KADID-10k, where it is higher (and std is what the dataset's own file calls var; see `moslab.datasets.kadid10k`). The scores of CSIQ, LIVE
-and LIVE-MD are DMOS whatever their column is called. TID2013's std are standard errors of the scores and not used (see `moslab.datasets.tid2013`).
+Expected below the data root: pyiqa/meta_info_NAME.csv (or pyiqa/meta_info/...), `preset` being NAME, such as
+KonIQ10kDataset, or NAME:COLUMN to take another split than official_split or, in files without it, split, or else the
+first of ten random ones (ratio802_seed123_split_01). Group is the reference, ref_name or hq_name. Pictures lie where
+pyiqa expects them (`HOMES`), from the data root; KonIQ-10k's in koniq10k/512x384 or koniq10k/1024x768, and where both
+are there NAME:512x384 or NAME:1024x768 says which.
+Their dmos is lower for better pictures, except for KADID-10k, where it is higher (and std is what the dataset's own
+file calls var; see `moslab.datasets.kadid10k`). The scores of CSIQ, LIVE and LIVE-MD are DMOS whatever their column is
+called. TID2013's std are standard errors of the scores and not used (see `moslab.datasets.tid2013`).
 """
 
 from pathlib import Path
@@ -20,13 +23,21 @@ ABOUT = About("meta files of pyiqa (Chen and Mo, 2022)", None, "the hub dataset 
               signs=(frozenset(["img_name", "official_split"]), frozenset(["img_name", "ratio802_seed123_split_01"]), frozenset(["dist_name", "ratio802_seed123_split_01"])),
               layout=("pyiqa/meta_info_NAME.csv",), own_split="the file's")
 PRESETS = None  # whatever files there are
-HOMES = {"SPAQDataset": "SPAQ/TestImage", "KADID10kDataset": "kadid10k/images", "LIVEChallengeDataset": "LIVEC", "AVADataset": "AVA_dataset/ava_images",
-         "CSIQDataset": "CSIQ", "TID2013Dataset": "tid2013", "PIPALDataset": "PIPAL/Dist_Imgs"}
-IMAGES, SCORES, REFERENCES = ("img_name", "dist_name"), ("mos", "MOS", "dmos", "elo_score"), ("ref_name", "hq_name")
+HOMES = {
+    "SPAQDataset": "SPAQ/TestImage",
+    "KADID10kDataset": "kadid10k/images",
+    "LIVEChallengeDataset": "LIVEC",
+    "AVADataset": "AVA_dataset/ava_images",
+    "CSIQDataset": "CSIQ",
+    "TID2013Dataset": "tid2013",
+    "PIPALDataset": "PIPAL/Dist_Imgs",
+}
+IMAGES, SCORES = ("img_name", "dist_name"), ("mos", "MOS", "dmos", "elo_score")
+REFERENCES = ("ref_name", "hq_name")
 PARTS = {"0": "train", "1": "val", "2": "test", "training": "train", "validation": "val"}
 KADID = "KADID10kDataset"
 KONIQ = "KonIQ10k"  # how the names of files begin whose pictures are there in two sizes
-LOWER = ("CSIQ", "LIVEIQA", "LIVEMD")  # how the names of datasets begin whose scores are lower for better pictures
+LOWER = ("CSIQ", "LIVEIQA", "LIVEMD")  # how the names of files begin whose scores are lower for better pictures
 STANDARD_ERRORS = ("TID2008", "TID2013")
 
 
@@ -45,24 +56,37 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     sd = np.nan
     if "std" in columns and not name.startswith(STANDARD_ERRORS):
         sd = labelfile.usable_deviations(path, "std", labels["std"], labels[mos], None)
-    frame = labelfile.table_frame(path, labels, labels[image], labels[mos], sd=sd, split=labels[split].replace(PARTS) if split else "test",
-                                  group=labels[reference] if reference else "")
+    frame = labelfile.table_frame(
+        path,
+        labels,
+        labels[image],
+        labels[mos],
+        sd=sd,
+        split=labels[split].replace(PARTS) if split else "test",
+        group=labels[reference] if reference else "",
+    )
     lower = name.startswith(LOWER) or (mos == "dmos" and name != KADID)
     scale = float(labels[mos].min()), float(labels[mos].max())
     home = root / HOMES.get(name, ".")
     if name.startswith(KONIQ):
-        home = koniq10k.picture_folder(root / "koniq10k", size, [f"{preset}:{choice}" for choice in koniq10k.SIZES])
+        home = koniq10k.picture_folder(
+            root / "koniq10k", size, [f"{preset}:{choice}" for choice in koniq10k.SIZES]
+        )
     home = labelfile.home_of(frame["image"][0], home, root)
-    return ImageTable("pyiqa", frame, FolderPixels(home, tuple(frame["image"])), scale, higher_is_better=not lower, version=preset)
+    pixels = FolderPixels(home, tuple(frame["image"]))
+    return ImageTable("pyiqa", frame, pixels, scale, higher_is_better=not lower, version=preset)
 
 
 def parsed(preset: str) -> tuple[str, str, str]:
-    """Name, column of splits and size of pictures that a preset says, '' where it does not. UserError for anything else."""
+    """Name, column of splits and size of pictures that a preset says, '' where it does not; UserError for more."""
     name, *suffixes = preset.split(":")
     sizes = [suffix for suffix in suffixes if suffix in koniq10k.SIZES and name.startswith(KONIQ)]
     columns = [suffix for suffix in suffixes if suffix not in sizes]
     if len(sizes) > 1 or len(columns) > 1 or "" in suffixes:
-        raise UserError(f"pyiqa knows no preset {preset!r}: behind NAME may stand a column of splits, and for KonIQ-10k a size of pictures.")
+        raise UserError(
+            f"pyiqa knows no preset {preset!r}: behind NAME may stand a column of splits, and for KonIQ-10k "
+            "a size of pictures."
+        )
     return name, "".join(columns), "".join(sizes)
 
 
@@ -75,12 +99,18 @@ def split_column(path: Path, columns: list[str], asked: str) -> str:
     there = [one for one in ("official_split", "split") if one in columns]
     there += [one for one in columns if "split" in one and one not in there]
     if asked and asked not in there:
-        raise UserError(f"{path} has no column of splits {asked!r}: choose one of {', '.join(there) or 'none, it has no split'}.")
+        raise UserError(
+            f"{path} has no column of splits {asked!r}: choose one of "
+            f"{', '.join(there) or 'none, it has no split'}."
+        )
     return asked or next(iter(there), "")
 
 
 def _first(path: Path, columns: list[str], among: tuple[str, ...]) -> str:
     found = next((name for name in among if name in columns), None)
     if found is None:
-        raise UserError(f"{path} has none of the columns {', '.join(among)}; it has {', '.join(columns)}. Take the file as pyiqa's authors publish it.")
+        raise UserError(
+            f"{path} has none of the columns {', '.join(among)}; it has {', '.join(columns)}. Take the file "
+            "as pyiqa's authors publish it."
+        )
     return found
