@@ -35,8 +35,8 @@ def plcc(prediction: np.ndarray, target: np.ndarray, fit: str = "raw") -> float:
     """Pearson's linear correlation of two [n] arrays.
 
     fit: 'raw' (Q-Align, RealQA) or 'logistic4' (DeQA-Score, Q-Scorer): the predictions pass through `logistic4` first.
-    NaN with a warning where it is undefined; with a warning, too, where the fitted curve falls, since the result is
-    then positive all the same.
+    NaN with a warning where it is undefined; with a warning, too, where the fitted curve falls, since the
+    result is then positive all the same.
     """
     if fit not in PROTOCOLS:
         raise UserError(f"PLCC knows no fit {fit!r}: choose one of {', '.join(PROTOCOLS)}.")

@@ -40,9 +40,9 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
     """A dataset with its labels; pictures are opened lazily.
 
     name: one of NAMES, or several joined by '+' as one (`protocols.join`). root: folder of the published datasets (default: see `moslab.paths.data_root`), ignored by the embedded ones.
-    preset: a dataset's variant; KonIQ-10k's sizes of pictures are passed over by others. protocol: other splits than its
-    own, see `moslab.datasets.protocols`. size: (height, width) of embedded pictures, images: how many are generated;
-    published ones have their own.
+    preset: a dataset's variant; KonIQ-10k's sizes of pictures are passed over by others. protocol: other
+    splits than its own, see `moslab.datasets.protocols`. size: (height, width) of embedded pictures, images:
+    how many are generated; published ones have their own.
     UserError for an unknown name or preset, and for anything wrong in the label files.
     """
     if "+" in name:

@@ -149,7 +149,8 @@ def answers(table: ImageTable) -> Iterator[Finding]:
 
 
 def overlaps(table: ImageTable) -> Iterator[Finding]:
-    """File names of a list that stand in two splits, and groups (references, prompts, challenges) in training and test.
+    """File names of a list that stand in two splits, and groups (references, prompts, challenges) in training
+    and test.
 
     Such names lie in different folders: a picture in two splits is refused when loading.
     """

@@ -2,10 +2,10 @@
 
 Expected below the data root: csv/NAME.csv, `preset` being NAME; pictures at the paths that `image` gives, from csv/NAME, csv or the data root. In place of score, a column dmos holds scores that
 are lower for better pictures. votes: counts of the levels 1, 2, ... K, separated by blanks ("0 3 12 5 1"), which make the scale 1 to K; without votes the scale reaches from the lowest score to
-the highest. split: train, val, test or names of your own; without it, pictures are drawn by `group`, or one by one where
-there are no groups. Commas and quotes as in any CSV file, in UTF-8.
-Capitals in the header do not matter, and some other names are known (`NAMES`): mos is score, std is sd, ref_name and
-hq_name are group. Other columns are not read, with a warning.
+the highest. split: train, val, test or names of your own; without it, pictures are drawn by `group`, or one
+by one where there are no groups. Commas and quotes as in any CSV file, in UTF-8.
+Capitals in the header do not matter, and some other names are known (`NAMES`): mos is score, std is sd,
+ref_name and hq_name are group. Other columns are not read, with a warning.
 """
 
 import warnings

@@ -1,8 +1,8 @@
 """KonIQ-10k (Hosu et al., 2020): 10,073 photographs from the wild, about 120 quality votes each, official split 7,058 / 1,000 / 2,015.
 
 Expected below the data root: koniq10k/metadata/koniq10k_distributions_sets.csv, or the file directly in koniq10k/; pictures in
-koniq10k/512x384, koniq10k/1024x768 or koniq10k/images, needed only when a picture is opened. Where both sizes are
-there, the preset says which.
+koniq10k/512x384, koniq10k/1024x768 or koniq10k/images, needed only when a picture is opened. Where both sizes
+are there, the preset says which.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ def load(root: Path, preset: str = "default") -> ImageTable:
 
     preset: 'default' takes the mean vote, sum of k * c_k, on 1-5, with the SD column, over raters. 'mos100' takes the file's MOS column, 1-100,
     which its authors computed otherwise (the two are not linear in each other) and for which they give no SD.
-    '512x384' and '1024x768' are 'default' with pictures of that size, 'mos100:512x384' and 'mos100:1024x768' are
-    'mos100'. Without a size, pictures are taken from the folder that is there.
+    '512x384' and '1024x768' are 'default' with pictures of that size, 'mos100:512x384' and 'mos100:1024x768'
+    are 'mos100'. Without a size, pictures are taken from the folder that is there.
 
     Raises:
         UserError: both sizes are there, and the preset names none.

@@ -147,8 +147,8 @@ def undecodable(path: Path, problem: UnicodeDecodeError | None = None) -> UserEr
 
 
 def _chinese(content: bytes) -> bool:
-    """Whether the bytes read as Chinese: most signs beyond ASCII are among GB 2312's common ones (rows 16 to 55),
-    while Latin letters of another encoding, read as GBK, give rare ones."""
+    """Whether the bytes read as Chinese: most signs beyond ASCII are among GB 2312's common ones (rows 16 to
+    55), while Latin letters of another encoding, read as GBK, give rare ones."""
     try:
         text = content.decode("gbk")
     except UnicodeDecodeError:
@@ -162,7 +162,8 @@ def parse(path: Path, layout: dict, types: dict[str, type], numbers: Sequence[st
     """Pandas' reader; ValueError is left to the caller, who looks for the field.
 
     Args:
-        numbers: columns of numbers beside those that `types` gives as such. In others NA, None and null are texts.
+        numbers: columns of numbers beside those that `types` gives as such. In others NA, None and null are
+        texts.
     """
     missing = {name: list(MISSING) if kind is not str or name in numbers else [""] for name, kind in types.items()}
     try:
@@ -212,10 +213,11 @@ def check_unique(path: Path, images: pd.Series) -> None:
 
 
 def picture_names(images: pd.Series) -> pd.Series:
-    """Names of pictures as they are compared and kept, so that ./a.jpg, a.jpg and b\\..\\a.jpg are one picture.
+    """Names of pictures as they are compared and kept, so that ./a.jpg, a.jpg and b\\..\\a.jpg are one
+    picture.
 
-    They have '/' between folders, and neither '.', '..' nor '//' where these can be done without. Names that are so
-    already stay as they are.
+    They have '/' between folders, and neither '.', '..' nor '//' where these can be done without. Names that
+    are so already stay as they are.
     """
     if not ODD_NAME.search("\n".join(images)):
         return images
@@ -284,9 +286,9 @@ def usable_deviations(path: Path, column: str, sd: pd.Series, mos: pd.Series,
                       scale: tuple[float, float] | None) -> pd.Series:
     """Deviations of ratings, all NaN with a warning where they cannot lie on the scale of the scores.
 
-    No ratings deviate by more than the scale's width over the root of two (two raters, at its two ends); and where
-    deviations are a fiftieth of the scores' range, as KonIQ-10k's on 1-5 are beside its scores on 1-100, they belong
-    to another scale or are standard errors of the scores.
+    No ratings deviate by more than the scale's width over the root of two (two raters, at its two ends); and
+    where deviations are a fiftieth of the scores' range, as KonIQ-10k's on 1-5 are beside its scores on
+    1-100, they belong to another scale or are standard errors of the scores.
 
     Args:
         sd, mos: deviations, NaN where unknown, and scores, indexed by line.
@@ -319,7 +321,8 @@ def nominal_scale(mos: pd.Series) -> tuple[float, float]:
 
 def check_votes(where: Sequence[str], column: str, mos: np.ndarray, votes: np.ndarray,
                 scale: tuple[float, float]) -> None:
-    """UserError for the first score [n] that is not the mean of its votes [n, levels], within 2 % of the scale or 0.05.
+    """UserError for the first score [n] that is not the mean of its votes [n, levels], within 2 % of the
+    scale or 0.05.
 
     Args:
         where: what each row is called in the sentence, file first.

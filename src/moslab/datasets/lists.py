@@ -1,16 +1,16 @@
 """JSON lists as Q-Align, DeQA-Score, Q-Scorer, Compare2Score and ROC4MLLM train and test on: one object per picture, images by path.
 
-Expected below the data root: FOLDER/train_NAME*.json, FOLDER/test_NAME*.json (val likewise, or whichever are there;
-NAME_test.json too), `preset` being FOLDER/NAME: qalign_json/koniq, KONIQ/metas/koniq. Where there are several splits of
-one name, numbered for cross-validation, one is taken: FOLDER/NAME:N, such as ft/agi/split:1 for train_split_1.json and
-test_split_1.json.
-An object has image (or img_path) and a score: gt_score, a number or a string of one, or else the number that ends its
-id ("a.jpg->77.4"). Beside it may stand std, conversations, level_probs (excellent first), gt_score_norm, a reference
-(ref_name, hq_name), and target, ROC4MLLM's shares of the votes from 1 to 10. Pictures lie at the paths given, from
-FOLDER, its parent or the data root.
+Expected below the data root: FOLDER/train_NAME*.json, FOLDER/test_NAME*.json (val likewise, or whichever are
+there; NAME_test.json too), `preset` being FOLDER/NAME: qalign_json/koniq, KONIQ/metas/koniq. Where there are
+several splits of one name, numbered for cross-validation, one is taken: FOLDER/NAME:N, such as ft/agi/split:1
+for train_split_1.json and test_split_1.json.
+An object has image (or img_path) and a score: gt_score, a number or a string of one, or else the number that
+ends its id ("a.jpg->77.4"). Beside it may stand std, conversations, level_probs (excellent first),
+gt_score_norm, a reference (ref_name, hq_name), and target, ROC4MLLM's shares of the votes from 1 to 10.
+Pictures lie at the paths given, from FOLDER, its parent or the data root.
 The lists do not say which way their scores run: Q-Align's csiq and live hold DMOS, lower for better pictures,
-Compare2Score's csiq is turned round. Lists with such a name are read as FOLDER/NAME:dmos or FOLDER/NAME:mos only,
-numbered ones as FOLDER/NAME:N:dmos.
+Compare2Score's csiq is turned round. Lists with such a name are read as FOLDER/NAME:dmos or FOLDER/NAME:mos
+only, numbered ones as FOLDER/NAME:N:dmos.
 """
 
 import json
@@ -176,7 +176,8 @@ def files(root: Path, asked: Preset) -> list[Part]:
 
 
 def chosen(parts: Sequence[Part], folder: Path, asked: Preset) -> list[Part]:
-    """Those of the lists that belong to the numbered split that is asked for; lists without a number belong to all.
+    """Those of the lists that belong to the numbered split that is asked for; lists without a number belong
+    to all.
 
     Raises:
         UserError: there are several numbered splits and none is asked for, or one that is not there.

@@ -1,13 +1,14 @@
 """The meta CSV files of pyiqa (IQA-PyTorch; Chen and Mo, 2022): one per dataset, with the splits its authors use.
 
 Expected below the data root: pyiqa/meta_info_NAME.csv (or pyiqa/meta_info/...), `preset` being NAME, such as
-KonIQ10kDataset, or NAME:COLUMN to take another split than official_split or, in files without it, split, or else the
-first of ten random ones (ratio802_seed123_split_01). Group is the reference, ref_name or hq_name. Pictures lie where
-pyiqa expects them (`HOMES`), from the data root; KonIQ-10k's in koniq10k/512x384 or koniq10k/1024x768, and where both
-are there NAME:512x384 or NAME:1024x768 says which.
-Their dmos is lower for better pictures, except for KADID-10k, where it is higher (and std is what the dataset's own
-file calls var; see `moslab.datasets.kadid10k`). The scores of CSIQ, LIVE and LIVE-MD are DMOS whatever their column is
-called. TID2013's std are standard errors of the scores and not used (see `moslab.datasets.tid2013`).
+KonIQ10kDataset, or NAME:COLUMN to take another split than official_split or, in files without it, split, or
+else the first of ten random ones (ratio802_seed123_split_01). Group is the reference, ref_name or hq_name.
+Pictures lie where pyiqa expects them (`HOMES`), from the data root; KonIQ-10k's in koniq10k/512x384 or
+koniq10k/1024x768, and where both are there NAME:512x384 or NAME:1024x768 says which.
+Their dmos is lower for better pictures, except for KADID-10k, where it is higher (and std is what the
+dataset's own file calls var; see `moslab.datasets.kadid10k`). The scores of CSIQ, LIVE and LIVE-MD are DMOS
+whatever their column is called. TID2013's std are standard errors of the scores and not used (see
+`moslab.datasets.tid2013`).
 """
 
 from pathlib import Path
