@@ -109,14 +109,19 @@ def test_lower_is_better_overlaps_and_odd_scores(root):
     (root / "qalign_json").mkdir()
     for split, image in (("train", "koniq/1.jpg"), ("test", "other/1.jpg")):
         (root / "qalign_json" / f"{split}_koniq.json").write_text(json.dumps([{"image": image, "gt_score": 3}]))
-    assert "splits: 1 file names stand in more than one split, in different folders: 1.jpg;" in said(root, "note", "lists", preset="qalign_json/koniq")
-    (root / "qalign_json" / "test_koniq.json").write_text(json.dumps([{"image": "koniq/./1.jpg", "gt_score": 3}]))
-    assert "koniq/1.jpg is in test_koniq.json object 0 (test) and again" in said(root, "fault", "lists", preset="qalign_json/koniq")
+    preset = "qalign_json/koniq"
+    found = said(root, "note", "lists", preset=preset)
+    assert "splits: 1 file names stand in more than one split, in different folders: 1.jpg;" in found
+    listed = [{"image": "koniq/./1.jpg", "gt_score": 3}]
+    (root / "qalign_json" / "test_koniq.json").write_text(json.dumps(listed))
+    found = said(root, "fault", "lists", preset=preset)
+    assert "koniq/1.jpg is in test_koniq.json object 0 (test) and again" in found
 
 
 def test_published_scores_that_are_not_the_mean_of_their_votes_are_noted(tmp_path):
     """One's own are refused when loading; published files stay readable."""
-    table = ImageTable("para", pd.DataFrame({"image": ["a", "b"], "mos": [2.0, 1.0]}), None, (1.0, 3.0), votes=np.array([[0, 0, 9], [9, 0, 0]]))
+    frame = pd.DataFrame({"image": ["a", "b"], "mos": [2.0, 1.0]})
+    table = ImageTable("para", frame, None, (1.0, 3.0), votes=np.array([[0, 0, 9], [9, 0, 0]]))
     assert any("1 scores are not the mean of their votes" in finding.what for finding in check.scores(table))
 
 

@@ -45,7 +45,7 @@ def test_the_fit_undoes_a_saturating_scale():
 def test_the_fit_follows_a_scale_that_runs_backwards():
     prediction, target = sample()
     assert plcc(-prediction, target) < 0
-    with pytest.warns(UserWarning, match="The logistic curve falls: higher predictions go with lower targets .SRCC -0.79."):
+    with pytest.warns(UserWarning, match="The logistic curve falls: .*lower targets .SRCC -0.79."):
         assert plcc(-prediction, target, fit="logistic4") > 0.7
 
 
@@ -64,7 +64,7 @@ def test_a_rising_curve_is_no_matter_for_warnings(recwarn):
 def test_four_parameters_need_five_pictures(n):
     """Whatever four scores are, the curve passes through all of them."""
     target = np.array([1.0, 4.0, 2.0, 3.0])[:n]
-    with pytest.warns(UserWarning, match=f"the logistic fit is undefined, so NaN: {n} images, at least 5 needed"):
+    with pytest.warns(UserWarning, match=f"logistic fit is undefined, so NaN: {n} images, at least 5 needed"):
         assert np.isnan(METRICS["plcc_logistic4"](np.arange(n, dtype=float), target))
 
 

@@ -143,14 +143,16 @@ def answers(table: ImageTable) -> Iterator[Finding]:
         yield Finding("note", "words", f"The scores of {_examples(found.index[found['overlaps']])} overlap: they were not cut by thresholds on these scores.")
     along = label_audit.direction(table)
     if along < 0:
-        yield Finding("fault", "words", f"They run against the scores (SRCC {along:+.2f}): upside down, or scores that are lower for better pictures; for the latter give the preset as {table.version.removesuffix(':mos')}:dmos.")
+        preset = table.version.removesuffix(":mos")
+        yield Finding("fault", "words", f"They run against the scores (SRCC {along:+.2f}): upside down, or scores "
+                                        "that are lower for better pictures; for the latter give the preset as "
+                                        f"{preset}:dmos.")
     elif found["known"].all() and not found["overlaps"].any():
         yield Finding("ok", "words", f"{', '.join(found.index)}, in the order of their scores (SRCC {along:+.2f}).")
 
 
 def overlaps(table: ImageTable) -> Iterator[Finding]:
-    """File names of a list that stand in two splits, and groups (references, prompts, challenges) in training
-    and test.
+    """File names of a list in two splits, and groups (references, prompts, challenges) in training and test.
 
     Such names lie in different folders: a picture in two splits is refused when loading.
     """

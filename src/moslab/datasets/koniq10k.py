@@ -63,7 +63,11 @@ def both_sizes(folder: Path) -> bool:
 
 
 def picture_folder(folder: Path, size: str, choices: Sequence[str]) -> Path:
-    """Where the pictures of a size lie, '' for the one that is there; UserError, naming the presets, for both."""
+    """Where the pictures of a size lie, '' for the one that is there.
+
+    Raises:
+        UserError: both are there and none is asked for; `choices` are the presets that ask for one.
+    """
     if size:
         return folder / size
     if both_sizes(folder):

@@ -138,7 +138,8 @@ def undecodable(path: Path, problem: UnicodeDecodeError | None = None) -> UserEr
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or len(start) // 4 < zeros <= len(start) // 2:
         found = "is written in UTF-16"
     elif zeros:
-        return UserError(f"{path} is not a text file ({problem or 'it holds zero bytes'}): download it again.")
+        why = problem or "it holds zero bytes"
+        return UserError(f"{path} is not a text file ({why}): download it again.")
     elif _chinese(content):
         found = "seems to be written in GBK"
     else:
@@ -147,8 +148,10 @@ def undecodable(path: Path, problem: UnicodeDecodeError | None = None) -> UserEr
 
 
 def _chinese(content: bytes) -> bool:
-    """Whether the bytes read as Chinese: most signs beyond ASCII are among GB 2312's common ones (rows 16 to
-    55), while Latin letters of another encoding, read as GBK, give rare ones."""
+    """Whether the bytes read as Chinese, most of their signs beyond ASCII being common ones (GB 2312, rows 16-55).
+
+    Latin letters of another encoding, read as GBK, give rare signs.
+    """
     try:
         text = content.decode("gbk")
     except UnicodeDecodeError:
@@ -165,7 +168,10 @@ def parse(path: Path, layout: dict, types: dict[str, type], numbers: Sequence[st
         numbers: columns of numbers beside those that `types` gives as such. In others NA, None and null are
         texts.
     """
-    missing = {name: list(MISSING) if kind is not str or name in numbers else [""] for name, kind in types.items()}
+    missing = {name: [""] for name in types}
+    for name, kind in types.items():
+        if kind is not str or name in numbers:
+            missing[name] = list(MISSING)
     try:
         frame = pd.read_csv(path, dtype=types, skip_blank_lines=False, encoding="utf-8-sig",
                             skipinitialspace=True, keep_default_na=False, na_values=missing, **layout)
@@ -213,8 +219,7 @@ def check_unique(path: Path, images: pd.Series) -> None:
 
 
 def picture_names(images: pd.Series) -> pd.Series:
-    """Names of pictures as they are compared and kept, so that ./a.jpg, a.jpg and b\\..\\a.jpg are one
-    picture.
+    """Names of pictures as they are compared and kept: ./a.jpg, a.jpg and b\\..\\a.jpg are one picture.
 
     They have '/' between folders, and neither '.', '..' nor '//' where these can be done without. Names that
     are so already stay as they are.
@@ -321,8 +326,9 @@ def nominal_scale(mos: pd.Series) -> tuple[float, float]:
 
 def check_votes(where: Sequence[str], column: str, mos: np.ndarray, votes: np.ndarray,
                 scale: tuple[float, float]) -> None:
-    """UserError for the first score [n] that is not the mean of its votes [n, levels], within 2 % of the
-    scale or 0.05.
+    """UserError for the first score [n] that is not the mean of its votes [n, levels].
+
+    It may be off by 2 % of the scale, and by 0.05, for scores that are rounded.
 
     Args:
         where: what each row is called in the sentence, file first.

@@ -31,12 +31,17 @@ ABOUT = About("JSON lists of Q-Align, DeQA-Score, Q-Scorer, Compare2Score or ROC
               signs=(frozenset(["image", "conversations"]), frozenset(["image", "gt_score"]), frozenset(["img_path", "gt_score"])),
               layout=("FOLDER/train_NAME*.json", "FOLDER/test_NAME*.json", "FOLDER/"), own_split="the files'")
 PRESETS = None  # whatever files there are
-PARTS = {"train": "train", "training": "train", "val": "val", "validation": "val", "test": "test", "testing": "test"}
+PARTS = {"train": "train", "training": "train", "val": "val", "validation": "val",
+         "test": "test", "testing": "test"}
 _PART = "|".join(PARTS)
 NAMED = re.compile(rf"(?P<part>{_PART})[_-](?P<name>.+)|(?P<name_>.+)[_-](?P<part_>{_PART})(?:_set)?")
-NUMBERED = re.compile(r"(?P<name>.+?)[_-]?(?:(?<![a-z])split)?[_-]?(?P<number>(?<![a-z0-9])\d+|(?<=split)\d+)")
-# Names, without signs between their letters, of datasets whose lists may hold DMOS, and names that name no dataset.
-DMOS = re.compile(r"(csiq|live(iqa|md|r2|release2|2005|iqarelease2|databaserelease2|multi.*)?)(database)?(ref)?\d*")
+# koniq_3, agi_split3 and split-3 are numbered; koniq_7k2 and tid2013 are not.
+NUMBERED = re.compile(
+    r"(?P<name>.+?)[_-]?(?:(?<![a-z])split)?[_-]?"
+    r"(?P<number>(?<![a-z0-9])\d+|(?<=split)\d+)"
+)
+# Of names in small letters and digits alone: of datasets whose lists may hold DMOS, and of none.
+DMOS = re.compile(r"(csiq|live(iqa|md|r2|release2|2005|iqarelease2|multi.*)?)(database)?(ref)?\d*")
 GENERAL = re.compile(r"(split|splits|list|lists|all|data|labels?|metas?|jsons?|testjsons|ft)?\d*")
 REFERENCES = ("ref_name", "hq_name", "ref_img")
 
@@ -72,7 +77,8 @@ def load(root: Path, preset: str = "default") -> ImageTable:
         labelfile.check_votes(where, "gt_score", labels["mos"].to_numpy(), votes, scale)
     frame = labels[["image", "mos", "sd", "split", "source", "group"]].assign(text="")
     stated = None if votes is None else scale
-    frame["sd"] = labelfile.usable_deviations(folder / asked.place, "std", labels["sd"], labels["mos"], stated)
+    listed = folder / Path(asked.place).name
+    frame["sd"] = labelfile.usable_deviations(listed, "std", labels["sd"], labels["mos"], stated)
     home = labelfile.home_of(frame["image"][0], folder, folder.parent, root)
     kept = labels.drop(columns=["image", "mos", "sd", "split", "source", "group", "target"], errors="ignore")
     return ImageTable("lists", frame, FolderPixels(home, tuple(frame["image"])), scale, votes=votes,
@@ -160,11 +166,12 @@ def files(root: Path, asked: Preset) -> list[Part]:
     there = [part for part in map(named, sorted(folder.glob("*.json"))) if part]
     exact = [part for part in there if part.name == name]
     known = {part.split for part in exact}
-    longer = [part for part in there if part.name.startswith((f"{name}_", f"{name}-")) and part.split not in known]
+    starts = (f"{name}_", f"{name}-")
+    longer = [part for part in there if part.name.startswith(starts) and part.split not in known]
     if not exact and not longer:
-        names = sorted({f"{above}/{part.name}" for part in there})
+        names = ", ".join(sorted({f"{above}/{part.name}" for part in there}))
         raise UserError(f"{folder} has no JSON lists of {name!r}: give the preset as FOLDER/NAME; there is "
-                        f"{', '.join(names) or 'no train_NAME.json or test_NAME.json'}.{labelfile.still_packed(folder)}")
+                        f"{names or 'no train_NAME.json or test_NAME.json'}.{labelfile.still_packed(folder)}")
     fitting = sorted(chosen(exact + longer, folder, asked), key=lambda part: part.path)
     for split in dict.fromkeys(part.split for part in fitting):
         several = [part for part in fitting if part.split == split]
@@ -176,8 +183,7 @@ def files(root: Path, asked: Preset) -> list[Part]:
 
 
 def chosen(parts: Sequence[Part], folder: Path, asked: Preset) -> list[Part]:
-    """Those of the lists that belong to the numbered split that is asked for; lists without a number belong
-    to all.
+    """Those of the lists that belong to the numbered split that is asked for; unnumbered ones belong to all.
 
     Raises:
         UserError: there are several numbered splits and none is asked for, or one that is not there.
@@ -187,8 +193,8 @@ def chosen(parts: Sequence[Part], folder: Path, asked: Preset) -> list[Part]:
     choices = ", ".join(f"{asked.place}:{number}" for number in numbers)
     if asked.number is None:
         if len(numbers) > 1:
-            raise UserError(f"{folder} has {len(numbers)} numbered splits of {name!r}, whose pictures are partly "
-                            f"the same: choose one of {choices}.")
+            raise UserError(f"{folder} has {len(numbers)} numbered splits of {name!r}, whose pictures are "
+                            f"partly the same: choose one of {choices}.")
         return list(parts)
     if asked.number not in numbers:
         way = f"choose one of {choices}" if numbers else "its lists are not numbered, so leave the number out"
@@ -234,13 +240,13 @@ def read_list(path: Path) -> pd.DataFrame:
 
 
 def shares(labels: pd.DataFrame) -> np.ndarray | None:
-    """Votes of all objects, [n, levels]; None where an object has none. UserError for the first that can be none."""
+    """Votes of all objects, [n, levels]; None where an object has none; UserError for what can be no votes."""
     if "target" not in labels or labels["target"].isna().any():
         return None
     levels = len(labels["target"].iloc[0]) if isinstance(labels["target"].iloc[0], list) else 0
     for source, row in zip(labels["source"], labels["target"]):
-        numbers = isinstance(row, list) and all(isinstance(share, int | float) and share >= 0 for share in row)
-        if not numbers or len(row) != max(levels, 2) or not 0 < sum(row) < np.inf:
+        fits = isinstance(row, list) and all(isinstance(share, int | float) and share >= 0 for share in row)
+        if not fits or len(row) != max(levels, 2) or not 0 < sum(row) < np.inf:
             raise UserError(
                 f"{source} has the target {row!r}: expected {max(levels, 2)} shares of the votes, as in the "
                 "first object."

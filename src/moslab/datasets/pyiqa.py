@@ -38,7 +38,7 @@ REFERENCES = ("ref_name", "hq_name")
 PARTS = {"0": "train", "1": "val", "2": "test", "training": "train", "validation": "val"}
 KADID = "KADID10kDataset"
 KONIQ = "KonIQ10k"  # how the names of files begin whose pictures are there in two sizes
-LOWER = ("CSIQ", "LIVEIQA", "LIVEMD")  # how the names of files begin whose scores are lower for better pictures
+LOWER = ("CSIQ", "LIVEIQA", "LIVEMD")  # how the names of files begin in which lower scores are better
 STANDARD_ERRORS = ("TID2008", "TID2013")
 
 
@@ -79,7 +79,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
 
 
 def parsed(preset: str) -> tuple[str, str, str]:
-    """Name, column of splits and size of pictures that a preset says, '' where it does not; UserError for more."""
+    """Name, column of splits and size of pictures in a preset, '' for what it leaves out; UserError for more."""
     name, *suffixes = preset.split(":")
     sizes = [suffix for suffix in suffixes if suffix in koniq10k.SIZES and name.startswith(KONIQ)]
     columns = [suffix for suffix in suffixes if suffix not in sizes]
