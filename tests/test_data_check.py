@@ -103,7 +103,8 @@ def test_a_data_root_that_is_the_dataset_s_own_folder(root):
 
 def test_lower_is_better_overlaps_and_odd_scores(root):
     (root / "csv").mkdir()
-    (root / "csv" / "x.csv").write_text("image,dmos,votes,group,split\na,3,0 0 9,r,train\nb,1,9 0 0,r,test\nc,3,0 0 9,s,test\n")
+    rows = ["a,3,0 0 9,r,train", "b,1,9 0 0,r,test", "c,3,0 0 9,s,test"]
+    (root / "csv" / "x.csv").write_text("\n".join(["image,dmos,votes,group,split", *rows, ""]))
     assert "1 of 2 groups of test are in training too: r." in said(root, "note", "csv", preset="x")
     assert "DMOS: lower scores are better; they are turned round for training." in said(root, "ok", "csv", preset="x")
     (root / "qalign_json").mkdir()

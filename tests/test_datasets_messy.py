@@ -196,7 +196,7 @@ def test_a_picture_has_one_name(own, listed, name):
         own(f"image,score,split\na.jpg,1,train\n{name},1,test\n")
     with pytest.raises(
         UserError,
-        match=r"a.jpg is in test_x.json object 0 \(test\) and again.* in train_x.json .*: training and test must",
+        match=r"a.jpg is in test_x.json object 0 \(test\) and again.* in train_x.json .*: training and test",
     ):
         listed({"m/train_x": [name], "m/test_x": ["a.jpg"]}, "m/x")
 

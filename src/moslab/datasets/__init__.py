@@ -69,7 +69,7 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
 
 
 def own_preset(name: str, preset: str) -> str:
-    """A dataset's own preset: a size of KonIQ-10k's pictures is nothing to what is joined or tested with it."""
+    """A dataset's own preset: a size of KonIQ-10k's pictures means nothing to the others."""
     passed_over = preset in koniq10k.SIZES and name in NAMES and name not in ("koniq10k", *NAMED_BY_FILES)
     return "default" if passed_over else preset
 

@@ -144,9 +144,9 @@ def answers(table: ImageTable) -> Iterator[Finding]:
     along = label_audit.direction(table)
     if along < 0:
         preset = table.version.removesuffix(":mos")
-        yield Finding("fault", "words", f"They run against the scores (SRCC {along:+.2f}): upside down, or scores "
-                                        "that are lower for better pictures; for the latter give the preset as "
-                                        f"{preset}:dmos.")
+        yield Finding("fault", "words", f"They run against the scores (SRCC {along:+.2f}): upside down, or "
+                                        "scores that are lower for better pictures; for the latter give the "
+                                        f"preset as {preset}:dmos.")
     elif found["known"].all() and not found["overlaps"].any():
         yield Finding("ok", "words", f"{', '.join(found.index)}, in the order of their scores (SRCC {along:+.2f}).")
 

@@ -148,7 +148,7 @@ def undecodable(path: Path, problem: UnicodeDecodeError | None = None) -> UserEr
 
 
 def _chinese(content: bytes) -> bool:
-    """Whether the bytes read as Chinese, most of their signs beyond ASCII being common ones (GB 2312, rows 16-55).
+    """Whether the bytes read as Chinese: most signs beyond ASCII are common ones (GB 2312, rows 16 to 55).
 
     Latin letters of another encoding, read as GBK, give rare signs.
     """

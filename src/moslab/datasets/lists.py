@@ -240,7 +240,7 @@ def read_list(path: Path) -> pd.DataFrame:
 
 
 def shares(labels: pd.DataFrame) -> np.ndarray | None:
-    """Votes of all objects, [n, levels]; None where an object has none; UserError for what can be no votes."""
+    """Votes of all objects, [n, levels]; None where an object has none. UserError for what are no votes."""
     if "target" not in labels or labels["target"].isna().any():
         return None
     levels = len(labels["target"].iloc[0]) if isinstance(labels["target"].iloc[0], list) else 0

@@ -79,7 +79,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
 
 
 def parsed(preset: str) -> tuple[str, str, str]:
-    """Name, column of splits and size of pictures in a preset, '' for what it leaves out; UserError for more."""
+    """Name, column of splits and size of pictures in a preset, '' for what it leaves out."""
     name, *suffixes = preset.split(":")
     sizes = [suffix for suffix in suffixes if suffix in koniq10k.SIZES and name.startswith(KONIQ)]
     columns = [suffix for suffix in suffixes if suffix not in sizes]
