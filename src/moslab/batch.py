@@ -22,7 +22,7 @@ import yaml
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from moslab import lifeline, parameters, paths
+from moslab import datasets, lifeline, parameters, paths, validity
 from moslab.batch_view import Watch, count_runs, plan_table, summary_table
 from moslab.comparison import Comparison, compare
 from moslab.errors import UserError
@@ -159,6 +159,7 @@ def prepare(folder: Path, fresh: bool) -> None:
     try:
         if fresh:
             empty(folder)
+            empty_cache()
         for trash in folder.glob(".trash-*"):
             shutil.rmtree(trash, ignore_errors=True)
         for name in ("results", "notebooks", "progress", "logs"):
@@ -181,6 +182,14 @@ def empty(folder: Path) -> None:
             os.replace(folder / name, trash / name)
 
 
+def empty_cache() -> None:
+    """Forget kept features, drawn pictures and remembered digests, which all profiles share; whoever has one open keeps it."""
+    if paths.CACHE.exists():
+        trash = Path(tempfile.mkdtemp(prefix=".trash-", dir=paths.CACHE.parent))
+        os.replace(paths.CACHE, trash / "cache")
+        shutil.rmtree(trash, ignore_errors=True)
+
+
 def sweep_sockets() -> None:
     """Remove the socket folders of batches that were killed."""
     start = SOCKET_FOLDER.format(pid="")
@@ -199,7 +208,7 @@ def plan(folder: Path, profile: str, typed: dict[Path, dict[str, Any]], jobs: in
         inputs = inputs_digest(source, given, code)
         missing, seconds = estimate(source.stem, profile, folder, given["runs"], jobs, counted)
         task = Task(source.stem, source, folder, given, inputs, missing, seconds, False)
-        tasks.append(replace(task, done=is_done(task, ledger)))
+        tasks.append(replace(task, done=is_done(task, ledger) and still_looked_at(task, profile)))
     return tasks
 
 
@@ -216,9 +225,11 @@ def file_digest(path: Path) -> str:
 
 
 def inputs_digest(source: Path, given: dict[str, Any], code: str) -> str:
-    """Of the notebook's code cells, its parameters (but where it writes and with how many processes) and the package."""
+    """Of the notebook's code cells, its parameters (but where things lie and with how many processes), the package, and which published datasets there are."""
     cells = [cell["source"] for cell in parameters.code_cells(source)]
-    return digest([cells, {name: value for name, value in given.items() if name not in ("jobs", "output")}, code])
+    asked = {name: value for name, value in given.items() if name not in ("jobs", "output", "data_root")}
+    root = paths.data_root(given.get("data_root") or None)
+    return digest([cells, asked, code, [name for name in datasets.PUBLISHED if root and (root / name).is_dir()]])
 
 
 def is_done(task: Task, ledger: Ledger) -> bool:
@@ -226,6 +237,12 @@ def is_done(task: Task, ledger: Ledger) -> bool:
     last = ledger.last(task.stem) or {}
     return (last.get("status") == "done" and last["inputs"] == task.inputs and task.notebook.is_file()
             and last["result"] == file_digest(task.result))
+
+
+def still_looked_at(task: Task, profile: str) -> bool:
+    """Whether the labels, pictures and weights behind a finished result are still there and the same."""
+    stores = (task.folder / "runs", paths.REFERENCE / "runs" / profile)
+    return validity.still_holds(read_json(task.result), stores, task.given.get("data_root") or None)
 
 
 def estimate(stem: str, profile: str, folder: Path, runs: str, jobs: int, counted: set[str]) -> tuple[int | None, float | None]:

@@ -33,6 +33,7 @@ PUBLISHED = {  # a module each: ABOUT, PRESETS (None: the preset names a file) a
     "tad66k": tad66k, "icaa17k": icaa17k, "para": para, "aadb": aadb, "avacaptions": avacaptions, "realqa": realqa, "csv": csvfile, "lists": lists, "pyiqa": pyiqa}
 NAMES = (*EMBEDDED, *PUBLISHED)
 NAMED_BY_FILES = [name for name, module in PUBLISHED.items() if module.PRESETS is None]
+_LOADED: dict[tuple[str, str, str], str] = {}
 
 
 def load(name: str, *, root: str | None = None, preset: str = "default", protocol: str = "", size: tuple[int, int] | None = None,
@@ -65,6 +66,7 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
     if module.PRESETS and preset not in module.PRESETS:
         raise UserError(f"{name} knows no preset {preset!r}: choose one of {', '.join(module.PRESETS)}.")
     table = module.load(folder, preset)
+    _LOADED.setdefault((name, preset, protocol), str(folder))
     return protocols.apply(protocol, table, folder) if protocol else table
 
 
@@ -72,6 +74,11 @@ def own_preset(name: str, preset: str) -> str:
     """A dataset's own preset: a size of KonIQ-10k's pictures means nothing to the others."""
     passed_over = preset in koniq10k.SIZES and name in NAMES and name not in ("koniq10k", *NAMED_BY_FILES)
     return "default" if passed_over else preset
+
+
+def loaded() -> list[dict[str, str]]:
+    """Name, preset, protocol and data root of every published dataset that this process has loaded."""
+    return [{"name": name, "preset": preset, "protocol": protocol, "root": root} for (name, preset, protocol), root in sorted(_LOADED.items())]
 
 
 def manifest(name: str, *, root: str | None = None, preset: str = "default", protocol: str = "", images: int | None = None) -> str:
