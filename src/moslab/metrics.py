@@ -120,7 +120,7 @@ def paired(prediction: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def usable(metric: str, prediction: np.ndarray, target: np.ndarray, least: int = LEAST_IMAGES) -> bool:
-    """Whether a correlation is defined: `least` or more numbers, no NaN, neither side constant. Warns if not."""
+    """Whether a correlation is defined: enough numbers, no NaN, neither side constant. Warns if not."""
     if not finite(metric, prediction, target, least):
         return False
     for name, side in (("predictions", prediction), ("targets", target)):

@@ -41,14 +41,14 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     """
     folder = labelfile.dataset_folder(root, "koniq10k", "KonIQ-10k")
     column, _, size = f"default:{preset}".partition(":") if preset in SIZES else preset.partition(":")
-    pictures = picture_folder(folder, size, [sized(column, size) for size in SIZES])
+    pictures = picture_folders(folder, size, [sized(column, size) for size in SIZES])
     path = labelfile.first_existing(folder, LABELS, "label file")
     labels = labelfile.read_labels(path, numbers=[*SHARES, "c_total", "MOS", "SD"], texts=["image_name", "set"])
     check(path, labels)
     mean, sd, scale = scores(labels, column)
     frame = labelfile.table_frame(path, labels, labels["image_name"], mean, sd=sd, split=labels["set"].map(SPLITS))
     votes = labelfile.counts(path, labels[SHARES].mul(labels["c_total"], axis=0))
-    return ImageTable("koniq10k", frame, FolderPixels(pictures, tuple(frame["image"])), scale,
+    return ImageTable("koniq10k", frame, FolderPixels(labelfile.picture_folder(folder, pictures), tuple(frame["image"])), scale,
                       votes=votes, version=preset)
 
 
@@ -62,18 +62,18 @@ def both_sizes(folder: Path) -> bool:
     return all((folder / size).is_dir() for size in SIZES)
 
 
-def picture_folder(folder: Path, size: str, choices: Sequence[str]) -> Path:
-    """Where the pictures of a size lie, '' for the one that is there.
+def picture_folders(folder: Path, size: str, choices: Sequence[str]) -> Sequence[str]:
+    """Where pictures of a size may lie below the dataset's folder, '' for the size that is there.
 
     Raises:
         UserError: both are there and none is asked for; `choices` are the presets that ask for one.
     """
     if size:
-        return folder / size
+        return [size]
     if both_sizes(folder):
         raise UserError(f"{folder} holds pictures of both sizes, {' and '.join(SIZES)}, on which results "
                         f"differ: choose the preset {' or '.join(choices)}.")
-    return labelfile.picture_folder(folder, [*SIZES, "images"])
+    return [*SIZES, "images"]
 
 
 def scores(labels: pd.DataFrame, preset: str) -> tuple[pd.Series, pd.Series | float, tuple[float, float]]:

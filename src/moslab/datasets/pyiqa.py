@@ -68,12 +68,12 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     )
     lower = name.startswith(LOWER) or (mos == "dmos" and name != KADID)
     scale = float(labels[mos].min()), float(labels[mos].max())
-    home = root / HOMES.get(name, ".")
+    homes = [root / HOMES.get(name, ".")]
     if name.startswith(KONIQ):
-        home = koniq10k.picture_folder(
-            root / "koniq10k", size, [f"{preset}:{choice}" for choice in koniq10k.SIZES]
-        )
-    home = labelfile.home_of(frame["image"][0], home, root)
+        choices = [f"{preset}:{choice}" for choice in koniq10k.SIZES]
+        folders = koniq10k.picture_folders(root / "koniq10k", size, choices)
+        homes = [root / "koniq10k" / folder for folder in folders]
+    home = labelfile.home_of(frame["image"][0], *homes, root)
     pixels = FolderPixels(home, tuple(frame["image"]))
     return ImageTable("pyiqa", frame, pixels, scale, higher_is_better=not lower, version=preset)
 
