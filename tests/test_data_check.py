@@ -3,6 +3,8 @@
 import json
 import shutil
 
+import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from test_datasets import KONIQ_HEADER
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 from moslab import datasets
 from moslab.cli import app
 from moslab.datasets import check
+from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 
 
@@ -100,14 +103,27 @@ def test_a_data_root_that_is_the_dataset_s_own_folder(root):
 
 def test_lower_is_better_overlaps_and_odd_scores(root):
     (root / "csv").mkdir()
-    (root / "csv" / "x.csv").write_text("image,dmos,votes,group,split\na,2,0 0 9,r,train\nb,1,9 0 0,r,test\nc,3,0 0 9,s,test\n")
-    found = said(root, "note", "csv", preset="x")
-    assert "1 of 2 groups of test are in training too: r." in found and "1 scores are not the mean of their votes" in found
+    rows = ["a,3,0 0 9,r,train", "b,1,9 0 0,r,test", "c,3,0 0 9,s,test"]
+    (root / "csv" / "x.csv").write_text("\n".join(["image,dmos,votes,group,split", *rows, ""]))
+    assert "1 of 2 groups of test are in training too: r." in said(root, "note", "csv", preset="x")
     assert "DMOS: lower scores are better; they are turned round for training." in said(root, "ok", "csv", preset="x")
     (root / "qalign_json").mkdir()
     for split, image in (("train", "koniq/1.jpg"), ("test", "other/1.jpg")):
         (root / "qalign_json" / f"{split}_koniq.json").write_text(json.dumps([{"image": image, "gt_score": 3}]))
-    assert "splits: 1 pictures stand in more than one split: 1.jpg." in said(root, "fault", "lists", preset="qalign_json/koniq")
+    preset = "qalign_json/koniq"
+    found = said(root, "note", "lists", preset=preset)
+    assert "splits: 1 file names stand in more than one split, in different folders: 1.jpg;" in found
+    listed = [{"image": "koniq/./1.jpg", "gt_score": 3}]
+    (root / "qalign_json" / "test_koniq.json").write_text(json.dumps(listed))
+    found = said(root, "fault", "lists", preset=preset)
+    assert "koniq/1.jpg is in test_koniq.json object 0 (test) and again" in found
+
+
+def test_published_scores_that_are_not_the_mean_of_their_votes_are_noted(tmp_path):
+    """One's own are refused when loading; published files stay readable."""
+    frame = pd.DataFrame({"image": ["a", "b"], "mos": [2.0, 1.0]})
+    table = ImageTable("para", frame, None, (1.0, 3.0), votes=np.array([[0, 0, 9], [9, 0, 0]]))
+    assert any("1 scores are not the mean of their votes" in finding.what for finding in check.scores(table))
 
 
 def test_a_protocol_is_checked_like_a_split(root):

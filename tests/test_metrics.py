@@ -45,7 +45,27 @@ def test_the_fit_undoes_a_saturating_scale():
 def test_the_fit_follows_a_scale_that_runs_backwards():
     prediction, target = sample()
     assert plcc(-prediction, target) < 0
-    assert plcc(-prediction, target, fit="logistic4") > 0.7
+    with pytest.warns(UserWarning, match="The logistic curve falls: .*lower targets .SRCC -0.79."):
+        assert plcc(-prediction, target, fit="logistic4") > 0.7
+
+
+def test_a_perfectly_reversed_scale_is_not_passed_over():
+    target = np.linspace(1, 5, 50)
+    with pytest.warns(UserWarning, match="falls.*SRCC -1.00"):
+        METRICS["plcc_logistic4"](1 / (1 + np.exp(2 * (target - 3))), target)
+
+
+def test_a_rising_curve_is_no_matter_for_warnings(recwarn):
+    plcc(*sample(), fit="logistic4")
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_four_parameters_need_five_pictures(n):
+    """Whatever four scores are, the curve passes through all of them."""
+    target = np.array([1.0, 4.0, 2.0, 3.0])[:n]
+    with pytest.warns(UserWarning, match=f"logistic fit is undefined, so NaN: {n} images, at least 5 needed"):
+        assert np.isnan(METRICS["plcc_logistic4"](np.arange(n, dtype=float), target))
 
 
 @pytest.mark.parametrize("name", ["srcc", "plcc", "plcc_logistic4"])

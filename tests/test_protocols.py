@@ -180,10 +180,13 @@ def test_votes_and_strings_in_lists(tmp_path):
     folder = tmp_path / "metas"
     folder.mkdir()
     votes = [0, 0, .1, .2, .4, .3, 0, 0, 0, 0]
-    rows = [{"img_path": "a\\1.jpg", "gt_score": "3.5", "std": 0.4, "target": votes}, {"img_path": "a\\2.JPG ", "gt_score": "4", "std": 0.1, "target": votes}]
+    shared = {"target": votes}
+    rows = [{"img_path": "a\\1.jpg", "gt_score": "4.9", "std": 0.4} | shared,
+            {"img_path": "a\\2.JPG ", "gt_score": "5", "std": 0.1} | shared]
     (folder / "test-agi_split1.json").write_text("\ufeff" + json.dumps(rows))
     table = datasets.load("lists", root=str(tmp_path), preset="metas/agi")
-    assert table.frame["image"].tolist() == ["a/1.jpg", "a/2.JPG"] and table.frame["mos"].tolist() == [3.5, 4] and table.votes.shape == (2, 10) and table.scale == (1, 10)
+    assert table.frame[["image", "mos"]].values.tolist() == [["a/1.jpg", 4.9], ["a/2.JPG", 5]]
+    assert table.votes.shape == (2, 10) and table.scale == (1, 10)
 
 
 @pytest.mark.parametrize("content, sentence", [

@@ -12,7 +12,7 @@ import pandas as pd
 from moslab import datasets, ncm
 from moslab.claims import load_claims
 from moslab.conversion import restored_labels, rounded_predictor
-from moslab.datasets import ava, lists, splits
+from moslab.datasets import ava, koniq10k, lists, splits
 from moslab.datasets.labelfile import mean_and_sd
 from moslab.datasets.table import ImageTable, training_rows
 from moslab.errors import UserError
@@ -220,16 +220,23 @@ def audit(name: str, root: Path | None) -> dict[str, Any]:
     root = root or data_root()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # what loaders warn of is counted here; a curve that cannot be fitted gives NaN
-        table = datasets.load(name, root=root and str(root))
+        table = datasets.load(name, root=root and str(root), preset=labels_preset(name, root))
         found = {"title": datasets.PUBLISHED[name].ABOUT.title if name in datasets.PUBLISHED else f"{name} (embedded)", "version": table.version, "n": len(table),
                  "published": datasets.PUBLISHED[name].ABOUT.pictures if name in datasets.PUBLISHED else len(table), "splits": table.frame["split"].value_counts(sort=False).to_dict(),
                  "lowest": float(table.frame["mos"].min()), "highest": float(table.frame["mos"].max()), "scale": list(table.scale), "ceilings": coding_ceilings(table), "raters": rater_ceiling(table)}
         return found | EXTRAS.get(name, lambda *_: {})(table, root)
 
 
+def labels_preset(name: str, root: Path | None, preset: str = "default") -> str:
+    """A preset for labels alone: KonIQ-10k's are the same for both sizes of pictures, so either will do."""
+    if name == "koniq10k" and root and koniq10k.both_sizes(root / name):
+        return koniq10k.sized(preset, koniq10k.SIZES[0])
+    return preset
+
+
 def koniq_extras(table: ImageTable, root: Path) -> dict[str, Any]:
     """The two score columns, and Q-Align's list where it lies beside the dataset."""
-    whole = datasets.load("koniq10k", root=str(root), preset="mos100")
+    whole = datasets.load("koniq10k", root=str(root), preset=labels_preset("koniq10k", root, "mos100"))
     columns = {"srcc": srcc(table.frame["mos"], whole.frame["mos"]), "plcc": plcc(table.frame["mos"], whole.frame["mos"])}
     if not list(root.glob("qalign_json/*_koniq.json")):
         return {"columns": columns}

@@ -17,6 +17,7 @@ from moslab.errors import UserError
 
 PROTOCOLS = {"raw": "raw", "logistic4": "4-parameter logistic fitted on the test predictions"}
 LEAST_IMAGES = 3
+LEAST_FITTED = 5  # through four pictures a curve of four parameters passes whatever their scores are
 
 
 def srcc(prediction: np.ndarray, target: np.ndarray) -> float:
@@ -34,7 +35,8 @@ def plcc(prediction: np.ndarray, target: np.ndarray, fit: str = "raw") -> float:
     """Pearson's linear correlation of two [n] arrays.
 
     fit: 'raw' (Q-Align, RealQA) or 'logistic4' (DeQA-Score, Q-Scorer): the predictions pass through `logistic4` first.
-    NaN with a warning where it is undefined.
+    NaN with a warning where it is undefined; with a warning, too, where the fitted curve falls, since the
+    result is then positive all the same.
     """
     if fit not in PROTOCOLS:
         raise UserError(f"PLCC knows no fit {fit!r}: choose one of {', '.join(PROTOCOLS)}.")
@@ -42,9 +44,15 @@ def plcc(prediction: np.ndarray, target: np.ndarray, fit: str = "raw") -> float:
     if not usable("PLCC", prediction, target):
         return float("nan")
     if fit == "logistic4":
-        prediction = logistic4(prediction, target)
-        if not usable("PLCC after the logistic fit", prediction, target):
+        fitted = logistic4(prediction, target)
+        if not np.isfinite(fitted).all() or not usable("PLCC after the logistic fit", fitted, target):
             return float("nan")
+        if fitted[prediction.argmax()] < fitted[prediction.argmin()]:
+            warnings.warn("The logistic curve falls: higher predictions go with lower "
+                          f"targets (SRCC {srcc(prediction, target):+.2f}), which PLCC after "
+                          "the fit hides; turn the scale round, or read SRCC and the raw "
+                          "PLCC.", stacklevel=2)
+        prediction = fitted
     return correlation(prediction, target)
 
 
@@ -73,10 +81,10 @@ def logistic4(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Predictions [n] carried to the target's scale by the least-squares curve b2 + (b1 - b2) / (1 + exp(-(x - b3) / |b4|)).
 
     Four parameters and start values (max y, min y, mean x, sd x / 4) as in the evaluation code of DeQA-Score and Q-Scorer.
-    All NaN with a warning where the fit does not converge.
+    All NaN with a warning where the fit does not converge, or for fewer than five pictures.
     """
     prediction, target = paired(prediction, target)
-    if not usable("the logistic fit", prediction, target):
+    if not usable("the logistic fit", prediction, target, LEAST_FITTED):
         return np.full(len(prediction), np.nan)
     try:
         return logistic_curve(prediction, *logistic_parameters(prediction, target))
@@ -111,9 +119,9 @@ def paired(prediction: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.n
     return prediction, target
 
 
-def usable(metric: str, prediction: np.ndarray, target: np.ndarray) -> bool:
-    """Whether a correlation is defined: three or more numbers, none of them NaN, neither side constant. Warns where not."""
-    if not finite(metric, prediction, target, LEAST_IMAGES):
+def usable(metric: str, prediction: np.ndarray, target: np.ndarray, least: int = LEAST_IMAGES) -> bool:
+    """Whether a correlation is defined: enough numbers, no NaN, neither side constant. Warns if not."""
+    if not finite(metric, prediction, target, least):
         return False
     for name, side in (("predictions", prediction), ("targets", target)):
         if np.ptp(side) == 0:

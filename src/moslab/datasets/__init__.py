@@ -32,6 +32,7 @@ PUBLISHED = {  # a module each: ABOUT, PRESETS (None: the preset names a file) a
     "koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k, "spaq": spaq, "livec": livec, "kadid10k": kadid10k, "tid2013": tid2013, "csiq": csiq, "pipal": pipal, "konvid1k": konvid1k,
     "tad66k": tad66k, "icaa17k": icaa17k, "para": para, "aadb": aadb, "avacaptions": avacaptions, "realqa": realqa, "csv": csvfile, "lists": lists, "pyiqa": pyiqa}
 NAMES = (*EMBEDDED, *PUBLISHED)
+NAMED_BY_FILES = [name for name, module in PUBLISHED.items() if module.PRESETS is None]
 _LOADED: dict[tuple[str, str, str], str] = {}
 
 
@@ -40,11 +41,14 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
     """A dataset with its labels; pictures are opened lazily.
 
     name: one of NAMES, or several joined by '+' as one (`protocols.join`). root: folder of the published datasets (default: see `moslab.paths.data_root`), ignored by the embedded ones.
-    preset: a dataset's variant. protocol: other splits than its own, see `moslab.datasets.protocols`. size: (height, width) of embedded pictures, images: how many are generated; published ones have their own.
+    preset: a dataset's variant; KonIQ-10k's sizes of pictures are passed over by others. protocol: other
+    splits than its own, see `moslab.datasets.protocols`. size: (height, width) of embedded pictures, images:
+    how many are generated; published ones have their own.
     UserError for an unknown name or preset, and for anything wrong in the label files.
     """
     if "+" in name:
         return protocols.join([load(part, root=root, preset=preset, protocol=protocol, size=size, images=images) for part in name.split("+")])
+    preset = own_preset(name, preset)
     if name in EMBEDDED:
         from moslab.datasets import embedded  # the world is generated on demand and imports this package
 
@@ -66,6 +70,12 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
     return protocols.apply(protocol, table, folder) if protocol else table
 
 
+def own_preset(name: str, preset: str) -> str:
+    """A dataset's own preset: a size of KonIQ-10k's pictures means nothing to the others."""
+    passed_over = preset in koniq10k.SIZES and name in NAMES and name not in ("koniq10k", *NAMED_BY_FILES)
+    return "default" if passed_over else preset
+
+
 def loaded() -> list[dict[str, str]]:
     """Name, preset, protocol and data root of every published dataset that this process has loaded."""
     return [{"name": name, "preset": preset, "protocol": protocol, "root": root} for (name, preset, protocol), root in sorted(_LOADED.items())]
@@ -73,6 +83,7 @@ def loaded() -> list[dict[str, str]]:
 
 def manifest(name: str, *, root: str | None = None, preset: str = "default", protocol: str = "", images: int | None = None) -> str:
     """Digest of a dataset's labels and splits, part of the run key. Embedded labels are a function of their version, so nothing is generated for it."""
+    preset = own_preset(name, preset)
     if name in EMBEDDED:
         from moslab.world.version import LABELS
 

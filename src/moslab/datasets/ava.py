@@ -80,7 +80,7 @@ def split_off_votes(path: Path, labels: pd.DataFrame, split: str) -> tuple[pd.Da
 def official_test_list(folder: Path, images: pd.Series) -> set[str]:
     """The official test list; warns how many of its ids have no labels (70 of the published 20,000)."""
     path = labelfile.first_existing(folder, TEST_LISTS, "test list")
-    listed = set(path.read_text(encoding="utf-8").split())
+    listed = set(path.read_text(encoding="utf-8-sig").split())
     if not listed:
         raise UserError(f"{path} is empty: download the official list of 20,000 test ids again.")
     unlabelled = len(listed - set(images))
@@ -95,7 +95,7 @@ def titles(folder: Path, challenges: pd.Series) -> pd.Series:
     """Every row's challenge title in words; warns how many rows have a challenge without a title (their text stays empty)."""
     path = labelfile.first_existing(folder, ("challenges.txt",), "list of challenge titles")
     title_of = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
         fields = line.split(maxsplit=1)
         if len(fields) == 1:
             raise UserError(f"{path}, line {number}: {line.strip()!r} has no title; expected '<challenge id> <Title_In_Words>'.")

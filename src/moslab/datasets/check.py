@@ -143,18 +143,28 @@ def answers(table: ImageTable) -> Iterator[Finding]:
         yield Finding("note", "words", f"The scores of {_examples(found.index[found['overlaps']])} overlap: they were not cut by thresholds on these scores.")
     along = label_audit.direction(table)
     if along < 0:
-        yield Finding("fault", "words", f"They run against the scores (SRCC {along:+.2f}): upside down, or scores that are lower for better pictures; for the latter give the preset as {table.version}:dmos.")
+        preset = table.version.removesuffix(":mos")
+        yield Finding("fault", "words", f"They run against the scores (SRCC {along:+.2f}): upside down, or "
+                                        "scores that are lower for better pictures; for the latter give the "
+                                        f"preset as {preset}:dmos.")
     elif found["known"].all() and not found["overlaps"].any():
         yield Finding("ok", "words", f"{', '.join(found.index)}, in the order of their scores (SRCC {along:+.2f}).")
 
 
 def overlaps(table: ImageTable) -> Iterator[Finding]:
-    """Pictures that stand in two splits, and groups (references, prompts, challenges) that training and test share."""
+    """File names of a list in two splits, and groups (references, prompts, challenges) in training and test.
+
+    Such names lie in different folders: a picture in two splits is refused when loading.
+    """
     frame = table.frame
-    names = frame["image"].str.rpartition("/")[2] if table.name == "lists" else frame["image"]
-    twice = names[names.groupby(names).transform(lambda rows: frame["split"][rows.index].nunique()) > 1] if frame["split"].nunique() > 1 else names[:0]
-    if len(twice):
-        yield Finding("fault", "splits", f"{twice.nunique():,} pictures stand in more than one split: {_examples(twice.drop_duplicates())}.")
+    if table.name == "lists":
+        bare = frame["image"].str.rpartition("/")[2]
+        names = pd.DataFrame({"name": bare, "split": frame["split"]}).drop_duplicates()
+        twice = names["name"][names["name"].duplicated()].unique()
+        if len(twice):
+            yield Finding("note", "splits", f"{len(twice):,} file names stand in more than one split, in "
+                                            f"different folders: {_examples(twice)}; --every-picture tells "
+                                            "whether they are the same pictures.")
     for split in sorted(set(frame["split"]) - {"train", "unused"}):
         tested = set(frame["group"][frame["split"] == split]) - {""}
         shared = tested & set(frame["group"][frame["split"] == "train"])

@@ -2,15 +2,20 @@
 
 Expected below the data root: csv/NAME.csv, `preset` being NAME; pictures at the paths that `image` gives, from csv/NAME, csv or the data root. In place of score, a column dmos holds scores that
 are lower for better pictures. votes: counts of the levels 1, 2, ... K, separated by blanks ("0 3 12 5 1"), which make the scale 1 to K; without votes the scale reaches from the lowest score to
-the highest. split: train, val, test or names of your own; without it, pictures are drawn by `group`, or one by one where there are no groups. Commas and quotes as in any CSV file.
+the highest. split: train, val, test or names of your own; without it, pictures are drawn by `group`, or one
+by one where there are no groups. Commas and quotes as in any CSV file, in UTF-8.
+Capitals in the header do not matter, and some other names are known (`NAMES`): mos is score, std is sd,
+ref_name and hq_name are group. Other columns are not read, with a warning.
 """
 
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from moslab.datasets import labelfile, splits
+from moslab.datasets import koniq10k, labelfile, splits
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.errors import UserError
@@ -19,25 +24,144 @@ ABOUT = About("your own CSV file", None, "yourself: see the page on data", "open
               layout=("csv/NAME.csv", "csv/NAME/"), own_split="yours, or ours, by group or picture")
 PRESETS = None  # whatever files there are
 OPTIONAL = ("text", "votes", "split", "group")
+NAMES = {  # other names of the columns, in whichever capitals
+    "image": ("image_name", "img_name", "filename", "file_name"),
+    "score": ("mos",),
+    "dmos": (),
+    "sd": ("std",),
+    "text": (),
+    "votes": (),
+    "split": (),
+    "group": ("ref_name", "hq_name", "ref_img", "reference"),
+}
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
 
 
 def load(root: Path, preset: str = "default") -> ImageTable:
     """The file csv/PRESET.csv."""
     folder = labelfile.dataset_folder(root, "csv", "your CSV files")
+    if preset in koniq10k.SIZES and not (folder / f"{preset}.csv").is_file():
+        preset = "default"  # it is meant for KonIQ-10k, to which this is joined
     path = labelfile.named_file(folder, preset, ".csv")
-    columns = labelfile.header(path)
-    score = "dmos" if "dmos" in columns and "score" not in columns else "score"
-    known = [name for name in OPTIONAL if name in columns]
-    labels = labelfile.read_labels(path, numbers=[score, *(["sd"] if "sd" in columns else [])], texts=["image"], optional=known)
+    column = columns(path)
+    score = "score" if "score" in column or "dmos" not in column else "dmos"
+    labels = read(path, column, score)
     labelfile.check_unique(path, labels["image"])
-    votes = read_votes(path, labels["votes"]) if "votes" in known else None
-    scale = (1.0, float(votes.shape[1])) if votes is not None else (float(labels[score].min()), float(labels[score].max()))
-    labelfile.check_range(path, score, labels[score], *scale, "the levels that are voted on")
-    group = labels["group"] if "group" in known else pd.Series("", labels.index)
-    split = read_splits(path, labels["split"]) if "split" in known else splits.drawn(f"csv {preset}", group.where(group != "", labels["image"]))
-    frame = labelfile.table_frame(path, labels, labels["image"], labels[score], sd=labels.get("sd", np.nan), text=labels.get("text", ""), split=split, group=group)
+    check_case(path, labels["image"])
+    votes = read_votes(path, labels["votes"]) if "votes" in column else None
+    scale = (float(labels[score].min()), float(labels[score].max()))
+    if votes is not None:
+        scale = (1.0, float(votes.shape[1]))
+        labelfile.check_range(path, score, labels[score], *scale, "the levels that are voted on")
+        where = [f"{path}, line {line}" for line in labels.index]
+        labelfile.check_votes(where, score, labels[score].to_numpy(), votes, scale)
+    sd = labels.get("sd", np.nan)
+    if "sd" in column:
+        stated = None if votes is None else scale
+        sd = labelfile.usable_deviations(path, column["sd"], sd, labels[score], stated)
+    group = labels["group"] if "group" in column else pd.Series("", labels.index)
+    if "split" in column:
+        split = read_splits(path, labels["split"])
+    else:
+        kept_whole = group.where(group != "", labelfile.picture_names(labels["image"]))
+        split = splits.drawn(f"csv {preset}", kept_whole)
+    frame = labelfile.table_frame(
+        path,
+        labels,
+        labels["image"],
+        labels[score],
+        sd=sd,
+        text=labels.get("text", ""),
+        split=split,
+        group=group,
+    )
     return ImageTable("csv", frame, FolderPixels(labelfile.home_of(frame["image"][0], folder / preset, folder, root), tuple(frame["image"])), scale,
                       votes=votes, higher_is_better=score == "score", version=preset)
+
+
+def columns(path: Path) -> dict[str, str]:
+    """What each of our columns is called in the file, for those it has; warns of columns that are not read.
+
+    Raises:
+        UserError: two columns of the file are one of ours, or both score and dmos are there.
+    """
+    there = labelfile.header(path)
+    found: dict[str, str] = {}
+    for name, others in NAMES.items():
+        fitting = [column for column in there if column.lower() == name]
+        if name in fitting:
+            fitting = [name]
+        fitting = fitting or [column for column in there if column.lower() in others]
+        if len(fitting) > 1:
+            raise UserError(
+                f"{path} has the columns {' and '.join(fitting)}, and one of them is meant by {name}: rename "
+                "or remove the other."
+            )
+        if fitting:
+            found[name] = fitting[0]
+    if "score" in found and "dmos" in found:
+        raise UserError(
+            f"{path} has the columns {found['score']} and {found['dmos']}: keep {found['score']} where "
+            f"higher is better, {found['dmos']} where lower is."
+        )
+    known = set(found.values())
+    ignored = [column for column in there if column not in known and not column.startswith("Unnamed")]
+    if ignored:
+        verb = "are" if len(ignored) > 1 else "is"
+        warnings.warn(
+            f"{path.name}: {', '.join(ignored)} {verb} not read; known columns are {', '.join(NAMES)}.",
+            stacklevel=3,
+        )
+    return found
+
+
+def read(path: Path, column: Mapping[str, str], score: str) -> pd.DataFrame:
+    """The file's columns under our names, indexed by line. column: what each of ours is called there."""
+    numbers = [column.get(name, name) for name in (score, "sd") if name == score or name in column]
+    optional = [column[name] for name in OPTIONAL if name in column]
+    labels = labelfile.read_labels(
+        path, numbers=numbers, texts=[column.get("image", "image")], optional=optional
+    )
+    if labels[numbers[0]].isin([0, 1]).all():
+        check_written(path, numbers[0])
+    return labels.rename(columns={there: name for name, there in column.items()})
+
+
+def check_written(path: Path, score: str) -> None:
+    """UserError for scores written as true and false, which a reader of numbers takes for 1 and 0."""
+    written = labelfile.read_labels(path, numbers=[], texts=[score])[score]
+    words = written.str.lower().isin(["true", "false"])
+    if words.any():
+        line = written.index[words.to_numpy().argmax()]
+        raise UserError(
+            f"{path}, line {line}, column {score} holds {written[line]!r}: expected a number. Write 1 and 0 "
+            "if that is meant."
+        )
+
+
+def check_case(path: Path, images: pd.Series) -> None:
+    """UserError for names that differ in capitals (or in how accents are written) alone.
+
+    On many disks they are one file, and where one of them is missing the other would be opened.
+    """
+    names = labelfile.alike(images)
+    twice = names.duplicated()
+    if twice.any():
+        line = names.index[twice.to_numpy().argmax()]
+        first = names.index[(names == names[line]).to_numpy().argmax()]
+        raise UserError(
+            f"{path}, line {line}: {images[line]} differs from {images[first]} on line {first} in capitals "
+            "alone, and on many disks the two are one file. Rename one of them, or keep one of the two."
+        )
 
 
 def read_votes(path: Path, column: pd.Series) -> np.ndarray:
@@ -47,13 +171,19 @@ def read_votes(path: Path, column: pd.Series) -> np.ndarray:
     bad = rows.str.len().ne(levels) | ~rows.map(lambda row: all(field.isdigit() for field in row))
     if levels < 2 or bad.any():
         line = column.index[bad.to_numpy().argmax()]
-        raise UserError(f"{path}, line {line}: votes are {column[line]!r}, expected {max(levels, 2)} counts separated by blanks, one per level.")
+        raise UserError(
+            f"{path}, line {line}: votes are {column[line]!r}, expected {max(levels, 2)} counts separated by "
+            "blanks, one per level."
+        )
     return labelfile.counts(path, pd.DataFrame(np.array(rows.tolist(), dtype=np.int64), index=column.index))
 
 
 def read_splits(path: Path, column: pd.Series) -> pd.Series:
-    """Names of splits; UserError where a picture has none."""
+    """Names of splits, Training and dev as train and val; UserError where a picture has none."""
     if (column == "").any():
         line = column.index[(column == "").to_numpy().argmax()]
-        raise UserError(f"{path}, line {line}: split is empty, expected train, val, test or a name of your own: fill it in, or leave the whole column out.")
-    return column
+        raise UserError(
+            f"{path}, line {line}: split is empty, expected train, val, test or a name of your own: fill it "
+            "in, or leave the whole column out."
+        )
+    return column.map(lambda name: PARTS.get(name.lower(), name))

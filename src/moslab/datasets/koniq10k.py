@@ -1,9 +1,11 @@
 """KonIQ-10k (Hosu et al., 2020): 10,073 photographs from the wild, about 120 quality votes each, official split 7,058 / 1,000 / 2,015.
 
 Expected below the data root: koniq10k/metadata/koniq10k_distributions_sets.csv, or the file directly in koniq10k/; pictures in
-koniq10k/512x384 or koniq10k/1024x768, needed only when a picture is opened.
+koniq10k/512x384, koniq10k/1024x768 or koniq10k/images, needed only when a picture is opened. Where both sizes
+are there, the preset says which.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +21,11 @@ ABOUT = About(
     signs=(frozenset(["image_name", "c1", "c5", "c_total", "MOS", "SD", "set"]),), splits={"train": 7_058, "val": 1_000, "test": 2_015},
     layout=("koniq10k/metadata/koniq10k_distributions_sets.csv", "koniq10k/512x384/"))
 LABELS = ("metadata/koniq10k_distributions_sets.csv", "koniq10k_distributions_sets.csv")
-PICTURES = ("512x384", "1024x768", "images")
+SIZES = ("512x384", "1024x768")
 SPLITS = {"training": "train", "validation": "val", "test": "test"}
 SHARES = ["c1", "c2", "c3", "c4", "c5"]
-PRESETS = ("default", "mos100")
+COLUMNS = ("default", "mos100")
+PRESETS = (*COLUMNS, *SIZES, *(f"mos100:{size}" for size in SIZES))
 
 
 def load(root: Path, preset: str = "default") -> ImageTable:
@@ -30,16 +33,48 @@ def load(root: Path, preset: str = "default") -> ImageTable:
 
     preset: 'default' takes the mean vote, sum of k * c_k, on 1-5, with the SD column, over raters. 'mos100' takes the file's MOS column, 1-100,
     which its authors computed otherwise (the two are not linear in each other) and for which they give no SD.
+    '512x384' and '1024x768' are 'default' with pictures of that size, 'mos100:512x384' and 'mos100:1024x768'
+    are 'mos100'. Without a size, pictures are taken from the folder that is there.
+
+    Raises:
+        UserError: both sizes are there, and the preset names none.
     """
     folder = labelfile.dataset_folder(root, "koniq10k", "KonIQ-10k")
+    column, _, size = f"default:{preset}".partition(":") if preset in SIZES else preset.partition(":")
+    pictures = picture_folders(folder, size, [sized(column, size) for size in SIZES])
     path = labelfile.first_existing(folder, LABELS, "label file")
     labels = labelfile.read_labels(path, numbers=[*SHARES, "c_total", "MOS", "SD"], texts=["image_name", "set"])
     check(path, labels)
-    mean, sd, scale = scores(labels, preset)
+    mean, sd, scale = scores(labels, column)
     frame = labelfile.table_frame(path, labels, labels["image_name"], mean, sd=sd, split=labels["set"].map(SPLITS))
     votes = labelfile.counts(path, labels[SHARES].mul(labels["c_total"], axis=0))
-    return ImageTable("koniq10k", frame, FolderPixels(labelfile.picture_folder(folder, PICTURES), tuple(frame["image"])), scale,
+    home = labelfile.picture_folder(folder, pictures)
+    return ImageTable("koniq10k", frame, FolderPixels(home, tuple(frame["image"])), scale,
                       votes=votes, version=preset)
+
+
+def sized(preset: str, size: str) -> str:
+    """A preset without a size, with pictures of that one."""
+    return size if preset == "default" else f"{preset}:{size}"
+
+
+def both_sizes(folder: Path) -> bool:
+    """Whether pictures of both sizes are there."""
+    return all((folder / size).is_dir() for size in SIZES)
+
+
+def picture_folders(folder: Path, size: str, choices: Sequence[str]) -> Sequence[str]:
+    """Where pictures of a size may lie below the dataset's folder, '' for the size that is there.
+
+    Raises:
+        UserError: both are there and none is asked for; `choices` are the presets that ask for one.
+    """
+    if size:
+        return [size]
+    if both_sizes(folder):
+        raise UserError(f"{folder} holds pictures of both sizes, {' and '.join(SIZES)}, on which results "
+                        f"differ: choose the preset {' or '.join(choices)}.")
+    return [*SIZES, "images"]
 
 
 def scores(labels: pd.DataFrame, preset: str) -> tuple[pd.Series, pd.Series | float, tuple[float, float]]:
@@ -56,6 +91,7 @@ def check(path: Path, labels: pd.DataFrame) -> None:
     for name in SHARES:
         labelfile.check_range(path, name, labels[name], 0, 1, "a share of the votes")
     labelfile.check_range(path, "c1 + ... + c5", labels[SHARES].sum(axis=1), 0.99, 1.01, "shares of the votes sum to 1")
+    labelfile.check_range(path, "SD", labels["SD"], 0, 4, "a deviation of votes from 1 to 5")
     labelfile.check_range(path, "MOS", labels["MOS"], 1, 100, "the scale of that column")
     unknown = ~labels["set"].isin(list(SPLITS))
     if unknown.any():

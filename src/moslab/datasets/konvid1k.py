@@ -42,4 +42,4 @@ def load(root: Path, preset: str = "default") -> ImageTable:
 def measured(column: pd.Series) -> pd.Series:
     """A column as numbers, NaN where it is empty, if every other field is one; as it is if not."""
     numbers = pd.to_numeric(column, errors="coerce")
-    return column if (numbers.isna() & (column != "")).any() else numbers
+    return column if (numbers.isna() & ~column.isin(labelfile.MISSING)).any() else numbers

@@ -3,6 +3,7 @@
 qalign      Q-Align's lists, qalign_json/{train,test}_NAME.json (github.com/Q-Future/Q-Align). They leave some pictures out: those have the split 'unused'.
 deqa        DeQA-Score's lists, DATASET/metas/{train,test}_NAME*.json (hub dataset zhiyuanyou/Data-DeQA-Score).
 tanet       AVA by the files train.csv, val.csv and test.csv of TANet's authors (github.com/woshidandan), of whom test is not the official one.
+qalign-N, deqa-N   the same where their lists are numbered splits, train_NAME_N.json.
 folds-K-I   fold I of K is the test split, the rest training; folds-K-I-SEED shuffles otherwise. Groups (references, prompts, themes) stay whole; pictures without one are drawn singly.
 
 Without a protocol a table has the split its loader describes: the official one where there is one.
@@ -40,9 +41,14 @@ def check_protocol(protocol: str, dataset: str) -> None:
     folded = FOLDS.fullmatch(protocol)
     if folded and not (int(folded[1]) >= 2 and int(folded[2]) < int(folded[1])):
         raise UserError(f"Protocol {protocol!r}: write folds-K-I with K of at least 2 and I from 0 to K - 1.")
-    made = [name for name, known in LISTS.items() if dataset in known] + ["tanet"] * (dataset == "ava")
-    if not folded and protocol not in made:
-        raise UserError(f"{dataset} knows no protocol {protocol!r}: choose one of {', '.join([*made, 'folds-K-I'])}.")
+    made = [name for name, known in LISTS.items() if dataset in known]
+    numbered = re.fullmatch(r"(.+)-\d+", protocol)
+    by_number = numbered is not None and numbered[1] in made
+    made += ["tanet"] if dataset == "ava" else []
+    if folded or protocol in made or by_number:
+        return
+    raise UserError(f"{dataset} knows no protocol {protocol!r}: choose one of "
+                    f"{', '.join([*made, 'folds-K-I'])}.")
 
 
 def apply(protocol: str, table: ImageTable, root: Path | None) -> ImageTable:
@@ -56,9 +62,29 @@ def apply(protocol: str, table: ImageTable, root: Path | None) -> ImageTable:
     elif protocol == "tanet":
         split = _listed(table, {image: part for labels, _ in ava.read_tanet(root / "ava") for image, part in zip(labels["image"], labels["split"])}, protocol)
     else:
-        listed = lists.load(root, LISTS[protocol][table.name]).frame
-        split = _listed(table, dict(zip(listed["image"].str.rpartition("/")[2], listed["split"])), protocol)
+        collection, _, number = protocol.partition("-")
+        asked = lists.Preset(LISTS[collection][table.name], int(number) if number else None, "")
+        listed = lists.read(root, asked)
+        split = _listed(table, _by_name(listed, protocol), protocol)
     return replace(table, frame=table.frame.assign(split=split), version=f"{table.version} {protocol}".strip())
+
+
+def _by_name(listed: pd.DataFrame, protocol: str) -> dict[str, str]:
+    """Splits by file name without its folders, which differ between collections.
+
+    Raises:
+        UserError: a name stands in two splits.
+    """
+    bare = listed["image"].str.rpartition("/")[2]
+    names = pd.DataFrame({"name": bare, "split": listed["split"]}).drop_duplicates()
+    twice = names["name"].duplicated()
+    if twice.any():
+        name = names["name"][twice].iloc[0]
+        raise UserError(f"The lists of protocol {protocol!r} name {name} for "
+                        f"{' and for '.join(names['split'][names['name'] == name])}, with {twice.sum():,} "
+                        "such names in all: training and test must not share pictures. Take the published "
+                        "lists.")
+    return dict(zip(names["name"], names["split"]))
 
 
 def _listed(table: ImageTable, part: dict[str, str], protocol: str) -> np.ndarray:
@@ -107,6 +133,9 @@ def join(tables: Sequence[ImageTable]) -> ImageTable:
     frames = []
     for table in upright:
         least, most = table.frame["mos"].min(), table.frame["mos"].max()
+        if least == most:
+            raise UserError(f"All scores of {table.name} are {least:g}, so they cannot be carried to "
+                            f"{low:g}-{high:g}: leave it out, or take another file.")
         step = (high - low) / (most - least)
         frames.append(table.frame.assign(image=f"{table.name}/" + table.frame["image"], mos=low + (table.frame["mos"] - least) * step, sd=table.frame["sd"] * step,
                                          group=(f"{table.name}/" + table.frame["group"]).where(table.frame["group"] != "", "")))
