@@ -36,7 +36,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     group = labels["group"] if "group" in known else pd.Series("", labels.index)
     split = read_splits(path, labels["split"]) if "split" in known else splits.drawn(f"csv {preset}", group.where(group != "", labels["image"]))
     frame = labelfile.table_frame(path, labels, labels["image"], labels[score], sd=labels.get("sd", np.nan), text=labels.get("text", ""), split=split, group=group)
-    return ImageTable("csv", frame, FolderPixels(labelfile.home_of(frame["image"][0], folder / preset, folder, root), tuple(frame["image"])), scale,
+    return ImageTable("csv", frame, FolderPixels(labelfile.home_of(frame["image"], folder / preset, folder, root), tuple(frame["image"])), scale,
                       votes=votes, higher_is_better=score == "score", version=preset)
 
 

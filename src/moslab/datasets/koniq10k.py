@@ -38,7 +38,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     mean, sd, scale = scores(labels, preset)
     frame = labelfile.table_frame(path, labels, labels["image_name"], mean, sd=sd, split=labels["set"].map(SPLITS))
     votes = labelfile.counts(path, labels[SHARES].mul(labels["c_total"], axis=0))
-    return ImageTable("koniq10k", frame, FolderPixels(labelfile.picture_folder(folder, PICTURES), tuple(frame["image"])), scale,
+    return ImageTable("koniq10k", frame, FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])), scale,
                       votes=votes, version=preset)
 
 

@@ -39,7 +39,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     whole = all(row is not None for row in votes)
     frame = labels[["image", "mos", "sd", "split", "source"]].assign(text="", group="")
     scale = (1.0, float(len(votes[0]))) if whole else (float(frame["mos"].min()), float(frame["mos"].max()))
-    home = labelfile.home_of(frame["image"][0], folder, folder.parent, root)
+    home = labelfile.home_of(frame["image"], folder, folder.parent, root)
     return ImageTable("lists", frame, FolderPixels(home, tuple(frame["image"])), scale, votes=np.array(votes) if whole else None, higher_is_better=direction != "dmos", version=preset,
                       annotations=labels.drop(columns=["image", "mos", "sd", "split", "source", "target"], errors="ignore"))
 

@@ -85,8 +85,17 @@ class JoinedPixels:
     starts: tuple[int, ...]
 
     def open(self, row: int) -> Image.Image:
+        part, row = self._of(row)
+        return part.open(row)
+
+    def paths(self, row: int) -> list[Path]:
+        part, row = self._of(row)
+        return part.paths(row)
+
+    def _of(self, row: int) -> tuple[Pixels, int]:
+        """The table's pictures among which a row is, and its number there."""
         part = int(np.searchsorted(self.starts, row, side="right")) - 1
-        return self.parts[part].open(row - self.starts[part])
+        return self.parts[part], row - self.starts[part]
 
 
 def join(tables: Sequence[ImageTable]) -> ImageTable:

@@ -38,7 +38,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     labelfile.check_unique(path, labels[image])
     frame = labelfile.table_frame(path, labels, labels[image], labels[mos], sd=labels.get("std", np.nan), split=labels[split].replace(PARTS) if split else "test", group=labels.get("ref_name", ""))
     scale = float(labels[mos].min()), float(labels[mos].max())
-    home = labelfile.home_of(frame["image"][0], root / HOMES.get(name, "."), root)
+    home = labelfile.home_of(frame["image"], root / HOMES.get(name, "."), root)
     return ImageTable("pyiqa", frame, FolderPixels(home, tuple(frame["image"])), scale, higher_is_better=mos != "dmos" or name == KADID, version=preset)
 
 

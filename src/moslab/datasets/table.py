@@ -1,16 +1,19 @@
 """The one in-memory table type of all datasets, published or embedded."""
 
+import os
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from moslab.datasets import locating
 from moslab.datasets.labelfile import still_packed
+from moslab.datasets.pictures import MISSING, OUTSIDE, PictureError, as_rgb, read, shown, unreachable
 from moslab.errors import UserError
 from moslab.files import digest
 
@@ -24,6 +27,9 @@ class Pixels(Protocol):
     def open(self, row: int) -> Image.Image:
         """The picture of a row, RGB."""
 
+    def paths(self, row: int) -> list[Path]:
+        """The files that a row shows, whether they are there or not; none for pictures in memory."""
+
 
 @dataclass(frozen=True)
 class ArrayPixels:
@@ -34,75 +40,112 @@ class ArrayPixels:
     def open(self, row: int) -> Image.Image:
         return Image.fromarray(np.asarray(self.array[row]))
 
+    def paths(self, row: int) -> list[Path]:
+        return []
+
 
 @dataclass(frozen=True)
 class ListedPixels:
-    """Loose pictures."""
+    """Loose pictures, read by the rule for files (see `moslab.datasets.pictures`)."""
 
     pictures: tuple[Image.Image, ...]
 
     def open(self, row: int) -> Image.Image:
-        return self.pictures[row].convert("RGB")
-
-
-@dataclass(frozen=True)
-class FolderPixels:
-    """Pictures as files below a folder."""
-
-    folder: Path
-    names: tuple[str, ...]
-
-    def path(self, row: int) -> Path:
-        """Where a picture lies; its extension may be written in capitals, or its name otherwise, than the labels have it."""
-        path = Path(self.folder) / self.names[row]
-        if path.exists() or not path.parent.is_dir():
-            return path
-        return path.parent / _spellings(path.parent).get(path.name.lower(), path.name)
-
-    def open(self, row: int) -> Image.Image:
-        """Raises UserError when the file is missing or is not a picture."""
-        return _opened(self.path(row), row)
-
-
-@dataclass(frozen=True)
-class FramePixels:
-    """Videos as frames taken from them beforehand: a folder of pictures each, in the order of their names."""
-
-    folder: Path
-    names: tuple[str, ...]
+        return as_rgb(self.pictures[row], f"Picture {row}", "of those given")
 
     def paths(self, row: int) -> list[Path]:
-        """The frames of a row, 2.png before 10.png. Raises UserError where there is none."""
-        home = Path(self.folder) / self.names[row]
-        files = [file for file in home.iterdir() if file.suffix.lower() in FRAMES] if home.is_dir() else []
+        return []
+
+
+@dataclass(frozen=True)
+class NamedPixels:
+    """What pictures kept as files have in common: `path` alone says which file or folder belongs to a row.
+
+    root: the data root, which names may not lead out of; None where they may. sources: label file and line of each row, for
+    sentences; () where they are not known. `datasets.load` sets both.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    root: Path | None = None
+    sources: tuple[str, ...] = ()
+
+    def where(self, row: int) -> str:
+        """A row as sentences name it."""
+        return f"row {row} of the labels" + (f", {self.sources[row]}" if self.sources else "")
+
+    def spelled(self, row: int) -> str:
+        """The name of a row's file or folder as the disk has it; as labels have it where it is missing."""
+        return self._below(row, self.place(row))
+
+    def path(self, row: int) -> Path:
+        """Where a row's file or folder lies, however it is spelled on the disk; as written where it is missing.
+
+        A file that another row calls exactly by its name is that row's. Raises PictureError for a path out of the data root.
+        """
+        return Path(self.place(row))
+
+    def place(self, row: int) -> str:
+        """`path` as text, which costs half as much where there are hundreds of thousands."""
+        name = self.names[row]
+        if self.root is not None and locating.leads_out(self.folder, name, self.root):
+            raise PictureError(f"{shown(name)} leads out of the data root {self.root} ({self.where(row)}): put the picture below "
+                               f"it, or name the folder that it lies in in the variable {locating.OUTSIDE}.", OUTSIDE)
+        place = locating.locate(self.folder, name)
+        spelled = self._below(row, place)
+        if spelled != name and spelled in self._own_names:
+            return os.path.join(self.folder, name)
+        return place
+
+    def _below(self, row: int, place: str) -> str:
+        """What of a place follows the folder; all of it where labels give whole paths."""
+        name = self.names[row]
+        return place[len(os.path.join(self.folder, name)) - len(name):]
+
+    @cached_property
+    def _own_names(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+
+@dataclass(frozen=True)
+class FolderPixels(NamedPixels):
+    """Pictures as files below a folder."""
+
+    def paths(self, row: int) -> list[Path]:
+        return [self.path(row)]
+
+    def open(self, row: int) -> Image.Image:
+        """Raises PictureError when the file is missing or is not a picture."""
+        return read(self.path(row), self.where(row))
+
+
+@dataclass(frozen=True)
+class FramePixels(NamedPixels):
+    """Videos as frames taken from them beforehand: a folder of pictures each, in the order of their names."""
+
+    def paths(self, row: int) -> list[Path]:
+        """The frames of a row, 2.png before 10.png. Raises PictureError where there is none."""
+        home = self.path(row)
+        try:
+            there = list(home.iterdir()) if home.is_dir() else []
+        except OSError as problem:
+            raise unreachable(home, self.where(row), problem) from problem
+        files = [file for file in there if file.suffix.lower() in FRAMES and not file.name.startswith(".")]
         if not files:
-            raise UserError(f"{home} holds no frames (row {row} of the labels); videos are not read here, so take one frame a second from each beforehand, as the papers do: "
-                            f"mkdir -p {home} && ffmpeg -i {home.name}.mp4 -vf fps=1 {home}/%03d.png{still_packed(home.parent.parent, home.parent.name)}")
+            raise PictureError(
+                f"{shown(home)} holds no frames ({self.where(row)}); videos are not read here, so take one frame a second from each "
+                f"beforehand, as the papers do: mkdir -p {home} && ffmpeg -i {home.name}.mp4 -vf fps=1 {home}/%03d.png"
+                f"{still_packed(home.parent.parent, home.parent.name)}", MISSING)
         return sorted(files, key=lambda file: (len(file.name), file.name))
 
     def open(self, row: int) -> Image.Image:
-        """The frame in the middle, the later of two. Raises UserError when a video has no frames or that one is not a picture."""
+        """The frame in the middle, the later of two. Raises PictureError when a video has no frames or that one is not a picture."""
         paths = self.paths(row)
-        return _opened(paths[len(paths) // 2], row)
+        return read(paths[len(paths) // 2], self.where(row))
 
     def frames(self, row: int) -> list[Image.Image]:
-        """All frames of a row, RGB; UserError as for `open`."""
-        return [_opened(path, row) for path in self.paths(row)]
-
-
-def _opened(path: Path, row: int) -> Image.Image:
-    try:
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
-    except FileNotFoundError as problem:
-        raise UserError(f"{path} is missing (row {row} of the labels): complete the image folder.{next(filter(None, map(still_packed, path.parents[:3])), '')}") from problem
-    except (UnidentifiedImageError, OSError) as problem:
-        raise UserError(f"{path} is not a readable picture ({problem}): download it again or drop the row.") from problem
-
-
-@cache
-def _spellings(folder: Path) -> dict[str, str]:
-    return {file.name.lower(): file.name for file in folder.iterdir()}
+        """All frames of a row, RGB; PictureError as for `open`."""
+        return [read(path, self.where(row)) for path in self.paths(row)]
 
 
 @dataclass(frozen=True)
@@ -154,3 +197,8 @@ class ImageTable:
 def training_rows(table: ImageTable) -> np.ndarray:
     """Rows marked for training; all where none is."""
     return np.flatnonzero((table.frame["split"] == "train").to_numpy()) if (table.frame["split"] == "train").any() else np.arange(len(table))
+
+
+def within(table: ImageTable, root: Path) -> ImageTable:
+    """The same table, its pictures kept inside the data root and named by label file and line where one cannot be used."""
+    return replace(table, pixels=replace(table.pixels, root=root, sources=tuple(table.frame["source"])))
