@@ -190,9 +190,7 @@ def _too_large(name: str, where: str, pixels: int) -> PictureError:
 def _orientation(picture: Image.Image) -> int:
     """EXIF's number from 1 to 8; 1, upright, where there is none or none that can be read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return picture.getexif().get(ExifTags.Base.Orientation, 1)
+        return picture.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # damaged EXIF raises anything; viewers then show the picture as it lies
         return 1
 
