@@ -1,7 +1,6 @@
 """Holding a copy of a dataset against what its authors publish: what is there, what is missing, what cannot be right."""
 
 import json
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -46,7 +45,8 @@ def check(name: str, root: Path, preset: str = "default", protocol: str = "", ev
         return [*findings, *([Finding("note", "obtain", obtain(about))] if about.pictures else [])], None
     found = pictures_of(table)
     labels = [*([] if protocol else counts(about, table)), *scores(table), *answers(table), *overlaps(table)]
-    return [*findings, *labels, *presence(about, table, found), *contents(table, found.files, every_picture)], table
+    looked = [*presence(about, table, found), *contents(table, found.files, every_picture)]
+    return [*findings, *labels, *looked], table
 
 
 def known(name: str) -> Any:
@@ -175,8 +175,8 @@ Unfit = dict[str, list[tuple[str, PictureError]]]
 class Pictures:
     """The picture files of a table, by what their names alone and the disk tell; nothing is opened.
 
-    files: rows with files that can be opened. lost: paths that are missing. respelled: names as labels have them, with the
-    disk's. unfit: by what is wrong (`PictureError.kind`), names with sentences.
+    files: rows with files that can be opened. lost: paths that are missing. respelled: names as labels have
+    them, with the disk's. unfit: by what is wrong (`PictureError.kind`), names with sentences.
     """
 
     files: list[tuple[int, Path]] = field(default_factory=list)
@@ -192,15 +192,14 @@ def pictures_of(table: ImageTable) -> Pictures:
         return found
     for row in range(len(table)):
         try:
-            paths = pixels.paths(row)
-            for path in filter(os.path.lexists, paths):  # a sentence about each that is missing would list its folder
+            paths = [path for path in pixels.paths(row) if not pictures.is_missing(path)]
+            for path in paths:
                 pictures.check_file(path, pixels.where(row))
         except PictureError as problem:
             if problem.kind != pictures.MISSING:
                 found.unfit.setdefault(problem.kind, []).append((pixels.names[row], problem))
                 continue
             paths = []
-        paths = [path for path in paths if path.exists()]
         if not paths:
             found.lost.append(pictures.shown(pixels.path(row)))
             continue
@@ -211,7 +210,7 @@ def pictures_of(table: ImageTable) -> Pictures:
 
 
 def presence(about: About, table: ImageTable, found: Pictures) -> Iterator[Finding]:
-    """Pictures that are missing, or of which the disk alone tells that they are none; where all are missing, labels alone can still be studied."""
+    """Pictures that are missing, spelled otherwise, or none. Without any, labels can still be studied."""
     lost = found.lost
     if lost and not found.files and not found.unfit:
         folder = Path(lost[0]).parent
@@ -224,11 +223,14 @@ def presence(about: About, table: ImageTable, found: Pictures) -> Iterator[Findi
         yield Finding("ok", "pictures", f"All {len(table):,} are there.")
     yield from _unfit(found.unfit, f"of {len(table):,}")
     if found.respelled:
-        yield Finding("note", "pictures", f"{len(found.respelled):,} of {len(table):,} are spelled otherwise on the disk than in the labels: {_examples(found.respelled)}.")
+        counted = f"{len(found.respelled):,} of {len(table):,} are"
+        names = _examples(found.respelled)
+        what = f"{counted} spelled otherwise on the disk than in the labels: {names}."
+        yield Finding("note", "pictures", what)
 
 
 def contents(table: ImageTable, files: Sequence[tuple[int, Path]], every_picture: bool) -> Iterator[Finding]:
-    """Pictures that cannot be used, what is worth knowing of the others, and the same bytes under two names."""
+    """Pictures that cannot be used, what is worth knowing of others, and the same bytes under two names."""
     chosen = files if every_picture else files[:: max(1, len(files) // SAMPLE)][:SAMPLE]
     unfit: Unfit = {}
     traits: dict[str, list[str]] = {}
@@ -245,7 +247,8 @@ def contents(table: ImageTable, files: Sequence[tuple[int, Path]], every_picture
     if chosen and not unfit:
         yield Finding("ok", "pictures", f"{len(chosen):,} were opened and can be read{'' if every_picture else '; --every-picture opens all and finds duplicates'}.")
     for trait, names in traits.items():
-        yield Finding("note", "pictures", f"{len(names):,} of {len(chosen):,} opened {trait}: {_examples(names)}.")
+        what = f"{len(names):,} of {len(chosen):,} opened {trait}: {_examples(names)}."
+        yield Finding("note", "pictures", what)
     split = table.frame["split"].to_numpy()
     for rows in (rows for rows in seen.values() if len(rows) > 1 and len({table.frame["image"][row] for row in rows}) > 1):
         apart = len(set(split[rows])) > 1
@@ -253,7 +256,7 @@ def contents(table: ImageTable, files: Sequence[tuple[int, Path]], every_picture
 
 
 def _unfit(unfit: Unfit, among: str) -> Iterator[Finding]:
-    """A fault for each thing that is wrong with pictures, with the sentence of the first and the names of others."""
+    """A fault for each thing that is wrong, with the sentence of the first picture and others by name."""
     for kind, found in unfit.items():
         others = [pictures.shown(name) for name, _ in found[1:]]
         beside = f" The same of {_examples(others)}." if others else ""
@@ -273,7 +276,10 @@ def manifest(table: ImageTable) -> dict[str, Any]:
     votes = [""] * len(table) if table.votes is None else [" ".join(f"{count:g}" for count in row) for row in table.votes]
     rows = {f"{row.image} ({row.split})": digest([f"{row.mos:.6f}", f"{row.sd:.6f}", row.text, voted]) for row, voted in zip(table.frame.itertuples(index=False), votes)}
     several = isinstance(table.pixels, FramePixels)
-    files = {f"{table.frame['image'][row]}{f'/{path.name}' if several else ''}": path for row, path in pictures_of(table).files}
+    files = {}
+    for row, path in pictures_of(table).files:
+        image = table.frame["image"][row]
+        files[f"{image}/{path.name}" if several else image] = path
     return {"dataset": table.name, "version": table.version, "labels": table.manifest(), "rows": rows,
             "pictures": {name: sha256(path.read_bytes()).hexdigest() for name, path in files.items()}}
 

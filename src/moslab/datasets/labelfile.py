@@ -51,17 +51,21 @@ def named_file(folder: Path, name: str, suffix: str, prefix: str = "") -> Path:
 def home_of(images: Sequence[str], *folders: Path) -> Path:
     """The folder from which most pictures' paths lead to them, the first of several that hold as many."""
     names = list(images)
-    return folders[fullest([(folder, names) for folder in folders])]
+    homes = [Path(locating.locate("", str(folder))) for folder in folders]
+    return homes[fullest([(home, names) for home in homes])]
 
 
 def fullest(choices: Sequence[tuple[Path, Sequence[str]]]) -> int:
-    """Which of several folders, each with the names by which pictures are looked for in it, holds most of them; the first of equals.
+    """Which of several folders holds most of the names that are looked for in it; the first of equals.
 
-    A few rows spread over the labels decide, and more of them only where none of those is anywhere: the first picture may be
-    missing, or most of them.
+    A few rows spread over the labels decide, and more of them only where none of those is anywhere: the first
+    picture may be missing, or most of them.
     """
     for size in (20, 2_000):
-        held = [sum(os.path.exists(locating.locate(folder, name)) for name in spread(names, size)) for folder, names in choices]
+        held = []
+        for folder, names in choices:
+            places = [locating.locate(folder, name) for name in spread(names, size)]
+            held.append(sum(map(os.path.exists, places)))
         if any(held):
             break
     return int(np.argmax(held))
@@ -75,7 +79,7 @@ def spread(names: Sequence[str], size: int) -> list[str]:
 def picture_folder(folder: Path, candidates: Sequence[str], images: Sequence[str]) -> Path:
     """Of the folders of pictures that are there, in whatever case, the one that holds most of them.
 
-    The first candidate where none is there, so that opening a picture names it. '' stands for the dataset's folder itself.
+    The first candidate where none is there, so that opening a picture names it. '' is the dataset's folder.
     """
     homes = [Path(locating.locate(folder, name)) for name in candidates]
     there = [home for home in homes if home.is_dir()]
@@ -85,12 +89,13 @@ def picture_folder(folder: Path, candidates: Sequence[str], images: Sequence[str
 def places(home: Path, images: Sequence[str]) -> tuple[str, ...]:
     """Where pictures lie below a folder, in whichever of its subfolders.
 
-    The name alone where a picture is nowhere, so that opening it says what is missing. Warns where a name lies in two
-    subfolders, and takes the first.
+    The name alone where a picture is nowhere, so that opening it says what is missing. Warns where a name
+    lies in two subfolders, and takes the first.
     """
     lying: dict[str, dict[str, list[str]]] = {}
     for file in sorted(home.rglob("*.*")):
-        lying.setdefault(locating.folded(file.name), {}).setdefault(file.name, []).append(file.relative_to(home).as_posix())
+        spellings = lying.setdefault(locating.folded(file.name), {})
+        spellings.setdefault(file.name, []).append(file.relative_to(home).as_posix())
     found = []
     for image in images:
         name = image.rsplit("/", 1)[-1]
@@ -98,7 +103,8 @@ def places(home: Path, images: Sequence[str]) -> tuple[str, ...]:
         spelling = name if name in spellings else locating.best(name, list(spellings))
         paths = spellings.get(spelling, [image])
         if len(paths) > 1 and image not in paths:
-            warnings.warn(f"{home} holds {name} twice, as {paths[0]} and {paths[1]}: the first is taken.", stacklevel=3)
+            twice = f"{paths[0]} and {paths[1]}"
+            warnings.warn(f"{home} holds {name} twice, as {twice}: the first is taken.", stacklevel=3)
         found.append(image if image in paths else paths[0])
     return tuple(found)
 

@@ -1,8 +1,8 @@
-"""Finding files that labels name: whatever their case and Unicode form on the disk, and not outside the data root unasked.
+"""Finding files that labels name, in whatever spelling, and not outside the data root unasked.
 
-A name is taken as written where that is a file. Else each part of it may be spelled otherwise on the disk: in the other
-Unicode form (composed or decomposed, as macOS and archives made there write it), then with an extension in the other case,
-then in any case. Where two spellings fit equally well, neither is taken.
+A name is taken as written where that is a file. Else each part of it may be spelled otherwise on the disk: in
+the other Unicode form (composed, or decomposed as macOS and archives made there write it), then with an
+extension in the other case, then in any case. Where two spellings fit equally well, neither is taken.
 """
 
 import os
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 OUTSIDE = "MOSLAB_OUTSIDE"  # further folders in which pictures may lie, parted as in PATH
-SETTLED = 2.0  # seconds after which a folder's time tells any later change: file systems count in steps of up to two
+SETTLED = 2.0  # seconds after which any change moves a folder's time: file systems count in steps of up to 2
 
 _remembered: dict[str, tuple[int, dict[str, list[str]]]] = {}
 
 
 def locate(folder: str | Path, name: str) -> str:
-    """Where a file or folder lies that labels call `name`, from `folder`; the path as written where nothing fits."""
+    """Where the file or folder lies that labels call `name`, from `folder`; as written where nothing fits."""
     written = os.path.join(folder, name)
     if os.path.lexists(written):
         return written
@@ -30,7 +30,7 @@ def locate(folder: str | Path, name: str) -> str:
 
 
 def _walked(folder: str, parts: Sequence[str]) -> str:
-    """The folder below a folder to which names lead one after the other, as far as they are there in some spelling."""
+    """The folder to which names lead, one after the other, in whatever spelling they are there."""
     for part in parts:
         step = os.path.join(folder, part)
         if not os.path.lexists(step):
@@ -80,8 +80,11 @@ def leads_out(folder: str | Path, name: str, root: Path) -> bool:
         real = Path(os.path.realpath(path))
     except ValueError:  # no file can have this name: opening it says so
         return False
-    allowed = [root, *filter(None, os.environ.get(OUTSIDE, "").split(os.pathsep))]
-    return not any(path.is_relative_to(home) or real.is_relative_to(os.path.realpath(home)) for home in allowed)
+    further = filter(None, os.environ.get(OUTSIDE, "").split(os.pathsep))
+    for home in (root, *map(os.path.expanduser, further)):
+        if path.is_relative_to(home) or real.is_relative_to(os.path.realpath(home)):
+            return False
+    return True
 
 
 def _composed(name: str) -> str:
@@ -89,7 +92,7 @@ def _composed(name: str) -> str:
 
 
 def _listing(folder: str) -> dict[str, list[str]]:
-    """Names in a folder by `folded`; remembered until the folder changes, so that a file added later is seen."""
+    """Names in a folder by `folded`, remembered until the folder changes: a file added later is seen."""
     try:
         changed = os.stat(folder).st_mtime_ns
         known = _remembered.get(folder)

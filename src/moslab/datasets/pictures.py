@@ -1,14 +1,14 @@
-"""How a picture file is read: one rule for all datasets, told at length in docs/data.md under "How a picture is read".
+"""How a picture is read: one rule for all datasets, told at length under that heading in docs/data.md.
 
-Depth        Grey of 16 bits is scaled so that 65,535 becomes 255, and of 12 bits, where a TIFF file says so, 4,095.
-             16-bit colour arrives from Pillow with the lower byte dropped, which is the same within one level.
-             32-bit integers are taken for 16-bit ones and refused outside 0 to 65,535.
-             Floating point is read as 0 for black to 1 for white and refused outside.
-Transparency Laid over white, which is what a page or viewer puts behind a picture.
-Orientation  Turned as EXIF says, which is how viewers, and so raters, see it.
-Frames       The first of an animation or of several pages.
-Colour       CMYK, YCbCr, CIELAB, palettes and 1 bit as Pillow converts them; profiles and gamma are not applied.
-Limits       At most MOST_PIXELS, and one side at most THINNEST times the other.
+Depth         16-bit grey is scaled so that 65,535 becomes 255; where a TIFF file says 12 bits, 4,095 does.
+              16-bit colour arrives from Pillow with the lower byte dropped: the same within one level.
+              32-bit integers are taken for 16-bit ones and refused outside 0 to 65,535.
+              Floating point is read as 0 for black to 1 for white and refused outside.
+Transparency  Laid over white, which is what a page or viewer puts behind a picture.
+Orientation   Turned as EXIF says, which is how viewers, and so raters, see it.
+Frames        The first of an animation or of several pages.
+Colour        CMYK, YCbCr, CIELAB, palettes, 1 bit as Pillow converts them, without profiles and gamma.
+Limits        At most MOST_PIXELS, and one side at most THINNEST times the other.
 
 8-bit grey and RGB without transparency or EXIF orientation give the pixels that Pillow decodes.
 """
@@ -35,24 +35,46 @@ BACKGROUND = (255, 255, 255, 255)
 TOP, TOP_OF_12 = 65_535, 4_095
 
 Transpose = Image.Transpose
-TURNS = {2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM, 5: Transpose.TRANSPOSE,
-         6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90}
+TURNS = {  # by EXIF's number; 1 is upright
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
 
 # TIFF's tags
 BITS, PHOTOMETRIC, WHITE_IS_ZERO = 258, 262, 0
 
 # What is wrong with pictures, as a report says it of several.
-BROKEN, EMPTY, LARGE, THIN = "cannot be read", "are empty", "are too large", "are too thin"
-MISSING, SPECIAL, OUTSIDE = "are missing", "are no ordinary files", "lie outside the data root"
+BROKEN = "cannot be read"
+EMPTY = "are empty"
+LARGE = "are too large"
+THIN = "are too thin"
+MISSING = "are missing"
+SPECIAL = "are no ordinary files"
+OUTSIDE = "lie outside the data root"
 UNSCALED = "hold numbers that stand for no brightness"
 
 # What is worth knowing of pictures that can be read.
-DEEP, DARK = "have 16 bits a channel, scaled to 8", "have 16 bits a channel and nothing above 4,095: 12 bits that come out dark"
-FLOAT, INTEGER = "hold floating-point numbers, read as 0 to 1", "hold 32-bit integers, read as 16-bit ones"
-TRANSPARENT, TURNED = "are transparent in places, laid over white", "are turned as their EXIF orientation says"
-FRAMES, INKS = "hold several frames, of which the first is read", "are CMYK or CIELAB, read without colour profile"
+DEEP = "have 16 bits a channel, scaled to 8"
+DARK = "have 16 bits a channel and nothing above 4,095: perhaps 12 bits, which come out dark"
+FLOAT = "hold floating-point numbers, read as 0 to 1"
+INTEGER = "hold 32-bit integers, read as 16-bit ones"
+TRANSPARENT = "are transparent in places, laid over white"
+TURNED = "are turned as their EXIF orientation says"
+FRAMES = "hold several frames, of which the first is read"
+INKS = "are CMYK or CIELAB, read without colour profile"
 
-KINDS_OF_FILE = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+KINDS_OF_FILE = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 class PictureError(UserError):
@@ -74,7 +96,7 @@ def read(path: Path, where: str) -> Image.Image:
 
 
 def as_rgb(picture: Image.Image, name: str, where: str) -> Image.Image:
-    """A picture by the rule above, whether it comes from a file or from memory. Raises PictureError as `read`."""
+    """A picture from a file or from memory, by the rule above; `name` opens what a PictureError says."""
     _check_size(picture, name, where)
     picture.load()  # Pillow turns TIFF files by itself here
     turn = TURNS.get(_orientation(picture))
@@ -83,7 +105,7 @@ def as_rgb(picture: Image.Image, name: str, where: str) -> Image.Image:
 
 
 def traits(path: Path, where: str) -> list[str]:
-    """What is worth knowing of a picture that can be read: of DEEP, DARK, FLOAT, ... Raises PictureError as `read`."""
+    """What is worth knowing of a picture: some of DEEP, DARK, FLOAT, ...; PictureError as for `read`."""
     with _opened(path, where) as picture:
         deep = _is_deep(picture)
         found = {
@@ -94,13 +116,17 @@ def traits(path: Path, where: str) -> list[str]:
             INKS: picture.mode in ("CMYK", "LAB"),
         }
         rgb = as_rgb(picture, shown(path), where)
-        dark = deep and _tag(picture, BITS) != (12,) and max(high for _, high in rgb.getextrema()) <= TOP_OF_12 >> 8
+        brightest = max(high for _, high in rgb.getextrema())
+        dark = deep and brightest <= TOP_OF_12 >> 8 and _tag(picture, BITS) != (12,)
         found |= {DEEP: deep and not dark, DARK: dark, TRANSPARENT: _is_transparent(picture)}
     return [trait for trait, has in found.items() if has]
 
 
 def check_file(path: Path, where: str) -> None:
-    """PictureError unless a path leads to an ordinary file with something in it. Nothing is opened: a pipe would wait for ever."""
+    """PictureError unless a path leads to an ordinary file with something in it.
+
+    Nothing is opened: whoever opens a pipe waits for ever.
+    """
     try:
         there = os.stat(path)
     except ValueError as problem:
@@ -110,9 +136,22 @@ def check_file(path: Path, where: str) -> None:
         raise unreachable(path, where, problem) from problem
     if not stat.S_ISREG(there.st_mode):
         kind = KINDS_OF_FILE.get(stat.S_IFMT(there.st_mode), "a special file")
-        raise PictureError(f"{shown(path)} is {kind} and no picture ({where}): put the picture there or drop the row.", SPECIAL)
+        what = f"is {kind} and no picture ({where})"
+        raise PictureError(f"{shown(path)} {what}: put the picture there or drop the row.", SPECIAL)
     if not there.st_size:
-        raise PictureError(f"{shown(path)} is empty, 0 bytes ({where}): download it again or drop the row.", EMPTY)
+        what = f"is empty, 0 bytes ({where})"
+        raise PictureError(f"{shown(path)} {what}: download it again or drop the row.", EMPTY)
+
+
+def is_missing(path: Path) -> bool:
+    """Whether nothing at all lies at a path, which is cheaper to ask than the sentence that says so."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def shown(path: str | Path) -> str:
@@ -120,7 +159,7 @@ def shown(path: str | Path) -> str:
     return str(path).encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
 
 
-# --- files ------------------------------------------------------------------------------------------------------------
+# --- files --------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -132,7 +171,7 @@ def _opened(path: Path, where: str) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is MOST_PIXELS
             with Image.open(path) as picture:
                 yield picture
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except Image.DecompressionBombError as problem:
         pixels = int(re.search(r"\d+", str(problem))[0])
@@ -149,13 +188,13 @@ def unreachable(path: Path, where: str, problem: OSError) -> PictureError:
     if problem.errno in (errno.ENOENT, errno.ENOTDIR):
         return _missing(path, where)
     known = {
-        errno.ENAMETOOLONG: ("has a name too long for this disk", "mend the name in the labels"),
-        errno.ELOOP: ("is a link that leads back to itself", "put the picture there"),
-        errno.EACCES: ("may not be read", "get the right to read it and its folder (chmod)"),
-        errno.EPERM: ("may not be read", "get the right to read it and its folder (chmod)"),
+        errno.ENAMETOOLONG: (SPECIAL, "has a name too long for this disk", "mend the name in the labels"),
+        errno.ELOOP: (SPECIAL, "is a link that leads back to itself", "put the picture there"),
+        errno.EACCES: (BROKEN, "may not be read", "get the right to read it and its folder (chmod)"),
+        errno.EPERM: (BROKEN, "may not be read", "get the right to read it and its folder (chmod)"),
     }
-    what, remedy = known.get(problem.errno, ("cannot be read", "see that the disk is well"))
-    return PictureError(f"{shown(path)} {what} ({where}; {first_line(problem)}): {remedy}.", SPECIAL)
+    kind, what, remedy = known.get(problem.errno, (BROKEN, "cannot be read", "see that the disk is well"))
+    return PictureError(f"{shown(path)} {what} ({where}; {problem.strerror}): {remedy}.", kind)
 
 
 def _missing(path: Path, where: str) -> PictureError:
@@ -164,13 +203,13 @@ def _missing(path: Path, where: str) -> PictureError:
     if path.is_symlink():
         what = f"is a link to {shown(os.readlink(path))}, which is missing"
     elif len(others) > 1:
-        what = f"is missing, and {' and '.join(others)} differ from it in spelling only, so that either may be meant"
+        what = f"is missing, and {' and '.join(others)} differ from it in spelling only: either may be meant"
     else:
         what = "is missing"
     return PictureError(f"{shown(path)} {what} ({where}): complete the image folder.{packed}", MISSING)
 
 
-# --- pixels -----------------------------------------------------------------------------------------------------------
+# --- pixels -------------------------------------------------------------------------------------------------
 
 
 def _check_size(picture: Image.Image, name: str, where: str) -> None:
@@ -178,13 +217,15 @@ def _check_size(picture: Image.Image, name: str, where: str) -> None:
     if width * height > MOST_PIXELS:
         raise _too_large(name, where, width * height)
     if max(width, height) > THINNEST * min(width, height):
-        raise PictureError(f"{name} is too thin ({where}; {width} x {height} pixels): one side may be at most {THINNEST} times "
-                           "the other; crop it or drop the row.", THIN)
+        what = f"is too thin ({where}; {width} x {height} pixels)"
+        remedy = f"one side may be at most {THINNEST} times the other; crop it or drop the row"
+        raise PictureError(f"{name} {what}: {remedy}.", THIN)
 
 
 def _too_large(name: str, where: str, pixels: int) -> PictureError:
     most = min(MOST_PIXELS, 2 * (Image.MAX_IMAGE_PIXELS or MOST_PIXELS))
-    return PictureError(f"{name} is too large ({where}; {pixels:,} pixels): at most {most:,} are read; shrink it or drop the row.", LARGE)
+    what = f"is too large ({where}; {pixels:,} pixels)"
+    return PictureError(f"{name} {what}: at most {most:,} are read; shrink it or drop the row.", LARGE)
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -202,12 +243,14 @@ def _flat(picture: Image.Image, name: str, where: str) -> Image.Image:
     if picture.mode == "I":
         low, high = picture.getextrema()
         if low < 0 or high > TOP:
-            raise _unscaled(name, where, f"integers from {low} to {high}", f"32-bit integers are read as 0 to {TOP:,}")
+            rule = f"32-bit integers are read as 0 to {TOP:,}"
+            raise _unscaled(name, where, f"integers from {low} to {high}", rule)
         return _from_integers(picture, TOP)
     if picture.mode == "F":
         low, high = np.min(picture), np.max(picture)  # NaN where one value is
         if not (low >= 0 and high <= 1):
-            raise _unscaled(name, where, f"numbers from {low:g} to {high:g}", "floating point is read as 0 for black to 1 for white")
+            rule = "floating point is read as 0 for black to 1 for white"
+            raise _unscaled(name, where, f"numbers from {low:g} to {high:g}", rule)
         return _from_floats(picture)
     if picture.has_transparency_data:
         behind = Image.new("RGBA", picture.size, BACKGROUND)
@@ -236,7 +279,8 @@ def _from_floats(picture: Image.Image) -> Image.Image:
 
 
 def _unscaled(name: str, where: str, found: str, rule: str) -> PictureError:
-    return PictureError(f"{name} holds {found} ({where}): {rule}; save it so, or with 8 or 16 bits.", UNSCALED)
+    remedy = "save it so, or with 8 or 16 bits"
+    return PictureError(f"{name} holds {found} ({where}): {rule}; {remedy}.", UNSCALED)
 
 
 def _tag(picture: Image.Image, number: int) -> object:

@@ -61,8 +61,8 @@ class ListedPixels:
 class NamedPixels:
     """What pictures kept as files have in common: `path` alone says which file or folder belongs to a row.
 
-    root: the data root, which names may not lead out of; None where they may. sources: label file and line of each row, for
-    sentences; () where they are not known. `datasets.load` sets both.
+    root: the data root, which names may not lead out of; None where they may. sources: label file and line of
+    each row, for sentences; () where they are not known. `datasets.load` sets both.
     """
 
     folder: Path
@@ -79,9 +79,9 @@ class NamedPixels:
         return self._below(row, self.place(row))
 
     def path(self, row: int) -> Path:
-        """Where a row's file or folder lies, however it is spelled on the disk; as written where it is missing.
+        """Where a row's file or folder lies, however the disk spells it; as written where it is missing.
 
-        A file that another row calls exactly by its name is that row's. Raises PictureError for a path out of the data root.
+        A file that another row names exactly is that row's. Raises PictureError for a path out of the root.
         """
         return Path(self.place(row))
 
@@ -89,8 +89,9 @@ class NamedPixels:
         """`path` as text, which costs half as much where there are hundreds of thousands."""
         name = self.names[row]
         if self.root is not None and locating.leads_out(self.folder, name, self.root):
-            raise PictureError(f"{shown(name)} leads out of the data root {self.root} ({self.where(row)}): put the picture below "
-                               f"it, or name the folder that it lies in in the variable {locating.OUTSIDE}.", OUTSIDE)
+            what = f"leads out of the data root {self.root} ({self.where(row)})"
+            remedy = f"put the picture below it, or name its folder in the variable {locating.OUTSIDE}"
+            raise PictureError(f"{shown(name)} {what}: {remedy}.", OUTSIDE)
         place = locating.locate(self.folder, name)
         spelled = self._below(row, place)
         if spelled != name and spelled in self._own_names:
@@ -132,14 +133,15 @@ class FramePixels(NamedPixels):
             raise unreachable(home, self.where(row), problem) from problem
         files = [file for file in there if file.suffix.lower() in FRAMES and not file.name.startswith(".")]
         if not files:
-            raise PictureError(
-                f"{shown(home)} holds no frames ({self.where(row)}); videos are not read here, so take one frame a second from each "
-                f"beforehand, as the papers do: mkdir -p {home} && ffmpeg -i {home.name}.mp4 -vf fps=1 {home}/%03d.png"
-                f"{still_packed(home.parent.parent, home.parent.name)}", MISSING)
+            what = f"holds no frames ({self.where(row)}); videos are not read here"
+            command = f"mkdir -p {home} && ffmpeg -i {home.name}.mp4 -vf fps=1 {home}/%03d.png"
+            remedy = f"take one frame a second from each beforehand, as the papers do: {command}"
+            packed = still_packed(home.parent.parent, home.parent.name)
+            raise PictureError(f"{shown(home)} {what}, so {remedy}{packed}", MISSING)
         return sorted(files, key=lambda file: (len(file.name), file.name))
 
     def open(self, row: int) -> Image.Image:
-        """The frame in the middle, the later of two. Raises PictureError when a video has no frames or that one is not a picture."""
+        """The frame in the middle, the later of two. Raises PictureError without one, or for no picture."""
         paths = self.paths(row)
         return read(paths[len(paths) // 2], self.where(row))
 
@@ -200,5 +202,5 @@ def training_rows(table: ImageTable) -> np.ndarray:
 
 
 def within(table: ImageTable, root: Path) -> ImageTable:
-    """The same table, its pictures kept inside the data root and named by label file and line where one cannot be used."""
+    """The same table, its pictures kept inside the data root and named by label file and line."""
     return replace(table, pixels=replace(table.pixels, root=root, sources=tuple(table.frame["source"])))
