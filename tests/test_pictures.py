@@ -344,8 +344,10 @@ SIXTEEN = np.array([DEEP], np.uint16)
         pytest.param(ON_WHITE_IS_ZERO, [255 - grey for grey in GREYS], pictures.DEEP, id="white is 0"),
         pytest.param(TWELVE, [255, 128, 0, 0], pictures.DEEP, id="12 bits"),
         pytest.param(GRAYMAP, [0, 128, 255], pictures.DEEP, id="pgm of 12 bits"),
-        pytest.param(saved(SIXTEEN // 16, "png"), [0, 0, 0, 0, 8, 16], pictures.DEEP, id="12 in 16"),
-        pytest.param(saved(SIXTEEN // 17, "png"), [0, 0, 0, 0, 7, 15], pictures.DARK, id="12 in 16, dark"),
+        pytest.param(saved(SIXTEEN // 16, "png"), [0, 0, 0, 0, 8, 16], pictures.DARK, id="12 in 16"),
+        pytest.param(
+            saved(SIXTEEN // 15, "png"), [0, 0, 0, 0, 8, 17], pictures.DEEP, id="not quite 12 in 16"
+        ),
         pytest.param(
             saved(np.array([[0, 0.5, 1]], np.float32), "tiff"), [0, 128, 255], pictures.FLOAT, id="float"
         ),
@@ -354,6 +356,12 @@ SIXTEEN = np.array([DEEP], np.uint16)
 def test_depth_is_scaled_to_eight_bits(data, expected, trait, tmp_path):
     (tmp_path / "a").write_bytes(data)
     assert pixels(tmp_path / "a")[0, :, 0].tolist() == expected
+    assert pictures.traits(tmp_path / "a", "") == [trait]
+
+
+@pytest.mark.parametrize("top, trait", [(4_095, pictures.DARK), (4_352, pictures.DEEP)])
+def test_twelve_bits_of_color_are_noted_too(top, trait, tmp_path):
+    (tmp_path / "a").write_bytes(png([top, 0, 7], 1, 16, 2))
     assert pictures.traits(tmp_path / "a", "") == [trait]
 
 

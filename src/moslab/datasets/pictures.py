@@ -29,6 +29,7 @@ from moslab.datasets import locating
 from moslab.datasets.labelfile import still_packed
 from moslab.errors import UserError, first_line
 
+RULE = 1  # raised when the same file gives other pixels; belongs into whatever is keyed by files' content
 MOST_PIXELS = 178_956_970  # where Pillow refuses too, unless its own limit was moved
 THINNEST = 200  # Qwen2-VL's processor refuses pictures with a longer side than this many short ones
 BACKGROUND = (255, 255, 255, 255)
@@ -116,8 +117,7 @@ def traits(path: Path, where: str) -> list[str]:
             INKS: picture.mode in ("CMYK", "LAB"),
         }
         rgb = as_rgb(picture, shown(path), where)
-        brightest = max(high for _, high in rgb.getextrema())
-        dark = deep and brightest <= TOP_OF_12 >> 8 and _tag(picture, BITS) != (12,)
+        dark = deep and _is_dark(picture, rgb)
         found |= {DEEP: deep and not dark, DARK: dark, TRANSPARENT: _is_transparent(picture)}
     return [trait for trait, has in found.items() if has]
 
@@ -293,6 +293,15 @@ def _is_deep(picture: Image.Image) -> bool:
     if picture.format == "PPM":
         return any(isinstance(tile.args, tuple) and tile.args[-1] > 255 for tile in picture.tile)
     return picture.mode.startswith("I;16") or any(";16" in str(tile.args) for tile in picture.tile)
+
+
+def _is_dark(picture: Image.Image, rgb: Image.Image) -> bool:
+    """Whether a picture of 16 bits never needs more than 12. Of colour Pillow keeps the upper 8 only."""
+    if _tag(picture, BITS) == (12,):
+        return False
+    if picture.mode.startswith("I"):
+        return bool(np.max(picture) <= TOP_OF_12)
+    return max(high for _, high in rgb.getextrema()) <= TOP_OF_12 >> 8
 
 
 def _is_transparent(picture: Image.Image) -> bool:
