@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -62,6 +63,8 @@ def _stat(name: str) -> Stat:
         found = os.stat(name)
     except (OSError, ValueError) as problem:
         raise UserError(f"{name} is missing or cannot be looked at ({_reason(problem)}): complete the folder.") from problem
+    if not stat.S_ISREG(found.st_mode):  # whoever opens a pipe waits for ever
+        raise UserError(f"{name} is no ordinary file and cannot be read: put the file there.")
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

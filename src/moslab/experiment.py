@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from moslab import datasets
 from moslab.backbones import fingerprint
-from moslab.content import digests_of
+from moslab.datasets import pictures
 from moslab.datasets.protocols import check_protocol
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
@@ -99,8 +99,8 @@ class Experiment(BaseModel):
         unset = {name for name in LATER if not getattr(self, name)}
         fields = self.model_dump(mode="json", exclude={"root", "backbone", *unset})
         tested = self.test_dataset or self.dataset
-        pictures = [self._pictures(self.dataset, "training"), self._pictures(tested, "evaluated")]
-        return self._digest(fields, [self.dataset, self.test_dataset], pictures)
+        shown = [self._pictures(self.dataset, "training"), self._pictures(tested, "evaluated")]
+        return self._digest(fields, [self.dataset, self.test_dataset], shown)
 
     @property
     def training(self) -> str:
@@ -110,11 +110,10 @@ class Experiment(BaseModel):
         trained = {name: value for name, value in self.options.items() if name not in scorer_class(self.scorer).READING}
         return self._digest(fields | {"options": trained}, [self.dataset], [self._pictures(self.dataset, "training")])
 
-    def _digest(self, fields: dict[str, Any], tables: list[str], pictures: list[str]) -> str:
+    def _digest(self, fields: dict[str, Any], tables: list[str], shown: list[str]) -> str:
         versions = METHOD_VERSIONS | {self.scorer: scorer_class(self.scorer).version}
         labels = [_manifest(name, self.root, self.preset, self.protocol, self.images) for name in tables if name]
-        seen = [digest_ for digest_ in pictures if digest_]
-        return digest([fields, *labels, *seen, _fingerprint(self.backbone), versions])
+        return digest([fields, *labels, *filter(None, shown), _fingerprint(self.backbone), versions])
 
     def _pictures(self, name: str, use: Literal["training", "evaluated"]) -> str:
         """Digest of the pictures of a published dataset that are trained or tested on; '' where none is a file."""
@@ -198,8 +197,8 @@ def _pictures(
     if all(part in datasets.EMBEDDED for part in name.split("+")):
         return ""
     table = _table(name, root, preset, protocol, images)
-    files = [file for file in table.files(rows_of(table, splits, limit)) if file is not None]
-    return digest(digests_of(files)) if files else ""
+    contents = [content for content in table.contents(rows_of(table, splits, limit)) if content]
+    return digest([pictures.RULE, contents]) if contents else ""
 
 
 @cache

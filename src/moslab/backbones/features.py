@@ -22,7 +22,8 @@ from tqdm import tqdm
 from moslab import paths
 from moslab.backbones import Backbone
 from moslab.backbones.inputs import beside
-from moslab.content import digest_of, digests_of
+from moslab.content import digest_of
+from moslab.datasets.pictures import RULE
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.files import digest, lock, write_atomic
@@ -97,7 +98,7 @@ def cached_features(
     Raises:
         UserError: for a picture that is missing or cannot be read, and for a disk without room.
     """
-    if rows is None or table.pixels.file(0) is None:
+    if rows is None or not table.pixels.file(0):
         rows = range(len(table))
     wanted = dict(zip(map(int, rows), identities(table, rows)))
     home = (folder or paths.CACHE) / "features" / vision_key(backbone)
@@ -121,9 +122,8 @@ def compute_features(table: ImageTable, rows: Sequence[int], backbone: Backbone)
 
 def identities(table: ImageTable, rows: Sequence[int]) -> list[str]:
     """SHA-256 of each picture: of its file, or of its pixels where it is in memory."""
-    files = table.files(rows)
-    of_files = dict(zip(filter(None, files), digests_of([file for file in files if file])))
-    return [of_files[file] if file else _of_pixels(table.pixels.open(int(row))) for row, file in zip(rows, files)]
+    contents = table.contents(rows)
+    return [content or _of_pixels(table.pixels.open(int(row))) for row, content in zip(rows, contents)]
 
 
 def _of_pixels(picture: Image) -> str:
@@ -140,7 +140,7 @@ def vision_key(backbone: Backbone) -> str:
     processor = backbone.processor.image_processor.to_dict()
     vision = {name: value for name, value in backbone.model.config.to_dict().items() if name.startswith("vision")}
     architecture = backbone.model.config.model_type
-    return digest(json.loads(json.dumps([VERSION, architecture, vision, processor, weights.hexdigest()], default=str)))
+    return digest(json.loads(json.dumps([VERSION, RULE, architecture, vision, processor, weights.hexdigest()], default=str)))
 
 
 # --- the files --------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from moslab.datasets import (
     tad66k,
     tid2013,
 )
-from moslab.datasets.table import ImageTable
+from moslab.datasets.table import ImageTable, within
 from moslab.errors import UserError
 from moslab.files import digest
 from moslab.paths import data_root
@@ -65,7 +65,7 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
     module = PUBLISHED[name]
     if module.PRESETS and preset not in module.PRESETS:
         raise UserError(f"{name} knows no preset {preset!r}: choose one of {', '.join(module.PRESETS)}.")
-    table = module.load(folder, preset)
+    table = within(module.load(folder, preset), folder)
     _LOADED.setdefault((name, preset, protocol), str(folder))
     return protocols.apply(protocol, table, folder) if protocol else table
 

@@ -37,7 +37,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
         frames[split] = untested(frames[split], frames["test"])
     frame = labelfile.joined(folder, frames.values())
     attributes = frame.drop(columns=list(COLUMNS))
-    return ImageTable("aadb", frame[list(COLUMNS)], FolderPixels(labelfile.picture_folder(folder, PICTURES), tuple(frame["image"])), SCALE, version=preset,
+    return ImageTable("aadb", frame[list(COLUMNS)], FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])), SCALE, version=preset,
                       annotations=attributes if attributes.columns.size else None)
 
 

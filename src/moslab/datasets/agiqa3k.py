@@ -39,7 +39,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     annotations = labels[PROMPT_PARTS + numbers].assign(generator=labels["name"].str.split("_").str[0]).reset_index(drop=True)
     mos, sd = SCORES[preset]
     frame = labelfile.table_frame(path, labels, labels["name"], labels[mos], sd=labels[sd], text=labels["prompt"], split=splits(labels), group=labels["prompt"])
-    return ImageTable("agiqa3k", frame, FolderPixels(labelfile.picture_folder(folder, ["images", ""]), tuple(frame["image"])), SCALE, version=preset, annotations=annotations)
+    return ImageTable("agiqa3k", frame, FolderPixels(labelfile.picture_folder(folder, ["images", ""], frame["image"]), tuple(frame["image"])), SCALE, version=preset, annotations=annotations)
 
 
 def check(path: Path, labels: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from moslab.datasets import labelfile
+from moslab.datasets import labelfile, locating
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.errors import UserError
@@ -109,8 +109,9 @@ def titles(folder: Path, challenges: pd.Series) -> pd.Series:
 
 
 def pictures(folder: Path, images: pd.Series) -> FolderPixels:
-    """<id>.jpg in images/images or images; .png where the first picture is one."""
-    nested = folder / "images" / "images"
-    home = nested if nested.is_dir() else folder / "images"
-    suffix = ".png" if (home / f"{images.iloc[0]}.png").is_file() else ".jpg"
-    return FolderPixels(home, tuple(f"{image}{suffix}" for image in images.tolist()))
+    """<id>.jpg or <id>.png in images/images or images, whichever most pictures are."""
+    homes = [Path(locating.locate(folder, name)) for name in ("images", "images/images")]
+    there = [home for home in reversed(homes) if home.is_dir()] or homes[:1]
+    names = [tuple(images + suffix) for suffix in (".jpg", ".png")]
+    choices = [(home, named) for home in there for named in names]
+    return FolderPixels(*choices[labelfile.fullest(choices)])

@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +14,11 @@ from scipy.io import whosmat
 from scipy.io.matlab import MatReadError
 
 from moslab import datasets
-from moslab.datasets import labelfile
+from moslab.datasets import labelfile, pictures
 from moslab.datasets.about import About
-from moslab.datasets.table import FolderPixels, ImageTable
-from moslab.errors import UserError, first_line
+from moslab.datasets.pictures import PictureError
+from moslab.datasets.table import FramePixels, ImageTable, NamedPixels
+from moslab.errors import UserError
 from moslab.files import digest, read_json, write_json
 
 SAMPLE = 200  # pictures opened unless all are asked for
@@ -42,8 +43,10 @@ def check(name: str, root: Path, preset: str = "default", protocol: str = "", ev
     table, findings = read(name, root, preset, protocol)
     if table is None:
         return [*findings, *([Finding("note", "obtain", obtain(about))] if about.pictures else [])], None
-    files, lost = pictures_of(table)
-    return [*findings, *([] if protocol else counts(about, table)), *scores(table), *answers(table), *overlaps(table), *presence(about, table, files, lost), *contents(table, files, every_picture)], table
+    found = pictures_of(table)
+    labels = [*([] if protocol else counts(about, table)), *scores(table), *answers(table), *overlaps(table)]
+    looked = [*presence(about, table, found), *contents(table, found.files, every_picture)]
+    return [*findings, *labels, *looked], table
 
 
 def known(name: str) -> Any:
@@ -175,45 +178,99 @@ def overlaps(table: ImageTable) -> Iterator[Finding]:
 # --- pictures ---------------------------------------------------------------------------------------------------------------------------
 
 
-def pictures_of(table: ImageTable) -> tuple[list[tuple[int, Path]], list[str]]:
-    """Rows with their files, and the names of pictures that are missing."""
-    if not isinstance(table.pixels, FolderPixels):
-        return [], []
-    paths = [(row, table.pixels.path(row)) for row in range(len(table))]
-    return [(row, path) for row, path in paths if path.is_file()], [str(path) for _, path in paths if not path.is_file()]
+Unfit = dict[str, list[tuple[str, PictureError]]]
 
 
-def presence(about: About, table: ImageTable, files: Sequence[tuple[int, Path]], lost: Sequence[str]) -> Iterator[Finding]:
-    """Pictures that are missing; where all are, labels alone can still be studied."""
-    if lost and not files:
+@dataclass
+class Pictures:
+    """The picture files of a table, by what their names alone and the disk tell; nothing is opened.
+
+    files: rows with files that can be opened. lost: paths that are missing. respelled: names as labels have
+    them, with the disk's. unfit: by what is wrong (`PictureError.kind`), names with sentences.
+    """
+
+    files: list[tuple[int, Path]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    respelled: list[str] = field(default_factory=list)
+    unfit: Unfit = field(default_factory=dict)
+
+
+def pictures_of(table: ImageTable) -> Pictures:
+    """Every row's pictures, looked for on the disk."""
+    found, pixels = Pictures(), table.pixels
+    if not isinstance(pixels, NamedPixels):
+        return found
+    for row in range(len(table)):
+        try:
+            paths = [path for path in pixels.paths(row) if not pictures.is_missing(path)]
+            for path in paths:
+                pictures.check_file(path, pixels.where(row))
+        except PictureError as problem:
+            if problem.kind != pictures.MISSING:
+                found.unfit.setdefault(problem.kind, []).append((pixels.names[row], problem))
+                continue
+            paths = []
+        if not paths:
+            found.lost.append(pictures.shown(pixels.path(row)))
+            continue
+        found.files += [(row, path) for path in paths]
+        if pixels.spelled(row) != pixels.names[row]:
+            found.respelled.append(f"{pixels.names[row]} ({pixels.spelled(row)})")
+    return found
+
+
+def presence(about: About, table: ImageTable, found: Pictures) -> Iterator[Finding]:
+    """Pictures that are missing, spelled otherwise, or none. Without any, labels can still be studied."""
+    lost = found.lost
+    if lost and not found.files and not found.unfit:
         folder = Path(lost[0]).parent
         yield Finding("note", "pictures", f"None of them is there (first: {lost[0]}); labels alone can be studied.{labelfile.still_packed(folder) or labelfile.still_packed(folder.parent)}")
         if about.pictures:
             yield Finding("note", "obtain", obtain(about))
     elif lost:
         yield Finding("fault", "pictures", f"{len(lost):,} of {len(table):,} are missing: {_examples(lost)}.")
-    elif files:
-        yield Finding("ok", "pictures", f"All {len(files):,} are there.")
+    elif found.files and not found.unfit:
+        yield Finding("ok", "pictures", f"All {len(table):,} are there.")
+    yield from _unfit(found.unfit, f"of {len(table):,}")
+    if found.respelled:
+        counted = f"{len(found.respelled):,} of {len(table):,} are"
+        names = _examples(found.respelled)
+        what = f"{counted} spelled otherwise on the disk than in the labels: {names}."
+        yield Finding("note", "pictures", what)
 
 
 def contents(table: ImageTable, files: Sequence[tuple[int, Path]], every_picture: bool) -> Iterator[Finding]:
-    """Pictures that cannot be opened, and the same bytes under two names."""
+    """Pictures that cannot be used, what is worth knowing of others, and the same bytes under two names."""
     chosen = files if every_picture else files[:: max(1, len(files) // SAMPLE)][:SAMPLE]
-    broken, seen = [], {}
+    unfit: Unfit = {}
+    traits: dict[str, list[str]] = {}
+    seen: dict[str, list[int]] = {}
     for row, path in chosen:
         try:
-            table.pixels.open(row)
-        except UserError as problem:
-            broken.append(str(problem))
+            for trait in pictures.traits(path, table.pixels.where(row)):
+                traits.setdefault(trait, []).append(path.name)
+        except PictureError as problem:
+            unfit.setdefault(problem.kind, []).append((path.name, problem))
+            continue
         seen.setdefault(sha256(path.read_bytes()).hexdigest(), []).append(row)
-    if broken:
-        yield Finding("fault", "pictures", f"{len(broken):,} of {len(chosen):,} opened cannot be read. {first_line(broken[0])}")
-    elif chosen:
+    yield from _unfit(unfit, f"of {len(chosen):,} opened")
+    if chosen and not unfit:
         yield Finding("ok", "pictures", f"{len(chosen):,} were opened and can be read{'' if every_picture else '; --every-picture opens all and finds duplicates'}.")
+    for trait, names in traits.items():
+        what = f"{len(names):,} of {len(chosen):,} opened {trait}: {_examples(names)}."
+        yield Finding("note", "pictures", what)
     split = table.frame["split"].to_numpy()
     for rows in (rows for rows in seen.values() if len(rows) > 1 and len({table.frame["image"][row] for row in rows}) > 1):
         apart = len(set(split[rows])) > 1
         yield Finding("fault" if apart else "note", "duplicates", f"{_examples([table.frame['image'][row] for row in rows])} are the same file{' in different splits' if apart else ''}.")
+
+
+def _unfit(unfit: Unfit, among: str) -> Iterator[Finding]:
+    """A fault for each thing that is wrong, with the sentence of the first picture and others by name."""
+    for kind, found in unfit.items():
+        others = [pictures.shown(name) for name, _ in found[1:]]
+        beside = f" The same of {_examples(others)}." if others else ""
+        yield Finding("fault", "pictures", f"{len(found):,} {among} {kind}. {found[0][1]}{beside}")
 
 
 def _examples(names: Any) -> str:
@@ -228,9 +285,13 @@ def manifest(table: ImageTable) -> dict[str, Any]:
     """Digests of a copy: one over all labels, one per row of labels, one per picture that is there."""
     votes = [""] * len(table) if table.votes is None else [" ".join(f"{count:g}" for count in row) for row in table.votes]
     rows = {f"{row.image} ({row.split})": digest([f"{row.mos:.6f}", f"{row.sd:.6f}", row.text, voted]) for row, voted in zip(table.frame.itertuples(index=False), votes)}
-    files, _ = pictures_of(table)
+    several = isinstance(table.pixels, FramePixels)
+    files = {}
+    for row, path in pictures_of(table).files:
+        image = table.frame["image"][row]
+        files[f"{image}/{path.name}" if several else image] = path
     return {"dataset": table.name, "version": table.version, "labels": table.manifest(), "rows": rows,
-            "pictures": {table.frame["image"][row]: sha256(path.read_bytes()).hexdigest() for row, path in files}}
+            "pictures": {name: sha256(path.read_bytes()).hexdigest() for name, path in files.items()}}
 
 
 def write_manifest(table: ImageTable, path: Path) -> Path:

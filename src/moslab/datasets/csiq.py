@@ -36,7 +36,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     labelfile.check_range(path, "dmos", labels["dmos"], *SCALE, "the scale of the scores")
     told = labelfile.distortions(path, labels["dist_name"], r"(.+)\.(\w+)\.(\d+)", "1600.AWGN.1.png")
     frame = labelfile.table_frame(path, labels, labels["dist_name"], labels["dmos"], sd=labels["dmos_std"], split=splits.drawn("csiq", told["reference"]), group=told["reference"])
-    home = labelfile.picture_folder(folder, ["dst_imgs", "dst_imgs_all"])
+    home = labelfile.picture_folder(folder, ["dst_imgs", "dst_imgs_all"], frame["image"])
     return ImageTable("csiq", frame, FolderPixels(home, labelfile.places(home, frame["image"])), SCALE, higher_is_better=False, version="official" if official else "pyiqa",
                       annotations=told[["distortion", "level"]].reset_index(drop=True))
 

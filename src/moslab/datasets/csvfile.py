@@ -84,7 +84,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
         split=split,
         group=group,
     )
-    return ImageTable("csv", frame, FolderPixels(labelfile.home_of(frame["image"][0], folder / preset, folder, root), tuple(frame["image"])), scale,
+    return ImageTable("csv", frame, FolderPixels(labelfile.home_of(frame["image"], folder / preset, folder, root), tuple(frame["image"])), scale,
                       votes=votes, higher_is_better=score == "score", version=preset)
 
 

@@ -31,8 +31,11 @@ class RepeatedPixels:
     def open(self, row: int) -> Image.Image:
         return self.pixels.open(row // self.times)
 
-    def file(self, row: int) -> Path | None:
+    def file(self, row: int) -> str:
         return self.pixels.file(row // self.times)
+
+    def paths(self, row: int) -> list[Path]:
+        return self.pixels.paths(row // self.times)
 
 
 def in_turn(tables: dict[str, ImageTable]) -> ImageTable:

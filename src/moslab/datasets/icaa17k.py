@@ -30,7 +30,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     """The labels, pictures opened lazily. preset: 'default' for aesthetics as a whole, 'color' for that of the colours. The annotations hold both scores and the probability."""
     folder = labelfile.dataset_folder(root, "icaa17k", "ICAA17K")
     frame = labelfile.joined(folder, [read(folder, split, SCORES[preset]) for split in ("train", "test")])
-    return ImageTable("icaa17k", frame[list(COLUMNS)], FolderPixels(labelfile.picture_folder(folder, PICTURES), tuple(frame["image"])), SCALE, version=preset,
+    return ImageTable("icaa17k", frame[list(COLUMNS)], FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])), SCALE, version=preset,
                       annotations=frame[PUBLISHED])
 
 

@@ -32,5 +32,5 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     told = labelfile.distortions(path, labels["dist_img"])
     sd = np.sqrt(labels["var"]) if preset == "deqa" else labels["var"]
     frame = labelfile.table_frame(path, labels, labels["dist_img"], labels["dmos"], sd=sd, split=splits.drawn("kadid10k", told["reference"]), group=told["reference"])
-    pixels = FolderPixels(labelfile.picture_folder(folder, ["images"]), tuple(frame["image"]))
+    pixels = FolderPixels(labelfile.picture_folder(folder, ["images"], frame["image"]), tuple(frame["image"]))
     return ImageTable("kadid10k", frame, pixels, SCALE, version=preset, annotations=told[["distortion", "level"]].reset_index(drop=True))

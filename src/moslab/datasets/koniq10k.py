@@ -48,7 +48,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     mean, sd, scale = scores(labels, column)
     frame = labelfile.table_frame(path, labels, labels["image_name"], mean, sd=sd, split=labels["set"].map(SPLITS))
     votes = labelfile.counts(path, labels[SHARES].mul(labels["c_total"], axis=0))
-    home = labelfile.picture_folder(folder, pictures)
+    home = labelfile.picture_folder(folder, pictures, frame["image"])
     return ImageTable("koniq10k", frame, FolderPixels(home, tuple(frame["image"])), scale,
                       votes=votes, version=preset)
 

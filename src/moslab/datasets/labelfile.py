@@ -2,6 +2,7 @@
 
 import glob
 import json
+import os
 import posixpath
 import re
 import warnings
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from moslab.datasets import locating
 from moslab.errors import UserError
 
 # What stands for a missing number; in texts only an empty field does.
@@ -61,20 +63,65 @@ def named_file(folder: Path, name: str, suffix: str, prefix: str = "") -> Path:
     raise UserError(f"{folder} has no file {prefix}{name}{suffix}: give preset the name of one of its files ({', '.join(there) or 'there is none'}).{still_packed(folder)}")
 
 
-def home_of(image: str, *folders: Path) -> Path:
-    """The first folder from which a picture's path leads to it; the first of all where none does."""
-    return next((folder for folder in folders if (folder / image).is_file()), folders[0])
+def home_of(images: Sequence[str], *folders: Path) -> Path:
+    """The folder from which most pictures' paths lead to them, the first of several that hold as many."""
+    names = list(images)
+    homes = [Path(locating.locate("", str(folder))) for folder in folders]
+    return homes[fullest([(home, names) for home in homes])]
 
 
-def picture_folder(folder: Path, candidates: Sequence[str]) -> Path:
-    """The first folder of pictures that is there; the first candidate where none is, so that opening a picture names it. '' stands for the dataset's folder itself."""
-    return next((folder / name for name in candidates if (folder / name).is_dir()), folder / candidates[0])
+def fullest(choices: Sequence[tuple[Path, Sequence[str]]]) -> int:
+    """Which of several folders holds most of the names that are looked for in it; the first of equals.
+
+    A few rows spread over the labels decide, and more of them only where none of those is anywhere: the first
+    picture may be missing, or most of them.
+    """
+    for size in (20, 2_000):
+        held = []
+        for folder, names in choices:
+            places = [locating.locate(folder, name) for name in spread(names, size)]
+            held.append(sum(map(os.path.exists, places)))
+        if any(held):
+            break
+    return int(np.argmax(held))
 
 
-def places(home: Path, images: pd.Series) -> tuple[str, ...]:
-    """Where pictures lie below a folder, in whichever of its subfolders; the name alone where a picture is nowhere, so that opening it says what is missing."""
-    found = {file.name.lower(): file.relative_to(home).as_posix() for file in sorted(home.rglob("*.*"))}
-    return tuple(found.get(image.rsplit("/", 1)[-1].lower(), image) for image in images)
+def spread(names: Sequence[str], size: int) -> list[str]:
+    """So many names at even steps, the first and the last among them; all where there are fewer."""
+    return [names[int(row)] for row in np.linspace(0, len(names) - 1, min(size, len(names)))]
+
+
+def picture_folder(folder: Path, candidates: Sequence[str], images: Sequence[str]) -> Path:
+    """Of the folders of pictures that are there, in whatever case, the one that holds most of them.
+
+    The first candidate where none is there, so that opening a picture names it. '' is the dataset's folder.
+    """
+    homes = [Path(locating.locate(folder, name)) for name in candidates]
+    there = [home for home in homes if home.is_dir()]
+    return home_of(images, *there) if there else homes[0]
+
+
+def places(home: Path, images: Sequence[str]) -> tuple[str, ...]:
+    """Where pictures lie below a folder, in whichever of its subfolders.
+
+    The name alone where a picture is nowhere, so that opening it says what is missing. Warns where a name
+    lies in two subfolders, and takes the first.
+    """
+    lying: dict[str, dict[str, list[str]]] = {}
+    for file in sorted(home.rglob("*.*")):
+        spellings = lying.setdefault(locating.folded(file.name), {})
+        spellings.setdefault(file.name, []).append(file.relative_to(home).as_posix())
+    found = []
+    for image in images:
+        name = image.rsplit("/", 1)[-1]
+        spellings = lying.get(locating.folded(name), {})
+        spelling = name if name in spellings else locating.best(name, list(spellings))
+        paths = spellings.get(spelling, [image])
+        if len(paths) > 1 and image not in paths:
+            twice = f"{paths[0]} and {paths[1]}"
+            warnings.warn(f"{home} holds {name} twice, as {twice}: the first is taken.", stacklevel=3)
+        found.append(image if image in paths else paths[0])
+    return tuple(found)
 
 
 def read_labels(path: Path, numbers: Sequence[str], texts: Sequence[str], names: Sequence[str] | None = None, optional: Sequence[str] = (),

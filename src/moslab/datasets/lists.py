@@ -79,7 +79,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     stated = None if votes is None else scale
     listed = folder / Path(asked.place).name
     frame["sd"] = labelfile.usable_deviations(listed, "std", labels["sd"], labels["mos"], stated)
-    home = labelfile.home_of(frame["image"][0], folder, folder.parent, root)
+    home = labelfile.home_of(frame["image"], folder, folder.parent, root)
     kept = labels.drop(columns=["image", "mos", "sd", "split", "source", "group", "target"], errors="ignore")
     return ImageTable("lists", frame, FolderPixels(home, tuple(frame["image"])), scale, votes=votes,
                       higher_is_better=asked.direction != "dmos", version=preset, annotations=kept)

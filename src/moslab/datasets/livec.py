@@ -36,7 +36,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     frame = labelfile.table_frame(paths["image"], labels, labels["image"], labels["mos"], sd=labels["sd"])
     frame["split"] = splits.drawn("livec", frame["image"])
     names = tuple(f"trainingImages/{image}" if practice else image for image, practice in zip(frame["image"], labels["practice"]))
-    return ImageTable("livec", frame, FolderPixels(paths["image"].parents[1] / "Images", names), SCALE, version=preset)
+    return ImageTable("livec", frame, FolderPixels(labelfile.picture_folder(paths["image"].parents[1], ["Images"], names), names), SCALE, version=preset)
 
 
 def read(paths: Mapping[str, Path]) -> pd.DataFrame:

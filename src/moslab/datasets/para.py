@@ -36,7 +36,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     folder = labelfile.dataset_folder(root, "para", "PARA")
     frame = labelfile.joined(folder, [read(folder, split, SCORES[preset]) for split in ("train", "test")])
     votes = frame[VOTES].to_numpy() if preset == "default" else None
-    return ImageTable("para", frame[list(COLUMNS)], FolderPixels(folder / "imgs", tuple(frame["image"])), SCALE, votes=votes, version=preset, annotations=frame[PUBLISHED])
+    return ImageTable("para", frame[list(COLUMNS)], FolderPixels(labelfile.picture_folder(folder, ["imgs"], frame["image"]), tuple(frame["image"])), SCALE, votes=votes, version=preset, annotations=frame[PUBLISHED])
 
 
 def read(folder: Path, split: str, score: str) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from moslab.datasets.pictures import as_rgb
 from moslab.errors import UserError
 from moslab.world import degrade, distort
 
@@ -27,7 +28,7 @@ def degraded(picture: Image.Image, kind: str, severity: float) -> Image.Image:
     """The picture after one degradation of a severity in [0, 1], the same numbers as in the iqa task; 0 changes nothing."""
     if kind not in DEGRADATIONS:
         raise UserError(f"There is no degradation {kind!r} of photographs: choose one of {', '.join(DEGRADATIONS)}.")
-    planes = np.asarray(picture.convert("RGB"), np.float32).transpose(2, 0, 1) / 255
+    planes = np.asarray(as_rgb(picture, "The picture", "to be degraded"), np.float32).transpose(2, 0, 1) / 255
     strength = float(distort.apply(kind, np.array([severity]), np.zeros(1))[0])
     after = {"blur": lambda: degrade.blur(planes, strength), "noise": lambda: degrade.noise(planes, strength, key=0),
              "jpeg": lambda: degrade.jpeg(planes, strength)}[kind]()

@@ -114,9 +114,17 @@ class JoinedPixels:
         part, its_row = self._place(row)
         return part.open(its_row)
 
-    def file(self, row: int) -> Path | None:
+    def file(self, row: int) -> str:
         part, its_row = self._place(row)
         return part.file(its_row)
+
+    def paths(self, row: int) -> list[Path]:
+        part, its_row = self._place(row)
+        return part.paths(its_row)
+
+    def where(self, row: int) -> str:
+        part, its_row = self._place(row)
+        return part.where(its_row)
 
     def _place(self, row: int) -> tuple[Pixels, int]:
         """The table that a row comes from, and its row there."""

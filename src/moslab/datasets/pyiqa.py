@@ -73,7 +73,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
         choices = [f"{preset}:{choice}" for choice in koniq10k.SIZES]
         folders = koniq10k.picture_folders(root / "koniq10k", size, choices)
         homes = [root / "koniq10k" / folder for folder in folders]
-    home = labelfile.home_of(frame["image"][0], *homes, root)
+    home = labelfile.home_of(frame["image"], *homes, root)
     pixels = FolderPixels(home, tuple(frame["image"]))
     return ImageTable("pyiqa", frame, pixels, scale, higher_is_better=not lower, version=preset)
 

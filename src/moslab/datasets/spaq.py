@@ -37,7 +37,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
         version, scale, parts = "official", (0.0, 100.0), [read(labelfile.first_existing(folder, OFFICIAL, "table of scores"), "Image name", 100)]
     frame = labelfile.joined(folder, [part for part, _ in parts])
     annotations = pd.concat([attributes for _, attributes in parts], ignore_index=True)
-    return ImageTable("spaq", frame, FolderPixels(labelfile.picture_folder(folder, PICTURES), tuple(frame["image"])), scale, version=version, annotations=annotations)
+    return ImageTable("spaq", frame, FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])), scale, version=version, annotations=annotations)
 
 
 def read(path: Path, name: str, top: float) -> tuple[pd.DataFrame, pd.DataFrame]:

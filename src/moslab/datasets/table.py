@@ -1,17 +1,21 @@
 """The one in-memory table type of all datasets, published or embedded."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from moslab.content import digests_of
+from moslab.datasets import locating
 from moslab.datasets.labelfile import still_packed
+from moslab.datasets.pictures import MISSING, OUTSIDE, PictureError, as_rgb, check_file, read, shown, unreachable
 from moslab.errors import UserError
 from moslab.files import digest
 
@@ -25,8 +29,14 @@ class Pixels(Protocol):
     def open(self, row: int) -> Image.Image:
         """The picture of a row, RGB."""
 
-    def file(self, row: int) -> Path | None:
-        """The file that `open` reads; None for a picture that is in memory."""
+    def file(self, row: int) -> str:
+        """The file that `open` reads, whether it is there or not; '' for a picture in memory."""
+
+    def paths(self, row: int) -> list[Path]:
+        """All files that belong to a row, the frames of a video; none for pictures in memory."""
+
+    def where(self, row: int) -> str:
+        """A row as sentences name it."""
 
 
 @dataclass(frozen=True)
@@ -38,87 +48,132 @@ class ArrayPixels:
     def open(self, row: int) -> Image.Image:
         return Image.fromarray(np.asarray(self.array[row]))
 
-    def file(self, row: int) -> None:
-        return None
+    def file(self, row: int) -> str:
+        return ""
+
+    def paths(self, row: int) -> list[Path]:
+        return []
+
+    def where(self, row: int) -> str:
+        return f"row {row}"
 
 
 @dataclass(frozen=True)
 class ListedPixels:
-    """Loose pictures."""
+    """Loose pictures, read by the rule for files (see `moslab.datasets.pictures`)."""
 
     pictures: tuple[Image.Image, ...]
 
     def open(self, row: int) -> Image.Image:
-        return self.pictures[row].convert("RGB")
+        return as_rgb(self.pictures[row], f"Picture {row}", "of those given")
 
-    def file(self, row: int) -> None:
-        return None
-
-
-@dataclass(frozen=True)
-class FolderPixels:
-    """Pictures as files below a folder."""
-
-    folder: Path
-    names: tuple[str, ...]
-
-    def path(self, row: int) -> Path:
-        """Where a picture lies; its extension may be written in capitals, or its name otherwise, than the labels have it."""
-        path = Path(self.folder) / self.names[row]
-        if path.exists() or not path.parent.is_dir():
-            return path
-        return path.parent / _spellings(path.parent).get(path.name.lower(), path.name)
-
-    def open(self, row: int) -> Image.Image:
-        """Raises UserError when the file is missing or is not a picture."""
-        return _opened(self.path(row), row)
-
-    def file(self, row: int) -> Path:
-        return self.path(row)
-
-
-@dataclass(frozen=True)
-class FramePixels:
-    """Videos as frames taken from them beforehand: a folder of pictures each, in the order of their names."""
-
-    folder: Path
-    names: tuple[str, ...]
+    def file(self, row: int) -> str:
+        return ""
 
     def paths(self, row: int) -> list[Path]:
-        """The frames of a row, 2.png before 10.png. Raises UserError where there is none."""
-        home = Path(self.folder) / self.names[row]
-        files = [file for file in home.iterdir() if file.suffix.lower() in FRAMES] if home.is_dir() else []
+        return []
+
+    def where(self, row: int) -> str:
+        return f"row {row}"
+
+
+@dataclass(frozen=True)
+class NamedPixels:
+    """What pictures kept as files have in common: `path` alone says which file or folder belongs to a row.
+
+    root: the data root, which names may not lead out of; None where they may. sources: label file and line of
+    each row, for sentences; () where they are not known. `datasets.load` sets both.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    root: Path | None = None
+    sources: tuple[str, ...] = ()
+
+    def where(self, row: int) -> str:
+        """A row as sentences name it."""
+        return f"row {row} of the labels" + (f", {self.sources[row]}" if self.sources else "")
+
+    def spelled(self, row: int) -> str:
+        """The name of a row's file or folder as the disk has it; as labels have it where it is missing."""
+        return self._below(row, self.place(row))
+
+    def path(self, row: int) -> Path:
+        """Where a row's file or folder lies, however the disk spells it; as written where it is missing.
+
+        A file that another row names exactly is that row's. Raises PictureError for a path out of the root.
+        """
+        return Path(self.place(row))
+
+    def place(self, row: int) -> str:
+        """`path` as text, which costs half as much where there are hundreds of thousands."""
+        name = self.names[row]
+        if self.root is not None and locating.leads_out(self.folder, name, self.root):
+            what = f"leads out of the data root {self.root} ({self.where(row)})"
+            remedy = f"put the picture below it, or name its folder in the variable {locating.OUTSIDE}"
+            raise PictureError(f"{shown(name)} {what}: {remedy}.", OUTSIDE)
+        place = locating.locate(self.folder, name)
+        spelled = self._below(row, place)
+        if spelled != name and spelled in self._own_names:
+            return os.path.join(self.folder, name)
+        return place
+
+    def _below(self, row: int, place: str) -> str:
+        """What of a place follows the folder; all of it where labels give whole paths."""
+        name = self.names[row]
+        return place[len(os.path.join(self.folder, name)) - len(name):]
+
+    @cached_property
+    def _own_names(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+
+@dataclass(frozen=True)
+class FolderPixels(NamedPixels):
+    """Pictures as files below a folder."""
+
+    def file(self, row: int) -> str:
+        return self.place(row)
+
+    def paths(self, row: int) -> list[Path]:
+        return [self.path(row)]
+
+    def open(self, row: int) -> Image.Image:
+        """Raises PictureError when the file is missing or is not a picture."""
+        return read(self.path(row), self.where(row))
+
+
+@dataclass(frozen=True)
+class FramePixels(NamedPixels):
+    """Videos as frames taken from them beforehand: a folder of pictures each, in the order of their names."""
+
+    def paths(self, row: int) -> list[Path]:
+        """The frames of a row, 2.png before 10.png. Raises PictureError where there is none."""
+        home = self.path(row)
+        try:
+            there = list(home.iterdir()) if home.is_dir() else []
+        except OSError as problem:
+            raise unreachable(home, self.where(row), problem) from problem
+        files = [file for file in there if file.suffix.lower() in FRAMES and not file.name.startswith(".")]
         if not files:
-            raise UserError(f"{home} holds no frames (row {row} of the labels); videos are not read here, so take one frame a second from each beforehand, as the papers do: "
-                            f"mkdir -p {home} && ffmpeg -i {home.name}.mp4 -vf fps=1 {home}/%03d.png{still_packed(home.parent.parent, home.parent.name)}")
+            what = f"holds no frames ({self.where(row)}); videos are not read here"
+            command = f"mkdir -p {home} && ffmpeg -i {home.name}.mp4 -vf fps=1 {home}/%03d.png"
+            remedy = f"take one frame a second from each beforehand, as the papers do: {command}"
+            packed = still_packed(home.parent.parent, home.parent.name)
+            raise PictureError(f"{shown(home)} {what}, so {remedy}{packed}", MISSING)
         return sorted(files, key=lambda file: (len(file.name), file.name))
 
     def open(self, row: int) -> Image.Image:
-        """The frame in the middle, the later of two. Raises UserError when a video has no frames or that one is not a picture."""
-        return _opened(self.file(row), row)
+        """The frame in the middle, the later of two. Raises PictureError without one, or for no picture."""
+        return read(Path(self.file(row)), self.where(row))
 
-    def file(self, row: int) -> Path:
+    def file(self, row: int) -> str:
         paths = self.paths(row)
-        return paths[len(paths) // 2]
+        return str(paths[len(paths) // 2])
 
     def frames(self, row: int) -> list[Image.Image]:
-        """All frames of a row, RGB; UserError as for `open`."""
-        return [_opened(path, row) for path in self.paths(row)]
-
-
-def _opened(path: Path, row: int) -> Image.Image:
-    try:
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
-    except FileNotFoundError as problem:
-        raise UserError(f"{path} is missing (row {row} of the labels): complete the image folder.{next(filter(None, map(still_packed, path.parents[:3])), '')}") from problem
-    except (UnidentifiedImageError, OSError) as problem:
-        raise UserError(f"{path} is not a readable picture ({problem}): download it again or drop the row.") from problem
-
-
-@cache
-def _spellings(folder: Path) -> dict[str, str]:
-    return {file.name.lower(): file.name for file in folder.iterdir()}
+        """All frames of a row, RGB; PictureError as for `open`."""
+        return [read(path, self.where(row)) for path in self.paths(row)]
 
 
 @dataclass(frozen=True)
@@ -158,9 +213,22 @@ class ImageTable:
         votes = None if self.votes is None else self.votes[:, ::-1]
         return replace(self, frame=self.frame.assign(mos=sum(self.scale) - self.frame["mos"]), votes=votes, higher_is_better=True)
 
-    def files(self, rows: Iterable[int]) -> list[Path | None]:
-        """The files that the pictures of `rows` are read from, None for those in memory."""
-        return [self.pixels.file(int(row)) for row in rows]
+    def contents(self, rows: Sequence[int]) -> list[str]:
+        """SHA-256 of the file that each picture of `rows` is read from, '' for pictures in memory.
+
+        Raises:
+            PictureError: for the first picture that is missing or no ordinary file.
+        """
+        files = [self.pixels.file(int(row)) for row in rows]
+        on_disk = [file for file in files if file]
+        try:
+            digests = dict(zip(on_disk, digests_of(on_disk)))
+        except UserError:
+            for row, file in zip(rows, files):
+                if file:
+                    check_file(Path(file), self.pixels.where(int(row)))
+            raise
+        return [digests[file] if file else "" for file in files]
 
     def manifest(self) -> str:
         """Digest of everything in the labels that can change a result: ids, scores, deviations, votes, texts, splits, groups, whatever else is published, version."""
@@ -174,3 +242,8 @@ class ImageTable:
 def training_rows(table: ImageTable) -> np.ndarray:
     """Rows marked for training; all where none is."""
     return np.flatnonzero((table.frame["split"] == "train").to_numpy()) if (table.frame["split"] == "train").any() else np.arange(len(table))
+
+
+def within(table: ImageTable, root: Path) -> ImageTable:
+    """The same table, its pictures kept inside the data root and named by label file and line."""
+    return replace(table, pixels=replace(table.pixels, root=root, sources=tuple(table.frame["source"])))

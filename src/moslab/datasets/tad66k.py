@@ -32,7 +32,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     theme_of = themes(folder)
     theme = pd.Series([theme_of.get(image, "") for image in frame["image"]], dtype=str)
     frame["group"] = theme.where(~theme.str.contains(","), "")
-    return ImageTable("tad66k", frame[list(COLUMNS)], FolderPixels(labelfile.picture_folder(folder, PICTURES), tuple(frame["image"])), SCALE, version=preset,
+    return ImageTable("tad66k", frame[list(COLUMNS)], FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])), SCALE, version=preset,
                       annotations=pd.DataFrame({"theme": theme}))
 
 

@@ -31,7 +31,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     reference = told["reference"].str.upper()
     frame = labelfile.table_frame(path, labels, labels["name"], labels["mos"], split=splits.drawn("tid2013", reference), group=reference)
     annotations = told[["distortion", "level"]].reset_index(drop=True).assign(standard_error=standard_errors(folder / "mos_std.txt", len(labels)))
-    return ImageTable("tid2013", frame, FolderPixels(labelfile.picture_folder(folder, ["distorted_images"]), tuple(frame["image"])), SCALE, version=preset, annotations=annotations)
+    return ImageTable("tid2013", frame, FolderPixels(labelfile.picture_folder(folder, ["distorted_images"], frame["image"]), tuple(frame["image"])), SCALE, version=preset, annotations=annotations)
 
 
 def standard_errors(path: Path, n: int) -> np.ndarray:
