@@ -75,8 +75,10 @@ def test_processor_takes_a_folder_of_the_hub(hub_like):
 
 def test_a_chat_template_of_the_checkpoint_wins(tiny_base, tmp_path):
     folder = shutil.copytree(tiny_base, tmp_path / "base")
-    (folder / "chat_template.jinja").write_text("{% for message in messages %}said by {{ message['role'] }}{% endfor %}")
-    assert backbones.load(str(folder)).prompt("", 16) == backbones.load(str(folder)).tokens("said by user")
+    (folder / "chat_template.jinja").write_text("{% for message in messages %}said by {{ message['role'] }}<|image_pad|>"
+                                                "{{ message['content'][1]['text'] }}{% endfor %}")
+    backbone = backbones.load(str(folder))
+    assert backbone.prompt("", 2) == backbone.tokens("said by user<|image_pad|><|image_pad|>")
 
 
 def test_saved_and_read_again_it_gives_the_same_tensors(tmp_path, tiny_base):

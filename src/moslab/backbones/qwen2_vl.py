@@ -49,7 +49,7 @@ class ImageTextProcessor(Qwen2VLProcessor):
         except Exception as problem:  # damaged files make the libraries raise anything, bare Exceptions among them
             raise UserError(f"{folder} holds no Qwen2-VL tokenizer and image processor ({first_line(problem)}): "
                             "give a folder with tokenizer.json and preprocessor_config.json.") from problem
-        set_limits(image_processor)
+        _complete_limits(image_processor)
         template = templates.chat_template(folder, tokenizer, CHAT_TEMPLATE)
         return cls(image_processor=image_processor, tokenizer=tokenizer, chat_template=template)
 
@@ -64,7 +64,7 @@ def read_processor(folder: Path) -> ImageTextProcessor:
     return ImageTextProcessor.from_folder(folder)
 
 
-def set_limits(image_processor: Qwen2VLImageProcessorPil) -> None:
+def _complete_limits(image_processor: Qwen2VLImageProcessorPil) -> None:
     """Complete the limits of a picture's size, in pixels, where a checkpoint states them in part or by other names.
 
     What is not stated is Qwen2-VL's own. A maximum below the minimum stays: it is there for the memory's sake.
