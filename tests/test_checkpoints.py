@@ -162,6 +162,7 @@ REMEDIES = {
     "map of numbers": (lambda folder: (shard(folder), rewrite(folder / "model.safetensors.index.json", weight_map={"a": 1})), "is no weight map"),
     "no map": (lambda folder: (shard(folder), (folder / "model.safetensors.index.json").write_text("[]")), "is no weight map"),
     "another file by config": (lambda folder: rewrite(folder / "config.json", transformers_weights="other.safetensors"), "names weights of its own (transformers_weights)"),
+    "no known kind": (lambda folder: rewrite(folder / "config.json", model_type=["llava"]), "holds a ['llava'] model; this version reads"),
     "quantized": (lambda folder: rewrite(folder / "config.json", quantization_config={"quant_method": "gptq"}), "holds quantized weights"),
     "another shape": (lambda folder: reweight(folder, narrow), "1 tensors have another shape (first: model.language_model.layers.0.mlp.up_proj.weight, (128, 63) instead of (128, 64))"),
     "vocabulary of another size": (lambda folder: reweight(folder, fewer_rows), "(first: model.language_model.embed_tokens.weight, (394, 64) instead of (397, 64))"),

@@ -67,7 +67,7 @@ def read_processor(folder: Path) -> ImageTextProcessor:
 def _complete_limits(image_processor: Qwen2VLImageProcessorPil) -> None:
     """Complete the limits of a picture's size, in pixels, where a checkpoint states them in part or by other names.
 
-    What is not stated is Qwen2-VL's own. A maximum below the minimum stays: it is there for the memory's sake.
+    What is not stated is Qwen2-VL's own. A minimum above the maximum is lowered to it, since a maximum is there for memory's sake.
     """
     stated, usual = image_processor.size, Qwen2VLImageProcessorPil.size
     if stated.height or stated.width:

@@ -51,18 +51,22 @@ def _single(path: Path, found: Any) -> str:
         found = found.get("default", found)
     if found is None or isinstance(found, str):
         return found or ""
-    raise UserError(f"{path} holds several chat templates and none called 'default': name the one that is meant so.")
+    raise UserError(f"{path} holds several chat templates and none called 'default': name the one that is "
+                    "meant so.")
 
 
-def conversation(processor: ProcessorMixin, architecture: ModuleType, question: str, visual_tokens: int) -> list[int]:
-    """Token ids of the user's turn (picture, then `question`, which may be empty) and the opening of the assistant's.
+def conversation(
+    processor: ProcessorMixin, architecture: ModuleType, question: str, visual_tokens: int
+) -> list[int]:
+    """Token ids of the user's turn (picture, then `question`, if any) and the opening of the assistant's.
 
     Raises:
         UserError: for a question that holds the picture's own token.
     """
     text, image = _rendered(processor, question), processor.image_token
     if image in question:
-        raise UserError(f"The text {question!r} holds {image}, which stands for a picture: take it out of the text.")
+        raise UserError(f"The text {question!r} holds {image}, which stands for a picture: take it out of "
+                        "the text.")
     return architecture.prompt_tokens(processor.tokenizer, text.replace(image, image * visual_tokens))
 
 
@@ -75,18 +79,18 @@ def check_template(folder: Path, processor: ProcessorMixin, architecture: Module
     """UserError unless the chat template puts one image token, and the question, into a conversation."""
     tokenizer, image = processor.tokenizer, processor.image_token
     remedy = "replace it by the one published with the checkpoint, or delete it to get the usual one."
+    where = folder / _own(folder, tokenizer)[1]
     for question in QUESTIONS:
         try:
             text = _rendered(processor, question)
         except Exception as problem:  # whatever a template raises by itself or stumbles over
-            raise UserError(f"The chat template in {folder / _own(folder, tokenizer)[1]} cannot be filled in "
-                            f"({first_line(problem)}): {remedy}") from problem
+            raise UserError(f"The chat template in {where} cannot be filled in ({first_line(problem)}): "
+                            f"{remedy}") from problem
         if text.count(image) != 1:
-            raise UserError(f"The chat template in {folder / _own(folder, tokenizer)[1]} writes "
-                            f"{text.count(image)} image tokens ({image}) for a picture and must write one: {remedy}")
+            raise UserError(f"The chat template in {where} writes {text.count(image)} image tokens "
+                            f"({image}) for a picture and must write one: {remedy}")
         if question not in text:
-            raise UserError(f"The chat template in {folder / _own(folder, tokenizer)[1]} leaves out the "
-                            f"question: {remedy}")
+            raise UserError(f"The chat template in {where} leaves out the question: {remedy}")
         ids = conversation(processor, architecture, question, visual_tokens=3)
         if ids.count(tokenizer.convert_tokens_to_ids(image)) != 3:
             raise UserError(f"The tokenizer in {folder} does not keep {image} together as one token: "
