@@ -103,7 +103,7 @@ def resolve(name: str) -> Path:
             raise UserError(f"{name} has no weights ({folder} holds none): make them with `python -m moslab base train{other}`.")
         return folder
     folder = user_path(name, "the backbone")
-    if name.strip() and os.path.isdir(folder):  # unlike Path.is_dir, false for names too long for a file system
+    if name.strip() and os.path.isdir(folder):  # false for names of any length
         return folder.resolve()
     if os.path.isfile(folder):
         raise UserError(f"{folder} is a file: give the folder that holds the whole checkpoint.")
@@ -129,8 +129,8 @@ def _from_hub(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
     except Exception as problem:
-        raise UserError(f"Cannot fetch {name} from the hub ({type(problem).__name__}), and there is no folder of that "
-                        "name here: check the name and the network, or download it elsewhere and give its "
+        raise UserError(f"Cannot fetch {name} from the hub ({type(problem).__name__}), and there is no folder of "
+                        "that name here: check the name and the network, or download it elsewhere and give its "
                         "folder.") from problem
 
 
@@ -161,8 +161,10 @@ def architecture_of(model_type: str) -> ModuleType:
 def load(name: str = "embedded", *, scratch: bool = False, seed: int = 0, dtype: "torch.dtype | None" = None) -> Backbone:
     """Load a backbone on the CPU; `scratch` keeps the architecture and draws new weights from `seed`.
 
-    Raises UserError for an unknown name, a folder without a checkpoint, an architecture not in `ARCHITECTURES`, and for
-    parts that do not fit each other (see `checkpoints`). Weights are read with safetensors only, and no code of a folder runs.
+    Weights are read with safetensors only, and no code of a folder runs.
+
+    Raises UserError for an unknown name, a folder without a checkpoint, an architecture not in `ARCHITECTURES`, and
+    for parts that do not fit each other (see `checkpoints`).
     """
     import torch
     from transformers.utils import logging

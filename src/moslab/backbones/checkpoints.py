@@ -268,7 +268,7 @@ def _check_numbers(folder: Path, model: PreTrainedModel) -> None:
 
 
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """The folder's tokenizer. Without a padding token it pads with its end token: padding is masked anyway."""
+    """The folder's tokenizer. Without a padding token, it pads with its end token, which is masked."""
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     return tokenizer
