@@ -20,6 +20,7 @@ from moslab.backbones.prompts import Wording
 from moslab.backbones.qwen2_vl import ImageTextProcessor
 from moslab.datasets.table import ImageTable, ListedPixels
 from moslab.errors import UserError
+from moslab.evaluation import predict
 from moslab.reading import Reader
 from moslab.scorers import bins, levels
 from moslab.scorers.base import Labels
@@ -75,8 +76,10 @@ def test_processor_takes_a_folder_of_the_hub(hub_like):
 
 def test_a_chat_template_of_the_checkpoint_wins(tiny_base, tmp_path):
     folder = shutil.copytree(tiny_base, tmp_path / "base")
-    (folder / "chat_template.jinja").write_text("{% for message in messages %}said by {{ message['role'] }}{% endfor %}")
-    assert backbones.load(str(folder)).prompt("", 16) == backbones.load(str(folder)).tokens("said by user")
+    (folder / "chat_template.jinja").write_text("{% for message in messages %}said by {{ message['role'] }}<|image_pad|>"
+                                                "{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}")
+    backbone = backbones.load(str(folder))
+    assert backbone.prompt("", 2) == backbone.tokens("said by user<|image_pad|><|image_pad|>")
 
 
 def test_saved_and_read_again_it_gives_the_same_tensors(tmp_path, tiny_base):
@@ -359,6 +362,13 @@ def test_padding_changes_nothing_that_is_read(tiny, scorer):
     for row in range(6):
         alone = reader.read(table, [row]).states
         assert torch.allclose(together[row], alone[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("scorer", ["bins", "levels"])
+def test_bfloat16_makes_no_ties(tiny_base, scorer):
+    backbone = backbones.load(str(tiny_base), dtype=torch.bfloat16)
+    backbone.model.eval()
+    assert len(set(predict(reader_of(backbone, "generic", scorer), toy_table(60), range(60)).score)) == 60
 
 
 def test_padding_changes_nothing_with_mixed_sizes(tiny):

@@ -46,7 +46,7 @@ def test_architectures_have_the_same_functions_in_the_same_order():
     modules = [architecture_of(name) for name in ARCHITECTURES]
     functions = [[name for name, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_"]
                  for module in modules]
-    assert functions == [functions[0]] * len(modules) and len(functions[0]) == 11
+    assert functions == [functions[0]] * len(modules) and len(functions[0]) == 12
     assert [module.Model.config_class.model_type for module in modules] == list(ARCHITECTURES)
 
 
@@ -141,10 +141,14 @@ def test_a_chat_template_of_the_checkpoint_wins(tiny_llava, tmp_path):
     (folder / "chat_template.jinja").unlink()
     assert said() == "<s>user: <image><image>\nhow? assistant:"  # LLaVA-1.5's own words are what a folder without a template gets
     before = backbones.fingerprint(str(folder))
-    (folder / "chat_template.json").write_text(json.dumps({"chat_template": "older"}))
-    assert said() == "<s>older" and backbones.fingerprint(str(folder)) != before
-    (folder / "chat_template.jinja").write_text("<s>newer")
-    assert said() == "<s>newer"
+    (folder / "chat_template.json").write_text(json.dumps({"chat_template": f"older{QUESTION_TEMPLATE}"}))
+    assert said() == "<s>older<image><image>how?" and backbones.fingerprint(str(folder)) != before
+    (folder / "chat_template.json").unlink()
+    (folder / "chat_template.jinja").write_text(f"<s>newer{QUESTION_TEMPLATE}")
+    assert said() == "<s>newer<image><image>how?"
+
+
+QUESTION_TEMPLATE = "{% for part in messages[0]['content'] %}{{ part['text'] if part['type'] == 'text' else '<image>' }}{% endfor %}"
 
 
 def rewrite(path, **changes) -> None:

@@ -149,15 +149,15 @@ def test_other_spellings_are_found(written, lying, own, tmp_path):
 
 
 @needs_exact_disk
-def test_names_that_differ_in_case_are_not_confused(own, tmp_path):
+def test_names_that_differ_in_case_are_not_confused(tmp_path):
     home = tmp_path / "csv" / "a"
     paint(home / "a.jpg", "red")
     paint(home / "A.jpg", "blue")
-    table = own("a.jpg", "A.jpg", "a.JPG")
-    assert [table.pixels.open(row).getpixel((0, 0)) for row in (0, 1)] == [(255, 0, 0), (0, 0, 255)]
-    assert not table.pixels.path(2).exists()  # both others are named by rows of their own
+    pixels = FolderPixels(home, ("a.jpg", "A.jpg", "a.JPG"))
+    assert [pixels.open(row).getpixel((0, 0)) for row in (0, 1)] == [(255, 0, 0), (0, 0, 255)]
+    assert not pixels.path(2).exists()  # both others are named by rows of their own
     (home / "A.jpg").unlink()
-    assert not table.pixels.path(1).exists()  # a.jpg is row 0's
+    assert not pixels.path(1).exists()  # a.jpg is row 0's
 
 
 @needs_exact_disk

@@ -10,12 +10,13 @@ from PIL import Image
 
 from moslab import metrics, statistics
 from moslab.datasets.table import ImageTable, ListedPixels
-from moslab.errors import UserError
+from moslab.errors import UserError, first_line
 from moslab.metrics import calibration_error, plcc, srcc
 from moslab.reading import Reader
 from moslab.scorers.base import Scores
 
 METRICS = ("srcc", "plcc", "mae")
+THINNEST = 200  # times the shorter side: Qwen2-VL reads no thinner picture
 
 
 def predict(reader: Reader, table: ImageTable, rows: Sequence[int], batch: int = 128) -> Scores:
@@ -28,11 +29,43 @@ def predict(reader: Reader, table: ImageTable, rows: Sequence[int], batch: int =
     return Scores(np.concatenate([part.score for part in parts]), np.concatenate([part.distribution for part in parts]), pd.concat(said, ignore_index=True) if said else None)
 
 
-def score_pictures(reader: Reader, pictures: Sequence[Image.Image]) -> np.ndarray:
-    """Scores [n] of loose pictures, on the label scale of the reader's dataset."""
+def score_pictures(
+    reader: Reader, pictures: Sequence[Image.Image], texts: Sequence[str] | None = None, *, asked: str | None = None
+) -> np.ndarray:
+    """Scores [n] of loose pictures, on the label scale of the reader's dataset.
+
+    Args:
+        reader: a trained model with its words.
+        pictures: opened with Pillow.
+        texts: the title or generation prompt of each picture, for a model that was trained with those beside them.
+        asked: what is judged ('quality' or 'alignment'), for a model that was trained to judge several things.
+
+    Raises:
+        UserError: for a picture that cannot be read or is too thin, and where texts or asked are not what the model needs.
+    """
+    wording = reader.wording.loose(len(pictures), texts, asked)
+    for number, picture in enumerate(pictures):
+        _check_loose(number, picture)
+    if not len(pictures):
+        return np.zeros(0)
     frame = pd.DataFrame({"image": [str(number) for number in range(len(pictures))], "text": "", "mos": 0.0, "source": "loose picture"})
     loose = ImageTable("loose pictures", frame, ListedPixels(tuple(pictures)), (0.0, 1.0))
-    return predict(replace(reader, features=None), loose, range(len(pictures))).score
+    return predict(replace(reader, features=None, wording=wording, _prompts={}), loose, range(len(pictures))).score
+
+
+def _check_loose(number: int, picture: Image.Image) -> None:
+    """UserError for what is no picture, cannot be read to its end, or is too thin to be cut into patches."""
+    if not isinstance(picture, Image.Image):
+        raise UserError(f"Picture {number} is a {type(picture).__name__}: open it with PIL.Image.open, "
+                        "or make one of an array with PIL.Image.fromarray.")
+    width, height = picture.size
+    if max(width, height) > THINNEST * min(width, height):
+        raise UserError(f"Picture {number} has {width} x {height} pixels, a side more than {THINNEST} times the other: "
+                        "cut it.")
+    try:
+        picture.load()
+    except (OSError, SyntaxError, ValueError) as problem:
+        raise UserError(f"Picture {number} cannot be read ({first_line(problem)}): give a whole file.") from problem
 
 
 def predictions_frame(table: ImageTable, rows: Sequence[int], scores: Scores) -> pd.DataFrame:

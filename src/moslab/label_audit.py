@@ -98,12 +98,11 @@ def levels_without_picture(name: str, tokens: int, root: str | None = None, imag
 
 def answer_tokens(backbone: str) -> int:
     """Taught tokens of a three-digit answer with its end, by the backbone's tokenizer: 'The score of this image is 3.99.' has 13 in Qwen2-VL. Loads no weights."""
-    from transformers import AutoConfig
-
     from moslab.backbones import architecture_of, resolve
+    from moslab.backbones.checkpoints import read_config
 
     folder = resolve(backbone)
-    architecture = architecture_of(AutoConfig.from_pretrained(folder).model_type)
+    architecture = architecture_of(read_config(folder).model_type)
     said = f"{architecture.LEAD}{digits.SENTENCE} {digits.written(399, 3)}."
     return len(architecture.tokens(architecture.read_processor(folder).tokenizer, said)) + 1
 

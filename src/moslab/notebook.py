@@ -39,7 +39,7 @@ class Study:
             raise UserError(f"jobs = {jobs} training processes make no sense: give 0 for one per core, or how many.")
         self.name, self.profile, self.source, self.jobs = name, profile, runs, jobs
         self.parameters = {"profile": profile, "runs": runs, "output": output, "jobs": jobs, **parameters}
-        self.folder = Path(output).expanduser().resolve() if output else profile_dir(profile)
+        self.folder = paths.user_path(output, "the parameter output").resolve() if output else profile_dir(profile)
         self.writes = bool(output) or runs != "reference"
         self.started = time.time()
         self.values: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 What one architecture does otherwise than another stands in one file each (`qwen2_vl.py`, `llava.py`): the same functions in the same order.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -11,8 +12,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from moslab.content import digests_of
-from moslab.errors import UserError, first_line
+from moslab.errors import UserError
 from moslab.files import digest, read_json
+from moslab.paths import user_path
 
 if TYPE_CHECKING:
     import torch
@@ -63,10 +65,8 @@ class Backbone:
 
     def prompt(self, question: str, visual_tokens: int) -> list[int]:
         """Token ids of the user's turn (picture, then `question`, which may be empty) and the opening of the assistant's."""
-        content = [{"type": "image"}] + ([{"type": "text", "text": question}] if question else [])
-        text = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        image = self.processor.image_token
-        return self.architecture.prompt_tokens(self.tokenizer, text.replace(image, image * visual_tokens))
+        from moslab.backbones.templates import conversation
+        return conversation(self.processor, self.architecture, question, visual_tokens)
 
     def inputs(self, pictures: "Sequence[Image]") -> dict[str, "torch.Tensor"]:
         """What the vision tower is shown of `pictures`, on its device and in its precision: `pixel_values`, and what goes `beside` them, a row per picture."""
@@ -102,25 +102,36 @@ def resolve(name: str) -> Path:
             other = " --architecture llava" if EMBEDDED[name] == "llava" else ""
             raise UserError(f"{name} has no weights ({folder} holds none): make them with `python -m moslab base train{other}`.")
         return folder
-    if Path(name).expanduser().is_dir():
-        return Path(name).expanduser().resolve()
+    folder = user_path(name, "the backbone")
+    if name.strip() and os.path.isdir(folder):  # false for names of any length
+        return folder.resolve()
+    if os.path.isfile(folder):
+        raise UserError(f"{folder} is a file: give the folder that holds the whole checkpoint.")
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise UserError(f"Unknown backbone {name!r}: give one of {', '.join(EMBEDDED)}, a folder written by save_pretrained, or a hub id such as 'Qwen/Qwen2-VL-2B-Instruct'.")
+        raise _unknown(name)
     return _from_hub(name)
+
+
+def _unknown(name: str) -> UserError:
+    return UserError(f"Unknown backbone {name!r}: give one of {', '.join(EMBEDDED)}, a folder written by "
+                     "save_pretrained, or a hub id such as 'Qwen/Qwen2-VL-2B-Instruct'.")
 
 
 def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=True))
+    except HFValidationError:
+        raise _unknown(name) from None
     except LocalEntryNotFoundError:
         print(f"Fetching {name} (weights, tokenizer, settings; several GB) into the hub cache; set HF_HUB_OFFLINE=1 to forbid this.")
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
     except Exception as problem:
-        raise UserError(f"Cannot fetch {name} from the hub ({type(problem).__name__}): check the name and the network, "
-                        "or download it elsewhere and give its folder.") from problem
+        raise UserError(f"Cannot fetch {name} from the hub ({type(problem).__name__}), and there is no folder of "
+                        "that name here: check the name and the network, or download it elsewhere and give its "
+                        "folder.") from problem
 
 
 SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
@@ -167,35 +178,30 @@ def load(
 
     min_pixels, max_pixels: limits of a picture's size in pixels, the checkpoint's own if None.
 
-    Raises UserError for an unknown name, a folder without a checkpoint, or an architecture not in `ARCHITECTURES`. Weights are read with safetensors only.
+    Weights are read with safetensors only, and no code of a folder runs.
+
+    Raises UserError for an unknown name, a folder without a checkpoint, an architecture not in `ARCHITECTURES`, and
+    for parts that do not fit each other (see `checkpoints`).
     """
     import torch
-    from safetensors import SafetensorError
-    from transformers import AutoConfig
     from transformers.utils import logging
+
+    from moslab.backbones import checkpoints, templates
 
     logging.disable_progress_bar()
     folder = resolve(name)
-    try:
-        config = AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError) as problem:
-        raise UserError(f"{folder} holds no checkpoint ({first_line(problem)}): give a folder written by save_pretrained.") from problem
-    if config.model_type not in ARCHITECTURES:
-        raise UserError(f"{folder} holds a {config.model_type} model; this version reads {' and '.join(ARCHITECTURES.values())} checkpoints.")
+    config = checkpoints.read_config(folder)
     architecture = architecture_of(config.model_type)
     processor = architecture.read_processor(folder)
     if min_pixels or max_pixels:
         architecture.limit(processor, min_pixels, max_pixels)
+    checkpoints.check_processor(folder, processor, config, architecture)
+    templates.check_template(folder, processor, architecture)
     if scratch:
         torch.manual_seed(seed)
         model = architecture.Model(config).to(dtype or torch.float32)
     else:
-        try:
-            model, found = architecture.Model.from_pretrained(folder, dtype=dtype or torch.float32, use_safetensors=True, output_loading_info=True)
-        except (OSError, ValueError, RuntimeError, SafetensorError) as problem:
-            raise UserError(f"The weights in {folder} cannot be read ({first_line(problem)}): complete the folder.") from problem
-        if found["missing_keys"]:
-            raise UserError(f"The weights in {folder} lack {len(found['missing_keys'])} tensors (first: {min(found['missing_keys'])}): complete the folder.")
+        model = checkpoints.load_model(architecture, folder, dtype or torch.float32)
     if name not in EMBEDDED:
         LOADED.add(name)
     architecture.accelerate(model)

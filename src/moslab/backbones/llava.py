@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerFast
+from transformers import AutoImageProcessor, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerFast
 from transformers.cache_utils import Cache
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
+from moslab.backbones import checkpoints, templates
 from moslab.backbones.inputs import model_inputs
 from moslab.errors import UserError, first_line
-from moslab.files import read_json
 
 Model = LlavaForConditionalGeneration
 LEAD = " "  # between the chat template's "ASSISTANT:" and the answer
@@ -35,20 +35,23 @@ class ImageTextProcessor(LlavaProcessor):
     @classmethod
     def from_folder(cls, folder: str | Path) -> "ImageTextProcessor":
         """Assemble from a checkpoint folder. One without a chat template gets LLaVA-1.5's roles (`CHAT_TEMPLATE`)."""
-        folder, config = Path(folder), AutoConfig.from_pretrained(folder)
+        folder = Path(folder)
+        config = checkpoints.read_config(folder)
+        if hasattr(config, "mm_vision_tower"):
+            raise UserError(f"{folder} holds a LLaVA in its authors' own layout (mm_vision_tower in config.json): "
+                            "convert it to transformers' layout, or give one that is, such as llava-hf/llava-1.5-7b-hf.")
         if config.vision_config.model_type != "clip_vision_model":
             raise UserError(f"{folder} holds a LLaVA with a {config.vision_config.model_type} tower; this version reads LLaVA-1.5, whose tower is CLIP's.")
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-            image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
-        except (OSError, ValueError, KeyError) as problem:
+            tokenizer = checkpoints.read_tokenizer(folder)
+            image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
+        except Exception as problem:  # damaged files make the libraries raise anything, bare Exceptions among them
             raise UserError(f"{folder} holds no LLaVA-1.5 tokenizer and image processor ({first_line(problem)}): "
                             "give a folder with tokenizer.json and preprocessor_config.json, laid out like llava-hf/llava-1.5-7b-hf.") from problem
         if tokenizer.convert_tokens_to_ids("<image>") != config.image_token_id:
             raise UserError(f"The tokenizer in {folder} has no token <image> with number {config.image_token_id}, which config.json names: "
                             "give a folder laid out like llava-hf/llava-1.5-7b-hf.")
-        tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-        return cls.of(tokenizer, image_processor, config, _chat_template(folder, tokenizer))
+        return cls.of(tokenizer, image_processor, config, templates.chat_template(folder, tokenizer, CHAT_TEMPLATE))
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerFast, image_processor: Any, config: LlavaConfig, chat_template: str = CHAT_TEMPLATE) -> "ImageTextProcessor":
@@ -63,16 +66,17 @@ class ImageTextProcessor(LlavaProcessor):
         self.image_processor.save_pretrained(folder)
 
 
-def _chat_template(folder: Path, tokenizer: PreTrainedTokenizerFast) -> str:
-    """The processor's own template goes before the tokenizer's; older checkpoints keep it in a JSON file."""
-    older = folder / "chat_template.json"
-    if older.is_file() and not (folder / "chat_template.jinja").is_file():
-        return read_json(older)["chat_template"]
-    return tokenizer.chat_template or CHAT_TEMPLATE
-
-
 def read_processor(folder: Path) -> ImageTextProcessor:
     return ImageTextProcessor.from_folder(folder)
+
+
+def misfit(image_processor: Any, made: dict[str, torch.Tensor], config: LlavaConfig) -> str:
+    """In what the image processor, or a picture `made` by it, is not what the model reads; '' if it is."""
+    height, width = made["pixel_values"].shape[-2:]
+    side = config.vision_config.image_size
+    if (height, width) != (side, side):
+        return f"it makes pictures of {width} x {height} pixels, and config.json reads {side} x {side}"
+    return ""
 
 
 def prompt_tokens(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:

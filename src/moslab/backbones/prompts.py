@@ -1,6 +1,7 @@
 """What a model is asked. One place for every wording, with its source."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,6 +51,31 @@ class Wording:
         asked = table.annotations["asked"].to_numpy() if table.annotations is not None and "asked" in table.annotations else None
         return cls(dataset, text, preset, shown_texts(table, text) if text in SHOWN else None, asked)
 
+    def loose(self, pictures: int, texts: Sequence[str] | None = None, asked: str | None = None) -> "Wording":
+        """The same words beside pictures that stand in no table.
+
+        Args:
+            pictures: how many there are.
+            texts: each picture's own title or generation prompt, where the wording shows one.
+            asked: what is judged, where the table says it row by row.
+
+        Raises:
+            UserError: for texts or a judgement that the wording needs and did not get, or got and would not use.
+        """
+        if self.shown is None and texts is not None:
+            raise UserError(f"This model was trained with text={self.text!r} and is shown no texts of pictures: "
+                            "leave texts out, or train one with text='title'.")
+        if self.shown is not None:
+            _check_loose_texts(self.text, pictures, texts)
+        known = [] if self.asked is None else sorted(set(self.asked))
+        if known and asked not in known:
+            raise UserError(f"This model was trained to judge {' and '.join(known)}, and asked is {asked!r}: "
+                            f"say which is meant, such as asked={known[0]!r}.")
+        if asked is not None and not known:
+            raise UserError(f"This model judges one thing, {self.aspect(0)}: leave asked={asked!r} out.")
+        shown = None if self.shown is None else np.array(texts, dtype=object)
+        return replace(self, shown=shown, asked=np.array([asked] * pictures, dtype=object) if known else None)
+
     def aspect(self, row: int) -> str:
         """What is judged in a row."""
         return aspect(self.dataset, self.preset) if self.asked is None else self.asked[row]
@@ -65,6 +91,17 @@ class Wording:
     def answer_prefix(self, row: int) -> str:
         """The words Q-Align's answer opens with; the level word follows."""
         return f"The {self.aspect(row)} of the image is"
+
+
+def _check_loose_texts(text: str, pictures: int, texts: Sequence[str] | None) -> None:
+    """UserError unless there is one text, and not an empty one, for each picture."""
+    if texts is None or isinstance(texts, str) or len(texts) != pictures:
+        found = "none" if texts is None else "a single one" if isinstance(texts, str) else f"{len(texts)}"
+        raise UserError(f"This model was trained with text={text!r}, and there are {found} for {pictures} pictures: "
+                        "give texts, a list with the title or generation prompt of each.")
+    for number, one in enumerate(texts):
+        if not isinstance(one, str) or not one.strip():
+            raise UserError(f"The text of picture {number} is {one!r}: give its title or generation prompt.")
 
 
 def shown_texts(table: ImageTable, text: str) -> np.ndarray:

@@ -7,11 +7,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2VLForConditionalGeneration, Qwen2VLProcessor
+from transformers import PreTrainedTokenizerFast, Qwen2VLConfig, Qwen2VLForConditionalGeneration, Qwen2VLProcessor
 from transformers.cache_utils import Cache
+from transformers.image_utils import SizeDict
 from transformers.models.qwen2_vl import modeling_qwen2_vl as qwen2_vl
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from moslab.backbones import checkpoints, templates
 from moslab.backbones.inputs import model_inputs
 from moslab.errors import UserError, first_line
 
@@ -36,17 +38,20 @@ class ImageTextProcessor(Qwen2VLProcessor):
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "ImageTextProcessor":
-        """Assemble from a checkpoint folder or hub id as `save_pretrained` and the published checkpoints lay it out.
+        """Assemble from a checkpoint folder as `save_pretrained` and the published checkpoints lay it out.
 
         A checkpoint without a chat template gets Qwen2-VL's roles and markers (`CHAT_TEMPLATE`).
         """
+        folder = Path(folder)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-            image_processor = Qwen2VLImageProcessorPil.from_pretrained(folder)
-        except (OSError, ValueError, KeyError) as problem:
+            tokenizer = checkpoints.read_tokenizer(folder)
+            image_processor = Qwen2VLImageProcessorPil.from_pretrained(folder, trust_remote_code=False)
+        except Exception as problem:  # damaged files make the libraries raise anything, bare Exceptions among them
             raise UserError(f"{folder} holds no Qwen2-VL tokenizer and image processor ({first_line(problem)}): "
-                            "give a folder with tokenizer.json and preprocessor_config.json, or a hub id.") from problem
-        return cls(image_processor=image_processor, tokenizer=tokenizer, chat_template=tokenizer.chat_template or CHAT_TEMPLATE)
+                            "give a folder with tokenizer.json and preprocessor_config.json.") from problem
+        _complete_limits(image_processor)
+        template = templates.chat_template(folder, tokenizer, CHAT_TEMPLATE)
+        return cls(image_processor=image_processor, tokenizer=tokenizer, chat_template=template)
 
     def save(self, folder: str | Path) -> None:
         """Write tokenizer, image processor and chat template; `from_folder` reads them back."""
@@ -57,6 +62,31 @@ class ImageTextProcessor(Qwen2VLProcessor):
 
 def read_processor(folder: Path) -> ImageTextProcessor:
     return ImageTextProcessor.from_folder(folder)
+
+
+def _complete_limits(image_processor: Qwen2VLImageProcessorPil) -> None:
+    """Complete the limits of a picture's size, in pixels, where a checkpoint states them in part or by other names.
+
+    What is not stated is Qwen2-VL's own. A minimum above the maximum is lowered to it, since a maximum is there for memory's sake.
+    """
+    stated, usual = image_processor.size, Qwen2VLImageProcessorPil.size
+    if stated.height or stated.width:
+        return
+    most = stated.longest_edge or stated.max_pixels or usual["longest_edge"]
+    least = min(stated.shortest_edge or stated.min_pixels or usual["shortest_edge"], most)
+    if (stated.shortest_edge, stated.longest_edge) != (least, most):
+        image_processor.size = SizeDict(shortest_edge=least, longest_edge=most)
+
+
+def misfit(image_processor: Qwen2VLImageProcessorPil, made: dict[str, torch.Tensor], config: Qwen2VLConfig) -> str:
+    """In what the image processor, or a picture `made` by it, is not what the model reads; '' if it is."""
+    vision = config.vision_config
+    settings = {"patch_size": vision.patch_size, "merge_size": vision.spatial_merge_size,
+                "temporal_patch_size": vision.temporal_patch_size}
+    for name, expected in settings.items():
+        if getattr(image_processor, name) != expected:
+            return f"{name} is {getattr(image_processor, name)}, and {expected} in config.json"
+    return ""
 
 
 def prompt_tokens(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:

@@ -1,0 +1,97 @@
+"""Chat templates: where a checkpoint keeps its own, and whether it makes a conversation with one picture."""
+
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from transformers import PreTrainedTokenizerFast, ProcessorMixin
+
+from moslab.errors import UserError, first_line
+
+QUESTIONS = ("", "How would you rate the quality of this image?")  # that are tried on loading
+# Where a processor of transformers looks, in its order; what the tokenizer has comes after these.
+PLACES = ("processor_config.json", "chat_template.json", "chat_template.jinja")
+
+
+def chat_template(folder: Path, tokenizer: PreTrainedTokenizerFast, default: str) -> str:
+    """A checkpoint's chat template, or its architecture's `default` where it has none or an empty one.
+
+    Raises:
+        UserError: for a file that cannot be read, or several templates of which none is the default.
+    """
+    return _own(folder, tokenizer)[0] or default
+
+
+def _own(folder: Path, tokenizer: PreTrainedTokenizerFast) -> tuple[str, str]:
+    """The template that a checkpoint brings, '' if none, and the name of the file that holds it."""
+    for name in PLACES:
+        if (folder / name).is_file():
+            template = _single(folder / name, _read(folder / name))
+            if template:
+                return template, name
+    name = "tokenizer_config.json"
+    return _single(folder / name, tokenizer.chat_template), name
+
+
+def _read(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text if path.suffix == ".jinja" else json.loads(text).get("chat_template")
+    except (OSError, ValueError, AttributeError) as problem:
+        raise UserError(f"The chat template in {path} cannot be read ({first_line(problem)}): "
+                        "take the file as it was published, or delete it.") from problem
+
+
+def _single(path: Path, found: Any) -> str:
+    """One template of what a file holds: a template, or several by name."""
+    if isinstance(found, list):
+        found = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
+    if isinstance(found, dict):
+        found = found.get("default", found)
+    if found is None or isinstance(found, str):
+        return found or ""
+    raise UserError(f"{path} holds several chat templates and none called 'default': name the one that is "
+                    "meant so.")
+
+
+def conversation(
+    processor: ProcessorMixin, architecture: ModuleType, question: str, visual_tokens: int
+) -> list[int]:
+    """Token ids of the user's turn (picture, then `question`, if any) and the opening of the assistant's.
+
+    Raises:
+        UserError: for a question that holds the picture's own token.
+    """
+    text, image = _rendered(processor, question), processor.image_token
+    if image in question:
+        raise UserError(f"The text {question!r} holds {image}, which stands for a picture: take it out of "
+                        "the text.")
+    return architecture.prompt_tokens(processor.tokenizer, text.replace(image, image * visual_tokens))
+
+
+def _rendered(processor: ProcessorMixin, question: str) -> str:
+    content = [{"type": "image"}] + ([{"type": "text", "text": question}] if question else [])
+    return processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+
+
+def check_template(folder: Path, processor: ProcessorMixin, architecture: ModuleType) -> None:
+    """UserError unless the chat template puts one image token, and the question, into a conversation."""
+    tokenizer, image = processor.tokenizer, processor.image_token
+    remedy = "replace it by the one published with the checkpoint, or delete it to get the usual one."
+    where = folder / _own(folder, tokenizer)[1]
+    for question in QUESTIONS:
+        try:
+            text = _rendered(processor, question)
+        except Exception as problem:  # whatever a template raises by itself or stumbles over
+            raise UserError(f"The chat template in {where} cannot be filled in ({first_line(problem)}): "
+                            f"{remedy}") from problem
+        if text.count(image) != 1:
+            raise UserError(f"The chat template in {where} writes {text.count(image)} image tokens "
+                            f"({image}) for a picture and must write one: {remedy}")
+        if question not in text:
+            raise UserError(f"The chat template in {where} leaves out the question: {remedy}")
+        ids = conversation(processor, architecture, question, visual_tokens=3)
+        if ids.count(tokenizer.convert_tokens_to_ids(image)) != 3:
+            raise UserError(f"The tokenizer in {folder} does not keep {image} together as one token: "
+                            "take the tokenizer that was published with the checkpoint.")
