@@ -46,6 +46,8 @@ def run(script: Path, chosen: dict[str, str], *arguments: Path) -> dict[str, Any
 
     AssertionError with the script's last words if it failed for another reason.
     """
+    if "avx512" in chosen.values() and not __cpu_features__.get("AVX512F", True) and NUMPY not in os.environ:
+        return {}  # without loading torch first
     done = subprocess.run([sys.executable, script, *arguments], env=environment(chosen), capture_output=True, text=True)
     if done.returncode == -signal.SIGILL:
         return {}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from moslab.datasets import EMBEDDED
 from moslab.errors import UserError
 from moslab.experiment import Experiment, make
 from moslab.store import Run
@@ -31,12 +32,24 @@ class Grid:
 
     def experiments(self) -> dict[tuple[str, str, int], Experiment]:
         """(dataset, arm, seed) -> experiment, every field checked."""
-        return {(dataset, arm, seed): make(dataset=dataset, seed=seed, **{**self.setting, **fields})
+        return {(dataset, arm, seed): make_on(dataset, seed=seed, **{**self.setting, **fields})
                 for dataset in self.datasets for arm, fields in self.arms.items() for seed in self.seeds}
 
     def afresh(self) -> set[str]:
         """Keys of the headline arms' runs."""
         return {experiment.key for (_, arm, _), experiment in self.experiments().items() if arm in self.headline}
+
+
+def make_on(dataset: str, **fields: Any) -> Experiment:
+    """An experiment of a grid, whose setting is written once for all its datasets: `images` reaches embedded ones alone."""
+    tested = fields.get("test_dataset", "")
+    images = generated_number("+".join(name for name in (dataset, tested) if name), fields.get("images"))
+    return make(dataset=dataset, **{**fields, "images": images})
+
+
+def generated_number(dataset: str, images: int | None) -> int | None:
+    """How many pictures are generated: `images` for embedded datasets, None where any of them is published and brings its own."""
+    return images if all(part in EMBEDDED for part in dataset.split("+")) else None
 
 
 @dataclass(frozen=True)
