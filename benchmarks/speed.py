@@ -2,8 +2,8 @@
 
     make bench              on the embedded base and 256 pictures, a few minutes on one core; fills the README's table
 
-Exit status 1 where two ways give other numbers, and only there: how fast something is depends on the machine, so a
-ratio short of its aim is said and is no failure.
+Exit status 1 where two ways give other numbers, and only there: how fast something is depends on the machine,
+so a ratio short of its aim is said and is no failure.
 """
 
 import platform
@@ -68,7 +68,11 @@ def main() -> None:
 
 def short_of_aim(rows: list[dict[str, Any]]) -> str:
     """A sentence: which ratios stay short of their aims."""
-    missed = [f"{row['what']} ({row['ratio']:.2f}, aim {row['aim']:.2f})" for row in rows if row["ratio"] < row["aim"]]
+    missed = [
+        f"{row['what']} ({row['ratio']:.2f}, aim {row['aim']:.2f})"
+        for row in rows
+        if row["ratio"] < row["aim"]
+    ]
     return f"Short of the aim: {'; '.join(missed)}." if missed else "Every ratio reaches its aim."
 
 
@@ -193,9 +197,14 @@ def measured(comparison: Comparison, product: float) -> dict[str, Any]:
     plain, ours = (statistics.median(seconds[name]) for name in ("plain", "ours"))
     with FlopCounterMode(display=False) as counter:
         comparison.ours()
-    return {"what": comparison.name, "ratio": round(statistics.median(a / b for a, b in zip(seconds["plain"], seconds["ours"])), 2), "aim": round(comparison.aim, 2),
-            "pictures/s, ours": round(comparison.pictures / ours, 1), "pictures/s, plain": round(comparison.pictures / plain, 1),
-            "share of a matrix product": round(counter.get_total_flops() / ours / product, 2)}
+    return {
+        "what": comparison.name,
+        "ratio": round(statistics.median(a / b for a, b in zip(seconds["plain"], seconds["ours"])), 2),
+        "aim": round(comparison.aim, 2),
+        "pictures/s, ours": round(comparison.pictures / ours, 1),
+        "pictures/s, plain": round(comparison.pictures / plain, 1),
+        "share of a matrix product": round(counter.get_total_flops() / ours / product, 2),
+    }
 
 
 def matrix_product(size: int = 1024) -> float:

@@ -1,7 +1,7 @@
-"""What one set of kernels makes of the same small work, written to a file: `python tests/kernel_probe.py FILE BASE`.
+"""What one set of kernels makes of the same small work: `python tests/kernel_probe.py FILE BASE` writes it.
 
-The kernels are chosen by variables that the numerical libraries read when they are loaded, so each set needs a process
-of its own.
+The kernels are chosen by variables that the numerical libraries read when they are loaded, so each set needs
+a process of its own.
 """
 
 import hashlib
@@ -26,8 +26,21 @@ from moslab.training import execute
 
 TASKS = ("iqa", "iaa", "aigiqa", "ugc")
 COMMON = {"paper": "toy", "place": {"where": "Table 1"}, "source": "our own control", "kind": "existence"}
-RISE = Claim(**COMMON, id="toy.score_rises", statement="Scores lie above 3.", metric="error", arms=("bins",), reference=3.0)
-ORDER = Claim(**COMMON | {"kind": "order"}, id="toy.order", statement="Bins beat levels.", metric="srcc", arms=("bins", "levels"))
+RISE = Claim(
+    **COMMON,
+    id="toy.score_rises",
+    statement="Scores lie above 3.",
+    metric="error",
+    arms=("bins",),
+    reference=3.0,
+)
+ORDER = Claim(
+    **COMMON | {"kind": "order"},
+    id="toy.order",
+    statement="Bins beat levels.",
+    metric="srcc",
+    arms=("bins", "levels"),
+)
 
 
 def probe(base: Path) -> dict[str, Any]:
@@ -39,9 +52,14 @@ def probe(base: Path) -> dict[str, Any]:
     difference = np.abs(stored.astype(int) - pictures.astype(int))
     with tempfile.TemporaryDirectory() as folder:
         golden = golden_numbers(save_tiny_base(Path(folder) / "base"))
-    return {"kernels": torch.backends.cpu.get_cpu_capability(), "numpy": numpy_kernels(), "labels": labels,
-            "pixels": {"largest": int(difference.max()), "share": float((difference > 0).mean())},
-            "golden": golden, "record": record(base)}
+    return {
+        "kernels": torch.backends.cpu.get_cpu_capability(),
+        "numpy": numpy_kernels(),
+        "labels": labels,
+        "pixels": {"largest": int(difference.max()), "share": float((difference > 0).mean())},
+        "golden": golden,
+        "record": record(base),
+    }
 
 
 def label_digest(table: Any) -> str:
@@ -54,12 +72,21 @@ def label_digest(table: Any) -> str:
 
 def record(base: Path) -> dict[str, Any]:
     """One seed, so no standard error; trained long enough for the last digits to come apart."""
-    runs = {scorer: execute(toy_experiment(base, scorer=scorer, epochs=10, learning_rate=5e-3)) for scorer in ("bins", "levels")}
+    runs = {
+        scorer: execute(toy_experiment(base, scorer=scorer, epochs=10, learning_rate=5e-3))
+        for scorer in ("bins", "levels")
+    }
     target = runs["bins"].predictions["target"].to_numpy()
     level = float(scores(runs["bins"]).mean())
-    verdicts = [judge_value(RISE, level, n=len(target), seeds=1),
-                judge(ORDER, {name: scores(run) for name, run in runs.items()}, target, allow_few=True, n=200)]
-    return {"parameters": {}, "runs": sorted(run.key for run in runs.values()), "claims": [verdict.as_dict() for verdict in verdicts]}
+    verdicts = [
+        judge_value(RISE, level, n=len(target), seeds=1),
+        judge(ORDER, {name: scores(run) for name, run in runs.items()}, target, allow_few=True, n=200),
+    ]
+    return {
+        "parameters": {},
+        "runs": sorted(run.key for run in runs.values()),
+        "claims": [verdict.as_dict() for verdict in verdicts],
+    }
 
 
 def scores(run: Run) -> np.ndarray:

@@ -11,14 +11,25 @@ from typing import Any
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
 NUMPY = "NPY_DISABLE_CPU_FEATURES"
-BASELINE = {NUMPY: os.environ.get(NUMPY) or " ".join(name for name in __cpu_dispatch__ if __cpu_features__[name])}
-# Torch's own kernels, oneDNN's, MKL's and numpy's. Each library takes its best below the named one; MKL listens to its
-# first variable on Intel's processors only.
+BASELINE = {
+    NUMPY: os.environ.get(NUMPY) or " ".join(name for name in __cpu_dispatch__ if __cpu_features__[name])
+}
+# Torch's own kernels, oneDNN's, MKL's and numpy's. Each library takes its best below the named one; MKL
+# listens to its first variable on Intel's processors only.
 KERNELS = {
-    "default": {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
-                "MKL_CBWR": "COMPATIBLE", **BASELINE},
+    "default": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+        "MKL_CBWR": "COMPATIBLE",
+        **BASELINE,
+    },
     "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
-    "avx512": {"ATEN_CPU_CAPABILITY": "avx512", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE", "MKL_ENABLE_INSTRUCTIONS": "AVX512"},
+    "avx512": {
+        "ATEN_CPU_CAPABILITY": "avx512",
+        "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX512",
+    },
 }
 MEASURED = {  # one library at a time, beside these
     "torch default": {"ATEN_CPU_CAPABILITY": "default"},
@@ -38,17 +49,23 @@ def environment(chosen: dict[str, str]) -> dict[str, str]:
     """This process's environment with nothing but the chosen kernels said."""
     said = {name for variables in (KERNELS | MEASURED).values() for name in variables}
     inherited = {name: value for name, value in os.environ.items() if name not in said}
-    return inherited | {name: value for name, value in chosen.items() if value} | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    return (
+        inherited
+        | {name: value for name, value in chosen.items() if value}
+        | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
 
 
 def run(script: Path, chosen: dict[str, str], *arguments: Path) -> dict[str, Any]:
-    """What a script wrote as JSON into the file that is its first argument; nothing where the processor lacks the kernels.
+    """What a script wrote as JSON into the file that is its first argument.
 
-    AssertionError with the script's last words if it failed for another reason.
+    Nothing where the processor lacks the kernels; AssertionError with the script's last words if it failed.
     """
     if "avx512" in chosen.values() and not __cpu_features__.get("AVX512F", True) and NUMPY not in os.environ:
         return {}  # without loading torch first
-    done = subprocess.run([sys.executable, script, *arguments], env=environment(chosen), capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, script, *arguments], env=environment(chosen), capture_output=True, text=True
+    )
     if done.returncode == -signal.SIGILL:
         return {}
     assert done.returncode == 0, f"{script.name} failed under {chosen}: {done.stderr[-2000:]}"
@@ -56,5 +73,5 @@ def run(script: Path, chosen: dict[str, str], *arguments: Path) -> dict[str, Any
 
 
 def ran_as_asked(found: dict[str, Any], kernels: str) -> bool:
-    """Whether torch took the kernels that were asked for; a processor that lacks them silently gets others."""
+    """Whether torch took the kernels that were asked for; it may silently take others."""
     return bool(found) and found["kernels"].lower() == kernels

@@ -65,7 +65,7 @@ def refer(home: Path, stem: str, verdict: str = "agrees", value: float = 0.5) ->
     ({"given": {"seeds": "none"}}, "seeds is 'none', but should be of type"),
     ({"given": {"seeds": "[]"}}, "parameter seeds is empty"),
     ({"given": {"seeds": "[0, 0]"}}, r"seeds is \[0, 0\], which repeats"),
-    ({"given": {"seeds": "[-1]"}}, "should be finite and not below zero"),
+    ({"given": {"seeds": "[-1]"}}, "should be finite and not negative"),
     ({"notebook_limit": -1}, "limit of a notebook is -1 minutes"),
     ({"runs": "stale"}, "Unknown source of runs"),
 ])
@@ -240,12 +240,18 @@ def test_the_plan_counts_a_shared_run_once_and_finished_runs_not_at_all(home, ma
 
 
 def test_the_plan_knows_runs_by_a_result_with_the_same_parameters_only(home, make_notebook):
-    """The reference's numbers are no other experiment's; what was done here with these parameters is known."""
+    """The reference's numbers are no other experiment's; what was done here with these parameters counts."""
     refer(home, "00_toy")
     source, folder = make_notebook("00_toy", PARAMETERS), paths.profile_dir("smoke")
-    assert batch.known_record(source, "smoke", folder, {"jobs": 3})["run_seconds"] == {"abc": 60.0, "def": 60.0}
+    assert batch.known_record(source, "smoke", folder, {"jobs": 3})["run_seconds"] == {
+        "abc": 60.0,
+        "def": 60.0,
+    }
     assert batch.known_record(source, "smoke", folder, {"seeds": [5]}) is None
-    write_json(folder / "results/00_toy.json", {"parameters": {"seeds": [5], "jobs": 1, "profile": "smoke"}, "runs": ["xyz"], "seconds": 2.0})
+    write_json(
+        folder / "results/00_toy.json",
+        {"parameters": {"seeds": [5], "jobs": 1, "profile": "smoke"}, "runs": ["xyz"], "seconds": 2.0},
+    )
     assert batch.known_record(source, "smoke", folder, {"seeds": [5]})["runs"] == ["xyz"]
     tasks = batch.plan(folder, "smoke", {source: {"seeds": [5, 6], "runs": "fresh"}}, 1)
     assert (tasks[0].missing, tasks[0].seconds) == (None, None)
@@ -260,30 +266,46 @@ FULL = "import errno\nraise OSError(errno.ENOSPC, 'No space left on device')"
 def test_a_full_disk_in_a_cell_is_named_as_the_cause(make_notebook):
     make_notebook("00_toy", PARAMETERS, FULL)
     outcomes, shown = run()
-    assert outcomes[0].reason.startswith("the disk is full: free some space and start again") and outcomes[0].reason in shown
+    assert (
+        outcomes[0].reason.startswith("the disk is full: free some space and start again")
+        and outcomes[0].reason in shown
+    )
 
 
 @pytest.mark.kernel
 def test_a_disk_that_fills_up_under_the_child_is_named_as_the_cause(home, make_notebook, monkeypatch):
-    """Neither progress nor the executed notebook can be written, so that nothing but the exit status tells."""
+    """Neither progress nor the executed notebook can be written, so nothing but the exit status tells."""
     make_notebook("00_toy", PARAMETERS, result_cell("00_toy"))
     (home / "sitecustomize.py").write_text(
         "import errno, os\nif 'MOSLAB_SOCKETS' in os.environ:\n    def full(*_, **__):\n"
         "        raise OSError(errno.ENOSPC, 'No space left on device')\n    os.fsync = full\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(home), *sys.path]))
     outcomes, shown = run()
-    assert outcomes[0].status == "failed" and outcomes[0].reason.startswith("the disk is full") and outcomes[0].reason in shown
+    assert (
+        outcomes[0].status == "failed"
+        and outcomes[0].reason.startswith("the disk is full")
+        and outcomes[0].reason in shown
+    )
 
 
 def test_a_full_disk_is_known_by_what_followed_from_it(tmp_path, monkeypatch):
     log = tmp_path / "log"
     log.write_text("Traceback ...\nOSError: [Errno 122] Disk quota exceeded\n")
-    assert batch.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith("the disk is full")
+    assert batch.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith(
+        "the disk is full"
+    )
     log.write_text("KeyError: 'iqa'\n")
-    assert batch.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log) == f"KeyError: 'iqa'; see {log}"
-    assert batch.why_failed(DISK_FULL, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith("the disk is full")
+    assert (
+        batch.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log)
+        == f"KeyError: 'iqa'; see {log}"
+    )
+    assert batch.why_failed(DISK_FULL, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith(
+        "the disk is full"
+    )
     monkeypatch.setattr(batch.shutil, "disk_usage", lambda _: SimpleNamespace(free=1e5))
-    assert batch.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith("the disk is full")
+    assert batch.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith(
+        "the disk is full"
+    )
 
 
 def test_a_full_disk_is_found_behind_other_exceptions():
@@ -298,7 +320,9 @@ def test_a_full_disk_is_found_behind_other_exceptions():
 
 def test_a_ledger_on_a_full_disk_comes_after_the_reason(home, make_notebook, monkeypatch):
     """What failed is on the console, though nothing can be written down any more."""
-    task = batch.Task("00_toy", make_notebook("00_toy", PARAMETERS), paths.profile_dir("smoke"), {}, "", None, None, False)
+    task = batch.Task(
+        "00_toy", make_notebook("00_toy", PARAMETERS), paths.profile_dir("smoke"), {}, "", None, None, False
+    )
     monkeypatch.setattr(batch, "execute", lambda *_, **__: DISK_FULL)
 
     def full(*_: object, **__: object) -> None:
@@ -318,16 +342,34 @@ time.sleep(60)"""
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize(("limits", "what", "reason"), [
-    ({"cell_limit": 3 / 60}, "cell", "timed out: code cell 2 ran longer than 3 s; --cell-limit sets another one, in minutes"),
-    ({"notebook_limit": 8 / 60}, "notebook", "timed out: the whole notebook ran longer than 8 s; --notebook-limit sets another one, in minutes"),
-], ids=["cell", "notebook"])
+@pytest.mark.parametrize(
+    ("limits", "what", "reason"),
+    [
+        (
+            {"cell_limit": 3 / 60},
+            "cell",
+            "timed out: code cell 2 ran longer than 3 s; --cell-limit sets another one, in minutes",
+        ),
+        (
+            {"notebook_limit": 8 / 60},
+            "notebook",
+            "timed out: the whole notebook ran longer than 8 s; "
+            "--notebook-limit sets another one, in minutes",
+        ),
+    ],
+    ids=["cell", "notebook"],
+)
 def test_what_never_ends_is_ended_with_its_children(home, make_notebook, limits, what, reason):
     make_notebook("00_toy", PARAMETERS, SLEEPER, "print('never')")
     started = time.time()
     outcomes, shown = run(**limits)
     folder = paths.profile_dir("smoke")
-    assert outcomes[0].status == "failed" and outcomes[0].reason == reason and reason in shown and time.time() - started < 50
+    assert (
+        outcomes[0].status == "failed"
+        and outcomes[0].reason == reason
+        and reason in shown
+        and time.time() - started < 50
+    )
     last = Ledger(folder / "ledger.jsonl").last("00_toy")
     assert (last["status"], last["reason"], last["timed_out"]) == ("failed", reason, what)
     kernel, below = map(int, (folder / "pids").read_text().split())
@@ -335,7 +377,10 @@ def test_what_never_ends_is_ended_with_its_children(home, make_notebook, limits,
 
 
 def test_limits_are_the_profile_s_unless_told():
-    assert batch.time_limits("paper", None, None) == batch.LIMITS["paper"] and batch.LIMITS["paper"].cell > 24 * 3600
+    assert (
+        batch.time_limits("paper", None, None) == batch.LIMITS["paper"]
+        and batch.LIMITS["paper"].cell > 24 * 3600
+    )
     assert batch.time_limits("smoke", 0, 1.5) == batch.Limits(0.0, 90.0)
     with pytest.raises(UserError, match="limit of a cell is -1 minutes"):
         batch.time_limits("smoke", -1, None)
@@ -353,10 +398,24 @@ def test_a_fresh_start_of_one_notebook_leaves_the_others(home, make_notebook):
         for name in (f"notebooks/{stem}.ipynb", f"notebooks/{stem}.failed.ipynb", f"logs/{stem}.log"):
             write_json(folder / name, {})
         Ledger(folder / "ledger.jsonl").append("ended", notebook=stem, status="done")
-    assert batch.empty_notebook(folder, "smoke", "00_toy") == "00_toy: emptied, with 2 finished runs; some of them were used by 01_toy as well"
-    assert sorted(path.name for path in (folder / "runs").iterdir()) == ["ghi"] and not list(folder.glob(".trash-*"))
-    kept = sorted(str(path.relative_to(folder)) for name in ("results", "notebooks", "logs") for path in (folder / name).iterdir())
-    assert kept == ["logs/01_toy.log", "notebooks/01_toy.failed.ipynb", "notebooks/01_toy.ipynb", "results/01_toy.json"]
+    assert (
+        batch.empty_notebook(folder, "smoke", "00_toy")
+        == "00_toy: emptied, with 2 finished runs; some of them were used by 01_toy as well"
+    )
+    assert sorted(path.name for path in (folder / "runs").iterdir()) == ["ghi"] and not list(
+        folder.glob(".trash-*")
+    )
+    kept = sorted(
+        str(path.relative_to(folder))
+        for name in ("results", "notebooks", "logs")
+        for path in (folder / name).iterdir()
+    )
+    assert kept == [
+        "logs/01_toy.log",
+        "notebooks/01_toy.failed.ipynb",
+        "notebooks/01_toy.ipynb",
+        "results/01_toy.json",
+    ]
     assert Ledger(folder / "ledger.jsonl").last("01_toy")["status"] == "done"
 
 
@@ -403,18 +462,30 @@ def test_changes_of_a_verdict(verdict, value, change):
 @pytest.mark.parametrize("verdict", ["agrees", "disagrees", "not resolved"])
 def test_without_a_standard_error_values_and_verdicts_are_not_compared(errors, verdict):
     """Another processor's value of one seed's cross-entropy: .1248182 here, .1248160 there."""
-    here, there = ({"id": "ncm", "kind": "existence", "value": value, "se": se} for value, se in zip((0.1248182, 0.124816), errors))
+    here, there = (
+        {"id": "ncm", "kind": "existence", "value": value, "se": se}
+        for value, se in zip((0.1248182, 0.124816), errors)
+    )
     found = compare({"claims": [here | {"verdict": verdict}]}, {"claims": [there | {"verdict": "agrees"}]})
     assert [(item.change, item.failed) for item in found] == [("no error", False)]
 
 
-@pytest.mark.parametrize(("now", "reference", "words"), [
-    (["a", "b"], ["a", "c"], ("1 not in the reference", "1 not here")), (["a"], ["a", "c"], ("0 not in the reference", "1 not here"))])
+@pytest.mark.parametrize(
+    ("now", "reference", "words"),
+    [
+        (["a", "b"], ["a", "c"], ("1 not in the reference", "1 not here")),
+        (["a"], ["a", "c"], ("0 not in the reference", "1 not here")),
+    ],
+)
 def test_other_runs_at_equal_parameters_are_a_failure_that_says_so(now, reference, words):
     found = compare({"runs": now, "claims": []}, {"runs": reference, "claims": []})
-    assert [(item.change, item.failed, item.now, item.before) for item in found] == [("other runs", True, *words)]
+    assert [(item.change, item.failed, item.now, item.before) for item in found] == [
+        ("other runs", True, *words)
+    ]
     other = {"runs": now, "claims": [], "parameters": {"seeds": [9]}}
-    assert not any(item.failed for item in compare(other, {"runs": reference, "claims": []}))  # not to be compared at all
+    assert not any(
+        item.failed for item in compare(other, {"runs": reference, "claims": []})
+    )  # not to be compared at all
 
 
 @pytest.mark.parametrize("se", [None, 0.1])
@@ -426,13 +497,23 @@ def test_a_claim_judged_by_another_rule_is_a_failure(se):
 
 def test_the_reason_of_a_batch_that_is_not_the_reference_s():
     moved = [Comparison(f"c{number}", "agrees", "agrees", "beyond") for number in range(5)]
-    runs = [Comparison("run keys", "1 not in the reference", "1 not here", "other runs"), Comparison("a", "agrees", "agrees", "same")]
-    outcomes = [batch.Outcome("00_toy", "done", 1.0, Path("x"), comparisons=[]), batch.Outcome("01_toy", "done", 1.0, Path("x"), comparisons=moved),
-                batch.Outcome("02_toy", "failed", 1.0, Path("x"), "K is 1, but two bins are needed."), batch.Outcome("03_toy", "done", 1.0, Path("x"), comparisons=runs)]
+    runs = [
+        Comparison("run keys", "1 not in the reference", "1 not here", "other runs"),
+        Comparison("a", "agrees", "agrees", "same"),
+    ]
+    outcomes = [
+        batch.Outcome("00_toy", "done", 1.0, Path("x"), comparisons=[]),
+        batch.Outcome("01_toy", "done", 1.0, Path("x"), comparisons=moved),
+        batch.Outcome("02_toy", "failed", 1.0, Path("x"), "K is 1, but two bins are needed."),
+        batch.Outcome("03_toy", "done", 1.0, Path("x"), comparisons=runs),
+    ]
     assert batch.why_not_reproduced(outcomes[:1]) == ""
     assert batch.why_not_reproduced(outcomes) == (
-        "Not reproduced: 02_toy failed (K is 1, but two bins are needed); value further from the reference's than three standard errors: "
-        "c0 in 01_toy, c1 in 01_toy, c2 in 01_toy and 2 more; equal parameters asked for other runs than the reference's: run keys in 03_toy.")
+        "Not reproduced: 02_toy failed (K is 1, but two bins are needed); "
+        "value further from the reference's than three standard errors: "
+        "c0 in 01_toy, c1 in 01_toy, c2 in 01_toy and 2 more; "
+        "equal parameters asked for other runs than the reference's: run keys in 03_toy."
+    )
 
 
 def test_claims_that_come_and_go():

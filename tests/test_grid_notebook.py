@@ -64,9 +64,17 @@ def test_an_arm_s_fields_win_over_the_shared_ones(grid):
     assert found["iqa", "slow", 0].epochs == 9
 
 
-@pytest.mark.parametrize(("dataset", "fields", "images"), [
-    ("iqa", {}, 40), ("iqa+iaa", {}, 40), ("iqa", {"test_dataset": "iaa"}, 40), ("koniq10k", {}, None), ("iqa+koniq10k", {}, None),
-    ("iqa", {"test_dataset": "koniq10k"}, None)])
+@pytest.mark.parametrize(
+    ("dataset", "fields", "images"),
+    [
+        ("iqa", {}, 40),
+        ("iqa+iaa", {}, 40),
+        ("iqa", {"test_dataset": "iaa"}, 40),
+        ("koniq10k", {}, None),
+        ("iqa+koniq10k", {}, None),
+        ("iqa", {"test_dataset": "koniq10k"}, None),
+    ],
+)
 def test_a_number_of_pictures_is_asked_of_embedded_datasets_alone(grid, monkeypatch, dataset, fields, images):
     """What a profile sets for all of a notebook's datasets is no demand on a published one."""
     monkeypatch.setattr("moslab.experiment._manifest", lambda *_: "")
@@ -173,10 +181,23 @@ seeds: list[int] = [0, 1, 2]   # training seeds
 
 def test_a_study_opened_in_a_notebook_types_its_parameters(make_notebook):
     make_notebook("01_toy", CELL)
-    namespace = {"profile": "smoke", "runs": "reference", "output": "", "jobs": "2", "seeds": "[4, 5]", "In": [CELL]}
+    namespace = {
+        "profile": "smoke",
+        "runs": "reference",
+        "output": "",
+        "jobs": "2",
+        "seeds": "[4, 5]",
+        "In": [CELL],
+    }
     study = Study.open("01_toy", namespace)
     assert (namespace["seeds"], namespace["jobs"], study.jobs, study.profile) == ([4, 5], 2, 2, "smoke")
-    assert study.parameters == {"profile": "smoke", "runs": "reference", "output": "", "jobs": 2, "seeds": [4, 5]}
+    assert study.parameters == {
+        "profile": "smoke",
+        "runs": "reference",
+        "output": "",
+        "jobs": 2,
+        "seeds": [4, 5],
+    }
     with pytest.raises(UserError, match="has no parameter 'seed'"):
         Study.open("01_toy", namespace | {"In": ["# Parameters\nseed = 7"], "seed": 7})
 
@@ -222,8 +243,14 @@ def test_record_has_what_its_readers_need(recorded, grid, home):
 def test_the_batch_reads_what_was_recorded(recorded, home):
     write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", recorded)
     assert batch.read_reference("smoke", "01_toy") == recorded
-    assert batch.estimate(recorded, "smoke", home / "papermill_runs/smoke", "fresh", 2, set()) == (0, recorded["seconds"])
-    assert batch.estimate(recorded, "smoke", home / "nowhere", "fresh", 2, set()) == (6, recorded["seconds"] + 6 * 3.5 / 2)
+    assert batch.estimate(recorded, "smoke", home / "papermill_runs/smoke", "fresh", 2, set()) == (
+        0,
+        recorded["seconds"],
+    )
+    assert batch.estimate(recorded, "smoke", home / "nowhere", "fresh", 2, set()) == (
+        6,
+        recorded["seconds"] + 6 * 3.5 / 2,
+    )
     (comparison,) = compare(recorded, recorded)
     assert (comparison.claim, comparison.change, comparison.failed) == ("toy.order (iqa)", "same", False)
 

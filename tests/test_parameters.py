@@ -69,7 +69,15 @@ def test_a_file_that_is_no_notebook(home):
 # in a running notebook
 
 PROFILED = CELL.replace("rate: float", "epochs: float = 4.0\nimages: int = 0\nrate: float")
-STORED = {"profile": "embedded", "seeds": [0, 1, 2], "epochs": 4.0, "images": 0, "rate": 1e-3, "quick": False, "names": {"a": 1.0}}
+STORED = {
+    "profile": "embedded",
+    "seeds": [0, 1, 2],
+    "epochs": 4.0,
+    "images": 0,
+    "rate": 1e-3,
+    "quick": False,
+    "names": {"a": 1.0},
+}
 
 
 def running(injected: str = "", **values: object) -> dict[str, object]:
@@ -87,16 +95,29 @@ def test_stored_defaults_stay_as_they_are(make_notebook):
 
 
 def test_a_profile_applies_where_the_stored_default_stands(make_notebook):
-    """images, seeds and epochs are smoke's; what was injected stands even where it is the default, and so does an edit."""
+    """What was injected stands even where it is the default, and so does an edit."""
     path = make_notebook("00_toy", PROFILED)
-    assert settle(path, running('profile = "smoke"')) == STORED | {"profile": "smoke", "seeds": [0], "images": 300, "epochs": 1.0}
+    assert settle(path, running('profile = "smoke"')) == STORED | {
+        "profile": "smoke",
+        "seeds": [0],
+        "images": 300,
+        "epochs": 1.0,
+    }
     found = settle(path, running('profile = "smoke"\nepochs = 4.0', images=80))
     assert found == STORED | {"profile": "smoke", "seeds": [0], "images": 80, "epochs": 4.0}
 
 
-@pytest.mark.parametrize(("injected", "name", "value"), [
-    ('seeds = "[0,1]"', "seeds", [0, 1]), ("seeds = [3]", "seeds", [3]), ('images = "1000"', "images", 1000), ("epochs = 2", "epochs", 2.0),
-    ('names = "{}"', "names", {}), ('quick = "true"', "quick", True)])
+@pytest.mark.parametrize(
+    ("injected", "name", "value"),
+    [
+        ('seeds = "[0,1]"', "seeds", [0, 1]),
+        ("seeds = [3]", "seeds", [3]),
+        ('images = "1000"', "images", 1000),
+        ("epochs = 2", "epochs", 2.0),
+        ('names = "{}"', "names", {}),
+        ('quick = "true"', "quick", True),
+    ],
+)
 def test_what_papermill_injects_is_typed(make_notebook, injected, name, value):
     found = settle(make_notebook("00_toy", PROFILED), running(injected))[name]
     assert found == value and type(found) is type(value)
@@ -110,11 +131,11 @@ def test_what_papermill_injects_is_typed(make_notebook, injected, name, value):
     ("images = True", "parameter images is True, but should be of type int"),
     ("images = 64.5", "parameter images is 64.5, but should be of type int"),
     ("profile = 3", "parameter profile is 3, but should be of type str"),
-    ("images = -5", "parameter images is -5, but its numbers should be finite and not below zero"),
-    ('epochs = float("nan")', "parameter epochs is nan, but its numbers should be finite"),
+    ("images = -5", "parameter images is -5, but numbers should be finite and not negative"),
+    ('epochs = float("nan")', "parameter epochs is nan, but numbers should be finite"),
     ("seeds = []", "parameter seeds is empty"),
     ("seeds = [0, 0]", "parameter seeds is .0, 0., which repeats"),
-    ("seeds = [0, -1]", "parameter seeds is .0, -1., but its numbers"),
+    ("seeds = [0, -1]", "parameter seeds is .0, -1., but numbers"),
 ])
 def test_what_makes_no_sense_is_refused_in_one_sentence(make_notebook, injected, sentence):
     with pytest.raises(UserError, match=f"^[^\n]*{sentence}[^\n]*$"):
@@ -122,7 +143,10 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(make_notebook, injected,
 
 
 def test_only_papermill_s_cells_are_looked_at_for_names():
-    assert injected_names(["", "x: int = 1", "# Parameters\nseed = 7\nrate = 0.5\n", "y = 2"]) == {"seed", "rate"}
+    assert injected_names(["", "x: int = 1", "# Parameters\nseed = 7\nrate = 0.5\n", "y = 2"]) == {
+        "seed",
+        "rate",
+    }
     assert injected_names([]) == set()
 
 

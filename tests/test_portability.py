@@ -1,6 +1,7 @@
-"""The same small work under other kernels of this machine: labels bit for bit, pictures and claims comparable.
+"""The same work under other kernels of this machine: labels bit for bit, pictures and claims comparable.
 
-`python tests/test_portability.py` measures anew how far the golden run differs between kernels (data/golden_kernels.json).
+`python tests/test_portability.py` measures again how far the golden run differs between kernels, for
+data/golden_kernels.json.
 """
 
 import json
@@ -19,7 +20,9 @@ from toys import save_tiny_base
 from moslab.comparison import compare
 from moslab.provenance import cpu_name
 
-pytestmark = pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="these kernels are those of x86")
+pytestmark = pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"), reason="these kernels are those of x86"
+)
 PROBE = Path(__file__).parent / "kernel_probe.py"
 
 
@@ -71,7 +74,7 @@ def test_kernels_differ_and_training_amplifies_it(probes):
 
 
 def differences(found: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """The largest difference of losses and of scores between any two golden runs, at least the last digit that is kept."""
+    """The largest difference between any two golden runs, at least the last digit that is kept."""
     largest = dict(ROUNDED_TO)
     for first, second in combinations(found.values(), 2):
         for scorer in ("bins", "levels"):
@@ -82,24 +85,32 @@ def differences(found: dict[str, dict[str, Any]]) -> dict[str, float]:
 
 
 def test_the_measured_differences_are_this_machine_s_too(probes):
-    """With room for another processor: three times the largest difference is what the golden run may differ by."""
+    """With room for another processor: the golden run may differ by three times the largest."""
     found = differences({name: probe["golden"] for name, probe in probes.items()})
     assert all(found[part] <= TOLERANCE[part] for part in found)
 
 
 def measure(folder: Path) -> dict[str, Any]:
-    """For the data file: every set of kernels alone and together, against each other and against the stored run."""
+    """For the data file: all sets of kernels against each other and against the stored run."""
     base = save_tiny_base(folder / "base")
-    probed = {name: run(PROBE, chosen, folder / "probe.json", base) for name, chosen in (KERNELS | MEASURED).items()}
-    ran = {name: made["golden"] for name, made in probed.items() if name in MEASURED or ran_as_asked(made, name)}
-    return {"how": "python tests/test_portability.py: largest difference of any two, the stored golden run among them",
-            "processor": cpu_name(), "kernels": list(ran),
-            "largest": differences(ran | {"stored": json.loads(GOLDEN.read_text())})}
+    probed = {
+        name: run(PROBE, chosen, folder / "probe.json", base) for name, chosen in (KERNELS | MEASURED).items()
+    }
+    ran = {
+        name: made["golden"] for name, made in probed.items() if name in MEASURED or ran_as_asked(made, name)
+    }
+    return {
+        "how": "tests/test_portability.py: largest difference of any two, the stored golden run among them",
+        "processor": cpu_name(),
+        "kernels": list(ran),
+        "largest": differences(ran | {"stored": json.loads(GOLDEN.read_text())}),
+    }
 
 
 if __name__ == "__main__":
     import tempfile
 
     from moslab.files import write_json
+
     with tempfile.TemporaryDirectory() as temporary:
         sys.stdout.write(f"{write_json(KERNEL_DIFFERENCES, measure(Path(temporary)))}\n")

@@ -23,7 +23,10 @@ from moslab.training import execute, prepare, set_trainable
 
 GOLDEN = Path(__file__).parent / "data" / "golden_run.json"
 KERNEL_DIFFERENCES = GOLDEN.with_name("golden_kernels.json")
-ROUNDED_TO = {"losses": 1e-5, "scores": 1e-7}  # the last digit that is kept; a smaller difference counts as one of it
+ROUNDED_TO = {
+    "losses": 1e-5,
+    "scores": 1e-7,
+}  # the last digit that is kept; a smaller difference counts as one of it
 TOLERANCE = {part: 3 * most for part, most in json.loads(KERNEL_DIFFERENCES.read_text())["largest"].items()}
 
 
@@ -246,7 +249,10 @@ def golden_numbers(base: Path, **fields: Any) -> dict[str, dict]:
 def moved(found: dict, stored: dict) -> str:
     """Which version is to be raised for the numbers that changed; empty if none did."""
     def differing(part: str) -> list[str]:
-        near = {scorer: pytest.approx(stored[scorer][part], abs=TOLERANCE[part], rel=0) for scorer in ("bins", "levels")}
+        near = {
+            scorer: pytest.approx(stored[scorer][part], abs=TOLERANCE[part], rel=0)
+            for scorer in ("bins", "levels")
+        }
         return [scorer for scorer in near if found[scorer][part] != near[scorer]]
 
     losses, scores = differing("losses"), differing("scores")

@@ -1,7 +1,7 @@
 """The child process in which the batch runner executes one notebook: `python -m moslab._execute` with a request as JSON on its standard input.
 
-Exit status: 0 done, 1 a cell raised, 28 the disk is full, 124 a cell reached its time limit, 138 the kernel died (as
-papermill's own command line has it).
+Exit status: 0 done, 1 a cell raised, 28 the disk is full, 124 a cell reached its time limit, 138 the kernel
+died (as papermill's own command line has it).
 """
 
 import json
@@ -19,7 +19,10 @@ DISK_FULL = 28
 
 
 def main() -> int:
-    """Execute the notebook of the request {"source", "output", "parameters", "progress", "cell_limit"}; all paths absolute."""
+    """Execute the notebook of the request; all paths absolute.
+
+    The request: {"source", "output", "parameters", "progress", "cell_limit"}.
+    """
     die_with_parent()
     request = json.load(sys.stdin)
 
@@ -30,8 +33,17 @@ def main() -> int:
 
     from moslab.notebook_kernel import ENGINE
     try:
-        papermill.execute_notebook(request["source"], request["output"], parameters=request["parameters"], engine_name=ENGINE,
-                                   kernel_name="python3", language="python", progress_bar=False, progress=Path(request["progress"]), cell_limit=request.get("cell_limit", 0))
+        papermill.execute_notebook(
+            request["source"],
+            request["output"],
+            parameters=request["parameters"],
+            engine_name=ENGINE,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            progress=Path(request["progress"]),
+            cell_limit=request.get("cell_limit", 0),
+        )
     except PapermillExecutionError:
         return 1
     except DeadKernelError:

@@ -51,14 +51,18 @@ class Limits:
 
 NO_LIMITS = Limits()
 # Generous: what takes so long hangs. All runs of a notebook may be trained in one cell.
-LIMITS = {"smoke": Limits(2 * HOUR, 4 * HOUR), "embedded": Limits(48 * HOUR, 72 * HOUR), "paper": Limits(14 * 24 * HOUR, 28 * 24 * HOUR)}
+LIMITS = {
+    "smoke": Limits(2 * HOUR, 4 * HOUR),
+    "embedded": Limits(48 * HOUR, 72 * HOUR),
+    "paper": Limits(14 * 24 * HOUR, 28 * 24 * HOUR),
+}
 
 
 @dataclass(frozen=True)
 class Task:
     """One notebook of the plan.
 
-    `inputs` names everything its result depends on; `missing` and `seconds` are None where no record of a run with
+    `inputs` names everything its result depends on; `missing` and `seconds` are None where no result with
     these parameters tells them.
     """
 
@@ -102,15 +106,30 @@ class Outcome:
         return self.ran and not any(item.failed for item in self.comparisons)
 
 
-def reproduce(profile: str = "embedded", notebooks: str | list[str] | None = None, jobs: int | None = None, fresh: bool = False, runs: str = "headline",
-              given: dict[str, Any] | None = None, console: Console | None = None, cell_limit: float | None = None,
-              notebook_limit: float | None = None) -> list[Outcome]:
+def reproduce(
+    profile: str = "embedded",
+    notebooks: str | list[str] | None = None,
+    jobs: int | None = None,
+    fresh: bool = False,
+    runs: str = "headline",
+    given: dict[str, Any] | None = None,
+    console: Console | None = None,
+    cell_limit: float | None = None,
+    notebook_limit: float | None = None,
+) -> list[Outcome]:
     """Run the notebooks of a profile that are not done yet and compare their verdicts with the committed reference.
 
-    notebooks: numbers or names ("00 01_bin_sweep"), all of them if empty. jobs: training processes, one per core if None. fresh: empty the profile's
-    local store first, or what is these notebooks' of it where some are named. cell_limit, notebook_limit: minutes, the profile's own if None, 0 for none. runs: `headline` trains the runs of headline claims that the local store lacks and takes the others from the reference where it has them, `fresh` trains all that the
-    local store lacks, `reuse` takes every run that the reference has. given: further notebook parameters.
-    UserError, before anything has started, for whatever is wrong with these or with the output folder.
+    Args:
+        notebooks: numbers or names ("00 01_bin_sweep"), all of them if empty.
+        jobs: training processes, one per core if None.
+        fresh: empty the profile's local store first; where notebooks are named, what they made of it.
+        runs: `headline` trains the runs of headline claims that the local store lacks and takes the others
+            from the reference where it has them, `fresh` trains all that the local store lacks, `reuse` takes
+            every run that the reference has.
+        given: further notebook parameters.
+        cell_limit, notebook_limit: minutes after which what hangs is ended; the profile's if None, 0 for never.
+    Raises:
+        UserError: before anything has started, for whatever is wrong with these or with the output folder.
     """
     console = console or Console()
     folder = paths.profile_dir(profile)
@@ -126,7 +145,8 @@ def reproduce(profile: str = "embedded", notebooks: str | list[str] | None = Non
     with exclusive(folder, profile):
         prepare(folder, fresh and not notebooks)
         for source in sources if fresh and notebooks else ():
-            console.print(empty_notebook(folder, profile, source.stem), highlight=False, markup=False, soft_wrap=True)
+            said = empty_notebook(folder, profile, source.stem)
+            console.print(said, highlight=False, markup=False, soft_wrap=True)
         tasks = [replace(task, limits=limits) for task in plan(folder, profile, typed, jobs)]
         console.print(plan_table(tasks, profile, jobs))
         outcomes = run_all(tasks, console)
@@ -168,9 +188,13 @@ def time_limits(profile: str, cell: float | None, notebook: float | None) -> Lim
     """The profile's limits, each replaced by the given number of minutes; UserError for one below zero."""
     for name, minutes in (("cell", cell), ("notebook", notebook)):
         if minutes is not None and not 0 <= minutes < float("inf"):
-            raise UserError(f"The limit of a {name} is {minutes:g} minutes: give a number of minutes, or 0 for no limit.")
-    usual = LIMITS[profile]
-    return Limits(usual.cell if cell is None else 60 * cell, usual.notebook if notebook is None else 60 * notebook)
+            raise UserError(
+                f"The limit of a {name} is {minutes:g} minutes: give a number of minutes, or 0 for no limit."
+            )
+    limits = LIMITS[profile]
+    if cell is not None:
+        limits = replace(limits, cell=60 * cell)
+    return limits if notebook is None else replace(limits, notebook=60 * notebook)
 
 
 @contextmanager
@@ -220,25 +244,38 @@ def empty(folder: Path) -> None:
 def empty_notebook(folder: Path, profile: str, stem: str) -> str:
     """Delete what one notebook made: result, executed notebook, log, and the runs that its last result names.
 
-    Where it has no result, the committed reference's names its runs. Runs that other notebooks use as well go, too, and
-    are trained again by whoever asks first; the other notebooks' results and ledger entries stay. Returns what was done.
+    Where it has no result, the committed reference's names its runs. Runs that other notebooks use go as well
+    and are trained again by whoever asks first; the other notebooks' results and ledger entries stay.
+
+    Returns:
+        A sentence that says what was done.
     """
-    results = folder / "results"
-    records = {path.stem: read_json(path) for path in results.glob("*.json")}
-    record = records.pop(stem, None) or read_reference(profile, stem) or {}
-    keys = {key for key in record.get("runs", []) if (folder / "runs" / key).is_dir()}
-    sharing = [other for other, found in sorted(records.items()) if keys & set(found.get("runs", []))]
-    made = [results / f"{stem}.json", folder / "logs" / f"{stem}.log", *(folder / "notebooks").glob(f"{stem}.*")]
+    local = {path.stem: read_result(path) for path in (folder / "results").glob("*.json")}
+    record = local.pop(stem, None) or read_reference(profile, stem) or {}
+    keys = sorted(key for key in record.get("runs", []) if (folder / "runs" / key).is_dir())
+    sharing = [other for other, found in sorted(local.items()) if found and set(keys) & set(found.get("runs", ()))]
+    made = [folder / "results" / f"{stem}.json"]  # first: without it nothing counts as done
+    made += [folder / "logs" / f"{stem}.log", *(folder / "notebooks").glob(f"{stem}.*")]
+    made += [folder / "runs" / key for key in keys]
     try:
         trash = Path(tempfile.mkdtemp(prefix=".trash-", dir=folder))
-        for path in [*made, *(folder / "runs" / key for key in sorted(keys))]:  # the result first: without it nothing is done
+        for path in made:
             if path.exists():
                 os.replace(path, trash / f"{path.parent.name}-{path.name}")
         shutil.rmtree(trash, ignore_errors=True)
     except OSError as problem:
         raise cannot_write(folder, problem) from problem
+    count = "1 finished run" if len(keys) == 1 else f"{len(keys)} finished runs"
     also = f"; some of them were used by {', '.join(sharing)} as well" if sharing else ""
-    return f"{stem}: emptied, with {'1 finished run' if len(keys) == 1 else f'{len(keys)} finished runs'}{also}"
+    return f"{stem}: emptied, with {count}{also}"
+
+
+def read_result(path: Path) -> dict[str, Any] | None:
+    """A result record; None where there is none or it is damaged, since then it is made again."""
+    try:
+        return read_json(path) if path.is_file() else None
+    except UserError:
+        return None
 
 
 def sweep_sockets() -> None:
@@ -257,7 +294,8 @@ def plan(folder: Path, profile: str, typed: dict[Path, dict[str, Any]], jobs: in
     tasks = []
     for source, given in typed.items():
         inputs = inputs_digest(source, given, code)
-        missing, seconds = estimate(known_record(source, profile, folder, given), profile, folder, given["runs"], jobs, counted)
+        record = known_record(source, profile, folder, given)
+        missing, seconds = estimate(record, profile, folder, given["runs"], jobs, counted)
         task = Task(source.stem, source, folder, given, inputs, missing, seconds, False)
         tasks.append(replace(task, done=is_done(task, ledger)))
     return tasks
@@ -289,20 +327,22 @@ def is_done(task: Task, ledger: Ledger) -> bool:
 
 
 def known_record(source: Path, profile: str, folder: Path, given: dict[str, Any]) -> dict[str, Any] | None:
-    """A result that was made with these very parameters, the reference's or the last one made here: it names the runs.
+    """A result that was made with these very parameters: the reference's, or the last one made here.
 
-    None where there is none, so that nobody is told another experiment's numbers.
+    It names the runs. None where there is none, so that nobody is told another experiment's numbers.
     """
-    local = folder / "results" / f"{source.stem}.json"
+    local = read_result(folder / "results" / f"{source.stem}.json")
     defaults = {name: parameter.default for name, parameter in parameters.declared(source).items()}
     wanted = settings({"parameters": defaults | given})
-    for record in (read_reference(profile, source.stem), read_json(local) if local.is_file() else None):
+    for record in (read_reference(profile, source.stem), local):
         if record and settings({"parameters": defaults | record.get("parameters", {})}) == wanted:
             return record
     return None
 
 
-def estimate(record: dict[str, Any] | None, profile: str, folder: Path, runs: str, jobs: int, counted: set[str]) -> tuple[int | None, float | None]:
+def estimate(
+    record: dict[str, Any] | None, profile: str, folder: Path, runs: str, jobs: int, counted: set[str]
+) -> tuple[int | None, float | None]:
     """Training runs missing and seconds needed, by the times of a record; (None, None) without one."""
     if record is None:
         return None, None
@@ -336,29 +376,56 @@ def run_one(task: Task, ledger: Ledger, console: Console) -> Outcome:
     task.result.unlink(missing_ok=True)
     log = task.folder / "logs" / f"{task.stem}.log"
     with Watch(console, task, task.folder, count_runs(task.folder)) as watch:
-        status = execute(task.source, running, task.given, task.folder / "progress" / f"{task.stem}.json", log,
-                         on_start=lambda pid: ledger.append("started", notebook=task.stem, pid=pid, inputs=task.inputs), on_wait=watch.update,
-                         limits=task.limits)
+        status = execute(
+            task.source,
+            running,
+            task.given,
+            task.folder / "progress" / f"{task.stem}.json",
+            log,
+            on_start=lambda pid: ledger.append("started", notebook=task.stem, pid=pid, inputs=task.inputs),
+            on_wait=watch.update,
+            limits=task.limits,
+        )
     reason = why_failed(status, task.result, running, log, task.limits)
     where = keep_notebook(running, task.notebook, failed=bool(reason))
     seconds = round(time.time() - started, 2)
     outcome = Outcome(task.stem, "failed" if reason else "done", seconds, where, reason)
     # Said before it is written: on a full disk the ledger cannot take it.
     console.print(f"{task.stem}: {outcome.status} after {seconds:.0f} s{': ' + reason if reason else ''}", highlight=False, markup=False, soft_wrap=True)
-    ledger.append("ended", notebook=task.stem, pid=os.getpid(), status=outcome.status, exit=status, reason=reason, seconds=seconds, inputs=task.inputs,
-                  parameters=digest(task.given), output=str(where.relative_to(task.folder)), result=file_digest(task.result),
-                  timed_out=TIMED_OUT.get(status, ""))
+    ledger.append(
+        "ended",
+        notebook=task.stem,
+        pid=os.getpid(),
+        status=outcome.status,
+        exit=status,
+        reason=reason,
+        seconds=seconds,
+        inputs=task.inputs,
+        parameters=digest(task.given),
+        output=str(where.relative_to(task.folder)),
+        result=file_digest(task.result),
+        timed_out=TIMED_OUT.get(status, ""),
+    )
     return outcome
 
 
 def execute(source: Path, output: Path, given: dict[str, Any], progress: Path, log: Path, on_start: Any = lambda pid: None,
             on_wait: Any = lambda: None, limits: Limits = NO_LIMITS) -> int:
-    """Run a notebook in a child process that dies with this one; its exit status (negative: the signal that ended it). All paths absolute.
+    """Run a notebook in a child process that dies with this one. All paths absolute.
 
-    The child ends itself when a cell reaches its limit; at the notebook's limit it is killed with all its children.
+    The child ends itself when a cell reaches its limit; at the notebook's limit all of them are killed.
+
+    Returns:
+        The child's exit status; negative: the signal that ended it.
     """
     sockets = tempfile.mkdtemp(prefix=SOCKET_FOLDER.format(pid=os.getpid()))
-    request = {"source": str(source), "output": str(output), "parameters": given, "progress": str(progress), "cell_limit": limits.cell}
+    request = {
+        "source": str(source),
+        "output": str(output),
+        "parameters": given,
+        "progress": str(progress),
+        "cell_limit": limits.cell,
+    }
     end = time.monotonic() + limits.notebook if limits.notebook else float("inf")
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -382,7 +449,7 @@ def execute(source: Path, output: Path, given: dict[str, Any], progress: Path, l
 
 
 def kill_all(child: subprocess.Popen) -> None:
-    """End a child with its kernel and their training processes, if it has not ended; none of them is asked."""
+    """End a child with its kernel and their training processes, if it has not ended by itself."""
     if child.poll() is None:
         lifeline.kill_below(child.pid)
         child.kill()
@@ -406,7 +473,10 @@ def child_environment(sockets: str) -> dict[str, str]:
 
 
 def why_failed(status: int, result: Path, notebook: Path, log: Path, limits: Limits = NO_LIMITS) -> str:
-    """One sentence, or nothing if the execution succeeded. A limit or a full disk is named before what followed from it."""
+    """One sentence, or nothing if the execution succeeded.
+
+    A limit that was reached or a full disk is named, not what followed from it.
+    """
     if status == 0 and result.is_file():
         try:
             read_json(result)
@@ -439,7 +509,10 @@ def timed_out(what: str, limits: Limits, notebook: Path) -> str:
 
 
 def failed_cell(notebook: Path) -> int:
-    """The number of the code cell that ended with an error, counted from 1 as in the stored notebook; 0 where none is known."""
+    """The number of the code cell that ended with an error, counted from 1 as in the stored notebook.
+
+    0 where none is known.
+    """
     try:
         cells = parameters.code_cells(notebook)
     except (OSError, UserError):
@@ -450,7 +523,7 @@ def failed_cell(notebook: Path) -> int:
 
 
 def is_full(folder: Path, error: str, log: Path) -> bool:
-    """Whether a failure came from a full disk: by what the notebook or its process said, else by what is left."""
+    """Whether a failure came from a full disk, by what the notebook or its process said or what is left."""
     said = error + (log.read_text(errors="replace")[-4000:] if log.is_file() else "")
     if any(sign in said for sign in FULL_DISK_SIGNS):
         return True
@@ -499,10 +572,17 @@ def show_summary(console: Console, outcomes: list[Outcome], folder: Path) -> Non
 
 
 def why_not_reproduced(outcomes: list[Outcome]) -> str:
-    """One sentence: which notebooks failed, and which results are not the reference's; empty where all is well."""
-    parts = [f"{outcome.stem} failed ({outcome.reason.rstrip('.')})" for outcome in outcomes if not outcome.ran]
+    """Which notebooks failed, which results are not the reference's; empty where all is well."""
+    parts = [
+        f"{outcome.stem} failed ({outcome.reason.rstrip('.')})" for outcome in outcomes if not outcome.ran
+    ]
     for change, words in FAILURES.items():
-        found = [f"{item.claim} in {outcome.stem}" for outcome in outcomes for item in outcome.comparisons if item.change == change]
+        found = [
+            f"{item.claim} in {outcome.stem}"
+            for outcome in outcomes
+            for item in outcome.comparisons
+            if item.change == change
+        ]
         if found:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             parts.append(f"{words}: {', '.join(found[:3])}{more}")

@@ -21,7 +21,10 @@ app.add_typer(base_app, name="base")
 
 Notebooks = Annotated[str, typer.Option(help='Numbers or names, like "00 01"; all if empty.')]
 Jobs = Annotated[Optional[int], typer.Option(help="Training processes; one per core if not given.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Empty the profile's local store first, or what the named notebooks made.")]
+Fresh = Annotated[
+    bool,
+    typer.Option("--fresh", help="Empty the profile's local store first, or what the named notebooks made."),
+]
 Task = Annotated[str, typer.Argument(help="iqa, iaa, aigiqa or ugc.")]
 Root = Annotated[Optional[str], typer.Option(help="Folder that holds the datasets; MOSLAB_DATA if not given.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
@@ -34,10 +37,23 @@ def reproduce(
     notebooks: Notebooks = "",
     jobs: Jobs = None,
     fresh: Fresh = False,
-    runs: Annotated[str, typer.Option(help="headline trains the headline claims' runs and takes the others from the committed reference; fresh trains all; reuse takes whatever is there.")] = "headline",
-    cell_limit: Annotated[Optional[float], typer.Option(help="Minutes after which a cell is ended, 0 for never; hours to days, by profile, if not given.")] = None,
+    runs: Annotated[
+        str,
+        typer.Option(
+            help="headline trains the headline claims' runs and takes the others from the committed reference; fresh trains all; reuse takes whatever is there."
+        ),
+    ] = "headline",
+    cell_limit: Annotated[
+        Optional[float],
+        typer.Option(
+            help="Minutes after which a cell is ended, 0 for never; hours to days, by profile, if not given."
+        ),
+    ] = None,
     notebook_limit: Annotated[Optional[float], typer.Option(help="The same for a whole notebook.")] = None,
-    set_: Annotated[Optional[list[str]], typer.Option("--set", help="A notebook parameter, like seeds=[0,1]; may be repeated.")] = None,
+    set_: Annotated[
+        Optional[list[str]],
+        typer.Option("--set", help="A notebook parameter, like seeds=[0,1]; may be repeated."),
+    ] = None,
 ) -> None:
     """Train what is missing, run the notebooks and compare with the committed reference."""
     from moslab import batch
@@ -132,7 +148,9 @@ def data_check(
     faults = [finding for finding in findings if finding.level == "fault"]
     if faults:
         more = f" (and {len(faults) - 1} more above)" if len(faults) > 1 else ""
-        end(1, f"{name} has something wrong with its {faults[0].subject}: {faults[0].what.rstrip('.')}{more}.")
+        end(
+            1, f"{name} has something wrong with its {faults[0].subject}: {faults[0].what.rstrip('.')}{more}."
+        )
 
 
 @world_app.command()
@@ -229,8 +247,8 @@ def end(status: int, sentence: str) -> NoReturn:
 def main() -> None:
     """Entry point. Whatever the exit status that is not 0, the last line says why, in one sentence.
 
-    Status 1: the work was done and something is wrong, or moslab itself has an error. 2: bad input, told before the
-    work starts. 130: interrupted; the same command goes on from there.
+    Status 1: the work was done and something is wrong, or moslab itself has an error. 2: bad input, told
+    before the work starts. 130: interrupted; the same command goes on from there.
     """
     try:
         status = app(standalone_mode=False)  # None, or the number of a typer.Exit
@@ -251,7 +269,7 @@ def main() -> None:
 
 
 def end_usage(problem: Exception) -> NoReturn:
-    """An option or command that does not exist: usage first, then what is wrong with it; a list of commands where none was given."""
+    """An option or command that does not exist, or none at all: usage first, then what is wrong."""
     problem.show()
     if type(problem).__name__ == "NoArgsIsHelpError":
         end(problem.exit_code, "No command was given: choose one of those above.")
@@ -261,4 +279,5 @@ def end_usage(problem: Exception) -> NoReturn:
 def own_error(problem: Exception) -> str:
     """The sentence below a traceback."""
     said = " ".join(str(problem).split())[:200]
-    return f"moslab stopped at an error of its own, {type(problem).__name__}{f' ({said})' if said else ''}; its place is above."
+    what = f"{type(problem).__name__} ({said})" if said else type(problem).__name__
+    return f"moslab stopped at an error of its own, {what}; its place is above."

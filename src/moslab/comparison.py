@@ -4,7 +4,18 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Change = Literal["same", "moved", "beyond", "reversed", "missing", "new", "other kind", "other runs", "no error", "not compared"]
+Change = Literal[
+    "same",
+    "moved",
+    "beyond",
+    "reversed",
+    "missing",
+    "new",
+    "other kind",
+    "other runs",
+    "no error",
+    "not compared",
+]
 FAILURES = {  # what makes a batch fail, and how its last line says so
     "reversed": "verdict reversed",
     "beyond": "value further from the reference's than three standard errors",
@@ -22,10 +33,10 @@ class Comparison:
     """One claim on one dataset: the verdict found now, the reference's (empty where there is none) and what became of it.
 
     same: the same verdict. moved: another verdict, the value inside three standard errors of the reference's.
-    beyond: the value lies further off. reversed: agrees against disagrees. missing: the reference has the claim,
-    this run has not. other kind: the claim is judged by another rule. other runs: the runs asked for are not the
-    reference's. no error: without a standard error neither values nor verdicts are compared, since processors
-    differ in the last digits and training amplifies that. not compared: other parameters.
+    beyond: the value lies further off. reversed: agrees against disagrees. missing: the reference has the
+    claim, this run has not. other kind: the claim is judged by another rule. other runs: the runs asked for
+    are not the reference's. no error: with no standard error neither values nor verdicts are compared, since
+    processors differ in the last digits and training amplifies that. not compared: other parameters.
     """
 
     claim: str
@@ -66,7 +77,14 @@ def _compare_runs(now: dict[str, Any], reference: dict[str, Any]) -> list[Compar
     here, there = set(now.get("runs", [])), set(reference.get("runs", []))
     if here == there:
         return []
-    return [Comparison(RUN_KEYS, f"{len(here - there)} not in the reference", f"{len(there - here)} not here", "other runs")]
+    return [
+        Comparison(
+            RUN_KEYS,
+            f"{len(here - there)} not in the reference",
+            f"{len(there - here)} not here",
+            "other runs",
+        )
+    ]
 
 
 def _compare_claim(name: str, now: dict[str, Any] | None, before: dict[str, Any] | None) -> Comparison:

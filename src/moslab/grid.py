@@ -41,14 +41,14 @@ class Grid:
 
 
 def make_on(dataset: str, **fields: Any) -> Experiment:
-    """An experiment of a grid, whose setting is written once for all its datasets: `images` reaches embedded ones alone."""
+    """An experiment of a grid, whose setting is for all datasets: `images` reaches embedded ones alone."""
     tested = fields.get("test_dataset", "")
     images = generated_number("+".join(name for name in (dataset, tested) if name), fields.get("images"))
     return make(dataset=dataset, **{**fields, "images": images})
 
 
 def generated_number(dataset: str, images: int | None) -> int | None:
-    """How many pictures are generated: `images` for embedded datasets, None where any of them is published and brings its own."""
+    """How many pictures are generated: `images`, or None where a published dataset brings its own."""
     return images if all(part in EMBEDDED for part in dataset.split("+")) else None
 
 

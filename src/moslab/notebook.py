@@ -51,7 +51,7 @@ class Study:
 
     @classmethod
     def open(cls, name: str, namespace: dict[str, Any]) -> "Study":
-        """The study of a running notebook: its parameters are checked, typed, completed by the profile and written back.
+        """The study of a running notebook: parameters checked, typed, completed by the profile, written back.
 
         Args:
             name: the notebook's file name without `.ipynb`.

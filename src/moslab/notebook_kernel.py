@@ -63,9 +63,13 @@ class WatchedClient(PapermillNotebookClient):
         except CellExecutionError as problem:
             self.nb_man.cell_exception(cell, cell_index=index, exception=problem)
             return False
-        except Exception as problem:  # the kernel died, or the cell reached its limit: nothing stands in the cell yet
+        except (
+            Exception
+        ) as problem:  # the kernel died, or the cell reached its limit: nothing stands in the cell yet
             name = type(problem).__name__
-            cell.outputs.append(new_output("error", ename=name, evalue=str(problem), traceback=[f"{name}: {problem}"]))
+            cell.outputs.append(
+                new_output("error", ename=name, evalue=str(problem), traceback=[f"{name}: {problem}"])
+            )
             if isinstance(problem, CellTimeoutError):
                 kill_below(os.getpid())  # the kernel and whatever it started
             self.nb_man.cell_exception(cell, cell_index=index, exception=problem)
@@ -78,11 +82,23 @@ class WatchedEngine(NBClientEngine):
     """The papermill engine that puts the two together."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, progress: Path, start_timeout: int = 60, cell_limit: float = 0,
-                                 **_: Any) -> Any:
+    def execute_managed_notebook(
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        progress: Path,
+        start_timeout: int = 60,
+        cell_limit: float = 0,
+        **_: Any,
+    ) -> Any:
         limit = math.ceil(cell_limit) or None  # seconds
-        client = WatchedClient(nb_man, kernel_name=kernel_name, kernel_manager_class=OwnKernelManager, timeout=limit,
-                               startup_timeout=start_timeout)
+        client = WatchedClient(
+            nb_man,
+            kernel_name=kernel_name,
+            kernel_manager_class=OwnKernelManager,
+            timeout=limit,
+            startup_timeout=start_timeout,
+        )
         client.progress = progress
         return client.execute()
 

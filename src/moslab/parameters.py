@@ -62,13 +62,19 @@ def validate(path: Path, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_values(notebook: str, values: Mapping[str, Any]) -> None:
-    """UserError for what has the right type and makes no sense: a negative or infinite number, an empty or repeating list."""
+    """UserError for what makes no sense: negative numbers, lists that repeat or are empty."""
     for name, value in values.items():
-        numbers = [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, (int, float))]
+        numbers = [
+            part for part in (value if isinstance(value, list) else [value]) if isinstance(part, (int, float))
+        ]
         if any(part < 0 or not math.isfinite(part) for part in numbers):
-            raise UserError(f"{notebook}: parameter {name} is {value!r}, but its numbers should be finite and not below zero.")
+            raise UserError(
+                f"{notebook}: parameter {name} is {value!r}, but numbers should be finite and not negative."
+            )
         if name in NEEDED and not value:
-            raise UserError(f"{notebook}: parameter {name} is empty, so nothing could be run: name at least one.")
+            raise UserError(
+                f"{notebook}: parameter {name} is empty, so nothing could be run: name at least one."
+            )
         if isinstance(value, list) and len({repr(part) for part in value}) < len(value):
             raise UserError(f"{notebook}: parameter {name} is {value!r}, which repeats: name each once.")
 
@@ -82,11 +88,11 @@ def profile_values(profile: str, known: Mapping[str, Parameter]) -> dict[str, An
 def settle(path: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a running notebook, typed and checked as the batch runner does it before the start.
 
-    What was injected (by papermill) or edited stands; where the stored default stands, the profile's value is taken.
+    What was injected (by papermill) or edited stands; else the profile's value is taken, else the default.
 
     Args:
         path: the notebook as it is stored, which says names, types and defaults.
-        namespace: the running notebook's, as it is behind the parameters cell; `In` holds the cells run so far.
+        namespace: the running notebook's, behind the parameters cell; `In` holds the cells run so far.
     Raises:
         UserError: for an injected name that the notebook does not declare, and for a value of another type.
     """
@@ -97,7 +103,9 @@ def settle(path: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     given = validate(path, values | unknown)
     kept = {name for name in known if name in injected or given[name] != known[name].default}
     set_by_profile = profile_values(given["profile"], known) if "profile" in known else {}
-    typed = given | validate(path, {name: value for name, value in set_by_profile.items() if name not in kept})
+    typed = given | validate(
+        path, {name: value for name, value in set_by_profile.items() if name not in kept}
+    )
     check_values(path.name, typed)
     return typed
 
