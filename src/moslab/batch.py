@@ -127,7 +127,7 @@ def reproduce(
             from the reference where it has them, `fresh` trains all that the local store lacks, `reuse` takes
             every run that the reference has.
         given: further notebook parameters.
-        cell_limit, notebook_limit: minutes after which what hangs is ended; the profile's if None, 0 for never.
+        cell_limit, notebook_limit: minutes until what hangs is ended; None for the profile's, 0 for never.
     Raises:
         UserError: before anything has started, for whatever is wrong with these or with the output folder.
     """
@@ -253,7 +253,8 @@ def empty_notebook(folder: Path, profile: str, stem: str) -> str:
     local = {path.stem: read_result(path) for path in (folder / "results").glob("*.json")}
     record = local.pop(stem, None) or read_reference(profile, stem) or {}
     keys = sorted(key for key in record.get("runs", []) if (folder / "runs" / key).is_dir())
-    sharing = [other for other, found in sorted(local.items()) if found and set(keys) & set(found.get("runs", ()))]
+    others = {other: set((found or {}).get("runs", [])) for other, found in sorted(local.items())}
+    sharing = [other for other, used in others.items() if used & set(keys)]
     made = [folder / "results" / f"{stem}.json"]  # first: without it nothing counts as done
     made += [folder / "logs" / f"{stem}.log", *(folder / "notebooks").glob(f"{stem}.*")]
     made += [folder / "runs" / key for key in keys]

@@ -40,7 +40,8 @@ def reproduce(
     runs: Annotated[
         str,
         typer.Option(
-            help="headline trains the headline claims' runs and takes the others from the committed reference; fresh trains all; reuse takes whatever is there."
+            help="headline trains the headline claims' runs and takes the others from the committed reference; "
+            "fresh trains all; reuse takes whatever is there."
         ),
     ] = "headline",
     cell_limit: Annotated[
@@ -148,9 +149,8 @@ def data_check(
     faults = [finding for finding in findings if finding.level == "fault"]
     if faults:
         more = f" (and {len(faults) - 1} more above)" if len(faults) > 1 else ""
-        end(
-            1, f"{name} has something wrong with its {faults[0].subject}: {faults[0].what.rstrip('.')}{more}."
-        )
+        first = f"{faults[0].subject}: {faults[0].what.rstrip('.')}"
+        end(1, f"{name} has something wrong with its {first}{more}.")
 
 
 @world_app.command()

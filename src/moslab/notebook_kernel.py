@@ -63,9 +63,7 @@ class WatchedClient(PapermillNotebookClient):
         except CellExecutionError as problem:
             self.nb_man.cell_exception(cell, cell_index=index, exception=problem)
             return False
-        except (
-            Exception
-        ) as problem:  # the kernel died, or the cell reached its limit: nothing stands in the cell yet
+        except Exception as problem:  # the kernel died or the cell hung: nothing stands in the cell yet
             name = type(problem).__name__
             cell.outputs.append(
                 new_output("error", ename=name, evalue=str(problem), traceback=[f"{name}: {problem}"])

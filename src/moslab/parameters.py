@@ -64,9 +64,8 @@ def validate(path: Path, given: dict[str, Any]) -> dict[str, Any]:
 def check_values(notebook: str, values: Mapping[str, Any]) -> None:
     """UserError for what makes no sense: negative numbers, lists that repeat or are empty."""
     for name, value in values.items():
-        numbers = [
-            part for part in (value if isinstance(value, list) else [value]) if isinstance(part, (int, float))
-        ]
+        parts = value if isinstance(value, list) else [value]
+        numbers = [part for part in parts if isinstance(part, (int, float))]
         if any(part < 0 or not math.isfinite(part) for part in numbers):
             raise UserError(
                 f"{notebook}: parameter {name} is {value!r}, but numbers should be finite and not negative."
@@ -102,10 +101,9 @@ def settle(path: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     unknown = {name: namespace.get(name) for name in injected if name not in known}
     given = validate(path, values | unknown)
     kept = {name for name in known if name in injected or given[name] != known[name].default}
-    set_by_profile = profile_values(given["profile"], known) if "profile" in known else {}
-    typed = given | validate(
-        path, {name: value for name, value in set_by_profile.items() if name not in kept}
-    )
+    set_by_profile = profile_values(given.get("profile", ""), known)
+    left = {name: value for name, value in set_by_profile.items() if name not in kept}
+    typed = given | validate(path, left)
     check_values(path.name, typed)
     return typed
 
