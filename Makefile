@@ -29,7 +29,8 @@ help:
 	@echo "make reference   rewrite notebooks/, figures/, the README's tables and papermill_runs/reference"
 	@echo "make tune        find the learning rates again"
 	@echo "make bench       measure speed again, as ratios, for the README's table; fails where two ways give other numbers"
-	@echo "make clean       remove .venv and caches; finished runs stay (FRESH=1 empties those of a profile, or of NOTEBOOKS)"
+	@echo "make clean       remove .venv and caches (drawn pictures, kept features); finished runs stay (FRESH=1 empties"
+	@echo "                   those of a profile, or of NOTEBOOKS)"
 	@echo "The first call installs into .venv (about 2 minutes); PYTHON=/path/to/python chooses the interpreter."
 
 setup:
@@ -54,5 +55,5 @@ lab: setup
 	@.venv/bin/jupyter lab --notebook-dir=. notebooks
 
 clean:
-	@rm -rf .venv .venv.lock build .pytest_cache .ruff_cache src/*.egg-info
+	@rm -rf .venv .venv.lock build .pytest_cache .ruff_cache src/*.egg-info papermill_runs/cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -177,14 +177,38 @@ def test_fingerprint_follows_every_file_that_counts(tiny_base, tmp_path):
     assert changed("README.md", "other") == plain
 
 
-def test_large_weights_count_by_size_and_both_ends(tiny_base, tmp_path, monkeypatch):
-    monkeypatch.setattr(backbones, "_WHOLE", 2**20)
+@pytest.mark.parametrize("place", [-1, "middle"])
+def test_every_byte_of_the_weights_counts(tiny_base, tmp_path, place):
     plain = backbones.fingerprint(str(tiny_base))
     folder = shutil.copytree(tiny_base, tmp_path / "base")
     content = bytearray((folder / "model.safetensors").read_bytes())
-    content[-1] ^= 1
+    content[len(content) // 2 if place == "middle" else place] ^= 1
     (folder / "model.safetensors").write_bytes(content)
     assert backbones.fingerprint(str(folder)) != plain
+
+
+def test_fingerprint_is_of_the_weights_that_are_loaded(tiny_base, tmp_path):
+    """Of shards, the index and those it names; of a whole file, no other safetensors beside it."""
+    def save(path, weights):
+        save_file(weights, path, metadata={"format": "pt"})
+
+    def write_index(names):
+        index.write_text(json.dumps({"metadata": {}, "weight_map": names}))
+
+    weights = load_file(tiny_base / "model.safetensors")
+    folder, one, two = shutil.copytree(tiny_base, tmp_path / "base"), "model-1-of-2.safetensors", "model-2-of-2.safetensors"
+    index, whole = folder / "model.safetensors.index.json", backbones.fingerprint(str(tiny_base))
+    save(folder / "adapter_model.safetensors", {"other": torch.zeros(1)})
+    assert backbones.fingerprint(str(folder)) == whole
+    (folder / "model.safetensors").unlink()
+    for number, shard in enumerate((one, two)):
+        save(folder / shard, dict(list(weights.items())[number::2]))
+    write_index({name: (one, two)[number % 2] for number, name in enumerate(weights)})
+    sharded = backbones.fingerprint(str(folder))
+    (folder / "adapter_model.safetensors").unlink()
+    assert backbones.fingerprint(str(folder)) == sharded != whole
+    write_index({name: one for name in weights})
+    assert backbones.fingerprint(str(folder)) != sharded
 
 
 def test_scratch_keeps_the_architecture_and_follows_the_seed(tiny_base, tiny):
@@ -270,7 +294,7 @@ def test_vision_tower_is_transformers_own(sizes):
 
 def test_cached_features_are_the_live_ones(tiny, tmp_path):
     table = toy_table(12)
-    found = features.cached_features(table, tiny, batch=5, folder=tmp_path)
+    found = features.cached_features(table, tiny, folder=tmp_path)
     rows = [7, 2, 11, 2]
     live, cached = reader_of(tiny, "generic"), reader_of(tiny, "generic", found=found)
     batches = [reader.to_teach(table, rows, np.zeros(4, int)) for reader in (live, cached)]
@@ -290,9 +314,9 @@ def test_features_of_mixed_sizes_are_the_live_ones(tiny, tmp_path):
 def test_feature_file_is_made_once(tiny, tmp_path, monkeypatch):
     table = toy_table(8)
     features.cached_features(table, tiny, folder=tmp_path)
-    (path,) = (tmp_path / "features").glob("*.safetensors")
+    (path,) = (tmp_path / "features").rglob("*.safetensors")
     before = path.stat().st_mtime_ns
-    monkeypatch.setattr(features, "compute_features", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(features, "compute", lambda *_: pytest.fail("computed again"))
     features.cached_features(table, tiny, folder=tmp_path)
     assert path.stat().st_mtime_ns == before
 
@@ -305,12 +329,12 @@ def test_features_are_keyed_by_weights_pictures_and_precision(tiny, tiny_base, t
              (toy_table(8), backbones.load(str(tiny_base), dtype=torch.bfloat16))]
     for number, (table, backbone) in enumerate(cases, start=1):
         features.cached_features(table, backbone, folder=tmp_path / "cache")
-        assert len(list((tmp_path / "cache" / "features").glob("*.safetensors"))) == number
+        assert len(list((tmp_path / "cache" / "features").rglob("*.safetensors"))) == number
 
 
 def test_features_lie_in_the_cache_folder(home, tiny):
     features.cached_features(toy_table(5), tiny)
-    assert len(list((home / "papermill_runs" / "cache" / "features").glob("*.safetensors"))) == 1
+    assert len(list((home / "papermill_runs" / "cache" / "features").rglob("*.safetensors"))) == 1
 
 
 # reading

@@ -7,21 +7,23 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from toys import wait_for
+from toys import toy_experiment, toy_run, wait_for
 
-from moslab import batch, paths
+from moslab import batch, paths, validity
 from moslab._execute import DISK_FULL, has_no_space
 from moslab.batch_view import Watch, duration, read_progress, summary_table
 from moslab.comparison import Comparison, compare
 from moslab.errors import UserError
-from moslab.files import read_json, write_json
+from moslab.files import is_sealed, read_json, sha256, write_json
 from moslab.ledger import Ledger
 from moslab.lifeline import is_alive
+from moslab.store import Store
 
 PARAMETERS = '''profile: str = "embedded"   # smoke, embedded or paper
 runs: str = "reference"   # reference, reuse or fresh
@@ -35,6 +37,12 @@ where.mkdir(parents=True, exist_ok=True)
 record = {{"notebook": "{stem}", "profile": profile, "runs": ["abc", "def"], "parameters": {{"seeds": seeds, "output": output}}, "values": {{}},
           "claims": [{{"id": "flat", "on": "iqa", "verdict": "{verdict}", "value": {value}, "se": 0.1}}], "seconds": 1.0}}
 (where / "{stem}.json").write_text(json.dumps(record))'''
+
+
+@pytest.fixture(autouse=True)
+def no_run_is_asked(monkeypatch):
+    """Toy results name runs that nobody trained."""
+    monkeypatch.setattr(validity, "_run_holds", lambda *_: True)
 
 
 def result_cell(stem: str, verdict: str = "agrees", value: float = 0.5) -> str:
@@ -200,12 +208,12 @@ def test_a_reversed_verdict_fails_the_command(home, make_notebook):
 def test_the_reference_is_written_from_fresh_runs_and_stored_defaults(home, make_notebook):
     from moslab.reference import reference
     reader = "import tempfile\noutput = output or tempfile.mkdtemp()\nprint(profile, runs)\n"
-    make_notebook("00_toy", PARAMETERS, reader + result_cell("00_toy"))
+    figures = f'"figures": {{"toy.png": "{sha256(b"png")}"}}, "values"'
+    make_notebook("00_toy", PARAMETERS, reader + result_cell("00_toy").replace('"values"', figures))
     (home / "README.md").write_text("# toy\n<!-- results -->\nold\n<!-- /results -->\nend\n")
     for key in ("abc", "def"):
-        write_json(home / f"papermill_runs/embedded/runs/{key}/run.json", {"key": key})
-        (home / f"papermill_runs/embedded/runs/{key}/predictions.csv.gz").write_bytes(b"x")
-        (home / f"papermill_runs/embedded/runs/{key}/raw.npz").write_bytes(b"large")
+        run_of_toys = replace(toy_run(toy_experiment("embedded")), key=key)
+        Store(home / "papermill_runs/embedded/runs").put(run_of_toys)
     figure = home / "papermill_runs/embedded/figures/toy.png"
     figure.parent.mkdir(parents=True)
     figure.write_bytes(b"png")
@@ -213,7 +221,9 @@ def test_the_reference_is_written_from_fresh_runs_and_stored_defaults(home, make
     committed = home / "papermill_runs/reference"
     record = read_json(committed / "results/embedded/00_toy.json")
     assert record["parameters"] == {"seeds": [0, 1], "output": "", "jobs": 0} and str(home) not in json.dumps(record)
-    assert sorted(path.name for path in (committed / "runs/embedded/abc").iterdir()) == ["predictions.csv.gz", "run.json"]
+    assert is_sealed(record)
+    committed_run = committed / "runs/embedded/abc"
+    assert sorted(path.name for path in committed_run.iterdir()) == ["predictions.gz", "run.json"]
     assert str(home) not in (committed / "results/embedded/ledger.jsonl").read_text()
     stored = read_json(home / "notebooks/00_toy.ipynb")
     assert stored["cells"][1]["outputs"][0]["text"] == ["embedded reference\n"] and stored["cells"][1]["execution_count"] == 2

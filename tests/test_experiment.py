@@ -17,6 +17,7 @@ OTHERS = {
     "dataset": "iaa", "preset": "null", "protocol": "folds-5-0", "test_dataset": "iaa", "images": 50, "text": "generic", "test_text": "random", "scorer": "levels", "options": {"bins": 11}, "range": "scale", "recipe": "full",
     "precision": "bfloat16", "epochs": 5, "batch_size": 16, "learning_rate": 2e-3, "weight_decay": 0.1, "warmup": 0.2,
     "train_images": 10, "test_images": 10, "splits": ("val",), "seed": 1, "every_epoch": True, "related": True,
+    "min_pixels": 1000, "max_pixels": 2000,
 }
 BASE = {"dataset": "iqa", "learning_rate": 1e-3}
 
@@ -24,11 +25,9 @@ BASE = {"dataset": "iqa", "learning_rate": 1e-3}
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     """The digests of labels and weights are remembered by process."""
-    for remembered in (experiment._manifest, experiment._fingerprint):
-        remembered.cache_clear()
+    experiment.look_again()
     yield
-    for remembered in (experiment._manifest, experiment._fingerprint):
-        remembered.cache_clear()
+    experiment.look_again()
 
 
 def test_every_field_is_tried_here():

@@ -11,7 +11,7 @@ from moslab import batch, runs
 from moslab.claims import Claim, judge
 from moslab.comparison import compare
 from moslab.errors import UserError
-from moslab.files import read_json, write_json
+from moslab.files import read_json, sha256, write_json
 from moslab.grid import Grid, Results, generated_number
 from moslab.notebook import Study
 from moslab.store import Store
@@ -210,6 +210,48 @@ def test_from_the_reference_nothing_is_written(home, grid, no_training):
     study.keep(plt.figure(), "01_toy")
     assert "nothing was recorded" in study.record([judge(CLAIM, scores, target, on="iqa", n=50)])
     assert files(home) == before and "nothing is written" in repr(study)
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({}, "Verdicts as recorded, to nine digits: 1 of 1."),
+    ({"value": 1e-12}, "Verdicts as recorded, to nine digits: 1 of 1."),  # as on another processor
+    ({"value": 1e-6}, "Verdicts other than recorded: {name}."),
+    ({"low": -1e-6}, "Verdicts other than recorded: {name}."),
+    ({"n": 1}, "Verdicts other than recorded: {name}."),
+])
+def test_from_the_reference_verdicts_are_held_against_the_record(home, grid, no_training, change, said):
+    fill(reference(home), grid)
+    study = Study("01_toy", profile="smoke", runs="reference")
+    scores, target = study.collect(grid).scores("iqa")
+    verdict = judge(CLAIM, scores, target, on="iqa", n=50)
+    recorded = verdict.as_dict()
+    recorded |= {field: recorded[field] + more for field, more in change.items()}
+    write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", {"claims": [recorded]})
+    assert said.format(name=f"{CLAIM.id} (iqa)") in study.record([verdict])
+    assert f"Verdicts other than recorded: {CLAIM.id} (iqa)." in study.record([])
+
+
+def test_a_record_names_its_figures_and_the_runs_whose_certainty_is_read(home, grid, no_training):
+    fill(Store(home / "papermill_runs/smoke/runs"), grid)
+    study = Study("01_toy", profile="smoke", runs="fresh")
+    study.collect(grid)
+    study.collect(replace(grid, seeds=[0], certainty=True))
+    study.keep(plt.figure(), "01_toy")
+    study.record([])
+    record = read_json(home / "papermill_runs/smoke/results/01_toy.json")
+    kept = home / "papermill_runs/smoke/figures/01_toy.png"
+    assert record["figures"] == {"01_toy.png": sha256(kept.read_bytes())}
+    assert record["certainty"] == sorted(e.key for e in replace(grid, seeds=[0]).experiments().values())
+
+
+def test_certainty_that_was_not_committed_is_one_sentence(home, grid, no_training):
+    for experiment in grid.experiments().values():
+        run = toy_run(experiment)
+        reference(home).put(replace(run, predictions=run.predictions.drop(columns=["entropy", "top"])))
+    study = Study("01_toy", profile="smoke", runs="reference")
+    study.collect(grid)
+    with pytest.raises(UserError, match="committed without entropy and top probability: set runs = 'fresh'"):
+        study.collect(replace(grid, certainty=True))
 
 
 def test_from_the_reference_a_missing_run_is_one_sentence(home, grid, no_training):

@@ -46,7 +46,7 @@ def test_architectures_have_the_same_functions_in_the_same_order():
     modules = [architecture_of(name) for name in ARCHITECTURES]
     functions = [[name for name, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == module.__name__ and name[0] != "_"]
                  for module in modules]
-    assert functions == [functions[0]] * len(modules) and len(functions[0]) == 9
+    assert functions == [functions[0]] * len(modules) and len(functions[0]) == 11
     assert [module.Model.config_class.model_type for module in modules] == list(ARCHITECTURES)
 
 
@@ -93,12 +93,12 @@ def test_visual_tokens_follow_the_checkpoint_s_layer_and_strategy(tokenizer, cho
 
 def test_cached_features_are_the_live_ones(tiny, tmp_path):
     table, rows = mixed_table(), [4, 2, 5, 2]
-    found = features.cached_features(table, tiny, batch=4, folder=tmp_path)
+    found = features.cached_features(table, tiny, folder=tmp_path)
     live, cached = reader_of(tiny, "generic"), reader_of(tiny, "generic", found=found)
     batches = [reader.to_teach(table, rows, np.zeros(4, int)) for reader in (live, cached)]
     assert "pixel_values" in batches[0] and "pixel_values" not in batches[1]
     assert torch.equal(live.states(batches[0]), cached.states(batches[1]))
-    assert [found.count(row) for row in rows] == [64] * 4 and found.of(3).shape == (64, 128) and found.beside == {}
+    assert [found.count(row) for row in rows] == [64] * 4 and found.of(3).shape == (64, 128) and found.beside(rows) == {}
 
 
 @pytest.mark.parametrize("scorer", ["bins", "levels"])

@@ -2,18 +2,22 @@
 
 import errno
 import gzip
+import json
 import os
+import shutil
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from toys import toy_experiment, toy_run
 
+from moslab import paths
 from moslab import store as module
 from moslab.errors import UserError
-from moslab.store import Store
+from moslab.store import PREDICTIONS, Store, columns_file, read_columns
 
 
 @pytest.fixture
@@ -27,7 +31,10 @@ def run(tiny_base):
 
 
 def entries(store: Store) -> list[str]:
-    return sorted(path.name for path in store.folder.iterdir()) if store.folder.exists() else []
+    """What lies in the store beside the shared tables, which may outlive their runs."""
+    if not store.folder.exists():
+        return []
+    return sorted(path.name for path in store.folder.iterdir() if path.name != "tables")
 
 
 def test_what_is_put_comes_back(store, run):
@@ -51,7 +58,10 @@ def test_picture_names_stay_words(store, run):
 def test_same_numbers_are_the_same_bytes(tmp_path, run):
     for name in ("one", "two"):
         Store(tmp_path / name).put(run)
-    files = [(tmp_path / name / run.key / "predictions.csv.gz").read_bytes() for name in ("one", "two")]
+    files = []
+    for name in ("one", "two"):
+        table, = (tmp_path / name / "tables").iterdir()
+        files.append([(tmp_path / name / run.key / PREDICTIONS).read_bytes(), table.name, table.read_bytes()])
     assert files[0] == files[1]
 
 
@@ -154,11 +164,11 @@ def cut(path):
 
 
 @pytest.mark.parametrize(("name", "damage"), [
-    ("predictions.csv.gz", cut),
-    ("predictions.csv.gz", lambda path: path.write_bytes(b"not gzip at all")),
-    ("predictions.csv.gz", lambda path: path.write_bytes(path.read_bytes()[:40] + b"\x00" * 20 + path.read_bytes()[60:])),
-    ("predictions.csv.gz", lambda path: path.write_bytes(gzip.compress(b'image,split\n"a'))),
-    ("predictions.csv.gz", lambda path: path.unlink()),
+    (PREDICTIONS, cut),
+    (PREDICTIONS, lambda path: path.write_bytes(b"not gzip at all")),
+    (PREDICTIONS, lambda path: path.write_bytes(path.read_bytes()[:40] + b"\x00" * 20 + path.read_bytes()[60:])),
+    (PREDICTIONS, lambda path: path.write_bytes(gzip.compress(b'{"rows": 8}\n'))),
+    (PREDICTIONS, lambda path: path.unlink()),
     ("distributions.npz", cut),
     ("distributions.npz", lambda path: path.write_bytes(b"")),
     ("run.json", lambda path: path.write_text("{}")),
@@ -180,7 +190,7 @@ def test_a_record_that_is_not_json_is_one_sentence(store, run):
         store.get(run.key)
 
 
-@pytest.mark.parametrize("writes", [0, 1, 2])
+@pytest.mark.parametrize("writes", [0, 1, 2, 3])
 def test_a_full_disk_leaves_nothing_that_counts(store, run, monkeypatch, writes):
     done = iter([None] * writes)
 
@@ -212,3 +222,131 @@ def test_a_store_that_cannot_be_written_is_one_sentence(tmp_path, run):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="Cannot write .*file/runs/.*make the folder writable"):
         Store(tmp_path / "file" / "runs").put(run)
+
+
+@pytest.mark.parametrize("name", ["run.json", PREDICTIONS, "tables"])
+@pytest.mark.parametrize("place", [0.1, 0.5, 0.9])
+def test_one_flipped_byte_is_found(store, run, name, place):
+    store.put(run)
+    path = store.folder / run.key / name
+    if name == "tables":
+        path, = (store.folder / "tables").iterdir()
+    content = bytearray(path.read_bytes())
+    spot = int(place * len(content))
+    while chr(content[spot]).isspace():  # between two values a tab says what a space says
+        spot += 1
+    content[spot] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="is damaged .*delete that folder and run again|is not valid JSON"):
+        store.get(run.key)
+    shutil.rmtree(store.folder / run.key)
+    store.put(run)  # the remedy
+    assert store.get(run.key).predictions.equals(run.predictions)
+
+
+def test_a_missing_table_is_one_sentence_and_comes_back_with_any_run_on_it(store, run):
+    other = replace(run, key="0" * 16)
+    store.put(run)
+    table, = (store.folder / "tables").iterdir()
+    table.unlink()
+    with pytest.raises(UserError, match=f"{run.key} is damaged .tables/{table.name} is missing"):
+        store.get(run.key)
+    store.put(other)
+    assert store.get(run.key).predictions.equals(store.get(other.key).predictions)
+
+
+def test_a_record_of_another_run_is_refused(store, run):
+    store.put(run)
+    os.rename(store.folder / run.key, store.folder / ("0" * 16))
+    with pytest.raises(UserError, match=f"0000 is damaged .its record is that of run {run.key}"):
+        store.get("0" * 16)
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("metrics", {"test": {"srcc": [0.9, 0.8, 1.0]}}), ("history", []), ("seconds", {}),
+    ("experiment", {"learning_rate": 0.5}),
+])
+def test_a_record_changed_by_hand_is_refused(store, run, field, value):
+    store.put(run)
+    path = store.folder / run.key / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    with pytest.raises(UserError, match="is damaged .run.json was changed after it was written"):
+        store.get(run.key)
+
+
+def test_a_run_of_an_older_form_is_one_sentence(store, run):
+    store.put(run)
+    path = store.folder / run.key / "run.json"
+    record = json.loads(path.read_text())
+    del record["sha256"]
+    path.write_text(json.dumps(record))
+    with pytest.raises(UserError, match="is damaged .run.json names no SHA-256.*older form.: delete that"):
+        store.get(run.key)
+
+
+def test_a_damaged_committed_run_is_restored_not_trained(home, run):
+    committed = Store(paths.REFERENCE / "runs" / "smoke")
+    committed.put(run)
+    cut(committed.folder / run.key / PREDICTIONS)
+    with pytest.raises(UserError, match="restore the committed runs with `git checkout -- .*reference`"):
+        committed.get(run.key)
+
+
+# what stands in the files
+
+def test_images_and_targets_stand_once_per_split(store, run):
+    two_splits = pd.concat([run.predictions, run.predictions.assign(split="test_novel")], ignore_index=True)
+    store.put(run)
+    store.put(replace(run, key="0" * 16, predictions=two_splits.assign(score=2.5)))
+    assert len(list((store.folder / "tables").iterdir())) == 2
+    found = store.get("0" * 16).predictions
+    pd.testing.assert_frame_equal(found, two_splits.assign(score=2.5), check_exact=True)
+
+
+def test_splits_that_take_turns_keep_their_order(store, run):
+    turns = run.predictions.assign(split=["test", "val"] * 4)
+    store.put(replace(run, predictions=turns))
+    assert store.get(run.key).predictions.equals(turns)
+
+
+def test_tables_that_no_run_names_are_pruned(store, run):
+    store.put(run)
+    store.put(replace(run, key="0" * 16, predictions=run.predictions.assign(split="val")))
+    shutil.rmtree(store.folder / ("0" * 16))
+    store.prune()
+    assert len(list((store.folder / "tables").iterdir())) == 1
+    assert store.get(run.key).predictions.equals(run.predictions)
+
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(("values", "width"), [
+    (RANDOM.uniform(1, 5, 500).round(7), 4),  # scores as they are kept
+    (RANDOM.uniform(0, 100, 500).astype(np.float32).astype(float).round(7), 4),
+    (RANDOM.uniform(0, 1, 500).round(5), 4),
+    ([1.0, np.nan, 3.5], 4),
+    ([np.nan, np.nan], 4),
+    (RANDOM.uniform(1, 5, 500), 8),  # digits that a decimal of seven places does not have
+    ([1e300, -np.inf, 0.0], 8),
+    ([-0.0, 1.0], 8),
+    ([214.7483648, 214.7483647], 8),
+    ([True, False], 1),
+    ([3, -(2**40)], 8),
+])
+def test_numbers_come_back_bit_by_bit(values, width):
+    frame = pd.DataFrame({"number": values})
+    content = columns_file(frame)
+    found = read_columns(content)
+    assert found["number"].dtype == frame["number"].dtype
+    assert found["number"].to_numpy().tobytes() == frame["number"].to_numpy().tobytes()
+    head, _, body = gzip.decompress(content).partition(b"\n")
+    assert json.loads(head)["rows"] == len(frame) and len(body) == width * len(frame)
+
+
+@pytest.mark.parametrize("words", [
+    ["clear", "", "clear"], ["01", "1", "NA"], ["a\nb", 'say "x", y', "é"], ["clear", None, ""],
+])
+def test_words_come_back_as_they_were(words):
+    found = read_columns(columns_file(pd.DataFrame({"said sky": words, "score": 1.0})))
+    assert [None if pd.isna(word) else word for word in found["said sky"]] == words

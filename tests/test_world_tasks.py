@@ -398,6 +398,14 @@ class TestCache:
         assert len(world.table) == 6 and world.table.pixels.open(5).size == (64, 64)
         assert [path.name for path in world.folder.parent.iterdir() if path.is_dir()] == [world.folder.name]
 
+    @pytest.mark.parametrize("name", ["images.npy", "labels.csv", "votes.npy", "SHA256SUMS"])
+    @pytest.mark.parametrize("damage", [lambda content: content[:-2] + b"9" + content[-1:], lambda content: b"", None], ids=["changed", "emptied", "gone"])
+    def test_what_was_damaged_is_made_anew(self, cache, name, damage):
+        file = generate("iaa", n=6).folder / name
+        whole = file.read_bytes()
+        file.write_bytes(damage(whole)) if damage else file.unlink()
+        assert generate("iaa", n=6).folder == file.parent and file.read_bytes() == whole
+
     @pytest.mark.parametrize("given, message", [
         ({"task": "video"}, "no embedded task 'video'"), ({"task": "iqa", "preset": "strong"}, "no preset 'strong'"),
         ({"task": "iaa", "n": 0}, "at least 1"), ({"task": "iaa", "n": 4, "size": (50, 50)}, "multiples of 16")])

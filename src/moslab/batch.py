@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from moslab import lifeline, parameters, paths
+from moslab import datasets, lifeline, parameters, paths, validity
 from moslab._execute import CELL_TIMED_OUT, DISK_FULL
 from moslab.batch_view import Watch, count_runs, duration, plan_table, summary_table
 from moslab.comparison import FAILURES, Comparison, compare, settings
@@ -219,6 +219,7 @@ def prepare(folder: Path, fresh: bool) -> None:
     try:
         if fresh:
             empty(folder)
+            empty_cache()
         for trash in folder.glob(".trash-*"):
             shutil.rmtree(trash, ignore_errors=True)
         for name in ("results", "notebooks", "progress", "logs"):
@@ -239,6 +240,14 @@ def empty(folder: Path) -> None:
     for name in EMPTIED:
         if (folder / name).exists():
             os.replace(folder / name, trash / name)
+
+
+def empty_cache() -> None:
+    """Forget kept features, drawn pictures and remembered digests, which all profiles share; whoever has one open keeps it."""
+    if paths.CACHE.exists():
+        trash = Path(tempfile.mkdtemp(prefix=".trash-", dir=paths.CACHE.parent))
+        os.replace(paths.CACHE, trash / "cache")
+        shutil.rmtree(trash, ignore_errors=True)
 
 
 def empty_notebook(folder: Path, profile: str, stem: str) -> str:
@@ -298,7 +307,7 @@ def plan(folder: Path, profile: str, typed: dict[Path, dict[str, Any]], jobs: in
         record = known_record(source, profile, folder, given)
         missing, seconds = estimate(record, profile, folder, given["runs"], jobs, counted)
         task = Task(source.stem, source, folder, given, inputs, missing, seconds, False)
-        tasks.append(replace(task, done=is_done(task, ledger)))
+        tasks.append(replace(task, done=is_done(task, ledger) and still_looked_at(task, profile)))
     return tasks
 
 
@@ -315,9 +324,11 @@ def file_digest(path: Path) -> str:
 
 
 def inputs_digest(source: Path, given: dict[str, Any], code: str) -> str:
-    """Of the notebook's code cells, its parameters (but where it writes and with how many processes) and the package."""
+    """Of the notebook's code cells, its parameters (but where things lie and with how many processes), the package, and which published datasets there are."""
     cells = [cell["source"] for cell in parameters.code_cells(source)]
-    return digest([cells, {name: value for name, value in given.items() if name not in ("jobs", "output")}, code])
+    asked = {name: value for name, value in given.items() if name not in ("jobs", "output", "data_root")}
+    root = paths.data_root(given.get("data_root") or None)
+    return digest([cells, asked, code, [name for name in datasets.PUBLISHED if root and (root / name).is_dir()]])
 
 
 def is_done(task: Task, ledger: Ledger) -> bool:
@@ -325,6 +336,12 @@ def is_done(task: Task, ledger: Ledger) -> bool:
     last = ledger.last(task.stem) or {}
     return (last.get("status") == "done" and last["inputs"] == task.inputs and task.notebook.is_file()
             and last["result"] == file_digest(task.result))
+
+
+def still_looked_at(task: Task, profile: str) -> bool:
+    """Whether the labels, pictures and weights behind a finished result are still there and the same."""
+    stores = (task.folder / "runs", paths.REFERENCE / "runs" / profile)
+    return validity.still_holds(read_json(task.result), stores, task.given.get("data_root") or None)
 
 
 def known_record(source: Path, profile: str, folder: Path, given: dict[str, Any]) -> dict[str, Any] | None:

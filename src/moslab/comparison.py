@@ -25,6 +25,7 @@ FAILURES = {  # what makes a batch fail, and how its last line says so
 }
 RUN_KEYS = "run keys"  # stands in place of a claim where the runs themselves differ
 STANDARD_ERRORS = 3
+EXACT = 1e-9  # how closely verdicts that are computed again from the same runs must come out, on any machine
 IGNORED = ("profile", "runs", "output", "jobs", "data_root")  # parameters that say where and how, not what
 
 
@@ -65,6 +66,30 @@ def compare(now: dict[str, Any], reference: dict[str, Any] | None) -> list[Compa
 def claim_name(claim: dict[str, Any]) -> str:
     """A claim may be judged on several datasets: `bins.flat (iqa)`."""
     return f"{claim['id']} ({claim['on']})" if claim.get("on") else claim["id"]
+
+
+def as_recorded(now: list[dict[str, Any]], recorded: list[dict[str, Any]]) -> str:
+    """A sentence: whether verdicts come out as recorded, every number to 1e-9 and everything else exactly."""
+    found = {claim_name(claim): claim for claim in now}
+    known = {claim_name(claim): claim for claim in recorded}
+    other = [name for name in {**known, **found} if not _equal(found.get(name), known.get(name))]
+    if other:
+        return f"Verdicts other than recorded: {', '.join(other)}."
+    if not found:
+        return "No claim is judged here."
+    return f"Verdicts as recorded, to nine digits: {len(found)} of {len(found)}."
+
+
+def _equal(now: dict[str, Any] | None, before: dict[str, Any] | None) -> bool:
+    if now is None or before is None:
+        return False
+    return all(_same_value(now.get(name), value) for name, value in before.items())
+
+
+def _same_value(now: Any, before: Any) -> bool:
+    if isinstance(now, float) and isinstance(before, (int, float)):
+        return math.isclose(now, before, rel_tol=EXACT, abs_tol=EXACT)
+    return now == before
 
 
 def settings(result: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """The frozen, typed description of one training and evaluation, and the key that names it."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from moslab import datasets
 from moslab.backbones import fingerprint
+from moslab.content import digests_of
 from moslab.datasets.protocols import check_protocol
+from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
 from moslab.files import digest
 from moslab.scorers import scorer_class, scorer_options
@@ -15,7 +19,7 @@ from moslab.scorers import scorer_class, scorer_options
 METHOD_VERSIONS = {"training": 1, "evaluation": 1}  # raised by hand whenever the numbers change
 Text = Literal["image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random"]  # see `moslab.backbones.prompts.Wording`
 Recipe = Literal["lm", "lora", "full", "scratch", "head"]
-LATER = ("protocol", "test_dataset", "every_epoch", "related")  # fields that came later: while they are not set, runs keep the key they always had
+LATER = ("protocol", "test_dataset", "every_epoch", "related", "min_pixels", "max_pixels")  # fields that came later: while they are not set, runs keep the key they always had
 EVALUATION = ("splits", "test_text", "test_images", "test_dataset", "related")  # fields that training knows nothing of
 FROZEN_VISION: tuple[str, ...] = ("lm", "lora", "head")
 
@@ -38,6 +42,8 @@ class Experiment(BaseModel):
     backbone: str = "embedded"
     recipe: Recipe = "lm"
     precision: Literal["float32", "bfloat16"] = "float32"
+    min_pixels: int | None = Field(None, ge=1, description="smaller pictures are enlarged to so many pixels; the checkpoint's own limit if not given")
+    max_pixels: int | None = Field(None, ge=1, description="larger pictures are shrunk to so many pixels; the checkpoint's own limit if not given")
     epochs: float = Field(4, gt=0)
     batch_size: int = Field(64, ge=1)
     learning_rate: float = Field(gt=0)
@@ -82,20 +88,39 @@ class Experiment(BaseModel):
 
     @property
     def key(self) -> str:
-        """Sixteen hex characters: fields, labels, weights and method versions. Machine, threads and library versions are not in it."""
-        return self._digest(self.model_dump(mode="json", exclude={"root", "backbone", *(name for name in LATER if not getattr(self, name))}), self.dataset, self.test_dataset)
+        """Sixteen hex characters: fields, labels, pictures, weights and method versions.
+
+        Of published pictures, those that are trained or tested on count by their content. Machine, threads and
+        library versions are not in the key.
+
+        Raises:
+            UserError: for a picture that is not there, and for whatever is wrong with labels or weights.
+        """
+        unset = {name for name in LATER if not getattr(self, name)}
+        fields = self.model_dump(mode="json", exclude={"root", "backbone", *unset})
+        tested = self.test_dataset or self.dataset
+        pictures = [self._pictures(self.dataset, "training"), self._pictures(tested, "evaluated")]
+        return self._digest(fields, [self.dataset, self.test_dataset], pictures)
 
     @property
     def training(self) -> str:
         """What is trained, as `key` would name it: equal for experiments that only look at the same trained model in different ways."""
-        fields = self.model_dump(mode="json", exclude={"root", "backbone", *EVALUATION})
+        unset = {name for name in ("min_pixels", "max_pixels") if not getattr(self, name)}
+        fields = self.model_dump(mode="json", exclude={"root", "backbone", *EVALUATION, *unset})
         trained = {name: value for name, value in self.options.items() if name not in scorer_class(self.scorer).READING}
-        return self._digest(fields | {"options": trained}, self.dataset)
+        return self._digest(fields | {"options": trained}, [self.dataset], [self._pictures(self.dataset, "training")])
 
-    def _digest(self, fields: dict[str, Any], *tables: str) -> str:
+    def _digest(self, fields: dict[str, Any], tables: list[str], pictures: list[str]) -> str:
         versions = METHOD_VERSIONS | {self.scorer: scorer_class(self.scorer).version}
         labels = [_manifest(name, self.root, self.preset, self.protocol, self.images) for name in tables if name]
-        return digest([fields, *labels, _fingerprint(self.backbone), versions])
+        seen = [digest_ for digest_ in pictures if digest_]
+        return digest([fields, *labels, *seen, _fingerprint(self.backbone), versions])
+
+    def _pictures(self, name: str, use: Literal["training", "evaluated"]) -> str:
+        """Digest of the pictures of a published dataset that are trained or tested on; '' where none is a file."""
+        limit = self.train_images if use == "training" else self.test_images
+        splits = ("train",) if use == "training" else self.splits
+        return _pictures(name, self.root, self.preset, self.protocol, self.images, splits, limit)
 
     @property
     def label(self) -> str:
@@ -132,9 +157,49 @@ def _sentence(problem: ValidationError) -> str:
     return f"Experiment field {where!r}: {first['msg']} (got {first.get('input')!r})."
 
 
+def look_again() -> None:
+    """Forget what labels, pictures and weights were like: the next key looks at the files themselves.
+
+    Keys are asked for by the hundred, so what they depend on is remembered in between; whoever plans, trains
+    or fetches runs begins by looking again.
+    """
+    for remembered in (_table, _manifest, _pictures, _fingerprint):
+        remembered.cache_clear()
+
+
+def rows_of(table: ImageTable, splits: Sequence[str], limit: int | None) -> np.ndarray:
+    """The first `limit` rows of each split (all of them if None), split by split."""
+    return np.concatenate([table.rows(split)[:limit] for split in splits])
+
+
 @cache
-def _manifest(dataset: str, root: str | None, preset: str, protocol: str, images: int | None) -> str:
-    return datasets.manifest(dataset, root=root, preset=preset, protocol=protocol, images=images)
+def _table(name: str, root: str | None, preset: str, protocol: str, images: int | None) -> ImageTable:
+    return datasets.load(name, root=root, preset=preset, protocol=protocol, images=images)
+
+
+@cache
+def _manifest(name: str, root: str | None, preset: str, protocol: str, images: int | None) -> str:
+    if name in datasets.EMBEDDED:
+        return datasets.manifest(name, preset=preset, images=images)
+    return _table(name, root, preset, protocol, images).manifest()
+
+
+@cache
+def _pictures(
+    name: str,
+    root: str | None,
+    preset: str,
+    protocol: str,
+    images: int | None,
+    splits: tuple[str, ...],
+    limit: int | None,
+) -> str:
+    """Digest of the pictures of some rows (see `rows_of`) by their content; '' where none is a file."""
+    if all(part in datasets.EMBEDDED for part in name.split("+")):
+        return ""
+    table = _table(name, root, preset, protocol, images)
+    files = [file for file in table.files(rows_of(table, splits, limit)) if file is not None]
+    return digest(digests_of(files)) if files else ""
 
 
 @cache

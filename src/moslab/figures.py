@@ -22,17 +22,15 @@ PALETTE = sns.color_palette("colorblind")
 def use_style() -> None:
     """One look for all notebooks."""
     sns.set_theme(style="whitegrid", palette=PALETTE, context="notebook", rc={"figure.dpi": 100, "axes.titlesize": 12, "legend.frameon": True,
-                                                                             "figure.constrained_layout.use": True, "svg.hashsalt": "moslab"})
+                                                                             "figure.constrained_layout.use": True})
 
 
 def save(figure: Figure, path: Path, runs: Iterable[str] = ()) -> Path:
-    """`path` as PNG, and as SVG beside it, both with the keys of the `runs` they show in their metadata (`Runs`, `dc:description`) and without a time stamp: the same figure is the same file."""
-    keys = " ".join(sorted(runs))
-    for kind, metadata in (("svg", {"Date": None, "Creator": None, "Description": f"runs: {keys}"}), ("png", {"Software": None, "Runs": keys})):
-        stream = io.BytesIO()
-        figure.savefig(stream, format=kind, dpi=110, metadata=metadata)
-        written = write_atomic(path.with_suffix(f".{kind}"), stream.getvalue())
-    return written
+    """`path` as PNG, the keys of the `runs` it shows in its metadata (`Runs`) and no time stamp: the same figure is
+    the same file."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=110, metadata={"Software": None, "Runs": " ".join(sorted(runs))})
+    return write_atomic(path, stream.getvalue())
 
 
 def _panels(count: int, width: float = 4.8, height: float = 3.8, columns: int = 0) -> tuple[Figure, np.ndarray]:

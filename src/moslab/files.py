@@ -61,6 +61,21 @@ def digest(content: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """`content` with its own digest, so that a change by hand can be told."""
+    return content | {"digest": digest(content)}
+
+
+def is_sealed(content: dict[str, Any]) -> bool:
+    """Whether the content still has the digest that it was sealed with."""
+    rest = {name: value for name, value in content.items() if name != "digest"}
+    return content.get("digest") == digest(rest)
+
+
 @contextmanager
 def lock(path: Path) -> Iterator[None]:
     """Hold `path` as a lock file; a second process waits until the first one leaves or dies."""

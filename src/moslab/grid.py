@@ -10,18 +10,21 @@ import pandas as pd
 from moslab.datasets import EMBEDDED
 from moslab.errors import UserError
 from moslab.experiment import Experiment, make
-from moslab.store import Run
+from moslab.store import CERTAINTY, Run
 
 
 @dataclass(frozen=True)
 class Grid:
-    """arms: name -> fields of the experiment that make this arm; setting: fields all share. headline: arms that a plain `make reproduce` trains anew, see `moslab.claims.headline_arms`."""
+    """arms: name -> fields of the experiment that make this arm; setting: fields all share. headline: arms that a plain `make reproduce` trains anew, see `moslab.claims.headline_arms`.
+    certainty: a claim or figure reads entropy or top probability of these runs' pictures, so the committed
+    reference keeps them."""
 
     datasets: Sequence[str]
     arms: Mapping[Hashable, Mapping[str, Any]]
     seeds: Sequence[int]
     setting: Mapping[str, Any]
     headline: Collection[Hashable] = ()
+    certainty: bool = False
 
     def __post_init__(self) -> None:
         for name, values in (("datasets", self.datasets), ("arms", self.arms), ("seeds", self.seeds)):
@@ -38,6 +41,18 @@ class Grid:
     def afresh(self) -> set[str]:
         """Keys of the headline arms' runs."""
         return {experiment.key for (_, arm, _), experiment in self.experiments().items() if arm in self.headline}
+
+    def certain(self, runs: Mapping[str, Run]) -> set[str]:
+        """Keys of the runs (given by key) whose certainty is read; UserError for one committed without it."""
+        if not self.certainty:
+            return set()
+        keys = {experiment.key for experiment in self.experiments().values()}
+        for key in sorted(keys):
+            if not set(CERTAINTY) <= set(runs[key].predictions):
+                label = runs[key].experiment.label
+                raise UserError(f"Run {key} ({label}) was committed without entropy and top probability: "
+                                "set runs = 'fresh' to train it here.")
+        return keys
 
 
 def make_on(dataset: str, **fields: Any) -> Experiment:

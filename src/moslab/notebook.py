@@ -14,14 +14,16 @@ from matplotlib.figure import Figure
 
 from moslab import figures, parameters, paths
 from moslab.claims import Verdict
+from moslab.comparison import as_recorded
 from moslab.errors import UserError
-from moslab.experiment import Experiment
-from moslab.files import cannot_write, read_json, write_json
+from moslab.experiment import Experiment, look_again
+from moslab.files import cannot_write, read_json, sha256, write_json
 from moslab.grid import Grid, Results
 from moslab.paths import profile_dir
 from moslab.provenance import provenance
 from moslab.runs import From, collect, missing, stores
 from moslab.tables import Sentence, say
+from moslab.validity import looked_at
 
 
 class Study:
@@ -44,6 +46,8 @@ class Study:
         self.used: dict[str, float] = {}  # run key -> seconds
         self.headline: set[str] = set()  # keys of runs that a plain `make reproduce` trains anew
         self.borrowed: set[str] = set()  # keys of runs taken from the committed reference
+        self.certain: set[str] = set()  # keys of runs whose entropy or top probability is read
+        self.figures: dict[str, str] = {}  # file name -> SHA-256 of the figures kept
         self.waited = 0.0  # seconds spent on getting runs
         if self.writes:
             _check_writable(self.folder)
@@ -90,6 +94,7 @@ class Study:
 
     def plan(self, *grids: Grid) -> pd.DataFrame:
         """What `collect` will do: runs wanted, to train, taken from the committed reference (where local ones come first), and minutes by the reference's own times."""
+        look_again()
         rows = []
         for grid in grids:
             experiments = {e.key: e for e in grid.experiments().values()}.values()
@@ -107,6 +112,7 @@ class Study:
 
     def collect_all(self, *grids: Grid) -> list[Results]:
         """The runs of several grids, which are trained together: what they have in common is trained once."""
+        look_again()
         places = [grid.experiments() for grid in grids]
         asked, afresh = time.time(), set().union(*(grid.afresh() for grid in grids))
         experiments = [experiment for found in places for experiment in found.values()]
@@ -114,6 +120,8 @@ class Study:
         self.waited += time.time() - asked
         self.used |= {key: round(sum(run.seconds.values()), 2) for key, run in runs.items()}
         self.headline |= afresh
+        for grid in grids:
+            self.certain |= grid.certain(runs)
         here = self._here(experiments)
         self.borrowed |= set(runs) - here
         return [Results({place: runs[experiment.key] for place, experiment in found.items()}, here if self.source == "headline" else None) for found in places]
@@ -139,19 +147,26 @@ class Study:
         return self.values[name]
 
     def keep(self, figure: Figure, name: str) -> Figure:
-        """Save a figure (PNG of README size, and SVG) with the keys of the runs collected so far, and hand it back to be shown, once: a figure left open would be shown by the kernel too."""
+        """Save a figure (PNG of README size) with the keys of the runs collected so far, and hand it back to be shown, once: a figure left open would be shown by the kernel too."""
         if self.writes:
-            figures.save(figure, self.folder / "figures" / f"{name}.png", self.used)
+            path = figures.save(figure, self.folder / "figures" / f"{name}.png", self.used)
+            self.figures[path.name] = sha256(path.read_bytes())
         plt.close(figure)
         return figure
 
     def record(self, verdicts: Iterable[Verdict] = ()) -> Sentence:
-        """Write the result JSON that the batch runner, the report and the reference read."""
-        result = {"notebook": self.name, "profile": self.profile, "runs_from": self.source, "parameters": self.parameters, "runs": sorted(self.used),
-                  "run_seconds": self.used, "headline": sorted(self.headline), "borrowed": len(self.borrowed), "claims": [verdict.as_dict() for verdict in verdicts], "values": self.values,
-                  "seconds": round(time.time() - self.started - self.waited, 1), "provenance": provenance()}
+        """Write the result JSON that the batch runner, the report and the reference read.
+
+        Where nothing is written, say whether the verdicts, computed anew from committed runs, come out as recorded.
+        """
+        verdicts = list(verdicts)
         if not self.writes:
-            return say("Runs came from the committed reference, so nothing was recorded.")
+            found = [verdict.as_dict() for verdict in verdicts]
+            return say("Runs came from the committed reference, so nothing was recorded. {found}",
+                       found=as_recorded(found, self.reference.get("claims", [])))
+        result = {"notebook": self.name, "profile": self.profile, "runs_from": self.source, "parameters": self.parameters, "runs": sorted(self.used),
+                  "run_seconds": self.used, "headline": sorted(self.headline), "certainty": sorted(self.certain), "borrowed": len(self.borrowed), "claims": [verdict.as_dict() for verdict in verdicts], "values": self.values, "figures": self.figures, **looked_at(),
+                  "seconds": round(time.time() - self.started - self.waited, 1), "provenance": provenance()}
         path = write_json(self.folder / "results" / f"{self.name}.json", result)
         return say("Recorded in `{path}`.", path=_short(path))
 

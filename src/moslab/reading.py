@@ -101,9 +101,9 @@ class Reader:
         if self.features is None:
             inputs = self.backbone.inputs([table.pixels.open(int(row)) for row in rows])
             return inputs, self.backbone.count(inputs)
-        device, chosen = self.device, torch.as_tensor(np.asarray(rows))
+        device = self.device
         vision = tuple(self.features.of(int(row)).to(device) for row in rows)
-        beside = {name: value[chosen].to(device) for name, value in self.features.beside.items()}
+        beside = {name: value.to(device) for name, value in self.features.beside(rows).items()}
         return {"vision": vision, **beside}, [len(tokens) for tokens in vision]
 
     def states(self, batch: dict[str, Any]) -> torch.Tensor:

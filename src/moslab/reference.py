@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ from rich.console import Console
 
 from moslab import batch, paths
 from moslab.errors import UserError
-from moslab.files import read_json, write_atomic, write_json
+from moslab.files import read_json, sealed, sha256, write_atomic, write_json
 from moslab.report import claims_page, render_readme
+from moslab.store import CERTAINTY, Run, Store
 
 PROFILES = ("smoke", "embedded")
 SHOWN = "embedded"  # the profile whose notebooks and figures are committed
-RECORD = ("run.json", "predictions.csv.gz")  # of a run folder; the rest stays local
 DEFAULTS = {"output": "", "jobs": 0, "data_root": ""}  # of the parameters that only say where and how
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
 
@@ -50,10 +51,11 @@ def reference(notebooks: str | list[str] | None = None, jobs: int | None = None,
 
 
 def publish_results(profile: str, stems: list[str]) -> None:
-    """Result records without this machine's paths, and the ledger."""
+    """Result records without this machine's paths and with a digest of their own, and the ledger."""
     local, committed = paths.profile_dir(profile), paths.REFERENCE / "results" / profile
     for stem in stems:
-        write_json(committed / f"{stem}.json", portable(read_json(local / "results" / f"{stem}.json")))
+        result = portable(read_json(local / "results" / f"{stem}.json"))
+        write_json(committed / f"{stem}.json", sealed(result))
     write_atomic(committed / "ledger.jsonl", (local / "ledger.jsonl").read_bytes())
     for stale in committed.glob("[0-9][0-9]_*.json"):
         if not (paths.NOTEBOOKS / f"{stale.stem}.ipynb").is_file():
@@ -66,31 +68,54 @@ def portable(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def publish_runs(profile: str) -> None:
-    """The records of exactly those runs that the committed results name."""
-    local, committed = paths.profile_dir(profile) / "runs", paths.REFERENCE / "runs" / profile
+    """Exactly those runs that the committed results name, in the form in which they are committed."""
+    local, committed = Store(paths.profile_dir(profile) / "runs"), Store(paths.REFERENCE / "runs" / profile)
     results = [read_json(path) for path in (paths.REFERENCE / "results" / profile).glob("[0-9][0-9]_*.json")]
-    needed = {key for result in results for key in result.get("runs", [])}
+    needed: set[str] = set()
+    certain: set[str] = set()
+    for result in results:
+        needed.update(result.get("runs", []))
+        certain.update(result.get("certainty", []))
     for key in sorted(needed):
-        if (local / key / "run.json").is_file():
-            copy_run(local / key, committed / key)
-        elif not (committed / key / "run.json").is_file():
+        if local.has(key):
+            copy_run(local.get(key), committed, certainty=key in certain)
+        elif not committed.has(key):
             raise UserError(f"Run {key} is named by a result of the {profile} profile, but is in no store: run `make reference FRESH=1`.")
-    for folder in committed.glob("*"):
-        if folder.name not in needed:
-            shutil.rmtree(folder)
+    for key in set(committed.keys()) - needed:
+        shutil.rmtree(committed.folder / key)
+    committed.prune()
 
 
-def copy_run(source: Path, target: Path) -> None:
-    """Copy a run's committed files, the one that marks it finished last."""
-    for name in reversed(RECORD):
-        if (source / name).is_file():
-            write_atomic(target / name, (source / name).read_bytes())
+def copy_run(run: Run, committed: Store, certainty: bool) -> None:
+    """Commit a run in place of what stands there: without its distributions, and with entropies and top
+    probabilities only if a notebook reads them."""
+    left_out = [] if certainty else CERTAINTY
+    predictions = run.predictions.drop(columns=left_out, errors="ignore")
+    shutil.rmtree(committed.folder / run.key, ignore_errors=True)
+    committed.put(replace(run, predictions=predictions, distributions=None))
 
 
 def publish_figures() -> None:
-    """The figures of the shown profile."""
-    for figure in (paths.profile_dir(SHOWN) / "figures").glob("*.*"):
-        write_atomic(paths.FIGURES / figure.name, figure.read_bytes())
+    """Exactly those figures that the committed results of the shown profile name by their SHA-256."""
+    local = paths.profile_dir(SHOWN) / "figures"
+    named: set[str] = set()
+    for path in sorted((paths.REFERENCE / "results" / SHOWN).glob("[0-9][0-9]_*.json")):
+        for name, expected in read_json(path).get("figures", {}).items():
+            named.add(name)
+            _publish_figure(local / name, paths.FIGURES / name, expected)
+    for figure in paths.FIGURES.glob("*.png"):
+        if figure.name not in named:
+            figure.unlink()
+
+
+def _publish_figure(local: Path, committed: Path, expected: str) -> None:
+    """Copy a figure unless the committed one is the one recorded."""
+    if committed.is_file() and sha256(committed.read_bytes()) == expected:
+        return
+    if not local.is_file() or sha256(local.read_bytes()) != expected:
+        raise UserError(f"{local} is missing or is not the figure that was recorded: "
+                        "run `make reference FRESH=1`.")
+    write_atomic(committed, local.read_bytes())
 
 
 def executed_copy(stem: str) -> dict[str, Any]:

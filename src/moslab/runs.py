@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from moslab import paths
 from moslab.errors import UserError
-from moslab.experiment import Experiment
+from moslab.experiment import Experiment, look_again
 from moslab.files import lock, write_json
 from moslab.lifeline import die_with_parent
 from moslab.paths import profile_dir
@@ -47,6 +47,7 @@ def collect(experiments: Sequence[Experiment], runs: From = "reference", profile
 
     jobs: training processes, 0 for one per core. afresh: see `missing`. With runs="reference" nothing is ever trained and a missing run is a UserError.
     """
+    look_again()
     todo = missing(experiments, runs, profile, afresh)
     if todo and runs == "reference":
         raise UserError(f"{len(todo)} of {len(experiments)} runs are not in the reference (first: {todo[0].label}, key {todo[0].key}): "

@@ -19,7 +19,7 @@ from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import SHOWN, Wording
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
-from moslab.experiment import FROZEN_VISION, Experiment
+from moslab.experiment import FROZEN_VISION, Experiment, look_again, rows_of
 from moslab.grid import make_on
 from moslab.provenance import provenance
 from moslab.reading import Reader
@@ -65,9 +65,8 @@ def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
 def execute_together(experiments: Sequence[Experiment], progress: Progress | None = None) -> Iterator[Run]:
     """The runs of experiments that train the same model (`Experiment.training`) and look at it in different ways: trained once, evaluated one by one. The first one's record has the training time."""
     started = time.time()
-    table, reader = prepare(experiments[0])
-    for other in experiments[1:]:
-        check_inputs(other, table)
+    look_again()
+    table, reader = prepare(*experiments)
     prepared = time.time()
     history = fit(experiments[0], table, reader, progress)
     reader.backbone.model.eval()
@@ -83,7 +82,8 @@ def evaluated(experiment: Experiment, table: ImageTable, reader: Reader, history
     started, scale = time.time(), table.scale
     if experiment.test_dataset:
         table = labelled(experiment, experiment.test_dataset)  # scores are carried over linearly from one nominal scale to the other, which changes no correlation
-        reader = replace(reader, features=reader.features and cached_features(table, reader.backbone), _prompts={})
+        features = reader.features and cached_features(table, reader.backbone, evaluated_rows(experiment, table))
+        reader = replace(reader, features=features, _prompts={})
     if experiment.test_text or experiment.test_dataset:
         reader = replace(reader, wording=Wording.of(table, experiment.dataset, experiment.test_text or experiment.text, experiment.preset))
     rows = evaluated_rows(experiment, table)
@@ -103,18 +103,24 @@ def labelled(experiment: Experiment, name: str) -> ImageTable:
     return datasets.load(name, root=experiment.root, preset=experiment.preset, protocol=experiment.protocol, images=experiment.images).upright()
 
 
-def prepare(experiment: Experiment) -> tuple[ImageTable, Reader]:
-    """Labels, backbone with its trainable part set, fitted scorer, and cached vision features where the recipe freezes the tower."""
+def prepare(experiment: Experiment, *others: Experiment) -> tuple[ImageTable, Reader]:
+    """Labels, backbone with its trainable part set, fitted scorer, and cached vision features where the recipe freezes the tower.
+
+    others: experiments that train the same model and look at it differently; the features are for all of them.
+    """
     table = labelled(experiment, experiment.dataset)
-    check_inputs(experiment, table)
+    for one in (experiment, *others):
+        check_inputs(one, table)
     set_seed(experiment.seed)
     scorer = fitted_scorer(experiment, table)
-    backbone = backbones.load(experiment.backbone, scratch=experiment.recipe == "scratch", seed=experiment.seed, dtype=weight_type(experiment))
+    backbone = backbones.load(experiment.backbone, scratch=experiment.recipe == "scratch", seed=experiment.seed,
+                              dtype=weight_type(experiment), min_pixels=experiment.min_pixels, max_pixels=experiment.max_pixels)
     scorer.attach(backbone)
     set_trainable(experiment.recipe, backbone, scorer)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone.model.to(device), scorer.to(device)
-    features = cached_features(table, backbone) if experiment.recipe in FROZEN_VISION else None
+    frozen = experiment.recipe in FROZEN_VISION
+    features = cached_features(table, backbone, rows_looked_at([experiment, *others], table)) if frozen else None
     return table, Reader(backbone, scorer, Wording.of(table, experiment.dataset, experiment.text, experiment.preset), features)
 
 
@@ -142,11 +148,18 @@ def teachable(name: str, arms: Mapping[Hashable, Mapping[str, Any]], setting: Ma
 
 
 def training_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:
-    return table.rows("train")[: experiment.train_images]
+    return rows_of(table, ("train",), experiment.train_images)
 
 
 def evaluated_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:
-    return np.concatenate([table.rows(split)[: experiment.test_images] for split in experiment.splits])
+    return rows_of(table, experiment.splits, experiment.test_images)
+
+
+def rows_looked_at(experiments: Sequence[Experiment], table: ImageTable) -> np.ndarray:
+    """Every row of the dataset trained on, `table`, whose picture one of the experiments trains or tests on, in table order."""
+    rows = [training_rows(experiments[0], table)]
+    rows += [evaluated_rows(experiment, table) for experiment in experiments if not experiment.test_dataset]
+    return np.unique(np.concatenate(rows))
 
 
 def check_inputs(experiment: Experiment, table: ImageTable) -> None:

@@ -3,7 +3,6 @@
 What one architecture does otherwise than another stands in one file each (`qwen2_vl.py`, `llava.py`): the same functions in the same order.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -11,8 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from moslab.content import digests_of
 from moslab.errors import UserError, first_line
-from moslab.files import digest
+from moslab.files import digest, read_json
 
 if TYPE_CHECKING:
     import torch
@@ -26,8 +26,8 @@ WEIGHTS = Path(__file__).parent / "weights"
 # half the language layers.
 EMBEDDED = {"embedded": "", "embedded-early": "early", "embedded-middle": "middle", "embedded-nowords": "nowords", "embedded-llava": "llava",
             "embedded-small": "small"}
+LOADED: set[str] = set()  # names of the checkpoints that this process has loaded, those of the package aside
 _HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
-_WHOLE = 64 * 2**20  # files up to this many bytes are hashed whole
 
 
 @dataclass
@@ -123,23 +123,30 @@ def _from_hub(name: str) -> Path:
                         "or download it elsewhere and give its folder.") from problem
 
 
+SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
+            "chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt", "added_tokens.json", "special_tokens_map.json")
+INDEX = "model.safetensors.index.json"
+
+
 def fingerprint(name: str) -> str:
-    """Digest of a checkpoint's files. Files above 64 MB count by name, size and their first and last megabyte."""
+    """Digest of what is loaded of a checkpoint: settings, tokenizer, and every byte of the weights (read once, then remembered)."""
     folder = resolve(name)
-    kinds = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
-             "chat_template.jinja", "chat_template.json")
-    files = [folder / kind for kind in kinds if (folder / kind).is_file()] + sorted(folder.glob("*.safetensors"))
-    return digest([[file.name, file.stat().st_size, _hash(file)] for file in files])
+    files = [path for path in (folder / kind for kind in SETTINGS) if path.is_file()] + weight_files(folder)
+    return digest([[path.name, path.stat().st_size, content] for path, content in zip(files, digests_of(files))])
 
 
-def _hash(file: Path) -> str:
-    size = file.stat().st_size
-    with open(file, "rb") as stream:
-        content = stream.read() if size <= _WHOLE else stream.read(2**20)
-        if size > _WHOLE:
-            stream.seek(-(2**20), 2)
-            content += stream.read()
-    return hashlib.sha256(content).hexdigest()
+def weight_files(folder: Path) -> list[Path]:
+    """The files that transformers reads weights from: model.safetensors where there is one, else the index and the shards it names."""
+    single, index = folder / "model.safetensors", folder / INDEX
+    if single.is_file():
+        return [single]
+    if not index.is_file():
+        return sorted(folder.glob("*.safetensors"))
+    try:
+        shards = set(read_json(index)["weight_map"].values())
+    except (KeyError, TypeError, AttributeError):
+        raise UserError(f"{index} is no weight map: take the file as it was published.") from None
+    return [index, *(path for path in (folder / str(shard) for shard in sorted(shards, key=str)) if path.is_file())]
 
 
 def architecture_of(model_type: str) -> ModuleType:
@@ -147,8 +154,18 @@ def architecture_of(model_type: str) -> ModuleType:
     return import_module(f"moslab.backbones.{model_type}")
 
 
-def load(name: str = "embedded", *, scratch: bool = False, seed: int = 0, dtype: "torch.dtype | None" = None) -> Backbone:
+def load(
+    name: str = "embedded",
+    *,
+    scratch: bool = False,
+    seed: int = 0,
+    dtype: "torch.dtype | None" = None,
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
+) -> Backbone:
     """Load a backbone on the CPU; `scratch` keeps the architecture and draws new weights from `seed`.
+
+    min_pixels, max_pixels: limits of a picture's size in pixels, the checkpoint's own if None.
 
     Raises UserError for an unknown name, a folder without a checkpoint, or an architecture not in `ARCHITECTURES`. Weights are read with safetensors only.
     """
@@ -167,6 +184,8 @@ def load(name: str = "embedded", *, scratch: bool = False, seed: int = 0, dtype:
         raise UserError(f"{folder} holds a {config.model_type} model; this version reads {' and '.join(ARCHITECTURES.values())} checkpoints.")
     architecture = architecture_of(config.model_type)
     processor = architecture.read_processor(folder)
+    if min_pixels or max_pixels:
+        architecture.limit(processor, min_pixels, max_pixels)
     if scratch:
         torch.manual_seed(seed)
         model = architecture.Model(config).to(dtype or torch.float32)
@@ -177,5 +196,7 @@ def load(name: str = "embedded", *, scratch: bool = False, seed: int = 0, dtype:
             raise UserError(f"The weights in {folder} cannot be read ({first_line(problem)}): complete the folder.") from problem
         if found["missing_keys"]:
             raise UserError(f"The weights in {folder} lack {len(found['missing_keys'])} tensors (first: {min(found['missing_keys'])}): complete the folder.")
+    if name not in EMBEDDED:
+        LOADED.add(name)
     architecture.accelerate(model)
     return Backbone(name, folder, model, processor, architecture)

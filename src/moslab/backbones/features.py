@@ -1,64 +1,221 @@
-"""Frozen vision features, computed once and kept: the tower's output for every picture of a table, exactly as a live forward pass gives it."""
+"""Frozen vision features, computed once and kept: the tower's output for a picture, exactly as a live forward pass gives it.
 
-from collections.abc import Sequence
+They are kept picture by picture under the content of the picture, the weights that looked at it and the
+processor's settings, so that no label file, folder or name decides whose features a row gets.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save
+from PIL.Image import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from tqdm import tqdm
 
 from moslab import paths
-from moslab.backbones import Backbone, fingerprint
+from moslab.backbones import Backbone
 from moslab.backbones.inputs import beside
+from moslab.content import digest_of, digests_of
 from moslab.datasets.table import ImageTable
+from moslab.errors import UserError
 from moslab.files import digest, lock, write_atomic
 
-VERSION = 2
+VERSION = 3
+PICTURES = 128  # looked at together, at most
+PATCHES = 2**13  # that they may have together: 128 pictures of 64 x 64 pixels in patches of 8
+SHARD_BYTES = 2**28  # of visual tokens in one file, and so in memory while they are computed
+SPOKEN_BYTES = 2**30  # more than this is announced
+SAMPLE = 16  # pictures whose size tells how large all of them will be
+
+
+class Shard:
+    """A file of features: which pictures it holds, and their visual tokens, memory-mapped when first asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with safe_open(path, "pt") as stored:
+            self.pictures: list[str] = json.loads(stored.metadata()["pictures"])
+
+    @cached_property
+    def tensors(self) -> dict[str, torch.Tensor]:
+        with safe_open(self.path, "pt") as stored:
+            return {name: stored.get_tensor(name) for name in stored.keys()}
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """Where each picture's tokens begin, and the last one's end, [pictures + 1]."""
+        return np.concatenate([[0], np.cumsum(self.tensors["counts"].numpy())])
 
 
 @dataclass(frozen=True)
 class Features:
-    """tokens: [all visual tokens, width], pictures end to end. offsets: [n + 1] into tokens. beside: by name, [n, ...] (see `inputs.beside`)."""
+    """Visual tokens of rows of a table. places: row -> the file that holds its picture, and its number there."""
 
-    tokens: torch.Tensor
-    offsets: np.ndarray
-    beside: dict[str, torch.Tensor]
+    places: Mapping[int, tuple[Shard, int]]
 
     def of(self, row: int) -> torch.Tensor:
         """Visual tokens of one picture, [tokens, width]."""
-        return self.tokens[self.offsets[row]: self.offsets[row + 1]]
+        shard, number = self.places[row]
+        return shard.tensors["tokens"][shard.offsets[number]: shard.offsets[number + 1]]
 
     def count(self, row: int) -> int:
         """Number of visual tokens of one picture."""
-        return int(self.offsets[row + 1] - self.offsets[row])
+        shard, number = self.places[row]
+        return int(shard.tensors["counts"][number])
+
+    def beside(self, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+        """What goes with the visual tokens of `rows`, by name, [rows, ...] (see `inputs.beside`)."""
+        places = [self.places[int(row)] for row in rows]
+        names = set(places[0][0].tensors) - {"tokens", "counts"}
+        return {name: torch.stack([shard.tensors[name][number] for shard, number in places]) for name in sorted(names)}
 
 
-def cached_features(table: ImageTable, backbone: Backbone, batch: int = 128, folder: Path | None = None) -> Features:
-    """Features of the whole table, from the cache or computed into it; keyed by pictures, processor, weights and precision."""
-    size = table.pixels.open(0).size  # embedded pictures exist in several, with the same labels
-    precision = str(next(iter(backbone.architecture.vision_weights(backbone.model))).dtype)
-    path = (folder or paths.CACHE) / "features" / f"{digest([table.manifest(), size, fingerprint(backbone.name), precision, VERSION])}.safetensors"
-    with lock(path.with_suffix(".lock")):
-        if not path.exists():
-            features = compute_features(table, range(len(table)), backbone, batch)
-            write_atomic(path, save({"tokens": features.tokens, "counts": torch.from_numpy(np.diff(features.offsets)), **features.beside}))
-    stored = load_file(path)  # memory-mapped
-    return Features(stored.pop("tokens"), _offsets(stored.pop("counts").numpy()), stored)
+def cached_features(
+    table: ImageTable, backbone: Backbone, rows: Sequence[int] | None = None, folder: Path | None = None
+) -> Features:
+    """Features of some rows of a table (all if None), from the cache or computed into it.
+
+    Pictures that are in memory anyway, as the embedded ones are, are looked at all at once whichever rows are
+    asked for: the next experiment asks for others.
+
+    Raises:
+        UserError: for a picture that is missing or cannot be read, and for a disk without room.
+    """
+    if rows is None or table.pixels.file(0) is None:
+        rows = range(len(table))
+    wanted = dict(zip(map(int, rows), identities(table, rows)))
+    home = (folder or paths.CACHE) / "features" / vision_key(backbone)
+    with lock(home.with_suffix(".lock")):
+        known = stored(home)
+        missing = {identity: row for row, identity in reversed(wanted.items()) if identity not in known}
+        if missing:
+            in_order = sorted(missing.values())
+            announce(home, table, in_order, backbone)
+            for path in compute(home, table, in_order, {row: wanted[row] for row in in_order}, backbone):
+                known |= contents_of(Shard(path))
+    return Features({row: known[identity] for row, identity in wanted.items()})
 
 
-def compute_features(table: ImageTable, rows: Sequence[int], backbone: Backbone, batch: int = 128) -> Features:
-    """Features of `rows`, without a cache."""
-    parts, counts, besides = [], [], []
-    for start in tqdm(range(0, len(rows), batch), desc=f"looking at {table.name}", unit="batch", leave=False, disable=None):
-        inputs = backbone.inputs([table.pixels.open(int(row)) for row in rows[start: start + batch]])
-        with torch.no_grad():
-            parts.append(backbone.look(inputs).cpu())
-        counts += backbone.count(inputs)
-        besides.append(beside(inputs))
-    return Features(torch.cat(parts), _offsets(counts), {name: torch.cat([part[name].cpu() for part in besides]) for name in besides[0]})
+def identities(table: ImageTable, rows: Sequence[int]) -> list[str]:
+    """SHA-256 of each picture: of its file, or of its pixels where it is in memory."""
+    files = table.files(rows)
+    of_files = dict(zip(filter(None, files), digests_of([file for file in files if file])))
+    return [of_files[file] if file else _of_pixels(table.pixels.open(int(row))) for row, file in zip(rows, files)]
 
 
-def _offsets(counts: Sequence[int]) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(counts)])
+def _of_pixels(picture: Image) -> str:
+    return sha256(f"{picture.mode} {picture.size} ".encode() + picture.tobytes()).hexdigest()
+
+
+def vision_key(backbone: Backbone) -> str:
+    """Digest of everything that visual tokens are made with: code version, architecture, processor, and the weights as they are loaded."""
+    weights = sha256()
+    for weight in backbone.architecture.vision_weights(backbone.model):
+        plain = weight.detach().cpu().contiguous()
+        weights.update(f"{plain.dtype} {tuple(plain.shape)} ".encode())
+        weights.update(plain.view(torch.uint8).numpy())
+    processor = backbone.processor.image_processor.to_dict()
+    vision = {name: value for name, value in backbone.model.config.to_dict().items() if name.startswith("vision")}
+    architecture = backbone.model.config.model_type
+    return digest(json.loads(json.dumps([VERSION, architecture, vision, processor, weights.hexdigest()], default=str)))
+
+
+# --- the files --------------------------------------------------------------------------------------------------
+
+
+def stored(home: Path) -> dict[str, tuple[Shard, int]]:
+    """Picture -> its place in the files of a folder. A file that is not what its name says is dropped: its pictures are looked at again."""
+    known: dict[str, tuple[Shard, int]] = {}
+    for path in sorted(home.glob("*.safetensors")):
+        try:
+            if digest_of(path) != path.stem:
+                raise ValueError
+            known |= contents_of(Shard(path))
+        except (ValueError, KeyError, TypeError, SafetensorError):
+            path.unlink(missing_ok=True)
+    return known
+
+
+def contents_of(shard: Shard) -> dict[str, tuple[Shard, int]]:
+    """Picture -> its place in one file."""
+    return {picture: (shard, number) for number, picture in enumerate(shard.pictures)}
+
+
+def announce(home: Path, table: ImageTable, rows: Sequence[int], backbone: Backbone) -> None:
+    """Say beforehand what features will take where it is much; UserError where the disk has no room for them."""
+    some = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
+    tokens = sum(backbone.count(backbone.inputs([table.pixels.open(row)]))[0] for row in some) / len(some)
+    weight = next(iter(backbone.architecture.vision_weights(backbone.model)))
+    needed = int(len(rows) * tokens * backbone.width * weight.element_size())
+    home.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(home.parent).free
+    what = f"Features of {len(rows):,} pictures of {table.name}, {tokens:,.0f} visual tokens each, take {needed / 1e9:,.1f} GB"
+    if needed > free:
+        raise UserError(f"{what}, but {home.parent} has {free / 1e9:,.1f} GB free: free some space, lower max_pixels, "
+                        "or use fewer images.")
+    if needed > SPOKEN_BYTES:
+        print(f"{what} in {home.parent}.", flush=True)
+
+
+def compute(
+    home: Path, table: ImageTable, rows: Sequence[int], names: Mapping[int, str], backbone: Backbone
+) -> Iterator[Path]:
+    """Look at `rows` and write file after file, each named after the SHA-256 of its bytes."""
+    held: list[tuple[list[int], torch.Tensor, list[int], dict[str, torch.Tensor]]] = []
+    for batch in looked_at(table, rows, backbone):
+        held.append(batch)
+        if sum(tokens.nbytes for _, tokens, _, _ in held) >= SHARD_BYTES:
+            yield _write(home, held, names)
+            held = []
+    if held:
+        yield _write(home, held, names)
+
+
+def looked_at(
+    table: ImageTable, rows: Sequence[int], backbone: Backbone
+) -> Iterator[tuple[list[int], torch.Tensor, list[int], dict[str, torch.Tensor]]]:
+    """Batch after batch: rows, visual tokens [tokens, width], tokens of each picture, and what goes beside them."""
+    bar = tqdm(total=len(rows), desc=f"looking at {table.name}", unit="picture", leave=False, disable=None)
+    with bar:
+        for some, pictures in batches(table, rows, backbone):
+            inputs = backbone.inputs(pictures)
+            with torch.no_grad():
+                tokens = backbone.look(inputs).cpu()
+            yield some, tokens, backbone.count(inputs), {name: value.cpu() for name, value in beside(inputs).items()}
+            bar.update(len(some))
+
+
+def batches(table: ImageTable, rows: Sequence[int], backbone: Backbone) -> Iterator[tuple[list[int], list[Image]]]:
+    """Rows and their pictures, as many together as have `PATCHES` patches or fewer; a larger picture goes alone."""
+    some: list[int] = []
+    pictures: list[Image] = []
+    patches = 0
+    for row in rows:
+        picture = table.pixels.open(int(row))
+        more = backbone.architecture.patches(backbone.model, backbone.processor, picture.size)
+        if some and (patches + more > PATCHES or len(some) == PICTURES):
+            yield some, pictures
+            some, pictures, patches = [], [], 0
+        some.append(int(row))
+        pictures.append(picture)
+        patches += more
+    if some:
+        yield some, pictures
+
+
+def _write(home: Path, held: Sequence[Any], names: Mapping[int, str]) -> Path:
+    rows = [row for some, _, _, _ in held for row in some]
+    tensors = {"tokens": torch.cat([tokens for _, tokens, _, _ in held])}
+    tensors["counts"] = torch.tensor([count for _, _, counts, _ in held for count in counts])
+    for name in held[0][3]:
+        tensors[name] = torch.cat([others[name] for _, _, _, others in held])
+    content = save(tensors, metadata={"pictures": json.dumps([names[row] for row in rows])})
+    return write_atomic(home / f"{sha256(content).hexdigest()}.safetensors", content)

@@ -117,6 +117,19 @@ def vision_weights(model: Model) -> Iterator[nn.Parameter]:
     return chain.from_iterable(part.parameters() for part in parts)
 
 
+def patches(model: Model, processor: ImageTextProcessor, size: tuple[int, int]) -> int:
+    """How many patches the tower sees of a picture, whatever its size."""
+    vision = model.config.vision_config
+    return (vision.image_size // vision.patch_size) ** 2
+
+
+def limit(processor: ImageTextProcessor, min_pixels: int | None, max_pixels: int | None) -> None:
+    """UserError: every picture becomes a square of one size."""
+    size = processor.image_processor.crop_size
+    raise UserError(f"LLaVA-1.5 sees every picture as a square of {size['height']} x {size['width']} pixels, so min_pixels and "
+                    "max_pixels mean nothing: leave them out.")
+
+
 def count(model: Model, inputs: dict[str, torch.Tensor]) -> list[int]:
     """Number of visual tokens of each picture: its patches, and CLIP's class token where the checkpoint keeps it."""
     vision = model.config.vision_config

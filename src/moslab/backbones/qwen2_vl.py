@@ -106,6 +106,27 @@ def vision_weights(model: Model) -> Iterator[nn.Parameter]:
     return model.model.visual.parameters()
 
 
+def patches(model: Model, processor: ImageTextProcessor, size: tuple[int, int]) -> int:
+    """How many patches the tower sees of a picture of (width, height) pixels."""
+    width, height = size
+    return processor.image_processor.get_number_of_image_patches(height, width)
+
+
+def limit(processor: ImageTextProcessor, min_pixels: int | None, max_pixels: int | None) -> None:
+    """Have pictures enlarged and shrunk to other numbers of pixels than the checkpoint's; None leaves a limit as it is.
+
+    Raises:
+        UserError: where the smallest would be larger than the largest.
+    """
+    size = processor.image_processor.size
+    least = min_pixels or size["shortest_edge"]
+    most = max_pixels or size["longest_edge"]
+    if least > most:
+        raise UserError(f"Pictures of at least {least:,} and at most {most:,} pixels were asked for: give max_pixels of at least "
+                        f"min_pixels ({size['shortest_edge']:,} and {size['longest_edge']:,} are the checkpoint's own).")
+    processor.image_processor.size = type(size)(shortest_edge=least, longest_edge=most)
+
+
 def count(model: Model, inputs: dict[str, torch.Tensor]) -> list[int]:
     """Number of visual tokens of each picture."""
     return (inputs["image_grid_thw"].prod(-1) // model.config.vision_config.spatial_merge_size**2).tolist()

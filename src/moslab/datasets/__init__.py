@@ -32,6 +32,7 @@ PUBLISHED = {  # a module each: ABOUT, PRESETS (None: the preset names a file) a
     "koniq10k": koniq10k, "ava": ava, "agiqa3k": agiqa3k, "spaq": spaq, "livec": livec, "kadid10k": kadid10k, "tid2013": tid2013, "csiq": csiq, "pipal": pipal, "konvid1k": konvid1k,
     "tad66k": tad66k, "icaa17k": icaa17k, "para": para, "aadb": aadb, "avacaptions": avacaptions, "realqa": realqa, "csv": csvfile, "lists": lists, "pyiqa": pyiqa}
 NAMES = (*EMBEDDED, *PUBLISHED)
+_LOADED: dict[tuple[str, str, str], str] = {}
 
 
 def load(name: str, *, root: str | None = None, preset: str = "default", protocol: str = "", size: tuple[int, int] | None = None,
@@ -61,7 +62,13 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
     if module.PRESETS and preset not in module.PRESETS:
         raise UserError(f"{name} knows no preset {preset!r}: choose one of {', '.join(module.PRESETS)}.")
     table = module.load(folder, preset)
+    _LOADED.setdefault((name, preset, protocol), str(folder))
     return protocols.apply(protocol, table, folder) if protocol else table
+
+
+def loaded() -> list[dict[str, str]]:
+    """Name, preset, protocol and data root of every published dataset that this process has loaded."""
+    return [{"name": name, "preset": preset, "protocol": protocol, "root": root} for (name, preset, protocol), root in sorted(_LOADED.items())]
 
 
 def manifest(name: str, *, root: str | None = None, preset: str = "default", protocol: str = "", images: int | None = None) -> str:

@@ -1,6 +1,7 @@
 """The embedded world's tasks as datasets: generated on first use, then read from the cache."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,9 @@ class RepeatedPixels:
 
     def open(self, row: int) -> Image.Image:
         return self.pixels.open(row // self.times)
+
+    def file(self, row: int) -> Path | None:
+        return self.pixels.file(row // self.times)
 
 
 def in_turn(tables: dict[str, ImageTable]) -> ImageTable:

@@ -85,8 +85,17 @@ class JoinedPixels:
     starts: tuple[int, ...]
 
     def open(self, row: int) -> Image.Image:
+        part, its_row = self._place(row)
+        return part.open(its_row)
+
+    def file(self, row: int) -> Path | None:
+        part, its_row = self._place(row)
+        return part.file(its_row)
+
+    def _place(self, row: int) -> tuple[Pixels, int]:
+        """The table that a row comes from, and its row there."""
         part = int(np.searchsorted(self.starts, row, side="right")) - 1
-        return self.parts[part].open(row - self.starts[part])
+        return self.parts[part], row - self.starts[part]
 
 
 def join(tables: Sequence[ImageTable]) -> ImageTable:

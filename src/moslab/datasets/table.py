@@ -1,5 +1,6 @@
 """The one in-memory table type of all datasets, published or embedded."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -24,6 +25,9 @@ class Pixels(Protocol):
     def open(self, row: int) -> Image.Image:
         """The picture of a row, RGB."""
 
+    def file(self, row: int) -> Path | None:
+        """The file that `open` reads; None for a picture that is in memory."""
+
 
 @dataclass(frozen=True)
 class ArrayPixels:
@@ -34,6 +38,9 @@ class ArrayPixels:
     def open(self, row: int) -> Image.Image:
         return Image.fromarray(np.asarray(self.array[row]))
 
+    def file(self, row: int) -> None:
+        return None
+
 
 @dataclass(frozen=True)
 class ListedPixels:
@@ -43,6 +50,9 @@ class ListedPixels:
 
     def open(self, row: int) -> Image.Image:
         return self.pictures[row].convert("RGB")
+
+    def file(self, row: int) -> None:
+        return None
 
 
 @dataclass(frozen=True)
@@ -63,6 +73,9 @@ class FolderPixels:
         """Raises UserError when the file is missing or is not a picture."""
         return _opened(self.path(row), row)
 
+    def file(self, row: int) -> Path:
+        return self.path(row)
+
 
 @dataclass(frozen=True)
 class FramePixels:
@@ -82,8 +95,11 @@ class FramePixels:
 
     def open(self, row: int) -> Image.Image:
         """The frame in the middle, the later of two. Raises UserError when a video has no frames or that one is not a picture."""
+        return _opened(self.file(row), row)
+
+    def file(self, row: int) -> Path:
         paths = self.paths(row)
-        return _opened(paths[len(paths) // 2], row)
+        return paths[len(paths) // 2]
 
     def frames(self, row: int) -> list[Image.Image]:
         """All frames of a row, RGB; UserError as for `open`."""
@@ -141,6 +157,10 @@ class ImageTable:
             return self
         votes = None if self.votes is None else self.votes[:, ::-1]
         return replace(self, frame=self.frame.assign(mos=sum(self.scale) - self.frame["mos"]), votes=votes, higher_is_better=True)
+
+    def files(self, rows: Iterable[int]) -> list[Path | None]:
+        """The files that the pictures of `rows` are read from, None for those in memory."""
+        return [self.pixels.file(int(row)) for row in rows]
 
     def manifest(self) -> str:
         """Digest of everything in the labels that can change a result: ids, scores, deviations, votes, texts, splits, groups, whatever else is published, version."""

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from moslab import paths
+from moslab.content import digests_of
 from moslab.datasets.table import COLUMNS, ArrayPixels, ImageTable
 from moslab.errors import UserError
 from moslab.files import cannot_write, digest, lock
@@ -22,6 +23,7 @@ from moslab.world.version import LABELS
 
 TASKS = {"iqa": iqa, "iaa": iaa, "aigiqa": aigiqa, "ugc": ugc}  # each module: SCALE, PICTURES (unless told otherwise), PRESETS and make()
 SEED = 1
+SUMS = "SHA256SUMS"  # of a task's files, as sha256sum writes and checks them
 _ID_BITS, _ID_DIGITS, _ID_STEP = 36, 11, 0x9E3779B1  # picture numbers are scattered over 36 bits, one to one
 
 
@@ -65,9 +67,21 @@ def generate(task: str, preset: str = "default", n: int | None = None, size: Siz
     key = digest([LABELS[task], task, preset, n, size, seed])
     folder = paths.CACHE / "world" / f"{task}-{preset}-{key}"
     with lock(folder.with_name(f".{folder.name}.lock")):
-        if not folder.is_dir():
+        if not is_whole(folder):
+            shutil.rmtree(folder, ignore_errors=True)
             _write(folder, task, preset, n, size, seed)
     return World(task, preset, folder)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a task's folder is there and every file holds what was written into it."""
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        sums = {name: content for content, name in (line.split("  ", 1) for line in lines)}
+        listed = {SUMS, *sums} == {file.name for file in folder.iterdir()}
+        return bool(sums) and listed and digests_of([folder / name for name in sums]) == list(sums.values())
+    except (OSError, ValueError, UserError):
+        return False
 
 
 def picture_ids(task: str, ids: np.ndarray) -> list[str]:
@@ -93,6 +107,9 @@ def _write(folder: Path, task: str, preset: str, n: int, size: Size, seed: int) 
         labels.to_csv(temporary / "labels.csv", index=False)
         annotations.to_csv(temporary / "annotations.csv", index=False)
         made.bounds.to_csv(temporary / "bounds.csv", index=False)
+        files = sorted(temporary.iterdir())
+        sums = [f"{content}  {file.name}\n" for file, content in zip(files, digests_of(files))]
+        (temporary / SUMS).write_text("".join(sums), encoding="utf-8")
         os.replace(temporary, folder)
     except OSError as problem:
         if temporary:

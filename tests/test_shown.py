@@ -1,0 +1,318 @@
+"""What readers are shown is what is stored: tables, verdicts and figures against the committed results.
+
+nbval holds what stands in the stored notebooks against a fresh execution, but reads only the plain text of an
+output, as for terminals; here HTML and Markdown are held against that text, and verdicts against the records.
+"""
+
+import base64
+import copy
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moslab import paths
+from moslab.claims import Verdict
+from moslab.files import is_sealed, read_json, sha256
+from moslab.notebook import Study
+from moslab.report import claims_page, render_readme
+from moslab.tables import NOTHING, claims_table
+
+RECORDS = sorted((paths.REFERENCE / "results").glob("*/[0-9][0-9]_*.json"))
+RESULTS = {path.stem: read_json(path) for path in RECORDS if path.parent.name == "embedded"}
+NOTEBOOKS = {stem: read_json(paths.NOTEBOOKS / f"{stem}.ipynb") for stem in RESULTS}
+README = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+CLAIMS_PAGE = (paths.ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+SENTENCE = re.compile(r"^(?:\* )?((?:Agrees|Disagrees|Not resolved)(?: on .+)?\. .+)$", re.MULTILINE)
+ANSWER = "**The answer, from"
+# Of a table of claims.
+COLUMNS = ["paper", "measured", "interval", "n", "seeds", "protocol", "bounds", "verdict"]
+
+
+class Table(HTMLParser):
+    """A table of pandas: its rows, each a list of (tag, text, rowspan)."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.rows: list[list[tuple[str, str, int]]] = []
+        self.head = 0  # rows of column headings
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        if tag == "tr":
+            self.rows.append([])
+        if tag == "tbody":
+            self.head = len(self.rows)
+        if tag in ("td", "th"):
+            self.rows[-1].append((tag, "", int(dict(attrs).get("rowspan", 1))))
+
+    def handle_data(self, data: str) -> None:
+        if self.rows and self.rows[-1]:
+            tag, text, span = self.rows[-1][-1]
+            self.rows[-1][-1] = (tag, text + data.strip("\n "), span)
+
+    @property
+    def body(self) -> list[list[str]]:
+        """The cells of every row, with what is written once for several rows in each of them."""
+        found: list[list[str]] = []
+        for row in self.rows[self.head:]:
+            cells = iter(row)
+            above = self._spanning(len(found))
+            found.append([above.get(place) or next(cells)[1] for place in range(len(row) + len(above))])
+        return found
+
+    def _spanning(self, number: int) -> dict[int, str]:
+        """Column -> text of the cells that reach down to row `number` from above."""
+        reaching: dict[int, str] = {}
+        width = len(self.rows[self.head])
+        for above, row in enumerate(self.rows[self.head: self.head + number]):
+            first = width - len(row)
+            for place, (_, text, span) in enumerate(row):
+                if above + span > number:
+                    reaching[first + place] = text
+        return reaching
+
+    def words(self, blocks: int) -> tuple[Counter, Counter]:
+        """Words of headings and cells, and those of the index, which stands before each block of columns."""
+        cells, index = Counter(), Counter()
+        width = sum(tag == "th" for tag, _, _ in self.rows[self.head])
+        for number, row in enumerate(self.rows):
+            for place, (tag, text, _) in enumerate(row):
+                in_index = tag == "th" and (number >= self.head or place < width)
+                (index if in_index else cells).update(text.split())
+        return cells, Counter({word: count * blocks for word, count in index.items()})
+
+
+def outputs(notebook: dict, kind: str) -> list[tuple[dict, str]]:
+    """Outputs of one kind, with their text."""
+    found = []
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            text = output.get("text") if kind == "stream" else output.get("data", {}).get(kind)
+            if text:
+                found.append((output, "".join(text)))
+    return found
+
+
+def plain(output: dict) -> str:
+    return "".join(output["data"]["text/plain"])
+
+
+# what is wrong with a notebook, in words; nothing where everything holds
+
+def renderings_that_differ(notebook: dict) -> list[str]:
+    """Outputs whose HTML or Markdown says something else than their plain text, which nbval compares."""
+    wrong = [text for output, text in outputs(notebook, "text/markdown") if text != plain(output)]
+    for output, html in outputs(notebook, "text/html"):
+        text = plain(output)
+        blocks = 1 + sum(line.endswith("\\") for line in text.splitlines())
+        cells, index = Table(html).words(blocks)
+        shown = Counter(text.replace("\\", "").split())
+        missing, added = (cells + index) - shown, shown - (cells + index)
+        shortened = all(word in index for word in missing) and all("..." in word for word in added)
+        if (missing or added) and not shortened:
+            wrong.append(f"{dict(missing)} against {dict(added)}")
+    return wrong
+
+
+def verdicts_that_differ(notebook: dict, record: dict) -> list[str]:
+    """Rows of tables of claims that do not say what the record says."""
+    claims = {(claim["id"], claim["on"] or NOTHING): claim for claim in record["claims"]}
+    wrong = []
+    for _, html in outputs(notebook, "text/html"):
+        if is_verdict_table(html):
+            for row in Table(html).body:
+                wrong += row_that_differs(row, claims)
+    return wrong
+
+
+def is_verdict_table(html: str) -> bool:
+    return "<th>verdict</th>" in html and "<th>protocol</th>" in html
+
+
+def sentences_that_differ(notebook: dict, record: dict) -> list[str]:
+    """Verdicts told in a sentence that is not the record's."""
+    known = {claim["sentence"] for claim in record["claims"]}
+    texts = [text for kind in ("text/markdown", "stream") for _, text in outputs(notebook, kind)]
+    return [said for text in texts for said in SENTENCE.findall(text) if said not in known]
+
+
+def answer_differs(notebook: dict, record: dict) -> bool:
+    """Whether the answer card is not the record's; a notebook that judges nothing has none."""
+    shown = [text for _, text in outputs(notebook, "text/markdown") if text.startswith(ANSWER)]
+    study = Study(record["notebook"], profile="embedded", runs="reference")
+    return shown != ([str(study.answer())] if record["claims"] else [])
+
+
+def row_that_differs(row: list[str], claims: dict) -> list[str]:
+    """The row of a table of claims, unless it is the record's; long texts are cut short in it."""
+    name = (row[0], row[1])
+    if name not in claims:
+        return [f"{name} is not on record"]
+    expected = claims_table([Verdict(**claims[name])]).drop(columns="bounds").iloc[0]
+    shown = dict(zip(COLUMNS, row[2:]))
+    same = all(alike(shown[column], expected[column]) for column in expected.index)
+    return [] if same else [f"{name}: {shown} instead of {expected.to_dict()}"]
+
+
+def alike(shown: str, expected: Any) -> bool:
+    if shown.endswith("..."):
+        return str(expected).startswith(shown.removesuffix("..."))
+    return shown == str(expected)
+
+
+def pictures_that_differ(notebook: dict, record: dict) -> list[str]:
+    """Figures of the answer card that are not the recorded ones."""
+    wrong = []
+    for cell in notebook["cells"]:
+        name = re.search(r'study\.picture\("(\w+)"\)', "".join(cell["source"]))
+        if name and cell["cell_type"] == "code":
+            shown = [base64.b64decode("".join(output["data"]["image/png"])) for output in cell["outputs"]]
+            if [sha256(png) for png in shown] != [record["figures"].get(f"{name[1]}.png")]:
+                wrong.append(name[1])
+    return wrong
+
+
+def figures_that_differ(folder: Path, results: list[dict]) -> list[str]:
+    """Figures that no record names, or that are not the ones recorded."""
+    recorded: dict[str, str] = {}
+    for record in results:
+        recorded |= record["figures"]
+    found = {path.name: sha256(path.read_bytes()) for path in folder.iterdir()}
+    return sorted(name for name in {**recorded, **found} if recorded.get(name) != found.get(name))
+
+
+# as committed
+
+def test_the_readme_shows_the_records():
+    assert README == render_readme(README, list(RESULTS.values())), "make reference"
+
+
+def test_the_page_of_claims_shows_the_records():
+    assert CLAIMS_PAGE == claims_page(list(RESULTS.values())), "make reference"
+
+
+@pytest.mark.parametrize("stem", RESULTS)
+def test_a_notebook_shows_its_record(stem):
+    notebook, record = NOTEBOOKS[stem], RESULTS[stem]
+    assert not renderings_that_differ(notebook)
+    assert not verdicts_that_differ(notebook, record)
+    assert not sentences_that_differ(notebook, record)
+    assert not answer_differs(notebook, record)
+    assert not pictures_that_differ(notebook, record)
+
+
+def test_every_figure_is_one_on_record():
+    assert not figures_that_differ(paths.FIGURES, list(RESULTS.values()))
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_no_record_was_changed_by_hand(path):
+    assert is_sealed(read_json(path))
+
+
+# and after one character was changed by hand
+
+def other(character: str) -> str:
+    return "7" if character != "7" else "3"
+
+
+def changed(text: str, place: int) -> str:
+    return text[:place] + other(text[place]) + text[place + 1:]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.8, 0.999])
+@pytest.mark.parametrize("marker", ["results", "cost"])
+def test_a_changed_readme_is_noticed(marker, share):
+    start = README.index(f"<!-- {marker} -->") + len(f"<!-- {marker} -->")
+    end = README.index(f"<!-- /{marker} -->")
+    by_hand = changed(README, start + int(share * (end - start)))
+    assert by_hand != render_readme(by_hand, list(RESULTS.values()))
+
+
+@pytest.mark.parametrize(("field", "value"), [("verdict", "agrees"), ("value", 0.5)])
+def test_a_changed_verdict_shows_in_readme_and_claims(field, value):
+    results = copy.deepcopy(list(RESULTS.values()))
+    results[5]["claims"][0][field] = value
+    assert CLAIMS_PAGE != claims_page(results) and README != render_readme(README, results)
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_changed_record_is_noticed(path):
+    record = read_json(path)
+    by_hand = [record | {"seconds": record["seconds"] + 1e-9},
+               record | {"values": {**record["values"], "more": 1}},
+               record | {"claims": [*record["claims"], {}]}, record | {"figures": {"a.png": ""}}]
+    assert not any(is_sealed(one) for one in by_hand)
+
+
+JUDGING = [stem for stem, record in RESULTS.items() if record["claims"]]
+
+
+def alone(output: dict) -> dict:
+    """A notebook with a copy of this output only."""
+    return {"cells": [{"cell_type": "code", "source": [], "outputs": [copy.deepcopy(output)]}]}
+
+
+CELLS = [(stem, "verdict") for stem in JUDGING] + [("05_regression_vs_ntp", name) for name in COLUMNS[:6]]
+
+
+@pytest.mark.parametrize(("stem", "column"), CELLS)
+def test_a_changed_cell_of_a_verdict_table_is_noticed(stem, column):
+    tables = outputs(NOTEBOOKS[stem], "text/html")
+    output, html = next((output, text) for output, text in tables if is_verdict_table(text))
+    notebook = alone(output)
+    cells = list(re.finditer(r"<td>(.+?)</td>", html))
+    place = cells[COLUMNS.index(column)].start(1)
+    notebook["cells"][0]["outputs"][0]["data"]["text/html"] = changed(html, place)
+    assert not verdicts_that_differ(alone(output), RESULTS[stem])
+    assert not renderings_that_differ(alone(output))
+    assert verdicts_that_differ(notebook, RESULTS[stem]) and renderings_that_differ(notebook)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.7, 0.999])
+@pytest.mark.parametrize("stem", JUDGING)
+def test_a_changed_answer_is_noticed(stem, share):
+    """Also where all renderings were changed alike."""
+    texts = outputs(NOTEBOOKS[stem], "text/markdown")
+    output, text = next((output, text) for output, text in texts if text.startswith(ANSWER))
+    notebook = alone(output)
+    by_hand = changed(text, int(share * len(text)))
+    notebook["cells"][0]["outputs"][0]["data"] = {"text/markdown": by_hand, "text/plain": by_hand}
+    assert not answer_differs(alone(output), RESULTS[stem]) and answer_differs(notebook, RESULTS[stem])
+
+
+@pytest.mark.parametrize("kind", ["text/markdown", "stream"])
+def test_a_changed_sentence_is_noticed(kind):
+    stem = {"text/markdown": "04_ncm_curves", "stream": "06_conversion_error"}[kind]
+    output, text = next((o, text) for o, text in outputs(NOTEBOOKS[stem], kind) if SENTENCE.search(text))
+    by_hand = changed(text, SENTENCE.search(text).end(1) - 3)
+    notebook = alone(output | ({"text": by_hand} if kind == "stream" else {"data": {kind: by_hand}}))
+    assert not sentences_that_differ(alone(output), RESULTS[stem])
+    assert sentences_that_differ(notebook, RESULTS[stem])
+
+
+@pytest.mark.parametrize("stem", RESULTS)
+def test_a_changed_picture_is_noticed(stem):
+    notebook = copy.deepcopy(NOTEBOOKS[stem])
+    cell = next(cell for cell in notebook["cells"] if "study.picture(" in "".join(cell["source"]))
+    data = cell["outputs"][0]["data"]
+    png = "".join(data["image/png"])
+    data["image/png"] = changed(png, len(png) // 2)
+    assert pictures_that_differ(notebook, RESULTS[stem])
+
+
+def test_a_changed_missing_or_additional_figure_is_noticed(tmp_path):
+    content = {path.name: path.read_bytes() for path in paths.FIGURES.iterdir()}
+    for name, png in content.items():
+        (tmp_path / name).write_bytes(png)
+    first, second = sorted(content)[:2]
+    flipped = bytearray(content[first])
+    flipped[-20] ^= 1
+    (tmp_path / first).write_bytes(flipped)
+    (tmp_path / second).unlink()
+    (tmp_path / "zebra.png").write_bytes(b"")
+    assert figures_that_differ(tmp_path, list(RESULTS.values())) == [first, second, "zebra.png"]
