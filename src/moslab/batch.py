@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from moslab import datasets, lifeline, parameters, paths, validity
+from moslab import lifeline, parameters, paths
 from moslab._execute import CELL_TIMED_OUT, DISK_FULL
 from moslab.batch_view import Watch, count_runs, duration, plan_table, summary_table
 from moslab.comparison import FAILURES, Comparison, compare, settings
@@ -325,6 +325,8 @@ def file_digest(path: Path) -> str:
 
 def inputs_digest(source: Path, given: dict[str, Any], code: str) -> str:
     """Of the notebook's code cells, its parameters (but where things lie and with how many processes), the package, and which published datasets there are."""
+    from moslab import datasets  # loads pandas, which the command line does not need to start
+
     cells = [cell["source"] for cell in parameters.code_cells(source)]
     asked = {name: value for name, value in given.items() if name not in ("jobs", "output", "data_root")}
     root = paths.data_root(given.get("data_root") or None)
@@ -340,6 +342,8 @@ def is_done(task: Task, ledger: Ledger) -> bool:
 
 def still_looked_at(task: Task, profile: str) -> bool:
     """Whether the labels, pictures and weights behind a finished result are still there and the same."""
+    from moslab import validity
+
     stores = (task.folder / "runs", paths.REFERENCE / "runs" / profile)
     return validity.still_holds(read_json(task.result), stores, task.given.get("data_root") or None)
 
