@@ -40,8 +40,8 @@ def reproduce(
     runs: Annotated[
         str,
         typer.Option(
-            help="headline trains the headline claims' runs and takes the others from the committed reference; "
-            "fresh trains all; reuse takes whatever is there."
+            help="headline trains the headline claims' runs and takes the others from the committed "
+            "reference; fresh trains all; reuse takes whatever is there."
         ),
     ] = "headline",
     cell_limit: Annotated[
