@@ -7,6 +7,8 @@ ALL       ?=
 CELL_LIMIT     ?=
 NOTEBOOK_LIMIT ?=
 PYTHON    ?=
+MINUTES   ?= 7
+FILE      ?= papermill_runs/gpu.json
 
 MOSLAB = .venv/bin/python -m moslab
 OPTIONS = --profile "$(PROFILE)" --notebooks "$(NOTEBOOKS)" $(if $(JOBS),--jobs "$(JOBS)") \
@@ -18,7 +20,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Where it is set, every process compiles torch and transformers anew, ten seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup reproduce reference tune bench test lab clean
+.PHONY: help setup reproduce reference tune bench bench-gpu test lab clean
 
 help:
 	@echo "make reproduce   train the headline runs, take the others from the committed reference, run the notebooks, compare"
@@ -29,6 +31,8 @@ help:
 	@echo "make reference   rewrite notebooks/, figures/, the README's tables and papermill_runs/reference"
 	@echo "make tune        find the learning rates again"
 	@echo "make bench       measure speed again, as ratios, for the README's table; fails where two ways give other numbers"
+	@echo "make bench-gpu   the same at 7B shapes on one GPU, random weights (tiny shapes where there is none)"
+	@echo "                   MINUTES=7   FILE=papermill_runs/gpu.json"
 	@echo "make clean       remove .venv and caches (drawn pictures, kept features); finished runs stay (FRESH=1 empties"
 	@echo "                   those of a profile, or of NOTEBOOKS)"
 	@echo "The first call installs into .venv (about 2 minutes); PYTHON=/path/to/python chooses the interpreter."
@@ -47,6 +51,9 @@ tune: setup
 
 bench: setup
 	@.venv/bin/python benchmarks/speed.py
+
+bench-gpu: setup
+	@.venv/bin/python -m benchmarks.gpu --minutes "$(MINUTES)" --out "$(FILE)"
 
 test: setup
 	@sh tools/test.sh

@@ -6,18 +6,17 @@ processor's settings, so that no label file, folder or name decides whose featur
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL.Image import Image
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from tqdm import tqdm
 
 from moslab import paths
@@ -34,20 +33,29 @@ PATCHES = 2**13  # that they may have together: 128 pictures of 64 x 64 pixels i
 SHARD_BYTES = 2**28  # of visual tokens in one file, and so in memory while they are computed
 SPOKEN_BYTES = 2**30  # more than this is announced
 SAMPLE = 16  # pictures whose size tells how large all of them will be
+Batch = tuple[list[int], torch.Tensor, list[int], dict[str, torch.Tensor]]  # rows, visual tokens [tokens, width], tokens of each picture, what goes beside them
 
 
 class Shard:
-    """A file of features: which pictures it holds, and their visual tokens, memory-mapped when first asked for."""
+    """Features of some pictures together: tokens [all their tokens, width], counts [pictures], and what goes beside them.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    pictures: which they are. load: gives the tensors, when they are first asked for.
+    """
+
+    def __init__(self, pictures: Sequence[str], load: Callable[[], dict[str, torch.Tensor]]) -> None:
+        self.pictures = pictures
+        self._load = load
+
+    @classmethod
+    def of_file(cls, path: Path) -> "Shard":
+        """A kept file, memory-mapped."""
         with safe_open(path, "pt") as stored:
-            self.pictures: list[str] = json.loads(stored.metadata()["pictures"])
+            pictures = json.loads(stored.metadata()["pictures"])
+        return cls(pictures, lambda: load_file(path))
 
     @cached_property
     def tensors(self) -> dict[str, torch.Tensor]:
-        with safe_open(self.path, "pt") as stored:
-            return {name: stored.get_tensor(name) for name in stored.keys()}
+        return self._load()
 
     @cached_property
     def offsets(self) -> np.ndarray:
@@ -100,8 +108,15 @@ def cached_features(
             in_order = sorted(missing.values())
             announce(home, table, in_order, backbone)
             for path in compute(home, table, in_order, {row: wanted[row] for row in in_order}, backbone):
-                known |= contents_of(Shard(path))
+                known |= contents_of(Shard.of_file(path))
     return Features({row: known[identity] for row, identity in wanted.items()})
+
+
+def compute_features(table: ImageTable, rows: Sequence[int], backbone: Backbone) -> Features:
+    """Features of `rows`, kept nowhere but in memory."""
+    tensors = _joined(list(looked_at(table, rows, backbone)))
+    shard = Shard([str(row) for row in rows], lambda: tensors)
+    return Features({int(row): (shard, number) for number, row in enumerate(rows)})
 
 
 def identities(table: ImageTable, rows: Sequence[int]) -> list[str]:
@@ -138,7 +153,7 @@ def stored(home: Path) -> dict[str, tuple[Shard, int]]:
         try:
             if digest_of(path) != path.stem:
                 raise ValueError
-            known |= contents_of(Shard(path))
+            known |= contents_of(Shard.of_file(path))
         except (ValueError, KeyError, TypeError, SafetensorError):
             path.unlink(missing_ok=True)
     return known
@@ -169,7 +184,7 @@ def compute(
     home: Path, table: ImageTable, rows: Sequence[int], names: Mapping[int, str], backbone: Backbone
 ) -> Iterator[Path]:
     """Look at `rows` and write file after file, each named after the SHA-256 of its bytes."""
-    held: list[tuple[list[int], torch.Tensor, list[int], dict[str, torch.Tensor]]] = []
+    held: list[Batch] = []
     for batch in looked_at(table, rows, backbone):
         held.append(batch)
         if sum(tokens.nbytes for _, tokens, _, _ in held) >= SHARD_BYTES:
@@ -179,10 +194,8 @@ def compute(
         yield _write(home, held, names)
 
 
-def looked_at(
-    table: ImageTable, rows: Sequence[int], backbone: Backbone
-) -> Iterator[tuple[list[int], torch.Tensor, list[int], dict[str, torch.Tensor]]]:
-    """Batch after batch: rows, visual tokens [tokens, width], tokens of each picture, and what goes beside them."""
+def looked_at(table: ImageTable, rows: Sequence[int], backbone: Backbone) -> Iterator[Batch]:
+    """The pictures of `rows`, batch after batch."""
     bar = tqdm(total=len(rows), desc=f"looking at {table.name}", unit="picture", leave=False, disable=None)
     with bar:
         for some, pictures in batches(table, rows, backbone):
@@ -211,11 +224,16 @@ def batches(table: ImageTable, rows: Sequence[int], backbone: Backbone) -> Itera
         yield some, pictures
 
 
-def _write(home: Path, held: Sequence[Any], names: Mapping[int, str]) -> Path:
-    rows = [row for some, _, _, _ in held for row in some]
+def _write(home: Path, held: Sequence[Batch], names: Mapping[int, str]) -> Path:
+    pictures = [names[row] for some, *_ in held for row in some]
+    content = save(_joined(held), metadata={"pictures": json.dumps(pictures)})
+    return write_atomic(home / f"{sha256(content).hexdigest()}.safetensors", content)
+
+
+def _joined(held: Sequence[Batch]) -> dict[str, torch.Tensor]:
+    """The tensors of several batches as those of one shard."""
     tensors = {"tokens": torch.cat([tokens for _, tokens, _, _ in held])}
     tensors["counts"] = torch.tensor([count for _, _, counts, _ in held for count in counts])
     for name in held[0][3]:
         tensors[name] = torch.cat([others[name] for _, _, _, others in held])
-    content = save(tensors, metadata={"pictures": json.dumps([names[row] for row in rows])})
-    return write_atomic(home / f"{sha256(content).hexdigest()}.safetensors", content)
+    return tensors
