@@ -4,11 +4,16 @@ NOTEBOOKS ?=
 JOBS      ?=
 FRESH     ?=
 ALL       ?=
+CELL_LIMIT     ?=
+NOTEBOOK_LIMIT ?=
 PYTHON    ?=
 MINUTES   ?= 7
 FILE      ?= papermill_runs/gpu.json
 
 MOSLAB = .venv/bin/python -m moslab
+OPTIONS = --profile "$(PROFILE)" --notebooks "$(NOTEBOOKS)" $(if $(JOBS),--jobs "$(JOBS)") \
+          $(if $(filter-out 0,$(FRESH)),--fresh) $(if $(filter-out 0,$(ALL)),--runs fresh) \
+          $(if $(CELL_LIMIT),--cell-limit "$(CELL_LIMIT)") $(if $(NOTEBOOK_LIMIT),--notebook-limit "$(NOTEBOOK_LIMIT)")
 export PYTHON
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
@@ -20,21 +25,23 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make reproduce   train the headline runs, take the others from the committed reference, run the notebooks, compare"
 	@echo "                   PROFILE=smoke|embedded|paper   NOTEBOOKS=\"01 ...\"   JOBS=n   FRESH=1   ALL=1 (train everything)"
+	@echo "                   CELL_LIMIT=minutes   NOTEBOOK_LIMIT=minutes   (0 for none) after which what hangs is ended"
 	@echo "make test        unit tests, the stored notebooks against their stored outputs, every notebook at the smallest scale"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make reference   rewrite notebooks/, figures/, the README's tables and papermill_runs/reference"
 	@echo "make tune        find the learning rates again"
-	@echo "make bench       measure speed again, as ratios, for the README's table"
-	@echo "make clean       remove .venv and caches (drawn pictures, kept features); finished runs stay (FRESH=1 empties those of a profile)"
+	@echo "make bench       measure speed again, as ratios, for the README's table; fails where two ways give other numbers"
 	@echo "make bench-gpu   the same at 7B shapes on one GPU, random weights (tiny shapes where there is none)"
 	@echo "                   MINUTES=7   FILE=papermill_runs/gpu.json"
+	@echo "make clean       remove .venv and caches (drawn pictures, kept features); finished runs stay (FRESH=1 empties"
+	@echo "                   those of a profile, or of NOTEBOOKS)"
 	@echo "The first call installs into .venv (about 2 minutes); PYTHON=/path/to/python chooses the interpreter."
 
 setup:
 	@sh tools/setup.sh
 
 reproduce: setup
-	@$(MOSLAB) reproduce --profile "$(PROFILE)" --notebooks "$(NOTEBOOKS)" $(if $(JOBS),--jobs "$(JOBS)") $(if $(filter-out 0,$(FRESH)),--fresh) $(if $(filter-out 0,$(ALL)),--runs fresh)
+	@$(MOSLAB) reproduce $(OPTIONS)
 
 reference: setup
 	@$(MOSLAB) reference --notebooks "$(NOTEBOOKS)" $(if $(JOBS),--jobs "$(JOBS)") $(if $(filter-out 0,$(FRESH)),--fresh)

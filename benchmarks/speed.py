@@ -1,6 +1,9 @@
 """How fast training and scoring are, as ratios within one run: each way against the plain one, in turns, after a check that both give the same numbers.
 
     make bench              on the embedded base and 256 pictures, a few minutes on one core; fills the README's table
+
+Exit status 1 where two ways give other numbers, and only there: how fast something is depends on the machine,
+so a ratio short of its aim is said and is no failure.
 """
 
 import platform
@@ -36,10 +39,13 @@ WRITING, TREE = 128, 16  # pictures at once: what `predict` takes by default, fo
 
 @dataclass(frozen=True)
 class Comparison:
-    """A way of doing something against the plain way of doing the same. bound: the ratio of seconds, plain by ours, that is promised; below one where ours does more."""
+    """A way of doing something against the plain way of doing the same.
+
+    aim: the ratio of seconds, plain by ours, that is aimed at; below one where ours does more.
+    """
 
     name: str
-    bound: float
+    aim: float
     plain: Callable[[], np.ndarray]
     ours: Callable[[], np.ndarray]
     pictures: int
@@ -57,9 +63,17 @@ def main() -> None:
     readme = ROOT / "README.md"
     write_atomic(readme, fill(readme.read_text(encoding="utf-8"), "speed", page))
     print(page)
-    missed = [row["what"] for row in rows if row["ratio"] < row["promised"]]
-    if missed:
-        raise SystemExit(f"Slower than promised: {', '.join(missed)}.")
+    print(short_of_aim(rows))
+
+
+def short_of_aim(rows: list[dict[str, Any]]) -> str:
+    """A sentence: which ratios stay short of their aims."""
+    missed = [
+        f"{row['what']} ({row['ratio']:.2f}, aim {row['aim']:.2f})"
+        for row in rows
+        if row["ratio"] < row["aim"]
+    ]
+    return f"Short of the aim: {'; '.join(missed)}." if missed else "Every ratio reaches its aim."
 
 
 # --- what is compared -------------------------------------------------------------------------------------------------------------------
@@ -183,9 +197,14 @@ def measured(comparison: Comparison, product: float) -> dict[str, Any]:
     plain, ours = (statistics.median(seconds[name]) for name in ("plain", "ours"))
     with FlopCounterMode(display=False) as counter:
         comparison.ours()
-    return {"what": comparison.name, "ratio": round(statistics.median(a / b for a, b in zip(seconds["plain"], seconds["ours"])), 2), "promised": round(comparison.bound, 2),
-            "pictures/s, ours": round(comparison.pictures / ours, 1), "pictures/s, plain": round(comparison.pictures / plain, 1),
-            "share of a matrix product": round(counter.get_total_flops() / ours / product, 2)}
+    return {
+        "what": comparison.name,
+        "ratio": round(statistics.median(a / b for a, b in zip(seconds["plain"], seconds["ours"])), 2),
+        "aim": round(comparison.aim, 2),
+        "pictures/s, ours": round(comparison.pictures / ours, 1),
+        "pictures/s, plain": round(comparison.pictures / plain, 1),
+        "share of a matrix product": round(counter.get_total_flops() / ours / product, 2),
+    }
 
 
 def matrix_product(size: int = 1024) -> float:

@@ -16,6 +16,7 @@ from rich.console import Console
 from toys import toy_experiment, toy_run, wait_for
 
 from moslab import batch, paths, validity
+from moslab._execute import DISK_FULL, has_no_space
 from moslab.batch_view import Watch, duration, read_progress, summary_table
 from moslab.comparison import Comparison, compare
 from moslab.errors import UserError
@@ -70,6 +71,10 @@ def refer(home: Path, stem: str, verdict: str = "agrees", value: float = 0.5) ->
     ({"notebooks": "07"}, "no notebook '07': choose from 00_toy"),
     ({"given": {"seed": "1"}}, "no parameter 'seed'"),
     ({"given": {"seeds": "none"}}, "seeds is 'none', but should be of type"),
+    ({"given": {"seeds": "[]"}}, "parameter seeds is empty"),
+    ({"given": {"seeds": "[0, 0]"}}, r"seeds is \[0, 0\], which repeats"),
+    ({"given": {"seeds": "[-1]"}}, "should be finite and not negative"),
+    ({"notebook_limit": -1}, "limit of a notebook is -1 minutes"),
     ({"runs": "stale"}, "Unknown source of runs"),
 ])
 def test_bad_input_is_refused_before_anything_starts(home, make_notebook, options, complaint):
@@ -115,7 +120,7 @@ def test_success_is_kept_and_not_repeated(home, make_notebook):
     source = make_notebook("00_toy", PARAMETERS, "import os; print(os.environ['OMP_NUM_THREADS'], profile, seeds)", result_cell("00_toy"))
     outcomes, shown = run(given={"seeds": "[5]"})
     folder = paths.profile_dir("smoke")
-    assert outcomes[0].status == "done" and outcomes[0].ok and "2 min" in shown
+    assert outcomes[0].status == "done" and outcomes[0].ok and "unknown" in shown and "2 min" not in shown
     assert outcomes[0].comparisons[0].change == "not compared"  # other seeds than the reference's
     executed = (folder / "notebooks/00_toy.ipynb").read_text()
     assert "1 smoke [5]" in executed
@@ -128,8 +133,8 @@ def test_success_is_kept_and_not_repeated(home, make_notebook):
 
     write_json(folder / "results/00_toy.json", {"notebook": "00_toy", "claims": []})  # changed by hand: no longer what was recorded
     source.write_text(source.read_text().replace("1.0}", "2.0}"))
-    outcomes, _ = run(given={"seeds": "[0, 1]"})
-    assert outcomes[0].status == "done" and outcomes[0].comparisons[0].change == "same"
+    outcomes, shown = run(given={"seeds": "[0, 1]"})
+    assert outcomes[0].status == "done" and outcomes[0].comparisons[0].change == "same" and "2 min" in shown
 
     outcomes, _ = run(fresh=True)
     assert outcomes[0].status == "done" and len(Ledger(folder / "ledger.jsonl").entries()) == 3
@@ -194,6 +199,7 @@ def test_a_reversed_verdict_fails_the_command(home, make_notebook):
     command = [sys.executable, "-m", "moslab", "reproduce", "--profile", "smoke", "--jobs", "1", "--set", "seeds=[0, 1]"]
     first = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "160"})
     assert first.returncode == 1 and "reversed" in first.stdout, first.stderr
+    assert first.stderr.splitlines()[-1] == "Not reproduced: verdict reversed: flat (iqa) in 00_toy."
     refer(home, "00_toy")
     assert subprocess.run(command, capture_output=True).returncode == 0
 
@@ -237,9 +243,211 @@ def test_the_plan_counts_a_shared_run_once_and_finished_runs_not_at_all(home, ma
     write_json(folder / "runs/abc/run.json", {})
     (folder / "runs/def").mkdir()  # begun, not finished
     counted: set[str] = set()
-    assert batch.estimate("00_toy", "smoke", folder, "fresh", 2, counted) == (1, 90.0)
-    assert batch.estimate("01_toy", "smoke", folder, "fresh", 2, counted) == (0, 30.0)
-    assert batch.estimate("02_new", "smoke", folder, "fresh", 2, counted) == (None, None)
+    record = batch.read_reference("smoke", "00_toy")
+    assert batch.estimate(record, "smoke", folder, "fresh", 2, counted) == (1, 90.0)
+    assert batch.estimate(record, "smoke", folder, "fresh", 2, counted) == (0, 30.0)
+    assert batch.estimate(None, "smoke", folder, "fresh", 2, counted) == (None, None)
+
+
+def test_the_plan_knows_runs_by_a_result_with_the_same_parameters_only(home, make_notebook):
+    """The reference's numbers are no other experiment's; what was done here with these parameters counts."""
+    refer(home, "00_toy")
+    source, folder = make_notebook("00_toy", PARAMETERS), paths.profile_dir("smoke")
+    assert batch.known_record(source, "smoke", folder, {"jobs": 3})["run_seconds"] == {
+        "abc": 60.0,
+        "def": 60.0,
+    }
+    assert batch.known_record(source, "smoke", folder, {"seeds": [5]}) is None
+    write_json(
+        folder / "results/00_toy.json",
+        {"parameters": {"seeds": [5], "jobs": 1, "profile": "smoke"}, "runs": ["xyz"], "seconds": 2.0},
+    )
+    assert batch.known_record(source, "smoke", folder, {"seeds": [5]})["runs"] == ["xyz"]
+    tasks = batch.plan(folder, "smoke", {source: {"seeds": [5, 6], "runs": "fresh"}}, 1)
+    assert (tasks[0].missing, tasks[0].seconds) == (None, None)
+
+
+# a disk that is full, a cell that never ends
+
+FULL = "import errno\nraise OSError(errno.ENOSPC, 'No space left on device')"
+
+
+@pytest.mark.kernel
+def test_a_full_disk_in_a_cell_is_named_as_the_cause(make_notebook):
+    make_notebook("00_toy", PARAMETERS, FULL)
+    outcomes, shown = run()
+    assert (
+        outcomes[0].reason.startswith("the disk is full: free some space and start again")
+        and outcomes[0].reason in shown
+    )
+
+
+@pytest.mark.kernel
+def test_a_disk_that_fills_up_under_the_child_is_named_as_the_cause(home, make_notebook, monkeypatch):
+    """Neither progress nor the executed notebook can be written, so nothing but the exit status tells."""
+    make_notebook("00_toy", PARAMETERS, result_cell("00_toy"))
+    (home / "sitecustomize.py").write_text(
+        "import errno, os\nif 'MOSLAB_SOCKETS' in os.environ:\n    def full(*_, **__):\n"
+        "        raise OSError(errno.ENOSPC, 'No space left on device')\n    os.fsync = full\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(home), *sys.path]))
+    outcomes, shown = run()
+    assert (
+        outcomes[0].status == "failed"
+        and outcomes[0].reason.startswith("the disk is full")
+        and outcomes[0].reason in shown
+    )
+
+
+def test_a_full_disk_is_known_by_what_followed_from_it(tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    log.write_text("Traceback ...\nOSError: [Errno 122] Disk quota exceeded\n")
+    assert batch.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith(
+        "the disk is full"
+    )
+    log.write_text("KeyError: 'iqa'\n")
+    assert (
+        batch.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log)
+        == f"KeyError: 'iqa'; see {log}"
+    )
+    assert batch.why_failed(DISK_FULL, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith(
+        "the disk is full"
+    )
+    monkeypatch.setattr(batch.shutil, "disk_usage", lambda _: SimpleNamespace(free=1e5))
+    assert batch.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith(
+        "the disk is full"
+    )
+
+
+def test_a_full_disk_is_found_behind_other_exceptions():
+    try:
+        try:
+            raise OSError(28, "No space left on device")
+        except OSError as problem:
+            raise UserError("Cannot write.") from problem
+    except UserError as problem:
+        assert has_no_space(problem) and not has_no_space(UserError("Cannot write."))
+
+
+def test_a_ledger_on_a_full_disk_comes_after_the_reason(home, make_notebook, monkeypatch):
+    """What failed is on the console, though nothing can be written down any more."""
+    task = batch.Task(
+        "00_toy", make_notebook("00_toy", PARAMETERS), paths.profile_dir("smoke"), {}, "", None, None, False
+    )
+    monkeypatch.setattr(batch, "execute", lambda *_, **__: DISK_FULL)
+
+    def full(*_: object, **__: object) -> None:
+        raise UserError("Cannot write the ledger: No space left on device.")
+
+    shown = console()
+    with pytest.raises(UserError, match="No space left on device"):
+        batch.run_one(task, SimpleNamespace(append=full), shown)
+    assert "00_toy: failed" in shown.file.getvalue() and "the disk is full" in shown.file.getvalue()
+
+
+SLEEPER = """import subprocess, sys, time
+from pathlib import Path
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+(Path(output) / "pids").write_text(f"{__import__('os').getpid()} {child.pid}")
+time.sleep(60)"""
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("limits", "what", "reason"),
+    [
+        (
+            {"cell_limit": 3 / 60},
+            "cell",
+            "timed out: code cell 2 ran longer than 3 s; --cell-limit sets another one, in minutes",
+        ),
+        (
+            {"notebook_limit": 8 / 60},
+            "notebook",
+            "timed out: the whole notebook ran longer than 8 s; "
+            "--notebook-limit sets another one, in minutes",
+        ),
+    ],
+    ids=["cell", "notebook"],
+)
+def test_what_never_ends_is_ended_with_its_children(home, make_notebook, limits, what, reason):
+    make_notebook("00_toy", PARAMETERS, SLEEPER, "print('never')")
+    started = time.time()
+    outcomes, shown = run(**limits)
+    folder = paths.profile_dir("smoke")
+    assert (
+        outcomes[0].status == "failed"
+        and outcomes[0].reason == reason
+        and reason in shown
+        and time.time() - started < 50
+    )
+    last = Ledger(folder / "ledger.jsonl").last("00_toy")
+    assert (last["status"], last["reason"], last["timed_out"]) == ("failed", reason, what)
+    kernel, below = map(int, (folder / "pids").read_text().split())
+    wait_for(lambda: not is_alive(kernel) and not is_alive(below), 5)
+
+
+def test_limits_are_the_profile_s_unless_told():
+    assert (
+        batch.time_limits("paper", None, None) == batch.LIMITS["paper"]
+        and batch.LIMITS["paper"].cell > 24 * 3600
+    )
+    assert batch.time_limits("smoke", 0, 1.5) == batch.Limits(0.0, 90.0)
+    with pytest.raises(UserError, match="limit of a cell is -1 minutes"):
+        batch.time_limits("smoke", -1, None)
+
+
+# a fresh start for one notebook
+
+def test_a_fresh_start_of_one_notebook_leaves_the_others(home, make_notebook):
+    folder = paths.profile_dir("smoke")
+    for key in ("abc", "def", "ghi"):
+        write_json(folder / f"runs/{key}/run.json", {"key": key})
+    for stem, runs in (("00_toy", ["abc", "def"]), ("01_toy", ["def", "ghi"])):
+        make_notebook(stem, PARAMETERS)
+        write_json(folder / f"results/{stem}.json", {"runs": runs})
+        for name in (f"notebooks/{stem}.ipynb", f"notebooks/{stem}.failed.ipynb", f"logs/{stem}.log"):
+            write_json(folder / name, {})
+        Ledger(folder / "ledger.jsonl").append("ended", notebook=stem, status="done")
+    assert (
+        batch.empty_notebook(folder, "smoke", "00_toy")
+        == "00_toy: emptied, with 2 finished runs; some of them were used by 01_toy as well"
+    )
+    assert sorted(path.name for path in (folder / "runs").iterdir()) == ["ghi"] and not list(
+        folder.glob(".trash-*")
+    )
+    kept = sorted(
+        str(path.relative_to(folder))
+        for name in ("results", "notebooks", "logs")
+        for path in (folder / name).iterdir()
+    )
+    assert kept == [
+        "logs/01_toy.log",
+        "notebooks/01_toy.failed.ipynb",
+        "notebooks/01_toy.ipynb",
+        "results/01_toy.json",
+    ]
+    assert Ledger(folder / "ledger.jsonl").last("01_toy")["status"] == "done"
+
+
+def test_a_fresh_start_without_a_result_goes_by_the_reference(home):
+    refer(home, "00_toy")
+    folder = paths.profile_dir("smoke")
+    for key in ("abc", "ghi"):
+        write_json(folder / f"runs/{key}/run.json", {"key": key})
+    assert batch.empty_notebook(folder, "smoke", "00_toy") == "00_toy: emptied, with 1 finished run"
+    assert [path.name for path in (folder / "runs").iterdir()] == ["ghi"]
+
+
+@pytest.mark.parametrize(("options", "left"), [({"notebooks": "00"}, ["other"]), ({}, [])])
+def test_fresh_goes_as_far_as_the_notebooks_named(home, make_notebook, monkeypatch, options, left):
+    make_notebook("00_toy", PARAMETERS)
+    folder = paths.profile_dir("smoke")
+    write_json(folder / "results/00_toy.json", {"runs": ["mine"]})
+    for key in ("mine", "other"):
+        write_json(folder / f"runs/{key}/run.json", {})
+    monkeypatch.setattr(batch, "run_all", lambda *_: [])
+    run(fresh=True, **options)
+    assert [path.parent.name for path in (folder / "runs").glob("*/run.json")] == left
 
 
 def test_a_ledger_line_cut_short_is_no_entry(tmp_path):
@@ -258,6 +466,64 @@ def test_changes_of_a_verdict(verdict, value, change):
     reference = {"claims": [{"id": "flat", "verdict": "agrees", "value": 0.5, "se": 0.1}]}
     found = compare({"claims": [{"id": "flat", "verdict": verdict, "value": value, "se": 0.1}]}, reference)
     assert [item.change for item in found] == [change]
+
+
+@pytest.mark.parametrize("errors", [(None, None), (0.1, None), (None, 0.1), (0.0, 0.0)], ids=str)
+@pytest.mark.parametrize("verdict", ["agrees", "disagrees", "not resolved"])
+def test_without_a_standard_error_values_and_verdicts_are_not_compared(errors, verdict):
+    """Another processor's value of one seed's cross-entropy: .1248182 here, .1248160 there."""
+    here, there = (
+        {"id": "ncm", "kind": "existence", "value": value, "se": se}
+        for value, se in zip((0.1248182, 0.124816), errors)
+    )
+    found = compare({"claims": [here | {"verdict": verdict}]}, {"claims": [there | {"verdict": "agrees"}]})
+    assert [(item.change, item.failed) for item in found] == [("no error", False)]
+
+
+@pytest.mark.parametrize(
+    ("now", "reference", "words"),
+    [
+        (["a", "b"], ["a", "c"], ("1 not in the reference", "1 not here")),
+        (["a"], ["a", "c"], ("0 not in the reference", "1 not here")),
+    ],
+)
+def test_other_runs_at_equal_parameters_are_a_failure_that_says_so(now, reference, words):
+    found = compare({"runs": now, "claims": []}, {"runs": reference, "claims": []})
+    assert [(item.change, item.failed, item.now, item.before) for item in found] == [
+        ("other runs", True, *words)
+    ]
+    other = {"runs": now, "claims": [], "parameters": {"seeds": [9]}}
+    assert not any(
+        item.failed for item in compare(other, {"runs": reference, "claims": []})
+    )  # not to be compared at all
+
+
+@pytest.mark.parametrize("se", [None, 0.1])
+def test_a_claim_judged_by_another_rule_is_a_failure(se):
+    claim = {"id": "flat", "verdict": "agrees", "value": 0.5, "se": se}
+    (found,) = compare({"claims": [claim | {"kind": "order"}]}, {"claims": [claim | {"kind": "existence"}]})
+    assert found.change == "other kind" and found.failed
+
+
+def test_the_reason_of_a_batch_that_is_not_the_reference_s():
+    moved = [Comparison(f"c{number}", "agrees", "agrees", "beyond") for number in range(5)]
+    runs = [
+        Comparison("run keys", "1 not in the reference", "1 not here", "other runs"),
+        Comparison("a", "agrees", "agrees", "same"),
+    ]
+    outcomes = [
+        batch.Outcome("00_toy", "done", 1.0, Path("x"), comparisons=[]),
+        batch.Outcome("01_toy", "done", 1.0, Path("x"), comparisons=moved),
+        batch.Outcome("02_toy", "failed", 1.0, Path("x"), "K is 1, but two bins are needed."),
+        batch.Outcome("03_toy", "done", 1.0, Path("x"), comparisons=runs),
+    ]
+    assert batch.why_not_reproduced(outcomes[:1]) == ""
+    assert batch.why_not_reproduced(outcomes) == (
+        "Not reproduced: 02_toy failed (K is 1, but two bins are needed); "
+        "value further from the reference's than three standard errors: "
+        "c0 in 01_toy, c1 in 01_toy, c2 in 01_toy and 2 more; "
+        "equal parameters asked for other runs than the reference's: run keys in 03_toy."
+    )
 
 
 def test_claims_that_come_and_go():

@@ -12,7 +12,7 @@ from moslab.claims import Claim, judge
 from moslab.comparison import compare
 from moslab.errors import UserError
 from moslab.files import read_json, sha256, write_json
-from moslab.grid import Grid, Results
+from moslab.grid import Grid, Results, generated_number
 from moslab.notebook import Study
 from moslab.store import Store
 
@@ -62,6 +62,25 @@ def test_grid_is_every_combination(grid):
 def test_an_arm_s_fields_win_over_the_shared_ones(grid):
     found = Grid(["iqa"], {"slow": {"epochs": 9}}, [0], {**grid.setting, "epochs": 2}).experiments()
     assert found["iqa", "slow", 0].epochs == 9
+
+
+@pytest.mark.parametrize(
+    ("dataset", "fields", "images"),
+    [
+        ("iqa", {}, 40),
+        ("iqa+iaa", {}, 40),
+        ("iqa", {"test_dataset": "iaa"}, 40),
+        ("koniq10k", {}, None),
+        ("iqa+koniq10k", {}, None),
+        ("iqa", {"test_dataset": "koniq10k"}, None),
+    ],
+)
+def test_a_number_of_pictures_is_asked_of_embedded_datasets_alone(grid, monkeypatch, dataset, fields, images):
+    """What a profile sets for all of a notebook's datasets is no demand on a published one."""
+    monkeypatch.setattr("moslab.experiment._manifest", lambda *_: "")
+    found = replace(grid, datasets=[dataset], setting={**grid.setting, **fields}).experiments()
+    assert {experiment.images for experiment in found.values()} == {images}
+    assert generated_number(dataset, None) is None
 
 
 @pytest.mark.parametrize(("change", "sentence"), [
@@ -152,6 +171,37 @@ def test_an_output_that_cannot_be_written_is_found_at_once(home):
         Study("01_toy", profile="smoke", runs="fresh", output=str(home / "file" / "out"))
 
 
+CELL = '''profile: str = "embedded"   # smoke, embedded or paper
+runs: str = "reference"   # reference, reuse or fresh
+output: str = ""   # folder for results
+jobs: int = 0   # training processes
+seeds: list[int] = [0, 1, 2]   # training seeds
+'''
+
+
+def test_a_study_opened_in_a_notebook_types_its_parameters(make_notebook):
+    make_notebook("01_toy", CELL)
+    namespace = {
+        "profile": "smoke",
+        "runs": "reference",
+        "output": "",
+        "jobs": "2",
+        "seeds": "[4, 5]",
+        "In": [CELL],
+    }
+    study = Study.open("01_toy", namespace)
+    assert (namespace["seeds"], namespace["jobs"], study.jobs, study.profile) == ([4, 5], 2, 2, "smoke")
+    assert study.parameters == {
+        "profile": "smoke",
+        "runs": "reference",
+        "output": "",
+        "jobs": 2,
+        "seeds": [4, 5],
+    }
+    with pytest.raises(UserError, match="has no parameter 'seed'"):
+        Study.open("01_toy", namespace | {"In": ["# Parameters\nseed = 7"], "seed": 7})
+
+
 def test_from_the_reference_nothing_is_written(home, grid, no_training):
     fill(reference(home), grid)
     before = files(home)
@@ -235,8 +285,14 @@ def test_record_has_what_its_readers_need(recorded, grid, home):
 def test_the_batch_reads_what_was_recorded(recorded, home):
     write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", recorded)
     assert batch.read_reference("smoke", "01_toy") == recorded
-    assert batch.estimate("01_toy", "smoke", home / "papermill_runs/smoke", "fresh", 2, set()) == (0, recorded["seconds"])
-    assert batch.estimate("01_toy", "smoke", home / "nowhere", "fresh", 2, set()) == (6, recorded["seconds"] + 6 * 3.5 / 2)
+    assert batch.estimate(recorded, "smoke", home / "papermill_runs/smoke", "fresh", 2, set()) == (
+        0,
+        recorded["seconds"],
+    )
+    assert batch.estimate(recorded, "smoke", home / "nowhere", "fresh", 2, set()) == (
+        6,
+        recorded["seconds"] + 6 * 3.5 / 2,
+    )
     (comparison,) = compare(recorded, recorded)
     assert (comparison.claim, comparison.change, comparison.failed) == ("toy.order (iqa)", "same", False)
 

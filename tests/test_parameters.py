@@ -4,7 +4,7 @@ import pytest
 
 from moslab import paths
 from moslab.errors import UserError
-from moslab.parameters import declared, validate
+from moslab.parameters import check_values, declared, injected_names, settle, validate
 
 CELL = '''"""What can be changed."""
 profile: str = "embedded"   # smoke, embedded or paper
@@ -64,6 +64,94 @@ def test_a_file_that_is_no_notebook(home):
     path.write_text("{}")
     with pytest.raises(UserError, match="is not a notebook"):
         declared(path)
+
+
+# in a running notebook
+
+PROFILED = CELL.replace("rate: float", "epochs: float = 4.0\nimages: int = 0\nrate: float")
+STORED = {
+    "profile": "embedded",
+    "seeds": [0, 1, 2],
+    "epochs": 4.0,
+    "images": 0,
+    "rate": 1e-3,
+    "quick": False,
+    "names": {"a": 1.0},
+}
+
+
+def running(injected: str = "", **values: object) -> dict[str, object]:
+    """The namespace behind a parameters cell, with papermill's cell and other things that a session holds."""
+    cells = ["", PROFILED, *([f"# Parameters\n{injected}"] if injected else [])]
+    namespace = {**STORED, **values, "In": cells, "Out": {}, "_ih": cells, "scratch": 5, "Path": paths.Path}
+    exec(injected, namespace)
+    namespace.pop("__builtins__")
+    return namespace
+
+
+def test_stored_defaults_stay_as_they_are(make_notebook):
+    assert settle(make_notebook("00_toy", PROFILED), running()) == STORED
+    assert settle(make_notebook("00_toy", PROFILED), {}) == STORED
+
+
+def test_a_profile_applies_where_the_stored_default_stands(make_notebook):
+    """What was injected stands even where it is the default, and so does an edit."""
+    path = make_notebook("00_toy", PROFILED)
+    assert settle(path, running('profile = "smoke"')) == STORED | {
+        "profile": "smoke",
+        "seeds": [0],
+        "images": 300,
+        "epochs": 1.0,
+    }
+    found = settle(path, running('profile = "smoke"\nepochs = 4.0', images=80))
+    assert found == STORED | {"profile": "smoke", "seeds": [0], "images": 80, "epochs": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("injected", "name", "value"),
+    [
+        ('seeds = "[0,1]"', "seeds", [0, 1]),
+        ("seeds = [3]", "seeds", [3]),
+        ('images = "1000"', "images", 1000),
+        ("epochs = 2", "epochs", 2.0),
+        ('names = "{}"', "names", {}),
+        ('quick = "true"', "quick", True),
+    ],
+)
+def test_what_papermill_injects_is_typed(make_notebook, injected, name, value):
+    found = settle(make_notebook("00_toy", PROFILED), running(injected))[name]
+    assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize(("injected", "sentence"), [
+    ("seed = 7", "00_toy.ipynb has no parameter 'seed': its parameters are profile, seeds"),
+    ("seeds = 3", "parameter seeds is 3, but should be of type list.int., like .0, 1, 2."),
+    ("seeds = None", "parameter seeds is None, but should be of type"),
+    ("images = None", "parameter images is None, but should be of type int"),
+    ("images = True", "parameter images is True, but should be of type int"),
+    ("images = 64.5", "parameter images is 64.5, but should be of type int"),
+    ("profile = 3", "parameter profile is 3, but should be of type str"),
+    ("images = -5", "parameter images is -5, but numbers should be finite and not negative"),
+    ('epochs = float("nan")', "parameter epochs is nan, but numbers should be finite"),
+    ("seeds = []", "parameter seeds is empty"),
+    ("seeds = [0, 0]", "parameter seeds is .0, 0., which repeats"),
+    ("seeds = [0, -1]", "parameter seeds is .0, -1., but numbers"),
+])
+def test_what_makes_no_sense_is_refused_in_one_sentence(make_notebook, injected, sentence):
+    with pytest.raises(UserError, match=f"^[^\n]*{sentence}[^\n]*$"):
+        settle(make_notebook("00_toy", PROFILED), running(injected))
+
+
+def test_only_papermill_s_cells_are_looked_at_for_names():
+    assert injected_names(["", "x: int = 1", "# Parameters\nseed = 7\nrate = 0.5\n", "y = 2"]) == {
+        "seed",
+        "rate",
+    }
+    assert injected_names([]) == set()
+
+
+def test_lists_that_may_be_empty_may_be_empty():
+    check_values("00_toy", {"scorers": [], "images": 0, "control": "", "names": {}})
 
 
 def test_papermill_sees_the_same_parameters_in_every_notebook():

@@ -188,7 +188,21 @@ def test_an_unreachable_index_ends_with_one_sentence_and_no_stamp(setup, copy, m
 
 def make(*arguments: str) -> str:
     """What make prints, as if called by a person: this may itself run below `make test`."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "PROFILE", "NOTEBOOKS", "JOBS", "FRESH")}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name
+        not in (
+            "MAKEFLAGS",
+            "MAKELEVEL",
+            "PROFILE",
+            "NOTEBOOKS",
+            "JOBS",
+            "FRESH",
+            "CELL_LIMIT",
+            "NOTEBOOK_LIMIT",
+        )
+    }
     command = ["make", "--no-print-directory", "-C", str(ROOT), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
@@ -198,10 +212,20 @@ def test_make_alone_prints_its_help():
     assert "make reproduce" in shown and "make test" in shown
 
 
-@pytest.mark.parametrize(("variables", "expected"), [
-    (["PROFILE=smoke", "NOTEBOOKS=00 01", "JOBS=3", "FRESH=1"], '--profile "smoke" --notebooks "00 01" --jobs "3" --fresh'),
-    (["FRESH=0"], '--profile "embedded" --notebooks ""'),
-])
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        (
+            ["PROFILE=smoke", "NOTEBOOKS=00 01", "JOBS=3", "FRESH=1"],
+            '--profile "smoke" --notebooks "00 01" --jobs "3" --fresh',
+        ),
+        (["FRESH=0"], '--profile "embedded" --notebooks ""'),
+        (
+            ["CELL_LIMIT=90", "NOTEBOOK_LIMIT=0"],
+            '--profile "embedded" --notebooks "" --cell-limit "90" --notebook-limit "0"',
+        ),
+    ],
+)
 def test_make_passes_its_variables_on(variables, expected):
     shown = make("-n", "reproduce", *variables)
     assert re.sub(r" +", " ", shown.split("moslab reproduce ")[1].split("\n")[0]).strip() == expected

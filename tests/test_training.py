@@ -4,6 +4,7 @@ import copy
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,12 @@ from moslab.store import Run
 from moslab.training import execute, prepare, set_trainable
 
 GOLDEN = Path(__file__).parent / "data" / "golden_run.json"
+KERNEL_DIFFERENCES = GOLDEN.with_name("golden_kernels.json")
+ROUNDED_TO = {
+    "losses": 1e-5,
+    "scores": 1e-7,
+}  # the last digit that is kept; a smaller difference counts as one of it
+TOLERANCE = {part: 3 * most for part, most in json.loads(KERNEL_DIFFERENCES.read_text())["largest"].items()}
 
 
 @pytest.fixture
@@ -229,11 +236,11 @@ def test_scratch_draws_its_weights_from_the_seed(toy, tiny_base):
 
 # a golden run
 
-def golden_numbers(base: Path) -> dict[str, dict]:
+def golden_numbers(base: Path, **fields: Any) -> dict[str, dict]:
     """Losses and scores of six pictures by each scorer, from a random base, with the versions they belong to."""
     found = {}
     for scorer in ("bins", "levels"):
-        run = execute(toy_experiment(base, scorer=scorer, text="generic", test_images=6))
+        run = execute(toy_experiment(base, scorer=scorer, text="generic", test_images=6, **fields))
         found[scorer] = {"version": scorer_class(scorer).version, "losses": [entry["loss"] for entry in run.history],
                          "scores": run.predictions["score"].tolist()}
     return {"versions": METHOD_VERSIONS, **found}
@@ -241,10 +248,12 @@ def golden_numbers(base: Path) -> dict[str, dict]:
 
 def moved(found: dict, stored: dict) -> str:
     """Which version is to be raised for the numbers that changed; empty if none did."""
-    tolerance = {"losses": 2e-5, "scores": 1e-5}  # losses are kept with five digits
-
     def differing(part: str) -> list[str]:
-        return [scorer for scorer in ("bins", "levels") if found[scorer][part] != pytest.approx(stored[scorer][part], abs=tolerance[part])]
+        near = {
+            scorer: pytest.approx(stored[scorer][part], abs=TOLERANCE[part], rel=0)
+            for scorer in ("bins", "levels")
+        }
+        return [scorer for scorer in near if found[scorer][part] != near[scorer]]
 
     losses, scores = differing("losses"), differing("scores")
     if len(losses) == 2:
@@ -305,6 +314,16 @@ def test_golden_run_changes_only_with_a_version(toy, tmp_path):
         stored["versions"], *(stored[name]["version"] for name in ("bins", "levels"))]
     assert not (to_raise and not raised), f"The numbers of a run changed. If that is meant, raise {to_raise}, then run `python tests/test_training.py`."
     assert not to_raise and not raised, "A version was raised: run `python tests/test_training.py` to write the golden run again."
+
+
+def test_a_learning_rate_two_percent_higher_is_no_golden_run(toy, tmp_path):
+    """What kernels differ by must not hide a change of the training: each scorer's losses and scores tell."""
+    stored = json.loads(GOLDEN.read_text())
+    found = golden_numbers(save_tiny_base(tmp_path / "base"), learning_rate=1.02e-3)
+    for scorer in ("bins", "levels"):
+        for part in TOLERANCE:
+            assert np.abs(np.subtract(found[scorer][part], stored[scorer][part])).max() > 10 * TOLERANCE[part]
+    assert moved(found, stored) == "METHOD_VERSIONS['training'] in experiment.py"
 
 
 def test_golden_run_names_the_version_to_raise():

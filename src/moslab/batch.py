@@ -18,13 +18,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from moslab import datasets, lifeline, parameters, paths, validity
-from moslab.batch_view import Watch, count_runs, plan_table, summary_table
-from moslab.comparison import Comparison, compare
+from moslab import lifeline, parameters, paths
+from moslab._execute import CELL_TIMED_OUT, DISK_FULL
+from moslab.batch_view import Watch, count_runs, duration, plan_table, summary_table
+from moslab.comparison import FAILURES, Comparison, compare, settings
 from moslab.errors import UserError
 from moslab.files import cannot_write, digest, read_json
 from moslab.ledger import Ledger
@@ -34,11 +34,37 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THRE
               "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 SOCKET_FOLDER = "moslab-kernel-{pid}-"
 NEEDED_MB = 200
+FULL_MB = 1  # less than this is left where a disk has filled up
+FULL_DISK_SIGNS = ("No space left on device", "Disk quota exceeded", "disk is full")
+NOTEBOOK_TIMED_OUT = 125  # beside the statuses that the child itself ends with
+TIMED_OUT = {CELL_TIMED_OUT: "cell", NOTEBOOK_TIMED_OUT: "notebook"}
+HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds after which a cell, and a whole notebook, is ended; 0 for never."""
+
+    cell: float = 0.0
+    notebook: float = 0.0
+
+
+NO_LIMITS = Limits()
+# Generous: what takes so long hangs. All runs of a notebook may be trained in one cell.
+LIMITS = {
+    "smoke": Limits(2 * HOUR, 4 * HOUR),
+    "embedded": Limits(48 * HOUR, 72 * HOUR),
+    "paper": Limits(14 * 24 * HOUR, 28 * 24 * HOUR),
+}
 
 
 @dataclass(frozen=True)
 class Task:
-    """One notebook of the plan. `inputs` names everything its result depends on; `missing` and `seconds` are None where no reference tells them."""
+    """One notebook of the plan.
+
+    `inputs` names everything its result depends on; `missing` and `seconds` are None where no result with
+    these parameters tells them.
+    """
 
     stem: str
     source: Path
@@ -48,6 +74,7 @@ class Task:
     missing: int | None
     seconds: float | None
     done: bool
+    limits: Limits = NO_LIMITS
 
     @property
     def result(self) -> Path:
@@ -79,14 +106,30 @@ class Outcome:
         return self.ran and not any(item.failed for item in self.comparisons)
 
 
-def reproduce(profile: str = "embedded", notebooks: str | list[str] | None = None, jobs: int | None = None, fresh: bool = False, runs: str = "headline",
-              given: dict[str, Any] | None = None, console: Console | None = None) -> list[Outcome]:
+def reproduce(
+    profile: str = "embedded",
+    notebooks: str | list[str] | None = None,
+    jobs: int | None = None,
+    fresh: bool = False,
+    runs: str = "headline",
+    given: dict[str, Any] | None = None,
+    console: Console | None = None,
+    cell_limit: float | None = None,
+    notebook_limit: float | None = None,
+) -> list[Outcome]:
     """Run the notebooks of a profile that are not done yet and compare their verdicts with the committed reference.
 
-    notebooks: numbers or names ("00 01_bin_sweep"), all of them if empty. jobs: training processes, one per core if None. fresh: empty the profile's
-    local store first. runs: `headline` trains the runs of headline claims that the local store lacks and takes the others from the reference where it has them, `fresh` trains all that the
-    local store lacks, `reuse` takes every run that the reference has. given: further notebook parameters.
-    UserError, before anything has started, for whatever is wrong with these or with the output folder.
+    Args:
+        notebooks: numbers or names ("00 01_bin_sweep"), all of them if empty.
+        jobs: training processes, one per core if None.
+        fresh: empty the profile's local store first; where notebooks are named, what they made of it.
+        runs: `headline` trains the runs of headline claims that the local store lacks and takes the others
+            from the reference where it has them, `fresh` trains all that the local store lacks, `reuse` takes
+            every run that the reference has.
+        given: further notebook parameters.
+        cell_limit, notebook_limit: minutes until what hangs is ended; None for the profile's, 0 for never.
+    Raises:
+        UserError: before anything has started, for whatever is wrong with these or with the output folder.
     """
     console = console or Console()
     folder = paths.profile_dir(profile)
@@ -94,11 +137,17 @@ def reproduce(profile: str = "embedded", notebooks: str | list[str] | None = Non
     if runs not in ("headline", "fresh", "reuse"):
         raise UserError(f"Unknown source of runs {runs!r}: a batch takes 'headline', 'fresh' or 'reuse'.")
     jobs = count_jobs(jobs)
+    limits = time_limits(profile, cell_limit, notebook_limit)
     everything = {"profile": profile, "runs": runs, "jobs": jobs, "output": str(folder), **(given or {})}
     typed = {source: parameters.validate(source, {**profile_parameters(profile, source), **everything}) for source in sources}
+    for source, values in typed.items():
+        parameters.check_values(source.name, values)
     with exclusive(folder, profile):
-        prepare(folder, fresh)
-        tasks = plan(folder, profile, typed, jobs)
+        prepare(folder, fresh and not notebooks)
+        for source in sources if fresh and notebooks else ():
+            said = empty_notebook(folder, profile, source.stem)
+            console.print(said, highlight=False, markup=False, soft_wrap=True)
+        tasks = [replace(task, limits=limits) for task in plan(folder, profile, typed, jobs)]
         console.print(plan_table(tasks, profile, jobs))
         outcomes = run_all(tasks, console)
         outcomes = [with_comparison(outcome, task, profile) for outcome, task in zip(outcomes, tasks)]
@@ -108,9 +157,7 @@ def reproduce(profile: str = "embedded", notebooks: str | list[str] | None = Non
 
 def profile_parameters(profile: str, source: Path) -> dict[str, Any]:
     """What a profile sets of a notebook's parameters (profiles.yaml); a notebook takes those it declares."""
-    known = parameters.declared(source)
-    settings = yaml.safe_load((Path(__file__).parent / "profiles.yaml").read_text(encoding="utf-8"))
-    return {name: value for name, value in (settings.get(profile) or {}).items() if name in known}
+    return parameters.profile_values(profile, parameters.declared(source))
 
 
 def find_notebooks(wanted: str | list[str] | None) -> list[Path]:
@@ -135,6 +182,19 @@ def count_jobs(jobs: int | None) -> int:
     if jobs is not None:
         return jobs
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def time_limits(profile: str, cell: float | None, notebook: float | None) -> Limits:
+    """The profile's limits, each replaced by the given number of minutes; UserError for one below zero."""
+    for name, minutes in (("cell", cell), ("notebook", notebook)):
+        if minutes is not None and not 0 <= minutes < float("inf"):
+            raise UserError(
+                f"The limit of a {name} is {minutes:g} minutes: give a number of minutes, or 0 for no limit."
+            )
+    limits = LIMITS[profile]
+    if cell is not None:
+        limits = replace(limits, cell=60 * cell)
+    return limits if notebook is None else replace(limits, notebook=60 * notebook)
 
 
 @contextmanager
@@ -190,6 +250,44 @@ def empty_cache() -> None:
         shutil.rmtree(trash, ignore_errors=True)
 
 
+def empty_notebook(folder: Path, profile: str, stem: str) -> str:
+    """Delete what one notebook made: result, executed notebook, log, and the runs that its last result names.
+
+    Where it has no result, the committed reference's names its runs. Runs that other notebooks use go as well
+    and are trained again by whoever asks first; the other notebooks' results and ledger entries stay.
+
+    Returns:
+        A sentence that says what was done.
+    """
+    local = {path.stem: read_result(path) for path in (folder / "results").glob("*.json")}
+    record = local.pop(stem, None) or read_reference(profile, stem) or {}
+    keys = sorted(key for key in record.get("runs", []) if (folder / "runs" / key).is_dir())
+    others = {other: set((found or {}).get("runs", [])) for other, found in sorted(local.items())}
+    sharing = [other for other, used in others.items() if used & set(keys)]
+    made = [folder / "results" / f"{stem}.json"]  # first: without it nothing counts as done
+    made += [folder / "logs" / f"{stem}.log", *(folder / "notebooks").glob(f"{stem}.*")]
+    made += [folder / "runs" / key for key in keys]
+    try:
+        trash = Path(tempfile.mkdtemp(prefix=".trash-", dir=folder))
+        for path in made:
+            if path.exists():
+                os.replace(path, trash / f"{path.parent.name}-{path.name}")
+        shutil.rmtree(trash, ignore_errors=True)
+    except OSError as problem:
+        raise cannot_write(folder, problem) from problem
+    count = "1 finished run" if len(keys) == 1 else f"{len(keys)} finished runs"
+    also = f"; some of them were used by {', '.join(sharing)} as well" if sharing else ""
+    return f"{stem}: emptied, with {count}{also}"
+
+
+def read_result(path: Path) -> dict[str, Any] | None:
+    """A result record; None where there is none or it is damaged, since then it is made again."""
+    try:
+        return read_json(path) if path.is_file() else None
+    except UserError:
+        return None
+
+
 def sweep_sockets() -> None:
     """Remove the socket folders of batches that were killed."""
     start = SOCKET_FOLDER.format(pid="")
@@ -206,7 +304,8 @@ def plan(folder: Path, profile: str, typed: dict[Path, dict[str, Any]], jobs: in
     tasks = []
     for source, given in typed.items():
         inputs = inputs_digest(source, given, code)
-        missing, seconds = estimate(source.stem, profile, folder, given["runs"], jobs, counted)
+        record = known_record(source, profile, folder, given)
+        missing, seconds = estimate(record, profile, folder, given["runs"], jobs, counted)
         task = Task(source.stem, source, folder, given, inputs, missing, seconds, False)
         tasks.append(replace(task, done=is_done(task, ledger) and still_looked_at(task, profile)))
     return tasks
@@ -226,6 +325,8 @@ def file_digest(path: Path) -> str:
 
 def inputs_digest(source: Path, given: dict[str, Any], code: str) -> str:
     """Of the notebook's code cells, its parameters (but where things lie and with how many processes), the package, and which published datasets there are."""
+    from moslab import datasets  # loads pandas, which the command line does not need to start
+
     cells = [cell["source"] for cell in parameters.code_cells(source)]
     asked = {name: value for name, value in given.items() if name not in ("jobs", "output", "data_root")}
     root = paths.data_root(given.get("data_root") or None)
@@ -241,13 +342,30 @@ def is_done(task: Task, ledger: Ledger) -> bool:
 
 def still_looked_at(task: Task, profile: str) -> bool:
     """Whether the labels, pictures and weights behind a finished result are still there and the same."""
+    from moslab import validity
+
     stores = (task.folder / "runs", paths.REFERENCE / "runs" / profile)
     return validity.still_holds(read_json(task.result), stores, task.given.get("data_root") or None)
 
 
-def estimate(stem: str, profile: str, folder: Path, runs: str, jobs: int, counted: set[str]) -> tuple[int | None, float | None]:
-    """Training runs missing and seconds needed, by the reference's own times; (None, None) without a reference."""
-    record = read_reference(profile, stem)
+def known_record(source: Path, profile: str, folder: Path, given: dict[str, Any]) -> dict[str, Any] | None:
+    """A result that was made with these very parameters: the reference's, or the last one made here.
+
+    It names the runs. None where there is none, so that nobody is told another experiment's numbers.
+    """
+    local = read_result(folder / "results" / f"{source.stem}.json")
+    defaults = {name: parameter.default for name, parameter in parameters.declared(source).items()}
+    wanted = settings({"parameters": defaults | given})
+    for record in (read_reference(profile, source.stem), local):
+        if record and settings({"parameters": defaults | record.get("parameters", {})}) == wanted:
+            return record
+    return None
+
+
+def estimate(
+    record: dict[str, Any] | None, profile: str, folder: Path, runs: str, jobs: int, counted: set[str]
+) -> tuple[int | None, float | None]:
+    """Training runs missing and seconds needed, by the times of a record; (None, None) without one."""
     if record is None:
         return None, None
     local, committed = folder / "runs", paths.REFERENCE / "runs" / profile
@@ -280,23 +398,57 @@ def run_one(task: Task, ledger: Ledger, console: Console) -> Outcome:
     task.result.unlink(missing_ok=True)
     log = task.folder / "logs" / f"{task.stem}.log"
     with Watch(console, task, task.folder, count_runs(task.folder)) as watch:
-        status = execute(task.source, running, task.given, task.folder / "progress" / f"{task.stem}.json", log,
-                         on_start=lambda pid: ledger.append("started", notebook=task.stem, pid=pid, inputs=task.inputs), on_wait=watch.update)
-    reason = why_failed(status, task.result, running, log)
+        status = execute(
+            task.source,
+            running,
+            task.given,
+            task.folder / "progress" / f"{task.stem}.json",
+            log,
+            on_start=lambda pid: ledger.append("started", notebook=task.stem, pid=pid, inputs=task.inputs),
+            on_wait=watch.update,
+            limits=task.limits,
+        )
+    reason = why_failed(status, task.result, running, log, task.limits)
     where = keep_notebook(running, task.notebook, failed=bool(reason))
     seconds = round(time.time() - started, 2)
     outcome = Outcome(task.stem, "failed" if reason else "done", seconds, where, reason)
-    ledger.append("ended", notebook=task.stem, pid=os.getpid(), status=outcome.status, exit=status, reason=reason, seconds=seconds, inputs=task.inputs,
-                  parameters=digest(task.given), output=str(where.relative_to(task.folder)), result=file_digest(task.result))
+    # Said before it is written: on a full disk the ledger cannot take it.
     console.print(f"{task.stem}: {outcome.status} after {seconds:.0f} s{': ' + reason if reason else ''}", highlight=False, markup=False, soft_wrap=True)
+    ledger.append(
+        "ended",
+        notebook=task.stem,
+        pid=os.getpid(),
+        status=outcome.status,
+        exit=status,
+        reason=reason,
+        seconds=seconds,
+        inputs=task.inputs,
+        parameters=digest(task.given),
+        output=str(where.relative_to(task.folder)),
+        result=file_digest(task.result),
+        timed_out=TIMED_OUT.get(status, ""),
+    )
     return outcome
 
 
 def execute(source: Path, output: Path, given: dict[str, Any], progress: Path, log: Path, on_start: Any = lambda pid: None,
-            on_wait: Any = lambda: None) -> int:
-    """Run a notebook in a child process that dies with this one; its exit status (negative: the signal that ended it). All paths absolute."""
+            on_wait: Any = lambda: None, limits: Limits = NO_LIMITS) -> int:
+    """Run a notebook in a child process that dies with this one. All paths absolute.
+
+    The child ends itself when a cell reaches its limit; at the notebook's limit all of them are killed.
+
+    Returns:
+        The child's exit status; negative: the signal that ended it.
+    """
     sockets = tempfile.mkdtemp(prefix=SOCKET_FOLDER.format(pid=os.getpid()))
-    request = {"source": str(source), "output": str(output), "parameters": given, "progress": str(progress)}
+    request = {
+        "source": str(source),
+        "output": str(output),
+        "parameters": given,
+        "progress": str(progress),
+        "cell_limit": limits.cell,
+    }
+    end = time.monotonic() + limits.notebook if limits.notebook else float("inf")
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
         with log.open("w") as stream:
@@ -306,15 +458,24 @@ def execute(source: Path, output: Path, given: dict[str, Any], progress: Path, l
                 on_start(child.pid)
                 hand_over(child, request)
                 while child.poll() is None:
+                    if time.monotonic() > end:
+                        return NOTEBOOK_TIMED_OUT
                     on_wait()
                     time.sleep(0.1)
             finally:
-                child.kill()
-                child.wait()
+                kill_all(child)
         return child.returncode
     finally:
         progress.unlink(missing_ok=True)
         shutil.rmtree(sockets, ignore_errors=True)
+
+
+def kill_all(child: subprocess.Popen) -> None:
+    """End a child with its kernel and their training processes, if it has not ended by itself."""
+    if child.poll() is None:
+        lifeline.kill_below(child.pid)
+        child.kill()
+    child.wait()
 
 
 def hand_over(child: subprocess.Popen, request: dict[str, Any]) -> None:
@@ -333,15 +494,23 @@ def child_environment(sockets: str) -> dict[str, str]:
             "JUPYTER_RUNTIME_DIR": sockets, **({"PYTHONPATH": os.pathsep.join(search)} if search else {})}
 
 
-def why_failed(status: int, result: Path, notebook: Path, log: Path) -> str:
-    """One sentence, or nothing if the execution succeeded."""
+def why_failed(status: int, result: Path, notebook: Path, log: Path, limits: Limits = NO_LIMITS) -> str:
+    """One sentence, or nothing if the execution succeeded.
+
+    A limit that was reached or a full disk is named, not what followed from it.
+    """
     if status == 0 and result.is_file():
         try:
             read_json(result)
             return ""
         except UserError as problem:
             return str(problem)
+    if status in TIMED_OUT:
+        return timed_out(TIMED_OUT[status], limits, notebook)
     error = notebook_error(notebook)
+    if status == DISK_FULL or is_full(result.parent, error, log):
+        said = f" ({error})" if any(sign in error for sign in FULL_DISK_SIGNS) else ""
+        return f"the disk is full: free some space and start again, finished runs are kept{said}"
     if error:
         return error
     if status == 0:
@@ -350,6 +519,37 @@ def why_failed(status: int, result: Path, notebook: Path, log: Path) -> str:
         return f"its process was ended by signal {-status} (9 is often a lack of memory); see {log}"
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return f"{lines[-1] if lines else f'exit status {status}'}; see {log}"
+
+
+def timed_out(what: str, limits: Limits, notebook: Path) -> str:
+    """The sentence for a limit that was reached, with the cell that ran."""
+    seconds = {"cell": limits.cell, "notebook": limits.notebook}[what]
+    option = f"--{what}-limit sets another one, in minutes"
+    if what == "notebook":
+        return f"timed out: the whole notebook ran longer than {duration(seconds)}; {option}"
+    return f"timed out: code cell {failed_cell(notebook)} ran longer than {duration(seconds)}; {option}"
+
+
+def failed_cell(notebook: Path) -> int:
+    """The number of the code cell that ended with an error, counted from 1 as in the stored notebook.
+
+    0 where none is known.
+    """
+    try:
+        cells = parameters.code_cells(notebook)
+    except (OSError, UserError):
+        return 0
+    cells = [cell for cell in cells if "injected-parameters" not in cell["metadata"].get("tags", [])]
+    failed = [any(output["output_type"] == "error" for output in cell.get("outputs", [])) for cell in cells]
+    return failed.index(True) + 1 if True in failed else 0
+
+
+def is_full(folder: Path, error: str, log: Path) -> bool:
+    """Whether a failure came from a full disk, by what the notebook or its process said or what is left."""
+    said = error + (log.read_text(errors="replace")[-4000:] if log.is_file() else "")
+    if any(sign in said for sign in FULL_DISK_SIGNS):
+        return True
+    return folder.is_dir() and shutil.disk_usage(folder).free < FULL_MB * 1e6
 
 
 def notebook_error(notebook: Path) -> str:
@@ -391,6 +591,24 @@ def show_summary(console: Console, outcomes: list[Outcome], folder: Path) -> Non
         lines = [f"{outcome.stem}: {shorten(outcome.where)}"] + ([f"  failed: {outcome.reason}"] if outcome.reason else [])
         console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
     console.print(f"Runs, results, figures and the ledger: {shorten(folder)}", highlight=False, markup=False, soft_wrap=True)
+
+
+def why_not_reproduced(outcomes: list[Outcome]) -> str:
+    """Which notebooks failed, which results are not the reference's; empty where all is well."""
+    parts = [
+        f"{outcome.stem} failed ({outcome.reason.rstrip('.')})" for outcome in outcomes if not outcome.ran
+    ]
+    for change, words in FAILURES.items():
+        found = [
+            f"{item.claim} in {outcome.stem}"
+            for outcome in outcomes
+            for item in outcome.comparisons
+            if item.change == change
+        ]
+        if found:
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            parts.append(f"{words}: {', '.join(found[:3])}{more}")
+    return f"Not reproduced: {'; '.join(parts)}." if parts else ""
 
 
 def shorten(path: Path) -> Path:

@@ -20,9 +20,20 @@ if TYPE_CHECKING:
 
 PLAIN_EVERY = 60.0  # seconds between status lines where there is no terminal
 SURE = 8  # training runs after which their pace alone tells the time left
-STYLES = {"same": "green", "moved": "yellow", "new": "cyan", "not compared": "dim", "beyond": "bold red", "reversed": "bold red", "missing": "bold red"}
-WORDS = {"beyond": "moved beyond 3 s.e."}
-QUIET = ("same", "not compared")  # told by their number alone
+STYLES = {
+    "same": "green",
+    "moved": "yellow",
+    "new": "cyan",
+    "not compared": "dim",
+    "beyond": "bold red",
+    "reversed": "bold red",
+    "missing": "bold red",
+    "other kind": "bold red",
+    "other runs": "bold red",
+    "no error": "dim",
+}
+WORDS = {"beyond": "moved beyond 3 s.e.", "no error": "without s.e., not compared"}
+QUIET = ("same", "no error", "not compared")  # told by their number alone
 
 
 def duration(seconds: float | None) -> str:

@@ -1,12 +1,14 @@
 """The command line: thin, and quick to start, since every command imports what it needs only when it runs."""
 
 import sys
+import traceback
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, NoReturn, Optional
 
 import typer
 
 from moslab.errors import UserError
+from moslab.files import FULL_DISK
 
 app = typer.Typer(help="moslab: how should a multimodal language model output a score?", no_args_is_help=True, add_completion=False,
                   pretty_exceptions_enable=False)
@@ -19,7 +21,10 @@ app.add_typer(base_app, name="base")
 
 Notebooks = Annotated[str, typer.Option(help='Numbers or names, like "00 01"; all if empty.')]
 Jobs = Annotated[Optional[int], typer.Option(help="Training processes; one per core if not given.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Empty the profile's local store first.")]
+Fresh = Annotated[
+    bool,
+    typer.Option("--fresh", help="Empty the profile's local store first, or what the named notebooks made."),
+]
 Task = Annotated[str, typer.Argument(help="iqa, iaa, aigiqa or ugc.")]
 Root = Annotated[Optional[str], typer.Option(help="Folder that holds the datasets; MOSLAB_DATA if not given.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
@@ -32,13 +37,31 @@ def reproduce(
     notebooks: Notebooks = "",
     jobs: Jobs = None,
     fresh: Fresh = False,
-    runs: Annotated[str, typer.Option(help="headline trains the headline claims' runs and takes the others from the committed reference; fresh trains all; reuse takes whatever is there.")] = "headline",
-    set_: Annotated[Optional[list[str]], typer.Option("--set", help="A notebook parameter, like seeds=[0,1]; may be repeated.")] = None,
+    runs: Annotated[
+        str,
+        typer.Option(
+            help="headline trains the headline claims' runs and takes the others from the committed "
+            "reference; fresh trains all; reuse takes whatever is there."
+        ),
+    ] = "headline",
+    cell_limit: Annotated[
+        Optional[float],
+        typer.Option(
+            help="Minutes after which a cell is ended, 0 for never; hours to days, by profile, if not given."
+        ),
+    ] = None,
+    notebook_limit: Annotated[Optional[float], typer.Option(help="The same for a whole notebook.")] = None,
+    set_: Annotated[
+        Optional[list[str]],
+        typer.Option("--set", help="A notebook parameter, like seeds=[0,1]; may be repeated."),
+    ] = None,
 ) -> None:
     """Train what is missing, run the notebooks and compare with the committed reference."""
     from moslab import batch
-    outcomes = batch.reproduce(profile, notebooks, jobs, fresh, runs, given=assignments(set_ or []))
-    raise typer.Exit(0 if all(outcome.ok for outcome in outcomes) else 1)
+    outcomes = batch.reproduce(profile, notebooks, jobs, fresh, runs, given=assignments(set_ or []),
+                               cell_limit=cell_limit, notebook_limit=notebook_limit)
+    if not all(outcome.ok for outcome in outcomes):
+        end(1, batch.why_not_reproduced(outcomes))
 
 
 @app.command()
@@ -123,7 +146,11 @@ def data_check(
     if table is not None and write_manifest:
         findings.append(check.Finding("ok", "manifest", f"Written to {check.write_manifest(table, write_manifest)}."))
     print(check.as_json(name, findings) if as_json else "\n".join(f"{finding.level:5}  {finding.subject}: {finding.what}" for finding in findings))
-    raise typer.Exit(any(finding.level == "fault" for finding in findings))
+    faults = [finding for finding in findings if finding.level == "fault"]
+    if faults:
+        more = f" (and {len(faults) - 1} more above)" if len(faults) > 1 else ""
+        first = f"{faults[0].subject}: {faults[0].what.rstrip('.')}"
+        end(1, f"{name} has something wrong with its {first}{more}.")
 
 
 @world_app.command()
@@ -210,14 +237,47 @@ def assignments(settings: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in (setting.partition("=") for setting in settings)}
 
 
+def end(status: int, sentence: str) -> NoReturn:
+    """Leave with an exit status that is not 0 and, as the very last line, the sentence that says why."""
+    sys.stdout.flush()
+    print(sentence, file=sys.stderr, flush=True)
+    raise SystemExit(status)
+
+
 def main() -> None:
-    """Entry point: a UserError is one sentence on standard error and exit status 2; an interrupted batch can be started again."""
+    """Entry point. Whatever the exit status that is not 0, the last line says why, in one sentence.
+
+    Status 1: the work was done and something is wrong, or moslab itself has an error. 2: bad input, told
+    before the work starts. 130: interrupted; the same command goes on from there.
+    """
     try:
-        app()
+        status = app(standalone_mode=False)  # None, or the number of a typer.Exit
     except UserError as problem:
-        print(problem, file=sys.stderr)
-        sys.exit(2)
-    except SystemExit as ended:
-        if ended.code == 130:  # how typer passes Ctrl-C on
-            print("Interrupted; finished runs are kept, the same command goes on from there.", file=sys.stderr)
-        raise
+        end(2, str(problem))
+    except typer.Abort:
+        end(1, "Aborted: the input ended before the question was answered.")
+    except Exception as problem:
+        if hasattr(problem, "show") and hasattr(problem, "exit_code"):
+            end_usage(problem)
+        if isinstance(problem, OSError) and problem.errno in FULL_DISK:
+            end(1, "The disk is full: free some space, then start again; finished runs are kept.")
+        traceback.print_exc()
+        end(1, own_error(problem))
+    if status == 130:  # how typer passes Ctrl-C on
+        end(130, "Interrupted; finished runs are kept, the same command goes on from there.")
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def end_usage(problem: Exception) -> NoReturn:
+    """An option or command that does not exist, or none at all: usage first, then what is wrong."""
+    problem.show()
+    if type(problem).__name__ == "NoArgsIsHelpError":
+        end(problem.exit_code, "No command was given: choose one of those above.")
+    raise SystemExit(problem.exit_code)
+
+
+def own_error(problem: Exception) -> str:
+    """The sentence below a traceback."""
+    said = " ".join(str(problem).split())[:200]
+    what = f"{type(problem).__name__} ({said})" if said else type(problem).__name__
+    return f"moslab stopped at an error of its own, {what}; its place is above."

@@ -1,5 +1,6 @@
 """Writing that never leaves half a file behind, and the hash that names things."""
 
+import errno
 import hashlib
 import json
 import os
@@ -12,6 +13,8 @@ from typing import Any
 from filelock import FileLock
 
 from moslab.errors import UserError
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)  # a full disk, a used-up quota
 
 
 def write_atomic(path: Path, content: str | bytes) -> Path:

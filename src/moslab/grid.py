@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from moslab.datasets import EMBEDDED
 from moslab.errors import UserError
 from moslab.experiment import Experiment, make
 from moslab.store import CERTAINTY, Run
@@ -34,7 +35,7 @@ class Grid:
 
     def experiments(self) -> dict[tuple[str, str, int], Experiment]:
         """(dataset, arm, seed) -> experiment, every field checked."""
-        return {(dataset, arm, seed): make(dataset=dataset, seed=seed, **{**self.setting, **fields})
+        return {(dataset, arm, seed): make_on(dataset, seed=seed, **{**self.setting, **fields})
                 for dataset in self.datasets for arm, fields in self.arms.items() for seed in self.seeds}
 
     def afresh(self) -> set[str]:
@@ -52,6 +53,18 @@ class Grid:
                 raise UserError(f"Run {key} ({label}) was committed without entropy and top probability: "
                                 "set runs = 'fresh' to train it here.")
         return keys
+
+
+def make_on(dataset: str, **fields: Any) -> Experiment:
+    """An experiment of a grid, whose setting is for all datasets: `images` reaches embedded ones alone."""
+    tested = fields.get("test_dataset", "")
+    images = generated_number("+".join(name for name in (dataset, tested) if name), fields.get("images"))
+    return make(dataset=dataset, **{**fields, "images": images})
+
+
+def generated_number(dataset: str, images: int | None) -> int | None:
+    """How many pictures are generated: `images`, or None where a published dataset brings its own."""
+    return images if all(part in EMBEDDED for part in dataset.split("+")) else None
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""A child process that ends when its parent does, however the parent ended."""
+"""Child processes that end: when their parent does, however it ended, or because they are told to."""
 
 import os
 import threading
 import time
+from contextlib import suppress
 
 import psutil
 
@@ -21,6 +22,17 @@ def die_with_parent(every: float = 0.2) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+
+def kill_below(pid: int) -> None:
+    """Kill all children of a process and theirs; none of them is asked, and one that hangs cannot refuse."""
+    try:
+        below = psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return
+    for process in below:
+        with suppress(psutil.Error):
+            process.kill()
 
 
 def is_alive(pid: int) -> bool:

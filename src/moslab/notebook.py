@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from moslab import figures, paths
+from moslab import figures, parameters, paths
 from moslab.claims import Verdict
 from moslab.comparison import as_recorded
 from moslab.errors import UserError
@@ -52,6 +52,20 @@ class Study:
         if self.writes:
             _check_writable(self.folder)
         figures.use_style()
+
+    @classmethod
+    def open(cls, name: str, namespace: dict[str, Any]) -> "Study":
+        """The study of a running notebook: parameters checked, typed, completed by the profile, written back.
+
+        Args:
+            name: the notebook's file name without `.ipynb`.
+            namespace: `globals()` of the notebook, behind its parameters cell.
+        Raises:
+            UserError: before anything runs, for a name or a value that the notebook does not know.
+        """
+        values = parameters.settle(paths.NOTEBOOKS / f"{name}.ipynb", namespace)
+        namespace.update(values)
+        return cls(name, **values)
 
     @property
     def reference(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Papermill alone would start whatever kernel is registered as python3, talk over 
 cells all look completed when its kernel was killed.
 """
 
+import math
 import os
 import sys
 import time
@@ -12,12 +13,13 @@ from typing import Any
 
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
 from moslab.files import write_json
+from moslab.lifeline import kill_below
 
 SOCKETS = "MOSLAB_SOCKETS"  # folder for the kernel's sockets; the batch runner creates and removes it
 ENGINE = "moslab"
@@ -61,9 +63,13 @@ class WatchedClient(PapermillNotebookClient):
         except CellExecutionError as problem:
             self.nb_man.cell_exception(cell, cell_index=index, exception=problem)
             return False
-        except Exception as problem:  # the kernel died: nothing has been written into the cell yet
+        except Exception as problem:  # the kernel died or the cell hung: nothing stands in the cell yet
             name = type(problem).__name__
-            cell.outputs.append(new_output("error", ename=name, evalue=str(problem), traceback=[f"{name}: {problem}"]))
+            cell.outputs.append(
+                new_output("error", ename=name, evalue=str(problem), traceback=[f"{name}: {problem}"])
+            )
+            if isinstance(problem, CellTimeoutError):
+                kill_below(os.getpid())  # the kernel and whatever it started
             self.nb_man.cell_exception(cell, cell_index=index, exception=problem)
             raise
         finally:
@@ -74,8 +80,23 @@ class WatchedEngine(NBClientEngine):
     """The papermill engine that puts the two together."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, progress: Path, start_timeout: int = 60, **_: Any) -> Any:
-        client = WatchedClient(nb_man, kernel_name=kernel_name, kernel_manager_class=OwnKernelManager, timeout=None, startup_timeout=start_timeout)
+    def execute_managed_notebook(
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        progress: Path,
+        start_timeout: int = 60,
+        cell_limit: float = 0,
+        **_: Any,
+    ) -> Any:
+        limit = math.ceil(cell_limit) or None  # seconds
+        client = WatchedClient(
+            nb_man,
+            kernel_name=kernel_name,
+            kernel_manager_class=OwnKernelManager,
+            timeout=limit,
+            startup_timeout=start_timeout,
+        )
         client.progress = progress
         return client.execute()
 

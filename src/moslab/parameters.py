@@ -6,15 +6,21 @@ Papermill reads the cell with regular expressions and only warns about a name it
 
 import ast
 import json
+import math
 import tokenize
+from collections.abc import Iterable, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin
+
+import yaml
 
 from moslab.errors import UserError
 
 PLAIN = {"str": str, "int": int, "float": float, "bool": bool}
 NESTED = {"list": list, "dict": dict}
+NEEDED = ("seeds", "datasets", "bins", "digits", "splits")  # lists without which there is nothing to run
+INJECTED = "# Parameters"  # how the cell begins that papermill puts behind the parameters cell
 
 
 class Parameter(NamedTuple):
@@ -53,6 +59,63 @@ def validate(path: Path, given: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         raise UserError(f"{Path(path).name} has no parameter {unknown[0]!r}: its parameters are {', '.join(known)}.")
     return {name: _convert(Path(path).name, name, value, known[name]) for name, value in given.items()}
+
+
+def check_values(notebook: str, values: Mapping[str, Any]) -> None:
+    """UserError for what makes no sense: negative numbers, lists that repeat or are empty."""
+    for name, value in values.items():
+        parts = value if isinstance(value, list) else [value]
+        numbers = [part for part in parts if isinstance(part, (int, float))]
+        if any(part < 0 or not math.isfinite(part) for part in numbers):
+            raise UserError(
+                f"{notebook}: parameter {name} is {value!r}, but numbers should be finite and not negative."
+            )
+        if name in NEEDED and not value:
+            raise UserError(
+                f"{notebook}: parameter {name} is empty, so nothing could be run: name at least one."
+            )
+        if isinstance(value, list) and len({repr(part) for part in value}) < len(value):
+            raise UserError(f"{notebook}: parameter {name} is {value!r}, which repeats: name each once.")
+
+
+def profile_values(profile: str, known: Mapping[str, Parameter]) -> dict[str, Any]:
+    """What a profile sets (profiles.yaml) of the parameters that a notebook declares."""
+    settings = yaml.safe_load((Path(__file__).parent / "profiles.yaml").read_text(encoding="utf-8"))
+    return {name: value for name, value in (settings.get(profile) or {}).items() if name in known}
+
+
+def settle(path: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a running notebook, typed and checked as the batch runner does it before the start.
+
+    What was injected (by papermill) or edited stands; else the profile's value is taken, else the default.
+
+    Args:
+        path: the notebook as it is stored, which says names, types and defaults.
+        namespace: the running notebook's, behind the parameters cell; `In` holds the cells run so far.
+    Raises:
+        UserError: for an injected name that the notebook does not declare, and for a value of another type.
+    """
+    known = declared(path)
+    injected = injected_names(namespace.get("In", ()))
+    values = {name: namespace.get(name, known[name].default) for name in known}
+    unknown = {name: namespace.get(name) for name in injected if name not in known}
+    given = validate(path, values | unknown)
+    kept = {name for name in known if name in injected or given[name] != known[name].default}
+    set_by_profile = profile_values(given.get("profile", ""), known)
+    left = {name: value for name, value in set_by_profile.items() if name not in kept}
+    typed = given | validate(path, left)
+    check_values(path.name, typed)
+    return typed
+
+
+def injected_names(cells: Iterable[str]) -> set[str]:
+    """The names that papermill's own cells assign, among the cells that were run so far."""
+    found = set()
+    for cell in cells:
+        if cell.lstrip().startswith(INJECTED):
+            targets = [node.targets[0] for node in ast.parse(cell).body if isinstance(node, ast.Assign)]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
 
 
 def type_name(kind: Any) -> str:

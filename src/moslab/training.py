@@ -19,7 +19,8 @@ from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import SHOWN, Wording
 from moslab.datasets.table import ImageTable
 from moslab.errors import UserError
-from moslab.experiment import FROZEN_VISION, Experiment, look_again, make, rows_of
+from moslab.experiment import FROZEN_VISION, Experiment, look_again, rows_of
+from moslab.grid import make_on
 from moslab.provenance import provenance
 from moslab.reading import Reader
 from moslab.scorers import scorer_class, scorer_options
@@ -136,7 +137,7 @@ def teachable(name: str, arms: Mapping[Hashable, Mapping[str, Any]], setting: Ma
     """The arms of a grid whose scorers can learn a dataset's labels, and a sentence for each of the others (soft labels where there are no deviations)."""
     kept, left_out, table = {}, [], None
     for arm, fields in arms.items():
-        experiment = make(dataset=name, **{**setting, **fields, "learning_rate": 1.0})
+        experiment = make_on(name, **{**setting, **fields, "learning_rate": 1.0})
         table = table or labelled(experiment, name)
         try:
             fitted_scorer(experiment, table)
