@@ -81,7 +81,21 @@ def scores(labels: pd.DataFrame, preset: str) -> tuple[pd.Series, pd.Series | fl
     """MOS, SD and scale of a preset."""
     if preset == "mos100":
         return labels["MOS"], np.nan, (1.0, 100.0)
-    return labels[SHARES] @ np.arange(1.0, 6.0) / labels[SHARES].sum(axis=1), labels["SD"], (1.0, 5.0)
+    return mean_of_shares(labels), labels["SD"], (1.0, 5.0)
+
+
+def mean_of_shares(labels: pd.DataFrame) -> pd.Series:
+    """MOS from 1 to 5 by the shares of the votes.
+
+    Summed in a fixed order: some scores lie exactly between two level words, and the order in which a matrix
+    product sums depends on the processor.
+    """
+    total = labels[SHARES[0]] * 0.0
+    weighted = total
+    for level, share in enumerate(SHARES, start=1):
+        total = total + labels[share]
+        weighted = weighted + level * labels[share]
+    return weighted / total
 
 
 def check(path: Path, labels: pd.DataFrame) -> None:
