@@ -14,7 +14,7 @@ from moslab.errors import UserError
 @pytest.fixture
 def files(home, tmp_path, monkeypatch):
     """Three files that have not changed for a while; all of them are worth remembering."""
-    monkeypatch.setattr(content, "LITTLE", 0)
+    monkeypatch.setattr(content, "FEW", 0)
     paths = [tmp_path / f"{name}.jpg" for name in "abc"]
     for path in paths:
         path.write_bytes(path.name.encode())
@@ -57,7 +57,7 @@ def test_a_file_that_was_just_written_is_not_remembered(files, read, monkeypatch
 
 
 def test_a_little_is_not_worth_remembering(files, home, monkeypatch):
-    monkeypatch.setattr(content, "LITTLE", 2**20)
+    monkeypatch.setattr(content, "FEW", 3)
     assert digests_of(files) == true_digests(files)
     assert not (home / "papermill_runs").exists()
 

@@ -17,8 +17,9 @@ from moslab.errors import UserError
 
 Stat = tuple[int, int, int]  # size, time of the last change of content and of the entry, in ns
 RACY_NS = 2 * 10**9  # a file changed as recently as this may change again without its times showing it
-LITTLE = 2**24  # bytes that are read sooner than they are looked up
+FEW, LITTLE = 500, 2**24  # files, and their bytes together, that are read sooner than they are looked up
 _THREADS = 8
+_AT_ONCE = 64  # files that one thread reads before it asks for more
 _WAIT = 30  # seconds for another process that writes into the same memory
 
 _TABLE = """
@@ -45,7 +46,7 @@ def digests_of(files: Sequence[Path]) -> list[str]:
     here = os.getcwd()
     names = [os.path.join(here, file) for file in files]
     stats = [_stat(name) for name in names]
-    if sum(size for size, _, _ in stats) < LITTLE:
+    if len(names) <= FEW and sum(size for size, _, _ in stats) < LITTLE:
         return list(_read(names))
     with _memory() as memory:
         digests = _recall(memory, names, stats)
@@ -70,11 +71,16 @@ def _stat(name: str) -> Stat:
 
 def _read(names: Sequence[str]) -> Iterator[str]:
     """Digests of files that have to be read, in order, several at a time."""
-    bar = tqdm(total=len(names), desc="reading pictures", unit="file", leave=False, disable=None if len(names) > 1000 else True)
+    parts = [names[start: start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]
+    bar = tqdm(total=len(names), desc="reading files", unit="file", leave=False, disable=None if len(names) > FEW else True)
     with bar, ThreadPoolExecutor(_THREADS) as pool:
-        for digest in pool.map(_hash, names, chunksize=64):
-            bar.update()
-            yield digest
+        for digests in pool.map(_hash_each, parts):
+            bar.update(len(digests))
+            yield from digests
+
+
+def _hash_each(names: Sequence[str]) -> list[str]:
+    return [_hash(name) for name in names]
 
 
 def _hash(name: str) -> str:
@@ -155,7 +161,7 @@ def _rows(memory: sqlite3.Connection, folder: str, names: Sequence[str]) -> dict
     columns = "select name, size, modified, changed, digest from files where folder = ?"
     some = f"{columns} and name in ({','.join('?' * len(names))})"
     try:
-        rows = memory.execute(columns, [folder]) if len(names) > 500 else memory.execute(some, [folder, *names])
+        rows = memory.execute(columns, [folder]) if len(names) > FEW else memory.execute(some, [folder, *names])
         return {name: ((size, modified, changed), digest) for name, size, modified, changed, digest in rows}
     except sqlite3.Error:
         return {}
