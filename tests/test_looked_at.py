@@ -8,7 +8,7 @@ from PIL import Image
 from safetensors import safe_open
 from toys import toy_table
 
-from moslab import backbones, datasets, training
+from moslab import backbones, datasets, runs, training
 from moslab.backbones import features
 from moslab.errors import UserError
 from moslab.experiment import look_again, make
@@ -90,6 +90,23 @@ def test_a_missing_picture_is_one_sentence_before_anything_is_trained(root, tiny
     (root / "csv" / f"{TRAIN + 3}.png").unlink()
     with pytest.raises(UserError, match=rf"{TRAIN + 3}\.png is missing"):
         collect([on(root, tiny_base)], "fresh", "smoke", jobs=1)
+
+
+@pytest.mark.parametrize("row", [0, TRAIN], ids=["trained", "tested"])
+def test_a_picture_that_changes_during_training_is_noticed(root, tiny_base, monkeypatch, row):
+    def and_repaired(*given):
+        Image.new("RGB", (32, 32), "red").save(root / "csv" / f"{row}.png")
+        return []
+
+    monkeypatch.setattr(training, "fit", and_repaired)
+    with pytest.raises(UserError, match="changed while it was trained"):
+        execute(on(root, tiny_base))
+
+
+def test_what_was_asked_for_and_not_trained_is_one_sentence(root, tiny_base, monkeypatch):
+    monkeypatch.setattr(runs, "train_all", lambda *_: None)
+    with pytest.raises(UserError, match="There is no run of csv own bins 5, seed 0 after training"):
+        collect([on(root, tiny_base)], "fresh", "smoke")
 
 
 def test_experiments_with_one_training_get_the_features_of_all_of_them(root, tiny_base):

@@ -53,7 +53,16 @@ def collect(experiments: Sequence[Experiment], runs: From = "reference", profile
         raise UserError(f"{len(todo)} of {len(experiments)} runs are not in the reference (first: {todo[0].label}, key {todo[0].key}): "
                         "set runs = 'reuse' to train them here.")
     train_all(todo, profile, jobs)
-    return [next(store for store in stores(runs, profile) if store.has(e.key)).get(e.key) for e in experiments]
+    return [_finished(experiment, stores(runs, profile)) for experiment in experiments]
+
+
+def _finished(experiment: Experiment, among: Sequence[Store]) -> Run:
+    """The run of an experiment from the first store that has it."""
+    for store in among:
+        if store.has(experiment.key):
+            return store.get(experiment.key)
+    raise UserError(f"There is no run of {experiment.label} after training: its labels, pictures or weights "
+                    "changed meanwhile. Start again.")
 
 
 def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0) -> None:
@@ -95,6 +104,7 @@ def train_together(experiments: Sequence[Experiment], profile: str) -> None:
     """Train once what these experiments have in common (`Experiment.training`) and keep the runs that are not in the local store yet, unless another process does or did."""
     from moslab.training import execute_together
 
+    look_again()
     folder = profile_dir(profile)
     store = Store(folder / "runs")
     with lock(folder / "runs" / f".{experiments[0].training}.lock"):

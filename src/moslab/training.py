@@ -63,17 +63,27 @@ def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
 
 
 def execute_together(experiments: Sequence[Experiment], progress: Progress | None = None) -> Iterator[Run]:
-    """The runs of experiments that train the same model (`Experiment.training`) and look at it in different ways: trained once, evaluated one by one. The first one's record has the training time."""
+    """The runs of experiments that train the same model (`Experiment.training`) and look at it in different ways: trained once, evaluated one by one. The first one's record has the training time.
+
+    Raises:
+        UserError: also for labels, pictures or weights that change while the model is trained.
+    """
     started = time.time()
     look_again()
+    keys = [experiment.key for experiment in experiments]  # of what is there before anything is looked at
     table, reader = prepare(*experiments)
     prepared = time.time()
     history = fit(experiments[0], table, reader, progress)
     reader.backbone.model.eval()
     seconds = {"preparing": prepared - started, "training": time.time() - prepared}
-    for experiment in experiments:
+    for experiment, key in zip(experiments, keys):
         reader.scorer.options = scorer_options(experiment.scorer, experiment.options)
-        yield evaluated(experiment, table, reader, history, seconds)
+        run = evaluated(experiment, table, reader, history, seconds)
+        look_again()
+        if not run.key == experiment.key == key:
+            raise UserError(f"Labels, pictures or weights of {experiment.label} changed while it was trained, so nobody "
+                            "knows what it looked at: start again.")
+        yield run
         seconds = dict.fromkeys(seconds, 0.0)
 
 
