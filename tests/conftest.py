@@ -15,7 +15,7 @@ from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
 
-from moslab import paths  # noqa: E402
+from moslab import backbones, datasets, paths  # noqa: E402
 
 NO_DATA = "no data root: set MOSLAB_DATA to the folder that holds koniq10k/, ava/, ..."
 HOME_FOLDERS = {"ROOT": "", "NOTEBOOKS": "notebooks", "FIGURES": "figures", "RUNS": "papermill_runs", "REFERENCE": "papermill_runs/reference",
@@ -44,6 +44,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, folder in HOME_FOLDERS.items():
         monkeypatch.setattr(paths, name, tmp_path / folder)
     monkeypatch.setenv("MOSLAB_HOME", str(tmp_path))
+    monkeypatch.setattr(datasets, "_LOADED", {})
+    monkeypatch.setattr(backbones, "LOADED", set())
     (tmp_path / "notebooks").mkdir()
     return tmp_path
 

@@ -83,6 +83,14 @@ def test_what_nobody_looked_at_may_change(finished, root):
     assert holds(finished, root)
 
 
+def test_labels_that_are_gone_lose_no_result(root, monkeypatch):
+    monkeypatch.setattr(datasets, "_LOADED", {})
+    datasets.load("csv", root=str(root), preset="own")
+    (root / "csv" / "own.csv").unlink()
+    record = validity.looked_at()
+    assert record["labels"][0]["manifest"] == "" and not holds((record, root), root)
+
+
 def test_a_run_that_is_gone_cannot_be_asked(finished, root):
     shutil.rmtree(finished[1])
     assert not holds(finished, root)

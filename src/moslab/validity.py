@@ -20,7 +20,7 @@ def looked_at() -> dict[str, Any]:
     labels = []
     for loaded in datasets.loaded():
         root = loaded.pop("root")
-        labels.append({**loaded, "manifest": _manifest(loaded, root)})
+        labels.append({**loaded, "manifest": _manifest_now(loaded, root)})
     weights = {name: backbones.fingerprint(name) for name in sorted(backbones.LOADED)}
     return {"labels": labels, "weights": weights}
 
@@ -43,6 +43,14 @@ def still_holds(record: dict[str, Any], stores: Iterable[Path], root: str | None
         )
     except UserError:  # a picture is gone, a label file cannot be read any more
         return False
+
+
+def _manifest_now(labels: dict[str, str], root: str) -> str:
+    """'' for labels that cannot be read any more: such a result does not hold, and is no reason to lose it."""
+    try:
+        return _manifest(labels, root)
+    except UserError:
+        return ""
 
 
 def _manifest(labels: dict[str, str], root: str | None) -> str:
