@@ -98,7 +98,7 @@ def test_a_copy_with_faults(monkeypatch, capsys, root):  # noqa: F811
 
 
 STAGES = {
-    "unit": '*" loadfile tests") exit 1;;',
+    "unit": '*" tests") exit 1;;',
     "notebooks": "*--nbval*) exit 1;;",
     "smoke": "*reproduce*) exit 1;;",
 }

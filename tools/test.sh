@@ -10,8 +10,9 @@ work_tree() {
 }
 
 before=$(work_tree)
-# A process per core; cells of a notebook, and tests of a file, stay together and in order.
-pytest="$python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile"
+# A process per core; cells of a notebook, and tests of a file, stay together and in order. Files run by name: by their
+# number of tests the slowest, which have few, would come last, and one core would wait.
+pytest="$python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder"
 $pytest tests || failed="$failed, the unit tests"
 if ls notebooks/*.ipynb >/dev/null 2>&1; then
     $pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/*.ipynb ||
