@@ -269,16 +269,17 @@ def test_rounds_leave_checkpoints_of_one_run_in_bfloat16(tmp_path, monkeypatch, 
 
 def test_rounds_change_nothing_in_a_stage(tmp_path, monkeypatch):
     """The vision tower does not notice that the language stage had its turns in between: order of pictures, optimiser and rates go on."""
+    stages = [replace(stage, images=stage.images // 2) for stage in SMALL]  # two steps each, one a round
     towers = []
     for name, rounds in (("one", (("", (1.0, 1.0)),)), ("two", (("early", (0.5, 0.5)), ("", (1.0, 1.0))))):
-        train_here(tmp_path / name, monkeypatch, Plan(SMALL, rounds=rounds, nowords=0, processes=1))
+        train_here(tmp_path / name, monkeypatch, Plan(tuple(stages), rounds=rounds, nowords=0, processes=1))
         towers.append({key: weight for key, weight in load_file(tmp_path / name / "model.safetensors").items() if "visual" in key})
     assert all(torch.equal(weight, towers[1][key]) for key, weight in towers[0].items())
 
 
 def test_a_smaller_base_takes_over_the_eyes(tmp_path, monkeypatch):
     """The base's vision tower as it is, half the language layers, taught by the language stage alone."""
-    train_here(tmp_path, monkeypatch, replace(PLANS["small"], stages=SMALL, processes=1))
+    train_here(tmp_path, monkeypatch, replace(PLANS["small"], stages=SMALL, processes=1), loader=True)
     record, weights = json.loads((tmp_path / "training.json").read_text()), load_file(tmp_path / "model.safetensors")
     base = backbones.load("embedded").model.model.visual.state_dict()
     kept = {name.partition("visual.")[2]: weight for name, weight in weights.items() if "visual." in name}

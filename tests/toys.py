@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, processors
+from torch.utils.data import DataLoader
 from transformers import AutoConfig, LlavaForConditionalGeneration, Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
@@ -185,8 +186,13 @@ def toy_run(experiment: Experiment, value: float = 0.0, distributions: bool = Tr
 TOKENIZER_TEXTS = pretraining.tokenizer_texts
 
 
-def train_here(folder: Path, monkeypatch: Any, plan: pretraining.Plan) -> dict:
-    """Pre-train in this process, with a small vocabulary and without measuring."""
+def train_here(folder: Path, monkeypatch: Any, plan: pretraining.Plan, loader: bool = False) -> dict:
+    """Pre-train in this process, with a small vocabulary and without measuring.
+
+    loader: draw pictures in a process beside it, as a real training does; to end that takes five seconds a stage.
+    """
+    if not loader:
+        monkeypatch.setattr(pretraining, "DataLoader", lambda corpus, batch_size, **_: DataLoader(corpus, batch_size))
     monkeypatch.setattr(torch.multiprocessing, "spawn", lambda work, args, nprocs: [work(rank, *args) for rank in range(nprocs)])
     monkeypatch.setattr(pretraining, "tokenizer_texts", lambda seed: TOKENIZER_TEXTS(seed, pictures=40))
     monkeypatch.setattr(cards, "write_cards", lambda folder: {"measured": str(folder)})
