@@ -10,17 +10,16 @@ work_tree() {
 }
 
 before=$(work_tree)
+# The smoke batch takes what the tests leave of the cores, and the rest when they are through.
+smoke_log=$(mktemp) || exit 1
+nice -n 19 $python -m moslab reproduce --profile smoke --runs fresh >"$smoke_log" 2>&1 &
+smoke=$!
+trap 'kill $smoke 2>/dev/null; rm -f "$smoke_log"' EXIT
+trap 'exit 130' INT TERM
 # A process per core; cells of a notebook, and tests of a file, stay together and in order. Files run by name: by their
 # number of tests the slowest, which have few, would come last, and one core would wait.
 pytest="$python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder"
 $pytest tests || failed="$failed, the unit tests"
-
-# The smoke batch waits for its processes half of the time: the stored notebooks are compared meanwhile.
-smoke_log=$(mktemp) || exit 1
-$python -m moslab reproduce --profile smoke --runs fresh >"$smoke_log" 2>&1 &
-smoke=$!
-trap 'kill $smoke 2>/dev/null; rm -f "$smoke_log"' EXIT
-trap 'exit 130' INT TERM
 if ls notebooks/*.ipynb >/dev/null 2>&1; then
     $pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/*.ipynb ||
         failed="$failed, the stored notebooks against their stored outputs"
