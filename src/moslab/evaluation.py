@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from moslab import metrics, statistics
+from moslab.datasets.pictures import THINNEST
 from moslab.datasets.table import ImageTable, ListedPixels
 from moslab.errors import UserError, first_line
 from moslab.metrics import calibration_error, plcc, srcc
@@ -16,7 +17,6 @@ from moslab.reading import Reader
 from moslab.scorers.base import Scores
 
 METRICS = ("srcc", "plcc", "mae")
-THINNEST = 200  # times the shorter side: Qwen2-VL reads no thinner picture
 
 
 def predict(reader: Reader, table: ImageTable, rows: Sequence[int], batch: int = 128) -> Scores:

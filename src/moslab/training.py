@@ -59,17 +59,19 @@ class ScoringModel(nn.Module):
 
 def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
     """Train and evaluate; everything that can be wrong with the input is found before training starts."""
+    look_again()
     return next(execute_together([experiment], progress))
 
 
 def execute_together(experiments: Sequence[Experiment], progress: Progress | None = None) -> Iterator[Run]:
     """The runs of experiments that train the same model (`Experiment.training`) and look at it in different ways: trained once, evaluated one by one. The first one's record has the training time.
 
+    The caller looks again beforehand (`look_again`).
+
     Raises:
         UserError: also for labels, pictures or weights that change while the model is trained.
     """
     started = time.time()
-    look_again()
     keys = [experiment.key for experiment in experiments]  # of what is there before anything is looked at
     table, reader = prepare(*experiments)
     prepared = time.time()

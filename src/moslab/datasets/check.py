@@ -4,7 +4,6 @@ import json
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from scipy.io import whosmat
 from scipy.io.matlab import MatReadError
 
 from moslab import datasets
+from moslab.content import digest_of, digests_of
 from moslab.datasets import labelfile, pictures
 from moslab.datasets.about import About
 from moslab.datasets.pictures import PictureError
@@ -252,7 +252,7 @@ def contents(table: ImageTable, files: Sequence[tuple[int, Path]], every_picture
         except PictureError as problem:
             unfit.setdefault(problem.kind, []).append((path.name, problem))
             continue
-        seen.setdefault(sha256(path.read_bytes()).hexdigest(), []).append(row)
+        seen.setdefault(digest_of(path), []).append(row)
     yield from _unfit(unfit, f"of {len(chosen):,} opened")
     if chosen and not unfit:
         yield Finding("ok", "pictures", f"{len(chosen):,} were opened and can be read{'' if every_picture else '; --every-picture opens all and finds duplicates'}.")
@@ -291,7 +291,7 @@ def manifest(table: ImageTable) -> dict[str, Any]:
         image = table.frame["image"][row]
         files[f"{image}/{path.name}" if several else image] = path
     return {"dataset": table.name, "version": table.version, "labels": table.manifest(), "rows": rows,
-            "pictures": {name: sha256(path.read_bytes()).hexdigest() for name, path in files.items()}}
+            "pictures": dict(zip(files, digests_of(list(files.values()))))}
 
 
 def write_manifest(table: ImageTable, path: Path) -> Path:

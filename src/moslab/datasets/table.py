@@ -39,8 +39,21 @@ class Pixels(Protocol):
         """A row as sentences name it."""
 
 
+class MemoryPixels:
+    """What pictures without files have in common."""
+
+    def file(self, row: int) -> str:
+        return ""
+
+    def paths(self, row: int) -> list[Path]:
+        return []
+
+    def where(self, row: int) -> str:
+        return f"row {row}"
+
+
 @dataclass(frozen=True)
-class ArrayPixels:
+class ArrayPixels(MemoryPixels):
     """Pictures in memory (or memory-mapped)."""
 
     array: np.ndarray  # uint8 [n, height, width, 3]
@@ -48,33 +61,15 @@ class ArrayPixels:
     def open(self, row: int) -> Image.Image:
         return Image.fromarray(np.asarray(self.array[row]))
 
-    def file(self, row: int) -> str:
-        return ""
-
-    def paths(self, row: int) -> list[Path]:
-        return []
-
-    def where(self, row: int) -> str:
-        return f"row {row}"
-
 
 @dataclass(frozen=True)
-class ListedPixels:
+class ListedPixels(MemoryPixels):
     """Loose pictures, read by the rule for files (see `moslab.datasets.pictures`)."""
 
     pictures: tuple[Image.Image, ...]
 
     def open(self, row: int) -> Image.Image:
         return as_rgb(self.pictures[row], f"Picture {row}", "of those given")
-
-    def file(self, row: int) -> str:
-        return ""
-
-    def paths(self, row: int) -> list[Path]:
-        return []
-
-    def where(self, row: int) -> str:
-        return f"row {row}"
 
 
 @dataclass(frozen=True)
