@@ -19,19 +19,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import PreTrainedModel
 
 from moslab import datasets
+from moslab.analysis.tables import markdown
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
-from moslab.evaluation import predict
-from moslab.experiment import make
-from moslab.files import write_atomic
-from moslab.paths import ROOT
-from moslab.reading import Reader
-from moslab.report import fill
-from moslab.runs import trained
+from moslab.experiments.evaluation import predict
+from moslab.experiments.experiment import make
+from moslab.experiments.reading import Reader
+from moslab.experiments.saved import trained
+from moslab.experiments.training import ScoringModel
+from moslab.publish.claims_page import fill
 from moslab.scorers import digits, scorer_options
 from moslab.scorers.base import Labels, Reading
-from moslab.tables import markdown
-from moslab.training import ScoringModel
+from moslab.utils.files import write_atomic
+from moslab.utils.paths import ROOT
 
 ROUNDS, PICTURES, BATCH = 7, 256, 64
 WRITING, TREE = 128, 16  # pictures at once: what `predict` takes by default, for both ways of writing a number; and few, where every picture brings 120 tokens that should stay in the processor's cache

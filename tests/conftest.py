@@ -15,7 +15,9 @@ from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
 
-from moslab import backbones, datasets, paths  # noqa: E402
+from moslab import datasets  # noqa: E402
+from moslab.backbones import catalogue
+from moslab.utils import paths
 
 NO_DATA = "no data root: set MOSLAB_DATA to the folder that holds koniq10k/, ava/, ..."
 HOME_FOLDERS = {"ROOT": "", "NOTEBOOKS": "notebooks", "FIGURES": "figures", "RUNS": "papermill_runs", "REFERENCE": "papermill_runs/reference",
@@ -45,7 +47,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(paths, name, tmp_path / folder)
     monkeypatch.setenv("MOSLAB_HOME", str(tmp_path))
     monkeypatch.setattr(datasets, "_LOADED", {})
-    monkeypatch.setattr(backbones, "LOADED", set())
+    monkeypatch.setattr(catalogue, "LOADED", set())
     (tmp_path / "notebooks").mkdir()
     return tmp_path
 

@@ -18,11 +18,13 @@ from test_training import golden_numbers
 from test_world_pixels import STORED, generic
 from toys import save_tiny_base, toy_experiment, use_toy_table
 
-from moslab import paths, world
+from moslab import world
+from moslab.analysis.claims import Claim, judge, judge_value
+from moslab.datasets.embedded import table_of
+from moslab.experiments.store import Run
+from moslab.experiments.training import execute
+from moslab.utils import paths
 from moslab.world import render
-from moslab.claims import Claim, judge, judge_value
-from moslab.store import Run
-from moslab.training import execute
 
 TASKS = ("iqa", "iaa", "aigiqa", "ugc")
 COMMON = {"paper": "toy", "place": {"where": "Table 1"}, "source": "our own control", "kind": "existence"}
@@ -46,7 +48,7 @@ ORDER = Claim(
 def probe(base: Path) -> dict[str, Any]:
     """Labels and pictures of the world, the golden run, and a result record as a smoke run gives one."""
     torch.set_num_threads(1)
-    labels = {task: label_digest(world.generate(task, n=16).table) for task in TASKS}
+    labels = {task: label_digest(table_of(world.generate(task, n=16))) for task in TASKS}
     pictures = render.render_all(generic(40).take(np.array([0, 7, 13, 29])))
     stored = np.load(STORED / "world_pictures.npy")
     difference = np.abs(stored.astype(int) - pictures.astype(int))

@@ -14,16 +14,15 @@ from safetensors.torch import load_file, save_file
 from toys import load_exact, tiny_config, toy_table
 from transformers import Qwen2VLForConditionalGeneration
 
-from moslab import backbones
-from moslab.backbones import embedded, features, prompts, qwen2_vl
+from moslab.backbones import catalogue, embedded, features, loading, prompts, qwen2_vl
 from moslab.backbones.prompts import Wording
 from moslab.backbones.qwen2_vl import ImageTextProcessor
 from moslab.datasets.table import ImageTable, ListedPixels
-from moslab.errors import UserError
-from moslab.evaluation import predict
-from moslab.reading import Reader
+from moslab.experiments.evaluation import predict
+from moslab.experiments.reading import Reader
 from moslab.scorers import bins, levels
 from moslab.scorers.base import Labels
+from moslab.utils.errors import UserError
 
 
 def mixed_table() -> ImageTable:
@@ -64,7 +63,7 @@ def check_processor(processor: ImageTextProcessor) -> None:
 
 
 def test_processor_is_image_processor_and_tokenizer():
-    check_processor(ImageTextProcessor.from_folder(backbones.WEIGHTS))
+    check_processor(ImageTextProcessor.from_folder(catalogue.WEIGHTS))
 
 
 def test_processor_takes_a_folder_of_the_hub(hub_like):
@@ -78,7 +77,7 @@ def test_a_chat_template_of_the_checkpoint_wins(tiny_base, tmp_path):
     folder = shutil.copytree(tiny_base, tmp_path / "base")
     (folder / "chat_template.jinja").write_text("{% for message in messages %}said by {{ message['role'] }}<|image_pad|>"
                                                 "{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}")
-    backbone = backbones.load(str(folder))
+    backbone = loading.load(str(folder))
     assert backbone.prompt("", 2) == backbone.tokens("said by user<|image_pad|><|image_pad|>")
 
 
@@ -105,7 +104,7 @@ def test_an_incomplete_folder_is_one_sentence(tiny_base, tmp_path, missing):
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return ImageTextProcessor.from_folder(backbones.WEIGHTS).tokenizer
+    return ImageTextProcessor.from_folder(catalogue.WEIGHTS).tokenizer
 
 
 def test_digits_and_point_stand_alone(tokenizer):
@@ -148,7 +147,7 @@ def test_a_damaged_checkpoint_is_one_sentence(tiny_base, tmp_path, damage, sente
     folder = shutil.copytree(tiny_base, tmp_path / "base")
     damage(folder)
     with pytest.raises(UserError, match=sentence):
-        backbones.load(str(folder))
+        loading.load(str(folder))
 
 
 def drop_tensor(folder: Path) -> None:
@@ -164,17 +163,17 @@ def drop_tensor(folder: Path) -> None:
 ])
 def test_an_unknown_backbone_is_one_sentence(name, sentence):
     with pytest.raises(UserError, match=sentence):
-        backbones.resolve(name)
+        catalogue.resolve(name)
 
 
 def test_fingerprint_follows_every_file_that_counts(tiny_base, tmp_path):
     def changed(name, content) -> str:
         folder = shutil.copytree(tiny_base, tmp_path / name.replace(".", "-"))
         (folder / name).write_text(content)
-        return backbones.fingerprint(str(folder))
+        return catalogue.fingerprint(str(folder))
 
-    plain = backbones.fingerprint(str(tiny_base))
-    assert backbones.fingerprint(str(shutil.copytree(tiny_base, tmp_path / "copy"))) == plain
+    plain = catalogue.fingerprint(str(tiny_base))
+    assert catalogue.fingerprint(str(shutil.copytree(tiny_base, tmp_path / "copy"))) == plain
     files = ("config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "model.safetensors")
     assert len({plain, *(changed(name, "other") for name in files)}) == len(files) + 1
     assert changed("README.md", "other") == plain
@@ -182,12 +181,12 @@ def test_fingerprint_follows_every_file_that_counts(tiny_base, tmp_path):
 
 @pytest.mark.parametrize("place", [-1, "middle"])
 def test_every_byte_of_the_weights_counts(tiny_base, tmp_path, place):
-    plain = backbones.fingerprint(str(tiny_base))
+    plain = catalogue.fingerprint(str(tiny_base))
     folder = shutil.copytree(tiny_base, tmp_path / "base")
     content = bytearray((folder / "model.safetensors").read_bytes())
     content[len(content) // 2 if place == "middle" else place] ^= 1
     (folder / "model.safetensors").write_bytes(content)
-    assert backbones.fingerprint(str(folder)) != plain
+    assert catalogue.fingerprint(str(folder)) != plain
 
 
 def test_fingerprint_is_of_the_weights_that_are_loaded(tiny_base, tmp_path):
@@ -200,32 +199,32 @@ def test_fingerprint_is_of_the_weights_that_are_loaded(tiny_base, tmp_path):
 
     weights = load_file(tiny_base / "model.safetensors")
     folder, one, two = shutil.copytree(tiny_base, tmp_path / "base"), "model-1-of-2.safetensors", "model-2-of-2.safetensors"
-    index, whole = folder / "model.safetensors.index.json", backbones.fingerprint(str(tiny_base))
+    index, whole = folder / "model.safetensors.index.json", catalogue.fingerprint(str(tiny_base))
     save(folder / "adapter_model.safetensors", {"other": torch.zeros(1)})
-    assert backbones.fingerprint(str(folder)) == whole
+    assert catalogue.fingerprint(str(folder)) == whole
     (folder / "model.safetensors").unlink()
     for number, shard in enumerate((one, two)):
         save(folder / shard, dict(list(weights.items())[number::2]))
     write_index({name: (one, two)[number % 2] for number, name in enumerate(weights)})
-    sharded = backbones.fingerprint(str(folder))
+    sharded = catalogue.fingerprint(str(folder))
     (folder / "adapter_model.safetensors").unlink()
-    assert backbones.fingerprint(str(folder)) == sharded != whole
+    assert catalogue.fingerprint(str(folder)) == sharded != whole
     write_index({name: one for name in weights})
-    assert backbones.fingerprint(str(folder)) != sharded
+    assert catalogue.fingerprint(str(folder)) != sharded
 
 
 def test_scratch_keeps_the_architecture_and_follows_the_seed(tiny_base, tiny):
-    one, same, other = (backbones.load(str(tiny_base), scratch=True, seed=seed).model.state_dict() for seed in (1, 1, 2))
+    one, same, other = (loading.load(str(tiny_base), scratch=True, seed=seed).model.state_dict() for seed in (1, 1, 2))
     assert one.keys() == tiny.model.state_dict().keys()
     name = "model.language_model.layers.0.mlp.up_proj.weight"
     assert torch.equal(one[name], same[name]) and not torch.equal(one[name], other[name]) and not torch.equal(one[name], tiny.model.state_dict()[name])
 
 
 def test_the_embedded_base_is_a_true_qwen2_vl_of_at_most_6_mb():
-    config = json.loads((backbones.WEIGHTS / "config.json").read_text())
+    config = json.loads((catalogue.WEIGHTS / "config.json").read_text())
     assert config["architectures"] == ["Qwen2VLForConditionalGeneration"] and config["dtype"] == "bfloat16"
-    assert (backbones.WEIGHTS / "model.safetensors").stat().st_size <= 6_000_000
-    backbone = backbones.load("embedded")
+    assert (catalogue.WEIGHTS / "model.safetensors").stat().st_size <= 6_000_000
+    backbone = loading.load("embedded")
     assert backbone.width == embedded.WIDTH and backbone.model.config.get_text_config().vocab_size == len(backbone.tokenizer)
     assert len(backbone.prompt("", 16)) < 40
 
@@ -329,7 +328,7 @@ def test_features_are_keyed_by_weights_pictures_and_precision(tiny, tiny_base, t
     weights = load_file(other / "model.safetensors")
     save_file({name: weight * 1.01 for name, weight in weights.items()}, other / "model.safetensors", metadata={"format": "pt"})
     cases = [(toy_table(8), tiny), (toy_table(8), load_exact(other)), (toy_table(10), tiny), (toy_table(8, size=(64, 96)), tiny),
-             (toy_table(8), backbones.load(str(tiny_base), dtype=torch.bfloat16))]
+             (toy_table(8), loading.load(str(tiny_base), dtype=torch.bfloat16))]
     for number, (table, backbone) in enumerate(cases, start=1):
         features.cached_features(table, backbone, folder=tmp_path / "cache")
         assert len(list((tmp_path / "cache" / "features").rglob("*.safetensors"))) == number
@@ -366,7 +365,7 @@ def test_padding_changes_nothing_that_is_read(tiny, scorer):
 
 @pytest.mark.parametrize("scorer", ["bins", "levels"])
 def test_bfloat16_makes_no_ties(tiny_base, scorer):
-    backbone = backbones.load(str(tiny_base), dtype=torch.bfloat16)
+    backbone = loading.load(str(tiny_base), dtype=torch.bfloat16)
     backbone.model.eval()
     assert len(set(predict(reader_of(backbone, "generic", scorer), toy_table(60), range(60)).score)) == 60
 

@@ -15,15 +15,16 @@ import pytest
 from rich.console import Console
 from toys import toy_experiment, toy_run, wait_for
 
-from moslab import batch, paths, validity
-from moslab._execute import DISK_FULL, has_no_space
-from moslab.batch_view import Watch, duration, read_progress, summary_table
-from moslab.comparison import Comparison, compare
-from moslab.errors import UserError
-from moslab.files import is_sealed, read_json, sha256, write_json
-from moslab.ledger import Ledger
-from moslab.lifeline import is_alive
-from moslab.store import Store
+from moslab.batch import runner, validity
+from moslab.batch.child import DISK_FULL, has_no_space
+from moslab.batch.comparison import Comparison, compare
+from moslab.batch.ledger import Ledger
+from moslab.batch.view import Watch, duration, read_progress, summary_table
+from moslab.experiments.store import Store
+from moslab.utils import paths
+from moslab.utils.errors import UserError
+from moslab.utils.files import is_sealed, read_json, sha256, write_json
+from moslab.utils.processes import is_alive
 
 PARAMETERS = '''profile: str = "embedded"   # smoke, embedded or paper
 runs: str = "reference"   # reference, reuse or fresh
@@ -55,7 +56,7 @@ def console() -> Console:
 
 def run(**options):
     shown = console()
-    outcomes = batch.reproduce("smoke", jobs=1, console=shown, **options)
+    outcomes = runner.reproduce("smoke", jobs=1, console=shown, **options)
     return outcomes, shown.file.getvalue()
 
 
@@ -87,9 +88,9 @@ def test_bad_input_is_refused_before_anything_starts(home, make_notebook, option
 def test_unknown_profile_and_no_processes(make_notebook):
     make_notebook("00_toy", PARAMETERS)
     with pytest.raises(UserError, match="Unknown profile 'big'"):
-        batch.reproduce("big", console=console())
+        runner.reproduce("big", console=console())
     with pytest.raises(UserError, match="jobs is 0"):
-        batch.reproduce("smoke", jobs=0, console=console())
+        runner.reproduce("smoke", jobs=0, console=console())
 
 
 def test_a_folder_that_cannot_be_written(home, make_notebook):
@@ -101,14 +102,14 @@ def test_a_folder_that_cannot_be_written(home, make_notebook):
 
 def test_a_full_disk(make_notebook, monkeypatch):
     make_notebook("00_toy", PARAMETERS)
-    monkeypatch.setattr(batch.shutil, "disk_usage", lambda _: SimpleNamespace(free=1e6))
+    monkeypatch.setattr(runner.shutil, "disk_usage", lambda _: SimpleNamespace(free=1e6))
     with pytest.raises(UserError, match="1 MB free"):
         run()
 
 
 def test_a_second_batch_on_the_same_profile_steps_back(home, make_notebook):
     make_notebook("00_toy", PARAMETERS)
-    with batch.exclusive(paths.profile_dir("smoke"), "smoke"), pytest.raises(UserError, match="Another batch is running the smoke profile"):
+    with runner.exclusive(paths.profile_dir("smoke"), "smoke"), pytest.raises(UserError, match="Another batch is running the smoke profile"):
         run()
 
 
@@ -144,7 +145,7 @@ def test_success_is_kept_and_not_repeated(home, make_notebook):
 @pytest.mark.kernel
 def test_a_failure_keeps_its_traceback_and_does_not_stop_the_others(home, make_notebook):
     refer(home, "01_bad")
-    make_notebook("00_user", PARAMETERS, "from moslab.errors import UserError\nraise UserError('K is 1, but two bins are needed.')")
+    make_notebook("00_user", PARAMETERS, "from moslab.utils.errors import UserError\nraise UserError('K is 1, but two bins are needed.')")
     make_notebook("01_bad", PARAMETERS, result_cell("01_bad"), "1 / 0")
     make_notebook("02_silent", PARAMETERS, "print('no result')")
     make_notebook("03_good", PARAMETERS, result_cell("03_good"))
@@ -206,7 +207,7 @@ def test_a_reversed_verdict_fails_the_command(home, make_notebook):
 
 @pytest.mark.kernel
 def test_the_reference_is_written_from_fresh_runs_and_stored_defaults(home, make_notebook):
-    from moslab.reference import reference
+    from moslab.publish.reference import reference
     reader = "import tempfile\noutput = output or tempfile.mkdtemp()\nprint(profile, runs)\n"
     figures = f'"figures": {{"toy.png": "{sha256(b"png")}"}}, "values"'
     make_notebook("00_toy", PARAMETERS, reader + result_cell("00_toy").replace('"values"', figures))
@@ -243,27 +244,27 @@ def test_the_plan_counts_a_shared_run_once_and_finished_runs_not_at_all(home, ma
     write_json(folder / "runs/abc/run.json", {})
     (folder / "runs/def").mkdir()  # begun, not finished
     counted: set[str] = set()
-    record = batch.read_reference("smoke", "00_toy")
-    assert batch.estimate(record, "smoke", folder, "fresh", 2, counted) == (1, 90.0)
-    assert batch.estimate(record, "smoke", folder, "fresh", 2, counted) == (0, 30.0)
-    assert batch.estimate(None, "smoke", folder, "fresh", 2, counted) == (None, None)
+    record = runner.read_reference("smoke", "00_toy")
+    assert runner.estimate(record, "smoke", folder, "fresh", 2, counted) == (1, 90.0)
+    assert runner.estimate(record, "smoke", folder, "fresh", 2, counted) == (0, 30.0)
+    assert runner.estimate(None, "smoke", folder, "fresh", 2, counted) == (None, None)
 
 
 def test_the_plan_knows_runs_by_a_result_with_the_same_parameters_only(home, make_notebook):
     """The reference's numbers are no other experiment's; what was done here with these parameters counts."""
     refer(home, "00_toy")
     source, folder = make_notebook("00_toy", PARAMETERS), paths.profile_dir("smoke")
-    assert batch.known_record(source, "smoke", folder, {"jobs": 3})["run_seconds"] == {
+    assert runner.known_record(source, "smoke", folder, {"jobs": 3})["run_seconds"] == {
         "abc": 60.0,
         "def": 60.0,
     }
-    assert batch.known_record(source, "smoke", folder, {"seeds": [5]}) is None
+    assert runner.known_record(source, "smoke", folder, {"seeds": [5]}) is None
     write_json(
         folder / "results/00_toy.json",
         {"parameters": {"seeds": [5], "jobs": 1, "profile": "smoke"}, "runs": ["xyz"], "seconds": 2.0},
     )
-    assert batch.known_record(source, "smoke", folder, {"seeds": [5]})["runs"] == ["xyz"]
-    tasks = batch.plan(folder, "smoke", {source: {"seeds": [5, 6], "runs": "fresh"}}, 1)
+    assert runner.known_record(source, "smoke", folder, {"seeds": [5]})["runs"] == ["xyz"]
+    tasks = runner.plan(folder, "smoke", {source: {"seeds": [5, 6], "runs": "fresh"}}, 1)
     assert (tasks[0].missing, tasks[0].seconds) == (None, None)
 
 
@@ -301,19 +302,19 @@ def test_a_disk_that_fills_up_under_the_child_is_named_as_the_cause(home, make_n
 def test_a_full_disk_is_known_by_what_followed_from_it(tmp_path, monkeypatch):
     log = tmp_path / "log"
     log.write_text("Traceback ...\nOSError: [Errno 122] Disk quota exceeded\n")
-    assert batch.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith(
+    assert runner.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith(
         "the disk is full"
     )
     log.write_text("KeyError: 'iqa'\n")
     assert (
-        batch.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log)
+        runner.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log)
         == f"KeyError: 'iqa'; see {log}"
     )
-    assert batch.why_failed(DISK_FULL, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith(
+    assert runner.why_failed(DISK_FULL, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith(
         "the disk is full"
     )
-    monkeypatch.setattr(batch.shutil, "disk_usage", lambda _: SimpleNamespace(free=1e5))
-    assert batch.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith(
+    monkeypatch.setattr(runner.shutil, "disk_usage", lambda _: SimpleNamespace(free=1e5))
+    assert runner.why_failed(1, tmp_path / "result.json", tmp_path / "none.ipynb", log).startswith(
         "the disk is full"
     )
 
@@ -330,17 +331,17 @@ def test_a_full_disk_is_found_behind_other_exceptions():
 
 def test_a_ledger_on_a_full_disk_comes_after_the_reason(home, make_notebook, monkeypatch):
     """What failed is on the console, though nothing can be written down any more."""
-    task = batch.Task(
+    task = runner.Task(
         "00_toy", make_notebook("00_toy", PARAMETERS), paths.profile_dir("smoke"), {}, "", None, None, False
     )
-    monkeypatch.setattr(batch, "execute", lambda *_, **__: DISK_FULL)
+    monkeypatch.setattr(runner, "execute", lambda *_, **__: DISK_FULL)
 
     def full(*_: object, **__: object) -> None:
         raise UserError("Cannot write the ledger: No space left on device.")
 
     shown = console()
     with pytest.raises(UserError, match="No space left on device"):
-        batch.run_one(task, SimpleNamespace(append=full), shown)
+        runner.run_one(task, SimpleNamespace(append=full), shown)
     assert "00_toy: failed" in shown.file.getvalue() and "the disk is full" in shown.file.getvalue()
 
 
@@ -388,12 +389,12 @@ def test_what_never_ends_is_ended_with_its_children(home, make_notebook, limits,
 
 def test_limits_are_the_profile_s_unless_told():
     assert (
-        batch.time_limits("paper", None, None) == batch.LIMITS["paper"]
-        and batch.LIMITS["paper"].cell > 24 * 3600
+        runner.time_limits("paper", None, None) == runner.LIMITS["paper"]
+        and runner.LIMITS["paper"].cell > 24 * 3600
     )
-    assert batch.time_limits("smoke", 0, 1.5) == batch.Limits(0.0, 90.0)
+    assert runner.time_limits("smoke", 0, 1.5) == runner.Limits(0.0, 90.0)
     with pytest.raises(UserError, match="limit of a cell is -1 minutes"):
-        batch.time_limits("smoke", -1, None)
+        runner.time_limits("smoke", -1, None)
 
 
 # a fresh start for one notebook
@@ -409,7 +410,7 @@ def test_a_fresh_start_of_one_notebook_leaves_the_others(home, make_notebook):
             write_json(folder / name, {})
         Ledger(folder / "ledger.jsonl").append("ended", notebook=stem, status="done")
     assert (
-        batch.empty_notebook(folder, "smoke", "00_toy")
+        runner.empty_notebook(folder, "smoke", "00_toy")
         == "00_toy: emptied, with 2 finished runs; some of them were used by 01_toy as well"
     )
     assert sorted(path.name for path in (folder / "runs").iterdir()) == ["ghi"] and not list(
@@ -434,7 +435,7 @@ def test_a_fresh_start_without_a_result_goes_by_the_reference(home):
     folder = paths.profile_dir("smoke")
     for key in ("abc", "ghi"):
         write_json(folder / f"runs/{key}/run.json", {"key": key})
-    assert batch.empty_notebook(folder, "smoke", "00_toy") == "00_toy: emptied, with 1 finished run"
+    assert runner.empty_notebook(folder, "smoke", "00_toy") == "00_toy: emptied, with 1 finished run"
     assert [path.name for path in (folder / "runs").iterdir()] == ["ghi"]
 
 
@@ -445,7 +446,7 @@ def test_fresh_goes_as_far_as_the_notebooks_named(home, make_notebook, monkeypat
     write_json(folder / "results/00_toy.json", {"runs": ["mine"]})
     for key in ("mine", "other"):
         write_json(folder / f"runs/{key}/run.json", {})
-    monkeypatch.setattr(batch, "run_all", lambda *_: [])
+    monkeypatch.setattr(runner, "run_all", lambda *_: [])
     run(fresh=True, **options)
     assert [path.parent.name for path in (folder / "runs").glob("*/run.json")] == left
 
@@ -512,13 +513,13 @@ def test_the_reason_of_a_batch_that_is_not_the_reference_s():
         Comparison("a", "agrees", "agrees", "same"),
     ]
     outcomes = [
-        batch.Outcome("00_toy", "done", 1.0, Path("x"), comparisons=[]),
-        batch.Outcome("01_toy", "done", 1.0, Path("x"), comparisons=moved),
-        batch.Outcome("02_toy", "failed", 1.0, Path("x"), "K is 1, but two bins are needed."),
-        batch.Outcome("03_toy", "done", 1.0, Path("x"), comparisons=runs),
+        runner.Outcome("00_toy", "done", 1.0, Path("x"), comparisons=[]),
+        runner.Outcome("01_toy", "done", 1.0, Path("x"), comparisons=moved),
+        runner.Outcome("02_toy", "failed", 1.0, Path("x"), "K is 1, but two bins are needed."),
+        runner.Outcome("03_toy", "done", 1.0, Path("x"), comparisons=runs),
     ]
-    assert batch.why_not_reproduced(outcomes[:1]) == ""
-    assert batch.why_not_reproduced(outcomes) == (
+    assert runner.why_not_reproduced(outcomes[:1]) == ""
+    assert runner.why_not_reproduced(outcomes) == (
         "Not reproduced: 02_toy failed (K is 1, but two bins are needed); "
         "value further from the reference's than three standard errors: "
         "c0 in 01_toy, c1 in 01_toy, c2 in 01_toy and 2 more; "
@@ -535,7 +536,7 @@ def test_summary_counts_what_stayed_and_names_what_moved():
     found = [Comparison("a", "agrees", "agrees", "same"), Comparison("b", "not resolved", "not resolved", "same"), Comparison("c", "agrees", "agrees", "same"),
              Comparison("d", "not resolved", "agrees", "moved"), Comparison("e", "agrees", "", "not compared")]
     console = Console(file=io.StringIO(), width=160)
-    console.print(summary_table([batch.Outcome("00_toy", "done", 3.0, Path("here"), comparisons=found), batch.Outcome("01_toy", "failed", 1.0, Path("there"))]))
+    console.print(summary_table([runner.Outcome("00_toy", "done", 3.0, Path("here"), comparisons=found), runner.Outcome("01_toy", "failed", 1.0, Path("there"))]))
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in console.file.getvalue().splitlines() if line.startswith("│")]
     assert [row[1:] for row in rows if row[-1]] == [["3 verdicts", "2 agrees, 1 not resolved", "", "same"], ["1 verdict", "1 agrees", "", "not compared"], ["d", "not resolved", "agrees", "moved"]]
     assert ["01_toy", "", "", "", ""] in rows
@@ -549,7 +550,7 @@ def test_progress_of_processes_that_are_gone_is_swept_away(home, make_notebook):
         write_json(folder / f"progress/{name}.json", {"label": name, "done": 1, "total": 4, "started": time.time() - 30, "pid": pid})
     records = read_progress(folder / "progress")
     assert [record["label"] for record in records] == ["00_toy", "run"] and not (folder / "progress/dead.json").exists()
-    task = batch.Task("00_toy", Path("x"), folder, {}, "", 3, 100.0, False)
+    task = runner.Task("00_toy", Path("x"), folder, {}, "", 3, 100.0, False)
     watch = Watch(console(), task, folder, 0)
     assert "cell 1 of 4" in watch.line(records) and "1 in flight" in watch.line(records)
     shown = console()
@@ -558,7 +559,7 @@ def test_progress_of_processes_that_are_gone_is_swept_away(home, make_notebook):
 
 
 def test_time_left_trusts_the_plan_first_and_the_pace_later(home, monkeypatch):
-    watch = Watch(console(), batch.Task("00_toy", Path("x"), home, {}, "", 20, 200.0, False), home, 0, started=time.time() - 60)
+    watch = Watch(console(), runner.Task("00_toy", Path("x"), home, {}, "", 20, 200.0, False), home, 0, started=time.time() - 60)
     flying = [{"name": "00_toy", "done": 1, "total": 2}, {"name": "run", "done": 3, "total": 6}]
     assert watch.left([]) == pytest.approx(140, abs=2)  # nothing trained yet: the plan less what has passed
     trust = 0.5 / 8

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from moslab import bounds
-from moslab.errors import UserError
+from moslab.analysis import oracles
+from moslab.datasets.embedded import table_of
+from moslab.utils.errors import UserError
 
 N = 400
 
@@ -15,7 +16,7 @@ def truth(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     random = np.random.default_rng(0)
     target = random.normal(size=N)
     oracle = target + random.normal(scale=0.8, size=N)
-    monkeypatch.setattr(bounds, "oracle_scores", lambda dataset, **_: oracle)
+    monkeypatch.setattr(oracles, "oracle_scores", lambda dataset, **_: oracle)
     return target
 
 
@@ -25,27 +26,27 @@ def noisy(target: np.ndarray, scale: float, seeds: int = 3) -> np.ndarray:
 
 def test_better_than_the_oracle_is_a_leak(truth: np.ndarray) -> None:
     with pytest.raises(UserError, match="bins on iqa beats its oracle"):
-        bounds.stop_at_leak("iqa", {"bins": noisy(truth, 0.1)}, truth)
+        oracles.stop_at_leak("iqa", {"bins": noisy(truth, 0.1)}, truth)
 
 
 def test_worse_than_the_oracle_passes_with_its_lead(truth: np.ndarray) -> None:
-    assert bounds.stop_at_leak("iqa", {"bins": noisy(truth, 3.0)}, truth)["bins"] < 0
+    assert oracles.stop_at_leak("iqa", {"bins": noisy(truth, 3.0)}, truth)["bins"] < 0
 
 
 def test_few_images_cannot_raise_the_alarm(truth: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert bounds.stop_at_leak("iqa", {"bins": noisy(truth, 0.1)[:, :50]}, truth[:50]) == {}
+    assert oracles.stop_at_leak("iqa", {"bins": noisy(truth, 0.1)[:, :50]}, truth[:50]) == {}
 
 
 def test_published_datasets_have_no_oracle() -> None:
-    assert bounds.oracle_scores("koniq10k") is None
-    assert bounds.oracle_value("ava", np.zeros(3)) is None
+    assert oracles.oracle_scores("koniq10k") is None
+    assert oracles.oracle_value("ava", np.zeros(3)) is None
 
 
 def test_the_worlds_oracle_lies_in_table_order() -> None:
     from moslab.world import generate
 
     world = generate("iaa", n=200)
-    rows = world.table.rows("test")
-    scores = bounds.oracle_scores("iaa", images=200)
+    rows = table_of(world).rows("test")
+    scores = oracles.oracle_scores("iaa", images=200)
     assert len(scores) == len(rows)
-    assert np.corrcoef(scores, world.table.frame["mos"].to_numpy()[rows])[0, 1] > 0.4
+    assert np.corrcoef(scores, table_of(world).frame["mos"].to_numpy()[rows])[0, 1] > 0.4

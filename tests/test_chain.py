@@ -8,12 +8,12 @@ from test_every_scorer import labelled
 from toys import load_exact, toy_table
 
 from moslab.backbones.prompts import Wording
-from moslab.errors import UserError
-from moslab.evaluation import answers, predict, predictions_frame
-from moslab.experiment import make
-from moslab.reading import Reader
+from moslab.experiments.evaluation import answers, predict, predictions_frame
+from moslab.experiments.experiment import make
+from moslab.experiments.reading import Reader
 from moslab.scorers import chain, digits
 from moslab.scorers.base import Labels
+from moslab.utils.errors import UserError
 
 TWO = ("exposure", "saturation")
 OPTIONS = {"exposure": ("good", "poor"), "saturation": ("bad", "excellent", "fair")}

@@ -20,10 +20,10 @@ from toys import load_exact, toy_table
 from transformers import ProcessorMixin
 
 import moslab
-from moslab import backbones, paths
-from moslab.backbones import checkpoints, llava, templates
+from moslab.backbones import catalogue, checkpoints, llava, loading, templates
 from moslab.backbones.new_tokens import NewTokens
-from moslab.errors import UserError
+from moslab.utils import paths
+from moslab.utils.errors import UserError
 
 IMAGE = "<|image_pad|>"
 ROWS = 397  # tokens of the tiny base
@@ -73,7 +73,7 @@ def llava_folder(tiny_llava, tmp_path) -> Path:
 def refused(folder: Path) -> str:
     """The sentence with which a folder is refused."""
     with pytest.raises(UserError) as problem:
-        backbones.load(str(folder))
+        loading.load(str(folder))
     assert "\n" not in str(problem.value) and str(problem.value).endswith(".")
     return str(problem.value)
 
@@ -196,21 +196,21 @@ def test_weights_in_shards_and_in_a_cache_are_the_same(folder, tiny_base):
 def test_weights_that_the_model_does_not_take_are_named(folder):
     reweight(folder, lambda weights: weights.update({"score_head.weight": torch.ones(1, 64)}))
     with pytest.warns(UserWarning, match=r"1 tensors in .* belong to nothing in the model .*first: score_head.weight"):
-        backbones.load(str(folder))
+        loading.load(str(folder))
 
 
 def test_two_matrices_where_config_says_one_are_named_and_both_used(folder):
     reweight(folder, lambda weights: weights.update({"lm_head.weight": torch.ones(ROWS, 64)}))
     with pytest.warns(UserWarning, match="says that input and output words share a matrix"):
-        backbone = backbones.load(str(folder))
+        backbone = loading.load(str(folder))
     assert backbone.model.lm_head.weight.eq(1).all() and not backbone.model.get_input_embeddings().weight.eq(1).all()
 
 
-@pytest.mark.parametrize("name", backbones.EMBEDDED)
+@pytest.mark.parametrize("name", catalogue.EMBEDDED)
 def test_nothing_is_said_about_the_embedded_bases(name, capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        backbones.load(name)
+        loading.load(name)
     assert capsys.readouterr() == ("", "")
 
 
@@ -230,7 +230,7 @@ def own_code(folder, monkeypatch) -> Path:
 
 
 def test_code_of_a_folder_is_neither_run_nor_asked_about(own_code):
-    backbones.load(str(own_code))
+    loading.load(str(own_code))
     assert not (own_code / "mark").exists()
 
 
@@ -238,7 +238,7 @@ def test_nor_is_that_of_a_llava(own_code, llava_folder):
     for name in ("config.json", "tokenizer_config.json", "preprocessor_config.json", "processor_config.json"):
         rewrite(llava_folder / name, auto_map=json.loads((own_code / name).read_text())["auto_map"])
     shutil.copy(own_code / "own.py", llava_folder)
-    backbones.load(str(llava_folder))
+    loading.load(str(llava_folder))
     assert not (own_code / "mark").exists()
 
 
@@ -283,7 +283,7 @@ def test_the_chat_template_is_the_one_that_transformers_takes(folder, llava_fold
     image = {"qwen2_vl": IMAGE, "llava": "<image>"}[architecture]
     for name in names:
         write_template(here, name, template(f"of {name}: ", image))
-    read = backbones.architecture_of(architecture).read_processor(here)
+    read = catalogue.architecture_of(architecture).read_processor(here)
     own = ProcessorMixin.get_processor_dict(here)[0].get("chat_template")
     assert read.chat_template == (own or read.tokenizer.chat_template)
     assert read.chat_template.startswith("of ")
@@ -293,7 +293,7 @@ def test_the_chat_template_is_the_one_that_transformers_takes(folder, llava_fold
 def test_of_several_chat_templates_the_default_is_taken(folder, named):
     (folder / "chat_template.jinja").unlink()
     rewrite(folder / "tokenizer_config.json", chat_template=named)
-    assert backbones.load(str(folder)).processor.chat_template == template("main: ")
+    assert loading.load(str(folder)).processor.chat_template == template("main: ")
 
 
 BLIND = "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
@@ -321,11 +321,11 @@ def test_a_damaged_template_file_is_refused(folder, content):
 
 def test_an_empty_chat_template_counts_as_none(folder, tiny_base):
     (folder / "chat_template.jinja").write_text("")
-    assert backbones.load(str(folder)).processor.chat_template == backbones.load(str(tiny_base)).processor.chat_template
+    assert loading.load(str(folder)).processor.chat_template == loading.load(str(tiny_base)).processor.chat_template
 
 
 def test_a_text_with_the_picture_s_own_token_is_refused(tiny_base):
-    backbone = backbones.load(str(tiny_base))
+    backbone = loading.load(str(tiny_base))
     with pytest.raises(UserError, match=r"holds <\|image_pad\|>, which stands for a picture: take it out of the text"):
         backbone.prompt(f"Challenge title: {IMAGE}.", 16)
 
@@ -360,7 +360,7 @@ def test_parts_that_do_not_belong_together_are_one_sentence(folder, case, scratc
     damage, sentence = MISFITS[case]
     damage(folder)
     with pytest.raises(UserError) as problem:
-        backbones.load(str(folder), scratch=scratch)
+        loading.load(str(folder), scratch=scratch)
     assert sentence in str(problem.value)
 
 
@@ -379,11 +379,11 @@ def test_spare_rows_are_left_alone(folder):
     text = json.loads((folder / "config.json").read_text())["text_config"]
     rewrite(folder / "config.json", text_config=text | {"vocab_size": ROWS + 8})
     reweight(folder, lambda weights: weights.update({EMBEDDING: torch.cat([weights[EMBEDDING], torch.zeros(8, 64)])}))
-    assert len(backbones.load(str(folder)).tokenizer) == ROWS
+    assert len(loading.load(str(folder)).tokenizer) == ROWS
 
 
 def test_new_tokens_stand_behind_a_vocabulary_with_gaps(folder, tiny_base, monkeypatch):
-    backbone = backbones.load(str(tiny_base))
+    backbone = loading.load(str(tiny_base))
     monkeypatch.setattr(type(backbone.tokenizer), "__len__", lambda tokenizer: ROWS - 10)  # ten numbers that stand for nothing
     assert NewTokens(backbone, ["<one>", "<two>"]).first == ROWS
     assert backbone.tokenizer.convert_tokens_to_ids(["<one>", "<two>"]) == [ROWS, ROWS + 1]
@@ -401,7 +401,7 @@ def test_new_tokens_stand_behind_a_vocabulary_with_gaps(folder, tiny_base, monke
 ], ids=str)
 def test_limits_of_picture_size_are_kept_in_every_spelling(folder, settings, least, most):
     rewrite(folder / "preprocessor_config.json", **settings)
-    backbone = backbones.load(str(folder))
+    backbone = loading.load(str(folder))
     size = backbone.processor.image_processor.size
     assert (size["shortest_edge"], size["longest_edge"]) == (least, most)
     pictures = [toy_table(2, size=shape).pixels.open(0) for shape in ((32, 32), (100, 150))]
@@ -413,7 +413,7 @@ def test_settings_inside_processor_config_are_read(folder):
     settings = json.loads((folder / "preprocessor_config.json").read_text()) | {"size": {"shortest_edge": 256, "longest_edge": 1024}}
     (folder / "preprocessor_config.json").unlink()
     rewrite(folder / "processor_config.json", image_processor=settings, processor_class="Qwen2VLProcessor")
-    assert backbones.load(str(folder)).processor.image_processor.size["longest_edge"] == 1024
+    assert loading.load(str(folder)).processor.image_processor.size["longest_edge"] == 1024
 
 
 @pytest.mark.parametrize("change", [{"padding_side": "left"}, {"pad_token": None}], ids=str)
@@ -455,7 +455,7 @@ def test_a_tokenizer_without_a_padding_token_pads_with_its_end_token(folder):
 ])
 def test_a_place_that_is_no_backbone_is_one_sentence(name, sentence):
     with pytest.raises(UserError) as problem:
-        backbones.resolve(name)
+        catalogue.resolve(name)
     assert sentence in str(problem.value)
 
 
@@ -476,7 +476,7 @@ def test_no_home_folder_is_needed(tmp_path):
     """A process of its own, since libraries look for their caches when they are imported."""
     (tmp_path / "home").write_text("a file")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "XDG_"))} | {"HOME": str(tmp_path / "home")}
-    script = "from moslab import backbones; print(len(backbones.load('embedded').prompt('Q?', 4)))"
+    script = "from moslab.backbones import loading; print(len(loading.load('embedded').prompt('Q?', 4)))"
     told = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, cwd=tmp_path)
     assert told.returncode == 0, told.stderr
     assert int(told.stdout) > 4
@@ -484,7 +484,7 @@ def test_no_home_folder_is_needed(tmp_path):
 
 def test_templates_and_checks_are_the_same_for_every_architecture(tiny_base, tiny_llava):
     for place in (tiny_base, tiny_llava):
-        backbone = backbones.load(str(place))
+        backbone = loading.load(str(place))
         assert backbone.prompt("How?", 3) == templates.conversation(backbone.processor, backbone.architecture, "How?", 3)
         assert backbone.prompt("How?", 3).count(backbone.model.config.image_token_id) == 3
     assert llava.CHAT_TEMPLATE == backbone.processor.chat_template

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from moslab import datasets
-from moslab.claims import PAPERS, Claim, decide, judge, judge_value, load_claims, load_paper, read_paper
-from moslab.errors import UserError
+from moslab.analysis.claims import PAPERS, Claim, decide, judge, judge_value, load_claims, load_paper, read_paper
+from moslab.utils.errors import UserError
 
 PLACE = {"where": "Table 1", "row": "ours", "column": "AVA"}
 

@@ -6,9 +6,9 @@ from hashlib import sha256
 
 import pytest
 
-from moslab import content
-from moslab.content import digest_of, digests_of
-from moslab.errors import UserError
+from moslab.utils import content
+from moslab.utils.content import digest_of, digests_of
+from moslab.utils.errors import UserError
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from conftest import NO_DATA
 
 from moslab import datasets
-from moslab.conversion import levels_ceiling, quantisation_table
-from moslab.errors import UserError
+from moslab.analysis.conversion import levels_ceiling, quantisation_table
+from moslab.utils.errors import UserError
 
 KS = (5, 11, 21, 31, 51, 101)
 

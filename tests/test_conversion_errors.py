@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moslab.conversion import by_interval, dataset_errors, restored_labels, rounding_kept, run_errors, through_coding
+from moslab.analysis.conversion import by_interval, dataset_errors, restored_labels, rounding_kept, run_errors, through_coding
 from moslab.datasets.table import ArrayPixels, ImageTable
-from moslab.evaluation import predictions_frame
-from moslab.experiment import make
+from moslab.experiments.evaluation import predictions_frame
+from moslab.experiments.experiment import make
+from moslab.experiments.inputs import teachable
+from moslab.experiments.store import Run
 from moslab.scorers.base import Labels, Scores
-from moslab.store import Run
-from moslab.training import teachable
 
 
 def scores(n: int = 2000) -> np.ndarray:  # test_conversion.py has the same

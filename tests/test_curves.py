@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from toys import toy_run
 
-from moslab import curves
-from moslab.backbones import EMBEDDED
-from moslab.curves import ALONE, ARMS, BASES, CURVES, RIGHT, SIZES, write_curves
+from moslab.backbones.catalogue import EMBEDDED
+from moslab.publish import learning_curves
+from moslab.publish.learning_curves import ALONE, ARMS, BASES, CURVES, RIGHT, SIZES, write_curves
 from moslab.world.tasks import TASKS
 
 
@@ -25,9 +25,9 @@ def asked(monkeypatch) -> list:
             noise = 1000 / experiment.train_images * (0.5 if experiment.text == "title" and not experiment.test_text else 1)
             yield replace(run, predictions=run.predictions.assign(score=run.predictions["target"] + noise * random.normal(size=len(run.predictions))))
 
-    monkeypatch.setattr(curves, "collect", collect)
-    monkeypatch.setattr(curves, "oracle_value", lambda task, target, metric, knows, **_: 0.9876 if knows == "image_text" else 0.9)
-    monkeypatch.setattr("moslab.experiment._fingerprint", lambda name: name)  # checkpoints need not be there
+    monkeypatch.setattr(learning_curves, "collect", collect)
+    monkeypatch.setattr(learning_curves, "oracle_value", lambda task, target, metric, knows, **_: 0.9876 if knows == "image_text" else 0.9)
+    monkeypatch.setattr("moslab.experiments.experiment._fingerprint", lambda name: name)  # checkpoints need not be there
     return seen
 
 
@@ -37,7 +37,7 @@ def test_every_task_on_growing_parts_of_its_pictures(asked, tmp_path):
         mine = [e for e in asked if (e.dataset, e.preset) == (curve.dataset, curve.preset) and e.images == curve.images]
         trained = {(e.train_images, e.text, e.test_text, e.seed) for e in mine}
         assert trained == {(n, ARMS[arm]["text"], ARMS[arm].get("test_text"), seed) for n in SIZES for arm in curve.arms for seed in (0, 1)}
-        assert all(e.options["bins"] == 51 and e.epochs == SIZES[e.train_images] and e.test_images == curves.TEST_IMAGES for e in mine)
+        assert all(e.options["bins"] == 51 and e.epochs == SIZES[e.train_images] and e.test_images == learning_curves.TEST_IMAGES for e in mine)
         assert list(points[task]["images"].unique()) == list(SIZES) and (points[task]["low"] <= points[task]["value"]).all()
 
 

@@ -11,10 +11,10 @@ from test_datasets import KONIQ_HEADER
 from typer.testing import CliRunner
 
 from moslab import datasets
+from moslab.analysis import data_check
 from moslab.cli import app
-from moslab.datasets import check
 from moslab.datasets.table import ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 
 def run(*arguments):
@@ -43,7 +43,7 @@ def labels(root):
 
 
 def said(root, level, name="koniq10k", **options):
-    return "\n".join(f"{finding.subject}: {finding.what}" for finding in check.check(name, root, **options)[0] if finding.level == level)
+    return "\n".join(f"{finding.subject}: {finding.what}" for finding in data_check.check(name, root, **options)[0] if finding.level == level)
 
 
 def test_a_whole_copy_has_no_faults(root):
@@ -97,7 +97,7 @@ def test_a_folder_of_another_dataset_is_recognised(root):
 
 
 def test_a_data_root_that_is_the_dataset_s_own_folder(root):
-    findings, table = check.check("koniq10k", root / "koniq10k")
+    findings, table = data_check.check("koniq10k", root / "koniq10k")
     assert table is None and "holds no folder koniq10k" in findings[0].what
 
 
@@ -123,7 +123,7 @@ def test_published_scores_that_are_not_the_mean_of_their_votes_are_noted(tmp_pat
     """One's own are refused when loading; published files stay readable."""
     frame = pd.DataFrame({"image": ["a", "b"], "mos": [2.0, 1.0]})
     table = ImageTable("para", frame, None, (1.0, 3.0), votes=np.array([[0, 0, 9], [9, 0, 0]]))
-    assert any("1 scores are not the mean of their votes" in finding.what for finding in check.scores(table))
+    assert any("1 scores are not the mean of their votes" in finding.what for finding in data_check.scores(table))
 
 
 def test_a_protocol_is_checked_like_a_split(root):
@@ -171,7 +171,7 @@ def test_manifests_tell_copies_apart(root, tmp_path):
 def test_unknown_names_and_no_root(root, monkeypatch):
     with pytest.raises(UserError, match="Unknown dataset 'iqa': published ones are koniq10k"):
         run("check", "iqa", "--root", root)
-    monkeypatch.setattr("moslab.paths.data_root", lambda given: None)
+    monkeypatch.setattr("moslab.utils.paths.data_root", lambda given: None)
     with pytest.raises(UserError, match="There is no data root"):
         run("check", "koniq10k")
 

@@ -6,10 +6,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from moslab import datasets, paths
+from moslab import datasets
+from moslab.analysis import data_check, protocols
 from moslab.cli import app
-from moslab.data_table import data_page, datasets_table
-from moslab.datasets import check, protocols
+from moslab.publish.data_page import data_page, datasets_table
+from moslab.utils import paths
 
 
 def page() -> str:
@@ -40,7 +41,7 @@ def test_the_example_of_a_csv_file(tmp_path):
     (tmp_path / "csv" / "holiday.csv").write_text(content)
     for number, line in enumerate(content.splitlines()[1:]):
         Image.new("RGB", (8, 8), (40 * number, 90, 90)).save(tmp_path / "csv" / "holiday" / line.partition(",")[0])
-    findings, table = check.check("csv", tmp_path, preset="holiday", every_picture=True)
+    findings, table = data_check.check("csv", tmp_path, preset="holiday", every_picture=True)
     assert "\n".join(f"{finding.level:5}  {finding.subject}: {finding.what}" for finding in findings) == report
     assert table.frame["split"].tolist() == ["train"] * 3 + ["test"] * 2
 

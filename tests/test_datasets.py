@@ -12,11 +12,12 @@ from conftest import NO_DATA
 from PIL import Image
 
 from moslab import datasets
+from moslab.datasets.embedded import table_of
 from moslab.datasets.labelfile import mean_and_sd
+from moslab.datasets.layouts import export
 from moslab.datasets.table import ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 from moslab.world import generate
-from moslab.world.layouts import export
 
 KONIQ_HEADER = "image_name,c1,c2,c3,c4,c5,c_total,MOS,SD,set\n"
 KONIQ = [
@@ -229,7 +230,7 @@ def test_as_many_rows_as_ava_within_seconds(ava):
 
 @pytest.mark.parametrize("task, name", [("iqa", "koniq10k"), ("iaa", "ava")])
 def test_the_embedded_world_reads_the_same_from_a_published_layout(task, name, home):
-    world = generate(task, n=30, size=(32, 32)).table
+    world = table_of(generate(task, n=30, size=(32, 32)))
     export(generate(task, n=30, size=(32, 32)), home / "root")
     table = datasets.load(name, root=str(home / "root"))
     assert table.frame["mos"].tolist() == pytest.approx(world.frame["mos"].tolist())
@@ -242,7 +243,7 @@ def test_the_embedded_world_reads_the_same_from_a_published_layout(task, name, h
 
 @pytest.mark.parametrize("preset", ["default", "alignment"])
 def test_generated_pictures_read_the_same_from_a_published_layout(preset, home):
-    world = generate("aigiqa", preset, n=60, size=(32, 32)).table
+    world = table_of(generate("aigiqa", preset, n=60, size=(32, 32)))
     export(generate("aigiqa", preset, n=60, size=(32, 32)), home / "root")
     table = datasets.load("agiqa3k", root=str(home / "root"), preset=preset)
     assert table.frame["mos"].tolist() == pytest.approx(world.frame["mos"].tolist(), abs=1e-4) and table.frame["text"].tolist() == world.frame["text"].tolist()

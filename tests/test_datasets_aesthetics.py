@@ -12,10 +12,11 @@ from PIL import Image
 from moslab import datasets
 from moslab.backbones.prompts import Wording, aspect
 from moslab.datasets import aadb
+from moslab.datasets.embedded import table_of
+from moslab.datasets.layouts import export
 from moslab.datasets.table import COLUMNS, ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 from moslab.world import generate, ugc
-from moslab.world.layouts import export
 
 PARA_HEADER = ("imageName,sessionId,semantic,aestheticScore_1.0,aestheticScore_1.5,aestheticScore_2.0,aestheticScore_2.5,aestheticScore_3.0,aestheticScore_3.5,aestheticScore_4.0,"
                "aestheticScore_4.5,aestheticScore_5.0,aestheticScore_mean,aestheticScore_std,qualityScore_mean,qualityScore_std,compositionScore_mean,colorScore_mean,dofScore_mean,"
@@ -209,7 +210,7 @@ def test_realqa_reads_attributes_and_reasons(make):
 
 
 def test_uploads_read_the_same_from_the_exported_layout(home):
-    world = generate("ugc", n=30, size=(32, 32)).table
+    world = table_of(generate("ugc", n=30, size=(32, 32)))
     export(generate("ugc", n=30, size=(32, 32)), home / "root")
     table = datasets.load("realqa", root=str(home / "root"))
     assert table.frame["mos"].tolist() == world.frame["mos"].tolist() and table.frame["split"].tolist() == world.frame["split"].tolist()

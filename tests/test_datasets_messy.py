@@ -9,9 +9,10 @@ import pytest
 from conftest import NO_DATA
 from test_datasets import KONIQ, KONIQ_HEADER
 
-from moslab import datasets, label_audit
+from moslab import datasets
+from moslab.analysis import label_audit
 from moslab.datasets import labelfile, lists
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 CHINESE = "image,score,text\n照片一.jpg,3.5,海边的小镇\n照片二.jpg,2.5,山上的树\n"
 

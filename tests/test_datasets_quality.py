@@ -11,9 +11,9 @@ from PIL import Image
 from scipy.io import savemat
 
 from moslab import datasets
-from moslab.datasets import check
+from moslab.analysis import data_check
 from moslab.datasets.table import FramePixels, ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,7 @@ def test_every_dataset_says_what_it_is(name):
 def test_a_label_file_is_known_by_its_columns(mini, tmp_path):
     """All but IQA-PyTorch's for CSIQ, whose columns its file for KADID-10k has as well."""
     mini.write(tmp_path)
-    assert check.looks_like(tmp_path / mini.name, "*/*") == [mini.name]
+    assert data_check.looks_like(tmp_path / mini.name, "*/*") == [mini.name]
 
 
 def layout(name: str, part: str) -> Mini:

@@ -6,12 +6,12 @@ import torch
 from test_backbones import mixed_table
 from toys import load_exact, toy_table
 
-from moslab.backbones import Backbone
+from moslab.backbones.base import Backbone
 from moslab.backbones.prompts import Wording
-from moslab.errors import UserError
-from moslab.reading import Reader
+from moslab.experiments.reading import Reader
 from moslab.scorers import base, digits
 from moslab.scorers.base import Labels
+from moslab.utils.errors import UserError
 
 TEXTS = np.array(["Free Study", "Best of the Month", "Open Challenge", "Free", "Best of Free Study", "Month"])
 

@@ -9,16 +9,16 @@ import torch
 from test_backbones import mixed_table
 from toys import load_exact, toy_experiment, toy_table, use_toy_table
 
-from moslab import conversion
+from moslab.analysis import conversion
 from moslab.backbones.prompts import Wording
-from moslab.errors import UserError
-from moslab.evaluation import predict
-from moslab.experiment import make
-from moslab.reading import Reader
-from moslab.runs import trained
+from moslab.experiments.evaluation import predict
+from moslab.experiments.experiment import make
+from moslab.experiments.reading import Reader
+from moslab.experiments.saved import trained
+from moslab.experiments.training import execute, prepare
 from moslab.scorers import NAMES, scorer_class, scorer_options
 from moslab.scorers.base import Labels
-from moslab.training import execute, prepare
+from moslab.utils.errors import UserError
 
 EVERY = {
     "bins": ("bins", {"bins": 7}), "bins with votes": ("bins", {"bins": 7, "labels": "votes"}),

@@ -82,7 +82,7 @@ def test_what_goes_wrong_on_the_way(monkeypatch, capsys, problem, status, last):
     def fail(*_: object, **__: object) -> None:
         raise problem
 
-    monkeypatch.setattr("moslab.batch.reproduce", fail)
+    monkeypatch.setattr("moslab.batch.runner.reproduce", fail)
     assert left(monkeypatch, capsys, "reproduce") == (status, last)
 
 

@@ -6,10 +6,11 @@ import pytest
 from safetensors.torch import load_file, save_file
 from toys import toy_experiment, toy_table
 
-from moslab import datasets, experiment
-from moslab.errors import UserError
-from moslab.experiment import Experiment, make
+from moslab import datasets
+from moslab.experiments import experiment
+from moslab.experiments.experiment import Experiment, make
 from moslab.scorers.bins import Bins
+from moslab.utils.errors import UserError
 from moslab.world import version
 
 # Another value for every field. `root` says where files lie and is the one field that is not in the key.
@@ -159,7 +160,7 @@ def test_what_only_the_data_can_tell_is_refused_with_the_key(fields, sentence):
 
 
 def test_a_rate_that_was_not_tuned_is_asked_for(monkeypatch, tmp_path):
-    from moslab import tuning
+    from moslab.experiments import tuning
     monkeypatch.setattr(tuning, "TABLE", tmp_path / "tuning.json")
     tuning.table.cache_clear()
     with pytest.raises(UserError, match="No learning rate was tuned for scorer 'levels' with recipe 'full' on 'koniq10k': .* run .*--dataset iqa"):

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from PIL import Image
 
-from moslab import figures
+from moslab.analysis import figures
 
 FRAME = pd.DataFrame([(dataset, arm, x, 0.8 + x / 50, 0.7, 0.9) for dataset in ("iqa", "iaa") for arm in ("one", "two") for x in (1, 2, 4)],
                      columns=["dataset", "arm", "x", "value", "low", "high"])

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from moslab import paths
-from moslab.errors import UserError
-from moslab.files import digest, lock, read_json, write_atomic, write_json
+from moslab.utils import paths
+from moslab.utils.errors import UserError
+from moslab.utils.files import digest, lock, read_json, write_atomic, write_json
 
 CHILD = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
@@ -89,7 +89,7 @@ def test_lock_is_held_by_one_at_a_time(tmp_path):
 
 
 def test_lock_of_a_killed_process_is_free(tmp_path):
-    code = f"import time; from moslab.files import lock\nwith lock({str(tmp_path / '.lock')!r}):\n print('held', flush=True); time.sleep(60)"
+    code = f"import time; from moslab.utils.files import lock\nwith lock({str(tmp_path / '.lock')!r}):\n print('held', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=CHILD) as child:
         assert child.stdout.readline().strip() == "held"
         child.kill()

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 from toys import toy_run
 
-from moslab import batch, runs
-from moslab.claims import Claim, judge
-from moslab.comparison import compare
-from moslab.errors import UserError
-from moslab.files import read_json, sha256, write_json
-from moslab.grid import Grid, Results, generated_number
+from moslab.analysis.claims import Claim, judge
+from moslab.batch import runner
+from moslab.batch.comparison import compare
+from moslab.experiments import collecting, worker
+from moslab.experiments.grid import Grid, Results, generated_number
+from moslab.experiments.store import Store
 from moslab.notebook import Study
-from moslab.store import Store
+from moslab.utils.errors import UserError
+from moslab.utils.files import read_json, sha256, write_json
 
 ARMS = {"5 bins": {"options": {"bins": 5}}, "levels": {"scorer": "levels"}}
 CLAIM = Claim(id="toy.order", paper="toy", place={"where": "Table 1"}, source="our own control", statement="Bins beat words.", kind="order", metric="srcc",
@@ -28,8 +29,8 @@ def grid(tiny_base) -> Grid:
 
 @pytest.fixture
 def no_training(monkeypatch):
-    monkeypatch.setattr(runs, "train_together", lambda *_: pytest.fail("trained"))
-    monkeypatch.setattr(runs, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("a process was started"))
+    monkeypatch.setattr(worker, "train_together", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(collecting, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("a process was started"))
 
 
 def fill(store: Store, grid: Grid) -> None:
@@ -77,7 +78,7 @@ def test_an_arm_s_fields_win_over_the_shared_ones(grid):
 )
 def test_a_number_of_pictures_is_asked_of_embedded_datasets_alone(grid, monkeypatch, dataset, fields, images):
     """What a profile sets for all of a notebook's datasets is no demand on a published one."""
-    monkeypatch.setattr("moslab.experiment._manifest", lambda *_: "")
+    monkeypatch.setattr("moslab.experiments.experiment._manifest", lambda *_: "")
     found = replace(grid, datasets=[dataset], setting={**grid.setting, **fields}).experiments()
     assert {experiment.images for experiment in found.values()} == {images}
     assert generated_number(dataset, None) is None
@@ -284,12 +285,12 @@ def test_record_has_what_its_readers_need(recorded, grid, home):
 
 def test_the_batch_reads_what_was_recorded(recorded, home):
     write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", recorded)
-    assert batch.read_reference("smoke", "01_toy") == recorded
-    assert batch.estimate(recorded, "smoke", home / "papermill_runs/smoke", "fresh", 2, set()) == (
+    assert runner.read_reference("smoke", "01_toy") == recorded
+    assert runner.estimate(recorded, "smoke", home / "papermill_runs/smoke", "fresh", 2, set()) == (
         0,
         recorded["seconds"],
     )
-    assert batch.estimate(recorded, "smoke", home / "nowhere", "fresh", 2, set()) == (
+    assert runner.estimate(recorded, "smoke", home / "nowhere", "fresh", 2, set()) == (
         6,
         recorded["seconds"] + 6 * 3.5 / 2,
     )

@@ -11,13 +11,26 @@ from scipy import stats
 from test_datasets import AVA, KONIQ_HEADER, TANET_HEADER
 from toys import use_toy_table
 
-from moslab import datasets, label_audit, paths
+from moslab import datasets
+from moslab.analysis import label_audit
+from moslab.analysis.label_audit import (
+    CODINGS,
+    coding_ceilings,
+    direction,
+    left_out,
+    rater_ceiling,
+    shared_groups,
+    title_power,
+    together,
+    training_rows,
+    word_range,
+)
 from moslab.datasets import lists
 from moslab.datasets.table import ArrayPixels, ImageTable
-from moslab.errors import UserError
-from moslab.files import read_json
-from moslab.label_audit import CODINGS, coding_ceilings, direction, left_out, rater_ceiling, shared_groups, title_power, together, training_rows, word_range
-from moslab.metrics import METRICS
+from moslab.measures.metrics import METRICS
+from moslab.utils import paths
+from moslab.utils.errors import UserError
+from moslab.utils.files import read_json
 
 WORDS = ("bad", "poor", "fair", "good", "excellent")
 pytestmark = pytest.mark.filterwarnings("ignore:.*(is undefined, so NaN|did not converge)")  # small tables

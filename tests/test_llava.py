@@ -12,13 +12,13 @@ from test_backbones import mixed_table, reader_of
 from toys import load_exact, toy_experiment, toy_table, train_here, use_toy_table
 from transformers import AutoConfig, LlavaForConditionalGeneration
 
-from moslab import backbones, pretraining
-from moslab.backbones import ARCHITECTURES, architecture_of, embedded_llava, features, llava
+from moslab.backbones import catalogue, embedded_llava, features, llava, loading, pretraining
 from moslab.backbones.asking import choose
+from moslab.backbones.catalogue import ARCHITECTURES, architecture_of
+from moslab.backbones.pretraining import Plan, Stage, Teacher, Writer, make_batch, tokenizer_texts
 from moslab.cli import train as train_command
-from moslab.errors import UserError
-from moslab.pretraining import Plan, Stage, Teacher, Writer, make_batch, tokenizer_texts
-from moslab.training import execute, prepare
+from moslab.experiments.training import execute, prepare
+from moslab.utils.errors import UserError
 
 TITLES = ["Sky", "A very long title about the fair quality of good images", "Free Study", "Open", "Best of the Month", "x"]
 SENTENCE = "How would you rate the quality of this image?"
@@ -123,7 +123,7 @@ def test_the_answer_follows_the_marker_and_a_blank(tiny):
 
 def test_llama_s_tokens_are_those_of_the_whole_conversation(hub_like_llava):
     """LLaMA's tokenizer puts a blank before every text it is given; pieces come out as they stand in the whole."""
-    backbone = backbones.load(str(hub_like_llava))
+    backbone = loading.load(str(hub_like_llava))
     prompt = backbone.prompt("How good?", 4)
     assert prompt[:13] == [1, 3148, 1001, 29901, 29871] + [32000] * 4 + [29871, 13, 5328, 1781]
     pieces = prompt + sum(backbone.answer("The quality of the image is", " excellent."), []) + [backbone.tokenizer.eos_token_id]
@@ -135,14 +135,14 @@ def test_a_chat_template_of_the_checkpoint_wins(tiny_llava, tmp_path):
     folder = shutil.copytree(tiny_llava, tmp_path / "llava")
 
     def said() -> str:
-        backbone = backbones.load(str(folder))
+        backbone = loading.load(str(folder))
         return backbone.tokenizer.decode(backbone.prompt("How?", 2))
 
     (folder / "chat_template.jinja").unlink()
     assert said() == "<s>user: <image><image>\nhow? assistant:"  # LLaVA-1.5's own words are what a folder without a template gets
-    before = backbones.fingerprint(str(folder))
+    before = catalogue.fingerprint(str(folder))
     (folder / "chat_template.json").write_text(json.dumps({"chat_template": f"older{QUESTION_TEMPLATE}"}))
-    assert said() == "<s>older<image><image>how?" and backbones.fingerprint(str(folder)) != before
+    assert said() == "<s>older<image><image>how?" and catalogue.fingerprint(str(folder)) != before
     (folder / "chat_template.json").unlink()
     (folder / "chat_template.jinja").write_text(f"<s>newer{QUESTION_TEMPLATE}")
     assert said() == "<s>newer<image><image>how?"
@@ -168,16 +168,16 @@ def test_a_damaged_checkpoint_is_one_sentence(tiny_llava, tmp_path, damage, sent
     folder = shutil.copytree(tiny_llava, tmp_path / "llava")
     damage(folder)
     with pytest.raises(UserError, match=sentence):
-        backbones.load(str(folder))
+        loading.load(str(folder))
 
 
 def test_the_embedded_bases_have_names(tiny_llava, tmp_path, monkeypatch):
-    monkeypatch.setattr(backbones, "WEIGHTS", tmp_path)
-    for name in backbones.EMBEDDED:
+    monkeypatch.setattr(catalogue, "WEIGHTS", tmp_path)
+    for name in catalogue.EMBEDDED:
         with pytest.raises(UserError, match=f"{name} has no weights .*make them with `python -m moslab base train"):
-            backbones.resolve(name)
+            catalogue.resolve(name)
     shutil.copytree(tiny_llava, tmp_path / "llava")
-    assert backbones.load("embedded-llava").width == 128
+    assert loading.load("embedded-llava").width == 128
 
 
 # experiments
@@ -245,7 +245,7 @@ def test_both_stages_train_and_leave_a_checkpoint(tmp_path, monkeypatch):
     assert record["plan"]["architecture"] == "llava" and [history[-1]["images"] for history in record["history"]] == [8, 4]
     assert {weight.dtype for weight in load_file(tmp_path / "model.safetensors").values()} == {torch.bfloat16}
     assert (tmp_path / "model.safetensors").stat().st_size <= 6_000_000 and AutoConfig.from_pretrained(tmp_path).model_type == "llava"
-    backbone = backbones.load(str(tmp_path))
+    backbone = loading.load(str(tmp_path))
     assert backbone.width == 128 and len(backbone.tokenizer) == backbone.model.config.get_text_config().vocab_size
 
 

@@ -8,12 +8,13 @@ from PIL import Image
 from safetensors import safe_open
 from toys import toy_table
 
-from moslab import backbones, datasets, runs, training
-from moslab.backbones import features
-from moslab.errors import UserError
-from moslab.experiment import look_again, make
-from moslab.runs import collect
-from moslab.training import execute
+from moslab import datasets
+from moslab.backbones import features, loading
+from moslab.experiments import collecting, training
+from moslab.experiments.collecting import collect
+from moslab.experiments.experiment import look_again, make
+from moslab.experiments.training import execute
+from moslab.utils.errors import UserError
 
 TRAIN, TEST = 16, 8
 
@@ -104,7 +105,7 @@ def test_a_picture_that_changes_during_training_is_noticed(root, tiny_base, monk
 
 
 def test_what_was_asked_for_and_not_trained_is_one_sentence(root, tiny_base, monkeypatch):
-    monkeypatch.setattr(runs, "train_all", lambda *_: None)
+    monkeypatch.setattr(collecting, "train_all", lambda *_: None)
     with pytest.raises(UserError, match="There is no run of csv own bins 5, seed 0 after training"):
         collect([on(root, tiny_base)], "fresh", "smoke")
 
@@ -121,7 +122,7 @@ def test_experiments_with_one_training_get_the_features_of_all_of_them(root, tin
 
 @pytest.fixture
 def tiny(tiny_base):
-    return backbones.load(str(tiny_base))
+    return loading.load(str(tiny_base))
 
 
 def kept(folder):
@@ -187,18 +188,18 @@ def test_what_features_take_is_told_before_they_are_computed(tiny, tmp_path, mon
 
 def test_max_pixels_makes_pictures_smaller(tiny_base):
     picture = [toy_table(2, size=(256, 256)).pixels.open(0)]
-    counts = [loaded.count(loaded.inputs(picture)) for loaded in (backbones.load(str(tiny_base), **limit) for limit in ({}, {"max_pixels": 64 * 64}, {"min_pixels": 512 * 512, "max_pixels": 512 * 512}))]
+    counts = [loaded.count(loaded.inputs(picture)) for loaded in (loading.load(str(tiny_base), **limit) for limit in ({}, {"max_pixels": 64 * 64}, {"min_pixels": 512 * 512, "max_pixels": 512 * 512}))]
     assert counts == [[256], [16], [1024]]
 
 
 def test_limits_that_contradict_each_other_are_refused(tiny_base):
     with pytest.raises(UserError, match="at least 90,000 and at most 65,536 pixels"):
-        backbones.load(str(tiny_base), min_pixels=300 * 300)
+        loading.load(str(tiny_base), min_pixels=300 * 300)
 
 
 def test_limits_mean_nothing_to_llava(tiny_llava):
     with pytest.raises(UserError, match="sees every picture as a square of"):
-        backbones.load(str(tiny_llava), max_pixels=1000)
+        loading.load(str(tiny_llava), max_pixels=1000)
 
 
 def test_an_experiment_sees_its_own_size(root, tiny_base):

@@ -10,9 +10,9 @@ from test_backbones import reader_of
 from toys import load_exact, toy_table
 
 from moslab.backbones.prompts import Wording
-from moslab.errors import UserError
-from moslab.evaluation import score_pictures
-from moslab.reading import Reader
+from moslab.experiments.evaluation import score_pictures
+from moslab.experiments.reading import Reader
+from moslab.utils.errors import UserError
 
 TITLES = ("Sky", "Free Study", "Open Challenge")
 

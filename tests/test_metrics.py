@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from moslab.errors import UserError
-from moslab.metrics import METRICS, METRICS_PROTOCOL, calibration_error, logistic4, mae, plcc, srcc
+from moslab.measures.metrics import METRICS, METRICS_PROTOCOL, calibration_error, logistic4, mae, plcc, srcc
+from moslab.utils.errors import UserError
 
 
 def sample(n: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,8 @@ import pytest
 import torch
 from toys import toy_experiment, use_toy_table
 
-from moslab import ncm
-from moslab.training import execute
+from moslab.experiments.training import execute
+from moslab.measures import ncm
 
 
 def test_two_places_by_hand():

@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy import stats
 
-from moslab import ncm
-from moslab.label_audit import answer_tokens, levels_without_picture
-from moslab.ncm import digit_cross_entropy, over_steps, places, sure_of, without_picture
-from moslab.statistics import over_seeds
+from moslab.analysis.label_audit import answer_tokens, levels_without_picture
+from moslab.measures import ncm
+from moslab.measures.ncm import digit_cross_entropy, over_steps, places, sure_of, without_picture
+from moslab.measures.statistics import over_seeds
 
 
 def test_places():

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from toys import toy_experiment, use_toy_table
 
-from moslab import conversion, paths, scorer_table, scorers
+from moslab import scorers
+from moslab.analysis import conversion
 from moslab.cli import main
-from moslab.errors import UserError
-from moslab.experiment import make
+from moslab.experiments.experiment import make
+from moslab.experiments.training import execute
+from moslab.publish import scorer_page
 from moslab.scorers.base import Labels
-from moslab.training import execute
+from moslab.utils import paths
+from moslab.utils.errors import UserError
 
 
 @pytest.fixture
@@ -45,16 +48,16 @@ def test_its_coding_can_be_asked_for_its_errors(coral):
 def test_the_table_of_scorers_names_it(coral, home, monkeypatch, tiny_base, tmp_path):
     """With one short run of it per dataset and nothing else."""
     use_toy_table(monkeypatch)
-    monkeypatch.setattr(scorer_table, "SETTING", {"backbone": str(tiny_base), "train_images": 20, "epochs": 1, "learning_rate": 1e-3})
-    monkeypatch.setattr(scorer_table, "RECIPE_SETTING", {"backbone": str(tiny_base), "train_images": 20, "epochs": 1})
-    monkeypatch.setattr(scorer_table, "collect", lambda experiments, *_: [execute(experiment) for experiment in experiments])
-    page = scorer_table.write_table([0], ["coral"], page=tmp_path / "scorers.md")
+    monkeypatch.setattr(scorer_page, "SETTING", {"backbone": str(tiny_base), "train_images": 20, "epochs": 1, "learning_rate": 1e-3})
+    monkeypatch.setattr(scorer_page, "RECIPE_SETTING", {"backbone": str(tiny_base), "train_images": 20, "epochs": 1})
+    monkeypatch.setattr(scorer_page, "collect", lambda experiments, *_: [execute(experiment) for experiment in experiments])
+    page = scorer_page.write_table([0], ["coral"], page=tmp_path / "scorers.md")
     assert (tmp_path / "scorers.md").read_text() == page and "The first 20 training pictures, 1 epochs" in page
     lines = [line for line in page.splitlines() if line.startswith("| coral")]
-    assert len(lines) == len([name for name, among in scorer_table.DATASETS.items() if not among]) + len(scorer_table.RECIPES) and all("0 of 8" in line for line in lines)
+    assert len(lines) == len([name for name, among in scorer_page.DATASETS.items() if not among]) + len(scorer_page.RECIPES) and all("0 of 8" in line for line in lines)
     assert not [line for line in page.splitlines() if line.startswith("| bins")]
-    page = scorer_table.write_table([0], ["chain"], page=tmp_path / "scorers.md")
-    assert page.count("Left out: chain (") == page.count("). chain tells 9 attributes first, and these data have no 'eye_catching'") == len(scorer_table.DATASETS) + len(scorer_table.RECIPES)
+    page = scorer_page.write_table([0], ["chain"], page=tmp_path / "scorers.md")
+    assert page.count("Left out: chain (") == page.count("). chain tells 9 attributes first, and these data have no 'eye_catching'") == len(scorer_page.DATASETS) + len(scorer_page.RECIPES)
 
 
 @pytest.mark.parametrize("command, sentence", [

@@ -8,7 +8,8 @@ from pathlib import Path
 import papermill
 import pytest
 
-from moslab import parameters, paths
+from moslab.batch import parameters
+from moslab.utils import paths
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 IGNORED = "nbval-ignore-output"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from moslab import paths
-from moslab.errors import UserError
-from moslab.parameters import check_values, declared, injected_names, settle, validate
+from moslab.batch.parameters import check_values, declared, injected_names, settle, validate
+from moslab.utils import paths
+from moslab.utils.errors import UserError
 
 CELL = '''"""What can be changed."""
 profile: str = "embedded"   # smoke, embedded or paper

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from moslab.datasets.photos import DEGRADATIONS, PHOTOS, degraded, photo
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 
 @pytest.mark.parametrize("name", PHOTOS)

@@ -18,11 +18,11 @@ import pytest
 from PIL import Image, ImageSequence
 
 from moslab import datasets
-from moslab.datasets import check, labelfile, locating, pictures, protocols
+from moslab.analysis import data_check, labelfile, locating, pictures, protocols
 from moslab.datasets.photos import degraded
 from moslab.datasets.pictures import PictureError
 from moslab.datasets.table import ArrayPixels, FolderPixels, FramePixels, ImageTable, ListedPixels
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 COLORS = np.stack([RAMP, RAMP.T, 255 - RAMP], axis=-1)
@@ -52,7 +52,7 @@ def pixels(path: Path) -> np.ndarray:
 
 
 def findings(root: Path, every_picture: bool = False, preset: str = "a") -> list[str]:
-    found, _ = check.check("csv", root, preset, every_picture=every_picture)
+    found, _ = data_check.check("csv", root, preset, every_picture=every_picture)
     return [f"{one.level} {one.what}" for one in found if one.subject == "pictures"]
 
 
@@ -590,7 +590,7 @@ def test_a_check_tells_impossible_names_from_missing_pictures(tmp_path):
     names = ["a\\u0000.png", "x" * 300 + ".png", "gone.png"]
     listed = ",".join(f'{{"image": "{name}", "gt_score": 1}}' for name in names)
     (tmp_path / "q" / "train_a.json").write_text(f"[{listed}]")
-    found, _ = check.check("lists", tmp_path, "q/a")
+    found, _ = data_check.check("lists", tmp_path, "q/a")
     faults = sorted(finding.what for finding in found if finding.level == "fault")
     assert (
         len(faults) == 2 and faults[0].startswith("1 of 3 are missing: ") and faults[0].endswith("gone.png.")
@@ -704,11 +704,11 @@ def test_frames_of_videos_are_checked_too(tmp_path):
     for name in ("1/1.png", "1/2.png", "2/1.png"):
         paint(tmp_path / "konvid1k" / "frames" / name)
     (tmp_path / "konvid1k" / "frames" / "2" / "2.png").touch()
-    found, table = check.check("konvid1k", tmp_path)
+    found, table = data_check.check("konvid1k", tmp_path)
     said = [finding.what for finding in found if finding.subject == "pictures"]
     assert any("1 of 3 are missing: " in what and what.endswith("frames/3.") for what in said)
     assert any("1 of 3 are empty. " in what for what in said)
-    assert list(check.manifest(table)["pictures"]) == ["1/1.png", "1/2.png"]
+    assert list(data_check.manifest(table)["pictures"]) == ["1/1.png", "1/2.png"]
 
 
 def test_a_check_of_many_missing_pictures_lists_no_folder_for_each(own, tmp_path, monkeypatch):

@@ -17,8 +17,8 @@ from kernels import KERNELS, MEASURED, numpy_kernels, ran_as_asked, run
 from test_training import GOLDEN, KERNEL_DIFFERENCES, ROUNDED_TO, TOLERANCE, moved
 from toys import save_tiny_base
 
-from moslab.comparison import compare
-from moslab.provenance import cpu_name
+from moslab.batch.comparison import compare
+from moslab.utils.provenance import cpu_name
 
 pytestmark = pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64"), reason="these kernels are those of x86"
@@ -110,7 +110,7 @@ def measure(folder: Path) -> dict[str, Any]:
 if __name__ == "__main__":
     import tempfile
 
-    from moslab.files import write_json
+    from moslab.utils.files import write_json
 
     with tempfile.TemporaryDirectory() as temporary:
         sys.stdout.write(f"{write_json(KERNEL_DIFFERENCES, measure(Path(temporary)))}\n")

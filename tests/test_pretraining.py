@@ -12,11 +12,14 @@ import torch
 from safetensors.torch import load_file
 from toys import toy_table, train_here
 
-from moslab import backbones, cards, pretraining, sorting, world
-from moslab.backbones import embedded
+from moslab import world
+from moslab.analysis import sorting
+from moslab.backbones import catalogue, embedded, loading, pretraining
 from moslab.backbones.asking import write
+from moslab.backbones.pretraining import PLANS, PROMPT_SENTENCES, Corpus, Plan, Stage, Writer, draw_corpus, make_batch, tokenizer_texts
 from moslab.backbones.qwen2_vl import ImageTextProcessor
-from moslab.pretraining import PLANS, PROMPT_SENTENCES, Corpus, Plan, Stage, Writer, draw_corpus, make_batch, tokenizer_texts
+from moslab.datasets.embedded import table_of
+from moslab.publish import base_card
 from moslab.world import language, specs
 from moslab.world.draws import Dice
 from moslab.world.render import render_all
@@ -205,19 +208,19 @@ def test_sources_take_turns():
 
 
 def test_corpus_card_and_tasks_draw_different_pictures(home):
-    assert len({TASK_SEED, Plan().seed, cards.SEED}) == 3
+    assert len({TASK_SEED, Plan().seed, base_card.SEED}) == 3
 
     def prints(pictures: np.ndarray) -> set[str]:
         return {hashlib.sha256(picture.tobytes()).hexdigest() for picture in np.asarray(pictures)}
 
     corpus = prints(render_all(draw_corpus(np.arange(80), SEED, tuple(pretraining.SOURCES))))
-    card = prints(cards.sample("iaa", "calm", 40)[1].numpy())
-    tasks = set().union(*(prints(world.generate(task, n=60).table.pixels.array) for task in TASKS))
+    card = prints(base_card.sample("iaa", "calm", 40)[1].numpy())
+    tasks = set().union(*(prints(table_of(world.generate(task, n=60)).pixels.array) for task in TASKS))
     assert len(corpus) == 80 and not corpus & tasks and not card & tasks and not corpus & card
 
 
 def test_patches_are_the_processor_s_bit_for_bit():
-    processor = ImageTextProcessor.from_folder(backbones.WEIGHTS).image_processor
+    processor = ImageTextProcessor.from_folder(catalogue.WEIGHTS).image_processor
     for size in ((64, 64), (64, 96)):
         table = toy_table(5, size=size)
         found = embedded.inputs(torch.from_numpy(table.pixels.array))
@@ -259,7 +262,7 @@ def test_rounds_leave_checkpoints_of_one_run_in_bfloat16(tmp_path, monkeypatch, 
         seen[name] = [history[-1]["images"] for history in record["history"]]
         weights = load_file(tmp_path / name / "model.safetensors")
         assert {weight.dtype for weight in weights.values()} == {torch.bfloat16} and (tmp_path / name / "model.safetensors").stat().st_size <= 6_000_000
-        assert len(backbones.load(str(tmp_path / name)).tokenizer) == backbones.load(str(tmp_path / name)).model.config.get_text_config().vocab_size
+        assert len(loading.load(str(tmp_path / name)).tokenizer) == loading.load(str(tmp_path / name)).model.config.get_text_config().vocab_size
     assert seen == {"early": [8, 4], "": [16, 8], "nowords": [16, 4]} and not (tmp_path / ".rendezvous").exists()
     towers = {name: {key: weight for key, weight in load_file(tmp_path / name / "model.safetensors").items() if "visual" in key} for name in seen}
     assert all(torch.equal(weight, towers["nowords"][key]) for key, weight in towers[""].items())
@@ -281,7 +284,7 @@ def test_a_smaller_base_takes_over_the_eyes(tmp_path, monkeypatch):
     """The base's vision tower as it is, half the language layers, taught by the language stage alone."""
     train_here(tmp_path, monkeypatch, replace(PLANS["small"], stages=SMALL, processes=1), loader=True)
     record, weights = json.loads((tmp_path / "training.json").read_text()), load_file(tmp_path / "model.safetensors")
-    base = backbones.load("embedded").model.model.visual.state_dict()
+    base = loading.load("embedded").model.model.visual.state_dict()
     kept = {name.partition("visual.")[2]: weight for name, weight in weights.items() if "visual." in name}
     assert kept.keys() == base.keys() and all(torch.equal(weight.float(), base[name].float()) for name, weight in kept.items())
     assert len({name.split(".layers.")[1].split(".")[0] for name in weights if ".layers." in name}) == 2
@@ -300,16 +303,16 @@ def test_plans_end_with_the_whole_run():
 
 def test_cards_are_measured_on_the_stored_weights(tmp_path, tokenizer, monkeypatch):
     for name, value in {"PICTURES": 8, "PROBE_PICTURES": 20, "TRIALS": 2}.items():
-        monkeypatch.setattr(cards, name, value)
-    texts, answers, sample = cards._texts, cards.number_answers, cards.sample
-    monkeypatch.setattr(cards, "_texts", lambda *asked: texts(*asked[:4], 6))
-    monkeypatch.setattr(cards, "number_answers", lambda *asked: answers(*asked, exercises=4))
+        monkeypatch.setattr(base_card, name, value)
+    texts, answers, sample = base_card._texts, base_card.number_answers, base_card.sample
+    monkeypatch.setattr(base_card, "_texts", lambda *asked: texts(*asked[:4], 6))
+    monkeypatch.setattr(base_card, "number_answers", lambda *asked: answers(*asked, exercises=4))
     for place in ("", "early"):
         pretraining.save(embedded.build_model(embedded.build_config(tokenizer)), tokenizer, tmp_path / place, {"plan": asdict(Plan()), "history": [[{"images": 5}], []]})
-    found = cards.write_cards(tmp_path)
+    found = base_card.write_cards(tmp_path)
     assert set(found) == {"embedded", "embedded-early"}
     for place, card in (("", found["embedded"]), ("early", found["embedded-early"])):
-        assert set(card["attributes"]) == set(cards.MIXES) and set(card["attributes"]["degraded"]) == set(specs.FIELDS) == set(card["probe"])
+        assert set(card["attributes"]) == set(base_card.MIXES) and set(card["attributes"]["degraded"]) == set(specs.FIELDS) == set(card["probe"])
         shares = [*card["mean_attribute_accuracy"].values(), card["rated_facts_accuracy"], card["counts"], *card["numbers"].values(), *card["sorting"]["10"].values()]
         assert all(0 <= share <= 1 for share in shares) and card["caption_loss"] > 3 and card["digit_perplexity"] > 2
         assert card["world"] == world.PIXELS and json.loads((tmp_path / place / "card.json").read_text()) == card
@@ -320,14 +323,14 @@ def test_cards_are_measured_on_the_stored_weights(tmp_path, tokenizer, monkeypat
 
 def committed() -> dict[str, Path]:
     """The bases whose weights lie in the package, by name."""
-    places = {name: backbones.WEIGHTS / folder for name, folder in backbones.EMBEDDED.items()}
+    places = {name: catalogue.WEIGHTS / folder for name, folder in catalogue.EMBEDDED.items()}
     return {name: place for name, place in places.items() if (place / "config.json").is_file()}
 
 
 def test_committed_bases_are_small_and_their_cards_are_of_this_world():
     assert {"embedded", "embedded-early", "embedded-middle", "embedded-nowords"} <= set(committed())
     assert sum((place / "model.safetensors").stat().st_size for place in committed().values()) < 25_000_000
-    readme = (backbones.WEIGHTS / "README.md").read_text()
+    readme = (catalogue.WEIGHTS / "README.md").read_text()
     for name, place in committed().items():
         card = json.loads((place / "card.json").read_text())
         assert card["world"] == world.PIXELS == card["training"]["world"], f"{name}: pixels changed; run `python -m moslab base train`"
@@ -335,14 +338,14 @@ def test_committed_bases_are_small_and_their_cards_are_of_this_world():
 
 
 def test_a_base_trained_again_is_held_against_the_committed_cards():
-    before = cards.stored()
-    assert set(before) == set(committed()) and cards.agreement(before, before)["within"].all()
+    before = base_card.stored()
+    assert set(before) == set(committed()) and base_card.agreement(before, before)["within"].all()
     again = {"embedded": before["embedded"] | {"caption_loss": before["embedded"]["caption_loss"] + 0.06}, "embedded-early": before["embedded-early"]}
-    table = cards.agreement(again, before).set_index(["base", "measure"])["within"]
+    table = base_card.agreement(again, before).set_index(["base", "measure"])["within"]
     assert table.index[table.eq(False)].tolist() == [("embedded", "caption loss")]
-    assert {measure for _, measure in table.index} == {"caption loss", *(f"mean attribute accuracy {mix}" for mix in cards.MIXES)}
-    alone = cards.agreement({"embedded": before["embedded-llava"]}, before)  # a LLaVA trained into a folder of its own
-    assert alone["within"].all() and cards.agreement({"embedded": before["embedded"]}, {}).empty
+    assert {measure for _, measure in table.index} == {"caption loss", *(f"mean attribute accuracy {mix}" for mix in base_card.MIXES)}
+    alone = base_card.agreement({"embedded": before["embedded-llava"]}, before)  # a LLaVA trained into a folder of its own
+    assert alone["within"].all() and base_card.agreement({"embedded": before["embedded"]}, {}).empty
 
 
 def test_the_base_without_words_sees_as_the_base_does():
@@ -355,7 +358,7 @@ def test_the_base_without_words_sees_as_the_base_does():
 def test_the_first_token_tells_an_attribute_s_classes_apart():
     """The card's question is decided by it."""
     for name in committed():
-        backbone = backbones.load(name)
+        backbone = loading.load(name)
         for field, classes in language.WORDS.items():
             first = [backbone.tokens(f" {words[0]}")[0] for words in classes]
             assert len(set(first)) == len(first), (name, field)
@@ -377,7 +380,7 @@ def test_sorting_trials_are_realqa_s():
 
 def test_a_model_writes_until_it_ends(tiny_base):
     """Answers of questions of several lengths, each as if asked alone."""
-    backbone, picture = backbones.load(str(tiny_base)), toy_table(2).pixels.open(0)
+    backbone, picture = loading.load(str(tiny_base)), toy_table(2).pixels.open(0)
     questions = ["Sky?", "A longer question?", "Sea?"]
     together = write(backbone, picture, questions, longest=5)
     assert together == [write(backbone, picture, [question], longest=5)[0] for question in questions]

@@ -13,11 +13,11 @@ from toys import toy_experiment
 
 from moslab import datasets
 from moslab.datasets import lists, splits
-from moslab.errors import UserError
-from moslab.experiment import make
+from moslab.experiments.experiment import make
+from moslab.experiments.training import execute
 from moslab.scorers import soft_levels
 from moslab.scorers.base import Labels
-from moslab.training import execute
+from moslab.utils.errors import UserError
 
 
 @pytest.fixture

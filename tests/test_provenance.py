@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from moslab.provenance import PACKAGES, card, commit, provenance
+from moslab.utils.provenance import PACKAGES, card, commit, provenance
 
 
 def git(home, *arguments):

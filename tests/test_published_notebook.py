@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from moslab import batch, paths
-from moslab.files import read_json
+from moslab.batch import runner
+from moslab.datasets.layouts import export
+from moslab.utils import paths
+from moslab.utils.files import read_json
 from moslab.world import generate
-from moslab.world.layouts import export
 
 NOTEBOOK = paths.NOTEBOOKS / "01_bin_sweep.ipynb"
 TOY = """profile: str = "embedded"   # smoke, embedded or paper
@@ -31,7 +32,7 @@ def test_bin_sweep_in_smoke_on_a_koniq_folder(home, tmp_path, monkeypatch):
     shutil.copy(NOTEBOOK, home / "notebooks")
     monkeypatch.setenv("MOSLAB_DATA", str(root))
     given = {"datasets": "['koniq10k']", "bins": "[5, 11]", "train_images": "40", "test_images": "12"}
-    (outcome,) = batch.reproduce(
+    (outcome,) = runner.reproduce(
         "smoke", "01", 1, given=given, runs="reuse", console=Console(file=io.StringIO())
     )
     assert outcome.ok, outcome.reason

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from toys import toy_experiment, toy_run
 
-from moslab import paths
-from moslab.errors import UserError
-from moslab.files import read_json, sha256, write_atomic, write_json
-from moslab.reference import publish_figures, publish_runs
-from moslab.store import CERTAINTY, Store
+from moslab.experiments.store import CERTAINTY, Store
+from moslab.publish.reference import publish_figures, publish_runs
+from moslab.utils import paths
+from moslab.utils.errors import UserError
+from moslab.utils.files import read_json, sha256, write_atomic, write_json
 
 MIB = 2**20
 KEYS = ["a" * 16, "b" * 16, "c" * 16]

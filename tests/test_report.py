@@ -1,7 +1,7 @@
 """The README's tables and the page of all claims are rendered from result records and claims files, and nothing else."""
 
-from moslab.claims import PAPERS, load_paper
-from moslab.report import claims_page, cost_table, fill, render_readme
+from moslab.analysis.claims import PAPERS, load_paper
+from moslab.publish.claims_page import claims_page, cost_table, fill, render_readme
 
 RESULT = {
     "notebook": "01_bin_sweep", "seconds": 12.4, "run_seconds": {"a": 60.0, "b": 30.0}, "headline": ["b"],

@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moslab import figures
-from moslab.conversion import noise_at, rounded_predictor
+from moslab.analysis import figures
+from moslab.analysis.conversion import noise_at, rounded_predictor
+from moslab.analysis.label_audit import WRITTEN, digit_ceilings, one_digit
+from moslab.analysis.sorting import rising
 from moslab.datasets import load
-from moslab.label_audit import WRITTEN, digit_ceilings, one_digit
-from moslab.metrics import srcc
+from moslab.measures.metrics import srcc
+from moslab.measures.statistics import share_interval
 from moslab.scorers.digits import through_digits
-from moslab.sorting import rising
-from moslab.statistics import share_interval
 
 MOS = np.random.default_rng(3).normal(3, 0.5, 2000).clip(1, 5)
 

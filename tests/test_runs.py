@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from toys import toy_experiment, toy_run, use_toy_table, wait_for
 
-from moslab import runs, training
-from moslab.errors import UserError
-from moslab.experiment import Experiment
-from moslab.files import read_json
-from moslab.runs import collect, missing, stores
-from moslab.store import Run, Store
+from moslab.experiments import collecting, saved, training, worker
+from moslab.experiments.collecting import collect, missing, stores
+from moslab.experiments.experiment import Experiment
+from moslab.experiments.store import Run, Store
+from moslab.utils.errors import UserError
+from moslab.utils.files import read_json
 
 LONG = 30  # epochs of a run that is long enough to be killed
 CHILD = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -24,8 +24,8 @@ CHILD = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 @pytest.fixture
 def no_training(monkeypatch):
-    monkeypatch.setattr(runs, "train_together", lambda *_: pytest.fail("trained"))
-    monkeypatch.setattr(runs, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("a process was started"))
+    monkeypatch.setattr(worker, "train_together", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(collecting, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("a process was started"))
 
 
 def experiments(base: Path, *seeds: int) -> list[Experiment]:
@@ -101,14 +101,14 @@ def counted(monkeypatch, home):
     use_toy_table(monkeypatch)
     keys: list[str] = []
     execute = training.execute_together
-    monkeypatch.setattr(training, "execute_together", lambda asked, report: keys.extend(experiment.key for experiment in asked) or execute(asked, report))
+    monkeypatch.setattr(worker, "execute_together", lambda asked, report: keys.extend(experiment.key for experiment in asked) or execute(asked, report))
     return keys
 
 
 def test_a_run_is_trained_once_and_its_progress_goes(counted, home, tiny_base):
     (experiment,) = experiments(tiny_base, 0)
     for _ in range(2):
-        runs.train_together([experiment], "smoke")
+        worker.train_together([experiment], "smoke")
     assert counted == [experiment.key] and Store(home / "papermill_runs/smoke/runs").keys() == [experiment.key]
     assert list((home / "papermill_runs/smoke/progress").iterdir()) == []
 
@@ -120,11 +120,11 @@ def test_what_shares_its_training_is_trained_once_and_gives_the_same_numbers(cou
     alone = [training.execute(experiment) for experiment in asked]
     fitted, fit = [], training.fit
     monkeypatch.setattr(training, "fit", lambda *given: fitted.append(1) or fit(*given))
-    runs.train_together(asked, "smoke")
+    worker.train_together(asked, "smoke")
     found = [Store(home / "papermill_runs/smoke/runs").get(experiment.key) for experiment in asked]
     assert len(fitted) == 1 and all(same(one, two) for one, two in zip(found, alone))
     assert found[0].seconds["training"] > 0 == found[1].seconds["training"] == found[2].seconds["training"]
-    runs.train_together(asked, "smoke")
+    worker.train_together(asked, "smoke")
     assert len(fitted) == 1
 
 
@@ -133,16 +133,16 @@ def test_a_failed_run_leaves_no_progress_and_no_run(home, tiny_base, monkeypatch
         report(1, 2)
         raise UserError("no picture")
 
-    monkeypatch.setattr(training, "execute_together", fail)
+    monkeypatch.setattr(worker, "execute_together", fail)
     with pytest.raises(UserError, match="no picture"):
-        runs.train_together(experiments(tiny_base, 0), "smoke")
+        worker.train_together(experiments(tiny_base, 0), "smoke")
     assert list((home / "papermill_runs/smoke/progress").iterdir()) == [] and Store(home / "papermill_runs/smoke/runs").keys() == []
 
 
 def test_progress_is_told_twice_a_second_at_most_and_at_the_end(tmp_path):
     now = iter([100.0, 100.1, 100.3, 100.7, 100.8, 100.9])
     told = []
-    progress = runs.Progress(tmp_path / "p.json", "a run", lambda: next(now))
+    progress = worker.Progress(tmp_path / "p.json", "a run", lambda: next(now))
     for done in range(1, 6):
         progress(done, 5)
         told.append(read_json(tmp_path / "p.json")["done"])
@@ -154,9 +154,9 @@ def test_a_trained_model_is_kept_and_read_again(home, tiny_base, monkeypatch):
     table = use_toy_table(monkeypatch)
     experiment = toy_experiment(tiny_base, recipe="lora")
     pictures = [table.pixels.open(row) for row in range(4)]
-    first = training.evaluation.score_pictures(runs.trained(experiment, "smoke"), pictures)
+    first = training.evaluation.score_pictures(saved.trained(experiment, "smoke"), pictures)
     monkeypatch.setattr(training, "fit", lambda *_: pytest.fail("trained again"))
-    assert (training.evaluation.score_pictures(runs.trained(experiment, "smoke"), pictures) == first).all()
+    assert (training.evaluation.score_pictures(saved.trained(experiment, "smoke"), pictures) == first).all()
     assert Store(home / "papermill_runs/smoke/runs").keys() == []  # a look is not a result
 
 
@@ -211,20 +211,21 @@ def test_two_jobs_a_kill_and_another_start(home, tiny_base):
 def test_two_processes_that_want_the_same_run_train_it_once(home, tiny_base, monkeypatch):
     experiment = on_world(tiny_base, seed=7)
     code = f"""
-from moslab import runs, training
-from moslab.experiment import Experiment
+from moslab.experiments import worker
+from moslab.experiments import training
+from moslab.experiments.experiment import Experiment
 execute = training.execute_together
-training.execute_together = lambda *asked: print("trained", flush=True) or execute(*asked)
+worker.execute_together = lambda *asked: print("trained", flush=True) or execute(*asked)
 experiment = Experiment.model_validate_json({experiment.model_dump_json()!r})
 print("ready", flush=True)
-runs.train_together([experiment], "smoke")
+worker.train_together([experiment], "smoke")
 """
     trained = []
     execute = training.execute_together
-    monkeypatch.setattr(training, "execute_together", lambda *asked: trained.append("trained") or execute(*asked))
+    monkeypatch.setattr(worker, "execute_together", lambda *asked: trained.append("trained") or execute(*asked))
     with subprocess.Popen([sys.executable, "-c", code], env={**CHILD, "MOSLAB_HOME": str(home)}, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout.readline() == "ready\n"
-        runs.train_together([experiment], "smoke")
+        worker.train_together([experiment], "smoke")
         said = child.stdout.read()
     assert child.returncode == 0 and said.count("trained") + len(trained) == 1
     assert same(collect([experiment], "fresh", "smoke")[0], training.execute(experiment))

@@ -11,11 +11,11 @@ from toys import load_exact, toy_table
 
 from moslab.backbones.new_tokens import NewTokens
 from moslab.backbones.prompts import Wording
-from moslab.errors import UserError
-from moslab.evaluation import answers, predict, predictions_frame
-from moslab.reading import Reader
+from moslab.experiments.evaluation import answers, predict, predictions_frame
+from moslab.experiments.reading import Reader
 from moslab.scorers import base, levels, qscorer, roc, soft_levels
 from moslab.scorers.base import Labels
+from moslab.utils.errors import UserError
 
 
 @pytest.fixture(params=["tiny_base", "tiny_llava", "hub_like", "hub_like_llava"])

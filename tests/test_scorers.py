@@ -6,12 +6,13 @@ import torch
 import torch.nn.functional as F
 from toys import load_exact, toy_table
 
-from moslab.backbones import WEIGHTS, Backbone
+from moslab.backbones.base import Backbone
+from moslab.backbones.catalogue import WEIGHTS
 from moslab.backbones.prompts import Wording
 from moslab.backbones.qwen2_vl import ImageTextProcessor
-from moslab.errors import UserError
-from moslab.reading import Reader
+from moslab.experiments.reading import Reader
 from moslab.scorers import NAMES, base, bins, levels, regression, scorer_class, scorer_options, soft_levels
+from moslab.utils.errors import UserError
 
 # bins: coding
 

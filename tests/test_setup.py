@@ -232,7 +232,7 @@ def test_make_passes_its_variables_on(variables, expected):
 
 
 def test_the_command_line_starts_without_the_heavy_libraries():
-    code = "import sys, moslab.cli, moslab.batch; sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'papermill', 'pandas', 'numpy')))"
+    code = "import sys, moslab.cli, moslab.batch.runner; sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'papermill', 'pandas', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from moslab import paths
-from moslab.claims import Verdict
-from moslab.files import is_sealed, read_json, sha256
+from moslab.analysis.claims import Verdict
+from moslab.analysis.tables import NOTHING, claims_table
 from moslab.notebook import Study
-from moslab.report import claims_page, render_readme
-from moslab.tables import NOTHING, claims_table
+from moslab.publish.claims_page import claims_page, render_readme
+from moslab.utils import paths
+from moslab.utils.files import is_sealed, read_json, sha256
 
 RECORDS = sorted((paths.REFERENCE / "results").glob("*/[0-9][0-9]_*.json"))
 RESULTS = {path.stem: read_json(path) for path in RECORDS if path.parent.name == "embedded"}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from moslab.errors import UserError
-from moslab.metrics import METRICS
-from moslab.statistics import against_number, bootstrap, compare, contrast, difference, image_counts, resampled
+from moslab.measures.metrics import METRICS
+from moslab.measures.statistics import against_number, bootstrap, compare, contrast, difference, image_counts, resampled
+from moslab.utils.errors import UserError
 
 
 def arm(target: np.ndarray, noise: float, seeds: int = 3, key: int = 0, shared: float = 0.3) -> np.ndarray:

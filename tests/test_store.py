@@ -7,17 +7,16 @@ import os
 import shutil
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from toys import toy_experiment, toy_run
 
-from moslab import paths
-from moslab import store as module
-from moslab.errors import UserError
-from moslab.store import PREDICTIONS, Store, columns_file, read_columns
+from moslab.experiments import store as module
+from moslab.experiments.store import PREDICTIONS, Store, columns_file, read_columns
+from moslab.utils import paths
+from moslab.utils.errors import UserError
 
 
 @pytest.fixture

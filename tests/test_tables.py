@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from moslab.claims import Verdict, judge, judge_value, load_claims
-from moslab.errors import UserError
-from moslab.metrics import srcc
-from moslab.tables import Sentence, claims_table, say, scores_table
+from moslab.analysis.claims import Verdict, judge, judge_value, load_claims
+from moslab.analysis.tables import Sentence, claims_table, say, scores_table
+from moslab.measures.metrics import srcc
+from moslab.utils.errors import UserError
 
 NEEDED = ["paper", "measured", "interval", "n", "seeds", "protocol", "bounds"]
 

@@ -11,15 +11,17 @@ import pytest
 import torch
 from toys import load_exact, save_tiny_base, toy_experiment, toy_table, use_toy_table
 
-from moslab import backbones, datasets, evaluation, related, training
+from moslab import datasets
+from moslab.backbones import loading
 from moslab.backbones.features import Features
 from moslab.datasets.table import FolderPixels
-from moslab.errors import UserError
-from moslab.experiment import METHOD_VERSIONS, Experiment
+from moslab.experiments import inputs, attribute_answers, evaluation, training
+from moslab.experiments.experiment import METHOD_VERSIONS, Experiment
+from moslab.experiments.store import Run
+from moslab.experiments.training import execute, prepare, set_trainable
 from moslab.scorers import scorer_class
 from moslab.scorers.base import Labels
-from moslab.store import Run
-from moslab.training import execute, prepare, set_trainable
+from moslab.utils.errors import UserError
 
 GOLDEN = Path(__file__).parent / "data" / "golden_run.json"
 KERNEL_DIFFERENCES = GOLDEN.with_name("golden_kernels.json")
@@ -113,11 +115,11 @@ def test_lm_and_full_learn_in_float32_at_any_precision(toy, tiny_base):
 
 def test_range_and_part_of_the_split_are_what_the_coding_is_fitted_to(toy, tiny_base):
     mos = toy.frame["mos"].to_numpy()[toy.rows("train")]
-    whole = training.fitted_scorer(toy_experiment(tiny_base), toy)
+    whole = inputs.fitted_scorer(toy_experiment(tiny_base), toy)
     assert whole.bin_centers[[0, -1]].tolist() == [mos.min(), mos.max()]
-    part = training.fitted_scorer(toy_experiment(tiny_base, train_images=4), toy)
+    part = inputs.fitted_scorer(toy_experiment(tiny_base, train_images=4), toy)
     assert part.bin_centers[[0, -1]].tolist() == [mos[:4].min(), mos[:4].max()]
-    assert training.fitted_scorer(toy_experiment(tiny_base, range="scale"), toy).bin_centers[[0, -1]].tolist() == [1.0, 5.0]
+    assert inputs.fitted_scorer(toy_experiment(tiny_base, range="scale"), toy).bin_centers[[0, -1]].tolist() == [1.0, 5.0]
 
 
 def test_features_are_cached_where_vision_is_frozen_and_nowhere_else(toy, tiny_base):
@@ -140,7 +142,7 @@ def test_a_single_picture_without_text_is_named(tiny_base):
     table = toy_table(6, text="A title")
     table.frame.loc[3, "text"] = ""
     with pytest.raises(UserError, match="no text for 1 of 6 pictures .first: toy003, toy.csv line 5.: use text='image' or 'generic'"):
-        training.check_texts(toy_experiment(tiny_base, text="title"), np.arange(6), table)
+        inputs.check_texts(toy_experiment(tiny_base, text="title"), np.arange(6), table)
 
 
 def test_scores_all_the_same_are_refused(toy, tiny_base):
@@ -292,11 +294,11 @@ def test_every_epoch_is_evaluated_and_nothing_changes(home, monkeypatch, tiny_ba
 
 def test_related_questions_stand_beside_the_scores(home, monkeypatch, tiny_base):
     use_toy_table(monkeypatch)
-    monkeypatch.setattr(related, "PICTURES", 6)
+    monkeypatch.setattr(attribute_answers, "PICTURES", 6)
     asked, plain = (execute(toy_experiment(tiny_base, related=asked)) for asked in (True, False))
     assert asked.split("test").equals(plain.split("test")) and asked.metrics == plain.metrics
-    for kind in (related.ATTRIBUTES, related.RATINGS):
-        answered, chosen = asked.split(kind), asked.split(f"{kind}{related.CHOSEN}")
+    for kind in (attribute_answers.ATTRIBUTES, attribute_answers.RATINGS):
+        answered, chosen = asked.split(kind), asked.split(f"{kind}{attribute_answers.CHOSEN}")
         assert 0 < len(answered) == len(chosen) <= 6 and answered["score"].between(0, 1).all() and (answered["target"] == 1).all()
         assert (chosen["score"].to_numpy() >= answered["score"].to_numpy()).all()  # what is likeliest of all words is likeliest of a few
 
@@ -356,7 +358,7 @@ def test_the_same_experiment_on_a_qwen2_vl_folder(hub_like, home, monkeypatch, f
 
 
 def test_pictures_are_seen_in_patches_of_14(hub_like, home, remembered_tokenizer):
-    backbone = backbones.load(str(hub_like))
+    backbone = loading.load(str(hub_like))
     found = backbone.processor.image_processor(images=[toy_table(5).pixels.open(0)], return_tensors="pt")
     height, width = found["image_grid_thw"][0, 1:].tolist()
     assert (14 * height) % 28 == 0 and (14 * width) % 28 == 0 and found["pixel_values"].shape == (height * width, 3 * 2 * 14 * 14)
@@ -375,8 +377,8 @@ def remembered_tokenizer():
 
 
 if __name__ == "__main__":
-    from moslab import paths
-    from moslab.files import write_json
+    from moslab.utils import paths
+    from moslab.utils.files import write_json
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(paths, "CACHE", Path(folder))
         use_toy_table(patch)

@@ -8,9 +8,12 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from toys import toy_run
 
-from moslab import backbones, batch, datasets, paths, validity
-from moslab.experiment import look_again, make
-from moslab.store import Store
+from moslab import datasets
+from moslab.backbones import catalogue, loading
+from moslab.batch import runner, validity
+from moslab.experiments.experiment import look_again, make
+from moslab.experiments.store import Store
+from moslab.utils import paths
 
 
 @pytest.fixture
@@ -36,11 +39,11 @@ def base(tiny_base, tmp_path):
 def finished(root, base, monkeypatch):
     """A result's record with one run on those pictures, and the folder of its runs."""
     monkeypatch.setattr(datasets, "_LOADED", {})
-    monkeypatch.setattr(backbones, "LOADED", set())
+    monkeypatch.setattr(catalogue, "LOADED", set())
     experiment = make(dataset="csv", preset="own", root=str(root), backbone=str(base), learning_rate=1e-3, options={"bins": 5})
     store = Store(paths.profile_dir("smoke") / "runs")
     store.put(toy_run(experiment))
-    backbones.load(str(base))
+    loading.load(str(base))
     return {"runs": [experiment.key], **validity.looked_at()}, store.folder
 
 
@@ -105,7 +108,7 @@ def test_a_fresh_start_forgets_the_caches(home):
         file = paths.CACHE / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    batch.prepare(paths.profile_dir("smoke"), fresh=False)
+    runner.prepare(paths.profile_dir("smoke"), fresh=False)
     assert (paths.CACHE / "digests.sqlite").exists()
-    batch.prepare(paths.profile_dir("smoke"), fresh=True)
+    runner.prepare(paths.profile_dir("smoke"), fresh=True)
     assert not paths.CACHE.exists() and not (paths.profile_dir("smoke") / "runs").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 from moslab.world import degrade, distort, draws, render, specs
 
 STORED = Path(__file__).parent / "data"

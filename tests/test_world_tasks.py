@@ -13,10 +13,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from moslab import paths
-from moslab.datasets import ava, koniq10k
-from moslab.errors import UserError
-from moslab.world import LABELS, World, aigiqa, fidelity, generate, iaa, iqa, language, layouts, leaks, raters, render, sheet, specs, tasks, ugc, version
+from moslab.analysis import leaks
+from moslab.datasets import ava, koniq10k, layouts
+from moslab.datasets.embedded import table_of
+from moslab.utils import paths
+from moslab.utils.errors import UserError
+from moslab.world import LABELS, World, aigiqa, fidelity, generate, iaa, iqa, language, raters, render, sheet, specs, tasks, ugc, version
 from moslab.world.distort import distorted
 from moslab.world.titles import CONCEPTS, titles
 
@@ -77,7 +79,7 @@ class TestTable:
     @pytest.mark.parametrize("task", list(SIZES))
     def test_table(self, worlds, task):
         world, low_high = worlds[task], SCALES[task]
-        table = world.table
+        table = table_of(world)
         assert len(table) == SIZES[task] == len(world.bounds) == len(table.annotations) and table.scale == low_high and LABELS[table.name] in table.version
         assert table.frame["mos"].between(*low_high).all()
         if task == "ugc":  # a composite is nobody's opinion
@@ -89,38 +91,38 @@ class TestTable:
         assert table.frame["source"][0] == "labels.csv line 2"
 
     def test_iaa_labels_are_bit_stable(self, worlds):
-        frame = worlds["iaa"].table.frame
+        frame = table_of(worlds["iaa"]).frame
         content = [f"{row.image} {row.text} {row.mos:.9f} {row.sd:.9f} {row.split}" for row in frame.head(200).itertuples()]
         assert hashlib.sha256("\n".join(content).encode()).hexdigest()[:16] == IAA_LABELS
 
     @pytest.mark.parametrize("task", ["aigiqa", "ugc"])
     def test_labels_and_annotations_are_bit_stable(self, worlds, task):
-        table = worlds[task].table
+        table = table_of(worlds[task])
         content = table.frame.drop(columns="source").head(200).to_csv(index=False) + table.annotations.head(200).to_csv(index=False)
         assert hashlib.sha256(content.encode()).hexdigest()[:16] == {"aigiqa": AIGIQA_LABELS, "ugc": UGC_LABELS}[task]
 
     def test_iqa_distortions_are_bit_stable(self, worlds):
-        frame, drawn = worlds["iqa"].table.frame.head(200), distorted("iqa", tasks.SEED, np.arange(200))
+        frame, drawn = table_of(worlds["iqa"]).frame.head(200), distorted("iqa", tasks.SEED, np.arange(200))
         severities = [[f"{severity:.6f}" for severity in pair] for pair in drawn.severities]
         content = str(drawn.kinds.tolist()) + str(severities) + str(frame["image"].tolist()) + str(frame["split"].tolist())
         assert hashlib.sha256(content.encode()).hexdigest()[:16] == IQA_DISTORTIONS
 
     def test_iqa_votes_are_stable(self, worlds):
         """These labels pass through pixels, whose last step may differ between machines: one picture in a hundred may move, by two votes."""
-        moved = np.abs(worlds["iqa"].table.votes[:200] - np.load(STORED_VOTES)).sum(1)
+        moved = np.abs(table_of(worlds["iqa"]).votes[:200] - np.load(STORED_VOTES)).sum(1)
         assert (moved > 0).mean() <= 0.01 and moved.max() <= 4
 
     @pytest.mark.parametrize("task", list(tasks.TASKS))
     def test_more_pictures_do_not_move_earlier_ones(self, worlds, task):
         few = generate(task, n=60)
-        pd.testing.assert_frame_equal(few.table.frame, worlds[task].table.frame.head(60))
+        pd.testing.assert_frame_equal(table_of(few).frame, table_of(worlds[task]).frame.head(60))
         pd.testing.assert_frame_equal(few.bounds, worlds[task].bounds.head(60))
-        pd.testing.assert_frame_equal(few.table.annotations, worlds[task].table.annotations.head(60))
-        assert (few.table.pixels.array == worlds[task].table.pixels.array[:60]).all()
+        pd.testing.assert_frame_equal(table_of(few).annotations, table_of(worlds[task]).annotations.head(60))
+        assert (table_of(few).pixels.array == table_of(worlds[task]).pixels.array[:60]).all()
 
     @pytest.mark.parametrize("task", list(tasks.TASKS))
     def test_names_tell_nothing(self, worlds, task):
-        frame = worlds[task].table.frame
+        frame = table_of(worlds[task]).frame
         assert frame["image"].is_unique and frame["image"].str.fullmatch(r"\d{11}").all()
         assert abs(plcc(frame["image"].astype(int), frame["mos"])) < 0.1 and abs(plcc(np.arange(len(frame)), frame["mos"])) < 0.1
 
@@ -130,12 +132,12 @@ class TestTable:
 
 class TestSplits:
     def test_shares(self, worlds):
-        share = {task: worlds[task].table.frame["split"].value_counts(normalize=True) for task in worlds}
+        share = {task: table_of(worlds[task]).frame["split"].value_counts(normalize=True) for task in worlds}
         assert share["iqa"][["train", "val", "test"]].tolist() == pytest.approx([0.667, 0.067, 0.267], abs=0.05)
         assert share["iaa"][["train", "val", "test", "test_novel"]].tolist() == pytest.approx([0.64, 0.06, 0.15, 0.15], abs=0.05)
 
     def test_no_original_is_in_two_splits(self, worlds):
-        assert worlds["iqa"].table.frame.groupby("group")["split"].nunique().max() == 1
+        assert table_of(worlds["iqa"]).frame.groupby("group")["split"].nunique().max() == 1
 
     def test_novel_titles_are_new_but_their_words_are_not(self):
         known = [title for title in titles() if not title.held_out]
@@ -147,7 +149,7 @@ class TestSplits:
         assert concepts == set(CONCEPTS) and all(len(title.concepts) == 2 for title in novel)
 
     def test_novel_titles_are_tested_only(self, worlds):
-        frame = worlds["iaa"].table.frame
+        frame = table_of(worlds["iaa"]).frame
         novel = {title.text for title in titles() if title.held_out}
         assert ((frame["split"] == "test_novel") == frame["text"].isin(novel)).all()
         assert {title.text for title in titles()} >= set(frame["text"])
@@ -155,14 +157,14 @@ class TestSplits:
 
     def test_prompts_are_disjoint_where_they_should_be(self, worlds):
         """test_novel shares no prompt with training; test is split picture by picture, so nearly all of its prompts are trained on."""
-        by_split = worlds["aigiqa"].table.frame.groupby("split")["text"].agg(set)
+        by_split = table_of(worlds["aigiqa"]).frame.groupby("split")["text"].agg(set)
         assert not by_split["test_novel"] & (by_split["train"] | by_split["val"] | by_split["test"])
         assert len(by_split["test"] & by_split["train"]) > 0.9 * len(by_split["test"])
-        assert worlds["alignment"].table.frame[["text", "split", "image"]].equals(worlds["aigiqa"].table.frame[["text", "split", "image"]])
+        assert table_of(worlds["alignment"]).frame[["text", "split", "image"]].equals(table_of(worlds["aigiqa"]).frame[["text", "split", "image"]])
 
     @pytest.mark.parametrize("task, test", [("aigiqa", 1500), ("iaa", 1500), ("iqa", 1500), ("ugc", 1900)])
     def test_tasks_are_large_enough_to_tell_small_differences(self, worlds, task, test):
-        share = worlds[task].table.frame["split"].value_counts(normalize=True)
+        share = table_of(worlds[task]).frame["split"].value_counts(normalize=True)
         assert share["test"] * tasks.TASKS[task].PICTURES > 0.9 * test and (task != "aigiqa" or share["test_novel"] * tasks.TASKS[task].PICTURES > 0.9 * test)
 
 
@@ -211,16 +213,16 @@ class TestGeneratedImages:
 
     def test_both_scores_are_annotated_and_one_is_the_label(self, worlds):
         for preset, column in (("aigiqa", "mos_quality"), ("alignment", "mos_align")):
-            table = worlds[preset].table
+            table = table_of(worlds[preset])
             assert np.allclose(table.annotations[column], table.frame["mos"])
-        assert 0.3 < plcc(*(worlds["aigiqa"].table.annotations[name] for name in ("mos_quality", "mos_align"))) < 0.75
+        assert 0.3 < plcc(*(table_of(worlds["aigiqa"]).annotations[name] for name in ("mos_quality", "mos_align"))) < 0.75
 
 
 class TestUploads:
     def test_attributes_are_realqa_s_own(self, worlds):
         """Nine of them, with the options of the paper's appendix table 3."""
         assert len(ugc.OPTIONS) == 9 and set(ugc.WEIGHTS) == set(ugc.OPTIONS) == {name for names in ugc.LEVELS.values() for name in names}
-        annotations = worlds["ugc"].table.annotations
+        annotations = table_of(worlds["ugc"]).annotations
         for name, options in ugc.OPTIONS.items():
             assert set(annotations[name]) <= set(options) and annotations[name].nunique() > 1, name
         assert [len(options) for options in ugc.OPTIONS.values()] == [10, 10, 3, 3, 3, 2, 4, 5, 5]
@@ -243,7 +245,7 @@ class TestUploads:
         assert ugc.composite(best | {name: np.array([worse])})[0] < ugc.composite(best)[0]
 
     def test_reasons_name_what_decides(self, worlds):
-        annotations = worlds["ugc"].table.annotations
+        annotations = table_of(worlds["ugc"]).annotations
         for name, fields in ugc.REASONED.items():
             named = {language.NAMES[field] for field in fields}
             others = set(language.NAMES.values()) - named
@@ -255,23 +257,23 @@ class TestTexts:
     def test_vocabulary_is_closed(self, worlds):
         known = set(language.vocabulary())
         for world in worlds.values():
-            for column in world.table.annotations.filter(regex="caption|comment|reason"):
-                for text in world.table.annotations[column].head(300):
+            for column in table_of(world).annotations.filter(regex="caption|comment|reason"):
+                for text in table_of(world).annotations[column].head(300):
                     assert set(language.words_of(text)) <= known, text
 
     def test_rating_words_stand_in_the_rated_comment_alone(self, worlds):
         for world in worlds.values():
-            annotations, low, high = world.table.annotations, *world.table.scale
+            annotations, low, high = table_of(world).annotations, *table_of(world).scale
             for column in annotations.filter(regex="caption|^comment|reason"):
                 assert not annotations[column].map(lambda text: bool(set(language.words_of(text)) & set(language.RATING_WORDS))).any(), column
             said = [next(word for word in language.words_of(text) if word in language.RATING_WORDS) for text in annotations["rated_comment"]]
-            fifth = np.minimum(5 * (world.table.frame["mos"] - low) / (high - low), 4).astype(int)
+            fifth = np.minimum(5 * (table_of(world).frame["mos"] - low) / (high - low), 4).astype(int)
             assert [language.RATING_WORDS[4 - place] for place in fifth] == said
 
     def test_wording_varies(self, worlds):
         for world in worlds.values():
             for column in ("caption", "comment"):
-                assert world.table.annotations[column].nunique() > 0.6 * len(world.table)
+                assert table_of(world).annotations[column].nunique() > 0.6 * len(table_of(world))
 
 
 class TestBounds:
@@ -327,21 +329,21 @@ class TestBounds:
 
     def test_iqa(self, worlds):
         world = worlds["iqa"]
-        assert plcc(world.bounds["truth"], world.table.frame["mos"]) > plcc(world.bounds["image_only"], world.table.frame["mos"]) > 0.96
+        assert plcc(world.bounds["truth"], table_of(world).frame["mos"]) > plcc(world.bounds["image_only"], table_of(world).frame["mos"]) > 0.96
 
     def test_generated_images(self, worlds):
-        look, aligned = ({name: plcc(world.bounds[name], world.table.frame["mos"]) for name in world.bounds} for world in (worlds["aigiqa"], worlds["alignment"]))
+        look, aligned = ({name: plcc(world.bounds[name], table_of(world).frame["mos"]) for name in world.bounds} for world in (worlds["aigiqa"], worlds["alignment"]))
         assert look["truth"] > 0.97 > look["image_only"] > 0.9 and set(look) == {"truth", "image_only"}  # a prompt cannot help
         assert aligned["truth"] > 0.97 > aligned["image_text"] > 0.92 > aligned["image_only"] + 0.2
         assert 0.5 < aligned["image_only"] < 0.75 and aligned["text_only"] < 0.2 and aligned["wrong_text"] < 0.3
 
     def test_ugc(self, worlds):
-        reached = {name: plcc(worlds["ugc"].bounds[name], worlds["ugc"].table.frame["mos"]) for name in worlds["ugc"].bounds}
+        reached = {name: plcc(worlds["ugc"].bounds[name], table_of(worlds["ugc"]).frame["mos"]) for name in worlds["ugc"].bounds}
         assert reached["truth"] == pytest.approx(1) and 0.99 > reached["image_only"] > reached["annotated"] > 0.88
 
     def test_bounds_are_not_in_the_table(self, worlds):
         for world in worlds.values():
-            assert not set(world.bounds) & set(world.table.frame)
+            assert not set(world.bounds) & set(table_of(world).frame)
             assert not set(world.bounds) & set(pd.read_csv(world.folder / "labels.csv").columns)
 
 
@@ -370,7 +372,7 @@ class TestFidelity:
 
 @pytest.mark.parametrize("task", list(SIZES))
 def test_shallow_views_stay_below_their_ceilings(worlds, task):
-    reached = leaks.leaks(worlds[task].table)
+    reached = leaks.leaks(table_of(worlds[task]))
     assert set(reached) == set(LEAK_CEILINGS[task])
     assert {name: value for name, value in reached.items() if value > LEAK_CEILINGS[task][name]} == {}
 
@@ -395,7 +397,7 @@ class TestCache:
         killed = subprocess.run([sys.executable, "-c", script], env=os.environ | {"CACHE": str(cache), "PYTHONPATH": os.pathsep.join(sys.path)}, timeout=120)
         assert killed.returncode == 9
         world = generate("iaa", n=6)
-        assert len(world.table) == 6 and world.table.pixels.open(5).size == (64, 64)
+        assert len(table_of(world)) == 6 and table_of(world).pixels.open(5).size == (64, 64)
         assert [path.name for path in world.folder.parent.iterdir() if path.is_dir()] == [world.folder.name]
 
     @pytest.mark.parametrize("name", ["images.npy", "labels.csv", "votes.npy", "SHA256SUMS"])
@@ -414,12 +416,12 @@ class TestCache:
             generate(**given)
 
     def test_four_to_three(self, cache):
-        assert generate("iqa", n=3, size=(48, 64)).table.pixels.open(0).size == (64, 48)
+        assert table_of(generate("iqa", n=3, size=(48, 64))).pixels.open(0).size == (64, 48)
 
 
 class TestLayouts:
     def test_koniq(self, worlds, tmp_path):
-        table, small = worlds["iqa"].table, generate("iqa", n=40)
+        table, small = table_of(worlds["iqa"]), generate("iqa", n=40)
         layouts.export(small, tmp_path)
         read = koniq10k.load(tmp_path)
         assert read.frame["image"].tolist() == [f"{image}.png" for image in table.frame["image"].head(40)]
@@ -430,7 +432,7 @@ class TestLayouts:
         assert np.allclose(hundred, (table.frame["mos"].head(40) - 1) / 4 * 99 + 1)
 
     def test_ava(self, worlds, tmp_path):
-        table, small = worlds["iaa"].table, generate("iaa", n=120)
+        table, small = table_of(worlds["iaa"]), generate("iaa", n=120)
         layouts.export(small, tmp_path)
         read = ava.load(tmp_path)
         expected = table.frame.head(120)
@@ -440,7 +442,7 @@ class TestLayouts:
         assert (np.asarray(read.pixels.open(11)) == table.pixels.array[11]).all()
 
     def test_agiqa3k(self, worlds, tmp_path):
-        table = generate("aigiqa", n=12).table
+        table = table_of(generate("aigiqa", n=12))
         folder = layouts.export(generate("aigiqa", n=12), tmp_path)
         labels = pd.read_csv(folder / "data.csv")
         assert list(labels) == ["name", "prompt", "adj1", "adj2", "style", "mos_quality", "std_quality", "mos_align", "std_align"]
@@ -448,7 +450,7 @@ class TestLayouts:
         assert (np.asarray(Image.open(folder / "images" / labels["name"][11])) == table.pixels.array[11]).all()
 
     def test_realqa(self, worlds, tmp_path):
-        table = generate("ugc", n=12).table
+        table = table_of(generate("ugc", n=12))
         folder = layouts.export(generate("ugc", n=12), tmp_path)
         lines = [json.loads(line) for line in (folder / "realqa.jsonl").read_text().splitlines()]
         assert len(lines) == 12 and set(lines[0]["attributes"]) == set(ugc.OPTIONS) and set(lines[0]["reasons"]) == set(ugc.REASONED)
@@ -501,4 +503,4 @@ def test_world_is_a_plain_folder(worlds):
     """Whoever has the folder has the task: nothing else is needed to read it."""
     world = worlds["iaa"]
     again = World("iaa", "default", Path(world.folder))
-    assert again.table.manifest() == world.table.manifest()
+    assert table_of(again).manifest() == table_of(world).manifest()

@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader
 from transformers import AutoConfig, LlavaForConditionalGeneration, Qwen2VLConfig, Qwen2VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from moslab import backbones, cards, datasets, pretraining
-from moslab.backbones import embedded, embedded_llava
+from moslab import datasets
+from moslab.backbones import base, embedded, embedded_llava, loading, pretraining
 from moslab.datasets.table import ArrayPixels, ImageTable
-from moslab.experiment import Experiment, make
-from moslab.store import Run
+from moslab.experiments.experiment import Experiment, make
+from moslab.experiments.store import Run
 
 SPLITS = ("train", "train", "train", "test", "val")
 
@@ -195,13 +195,12 @@ def train_here(folder: Path, monkeypatch: Any, plan: pretraining.Plan, loader: b
         monkeypatch.setattr(pretraining, "DataLoader", lambda corpus, batch_size, **_: DataLoader(corpus, batch_size))
     monkeypatch.setattr(torch.multiprocessing, "spawn", lambda work, args, nprocs: [work(rank, *args) for rank in range(nprocs)])
     monkeypatch.setattr(pretraining, "tokenizer_texts", lambda seed: TOKENIZER_TEXTS(seed, pictures=40))
-    monkeypatch.setattr(cards, "write_cards", lambda folder: {"measured": str(folder)})
     return pretraining.train(folder, plan)
 
 
-def load_exact(folder: Path) -> backbones.Backbone:
+def load_exact(folder: Path) -> base.Backbone:
     """A backbone ready to be asked: no gradients, evaluation mode."""
-    backbone = backbones.load(str(folder))
+    backbone = loading.load(str(folder))
     backbone.model.eval().requires_grad_(False)
     return backbone
 

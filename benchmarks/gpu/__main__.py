@@ -22,8 +22,8 @@ import torch
 
 from benchmarks.gpu import measure, packing, record, shapes, ways, work, workloads
 from benchmarks.gpu.ways import Pictures, Workload
-from moslab import provenance
-from moslab.files import write_atomic
+from moslab.utils import provenance
+from moslab.utils.files import write_atomic
 
 WHOLE = 7.0  # minutes that the workloads' seconds are meant for
 GRACE = 30.0  # seconds beyond the time box, after which the process ends whatever it is doing

@@ -12,7 +12,8 @@ from transformers import AttentionInterface
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from benchmarks.gpu.shapes import Bench
-from moslab.backbones import Backbone, qwen2_vl
+from moslab.backbones import qwen2_vl
+from moslab.backbones.base import Backbone
 
 NAME = "end-to-end"
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moslab.paths import ROOT
-from moslab.report import fill
-from moslab.tables import NOTHING, markdown
+from moslab.analysis.tables import NOTHING, markdown
+from moslab.publish.claims_page import fill
+from moslab.utils.paths import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
 UNMEASURED = "GPU: not measured yet; `make bench-gpu` measures it on one card in seven minutes."

@@ -15,14 +15,16 @@ from transformers import AutoTokenizer, LlavaConfig, PreTrainedTokenizerFast, Qw
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from moslab.backbones import WEIGHTS, Backbone, architecture_of, llava, qwen2_vl
+from moslab.backbones import llava, qwen2_vl
+from moslab.backbones.base import Backbone
+from moslab.backbones.catalogue import WEIGHTS, architecture_of
 from moslab.backbones.features import Features, compute_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable, ListedPixels
-from moslab.reading import Reader
+from moslab.experiments.reading import Reader
+from moslab.experiments.training import ScoringModel, set_trainable
 from moslab.scorers import scorer_class, scorer_options
 from moslab.scorers.base import Labels, Scorer
-from moslab.training import ScoringModel, set_trainable
 
 KONIQ = (1024, 768)  # width and height; 999 visual tokens of Qwen2-VL
 PATCH = 14

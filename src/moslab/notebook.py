@@ -12,18 +12,20 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from moslab import figures, parameters, paths
-from moslab.claims import Verdict
-from moslab.comparison import as_recorded
-from moslab.errors import UserError
-from moslab.experiment import Experiment, look_again
-from moslab.files import cannot_write, read_json, sha256, write_json
-from moslab.grid import Grid, Results
-from moslab.paths import profile_dir
-from moslab.provenance import provenance
-from moslab.runs import From, collect, missing, stores
-from moslab.tables import Sentence, say
-from moslab.validity import looked_at
+from moslab.analysis import figures
+from moslab.analysis.claims import Verdict
+from moslab.analysis.tables import Sentence, say
+from moslab.batch import parameters
+from moslab.batch.comparison import as_recorded
+from moslab.batch.validity import looked_at
+from moslab.experiments.collecting import From, collect, missing, stores
+from moslab.experiments.experiment import Experiment, look_again
+from moslab.experiments.grid import Grid, Results
+from moslab.utils import paths
+from moslab.utils.errors import UserError
+from moslab.utils.files import cannot_write, read_json, sha256, write_json
+from moslab.utils.paths import profile_dir
+from moslab.utils.provenance import provenance
 
 
 class Study:

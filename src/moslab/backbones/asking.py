@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from moslab.backbones import Backbone
+from moslab.backbones.base import Backbone
 from moslab.backbones.continuing import Continuation
 from moslab.backbones.inputs import beside
 

@@ -25,8 +25,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from moslab.backbones import ARCHITECTURES
-from moslab.errors import UserError, first_line
+from moslab.backbones.catalogue import ARCHITECTURES
+from moslab.utils.errors import UserError, first_line
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"

@@ -8,7 +8,7 @@ from torch import nn
 from transformers import AttentionInterface
 from transformers.cache_utils import DynamicCache
 
-from moslab.backbones import Backbone
+from moslab.backbones.base import Backbone
 
 
 class Continuation:

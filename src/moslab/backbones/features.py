@@ -19,14 +19,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from tqdm import tqdm
 
-from moslab import paths
-from moslab.backbones import Backbone
+from moslab.backbones.base import Backbone
 from moslab.backbones.inputs import beside
-from moslab.content import digest_of
 from moslab.datasets.pictures import RULE
 from moslab.datasets.table import ImageTable
-from moslab.errors import UserError
-from moslab.files import digest, lock, write_atomic
+from moslab.utils import paths
+from moslab.utils.content import digest_of
+from moslab.utils.errors import UserError
+from moslab.utils.files import digest, lock, write_atomic
 
 VERSION = 3
 PICTURES = 128  # looked at together, at most

@@ -16,7 +16,7 @@ from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
 from moslab.backbones import checkpoints, templates
 from moslab.backbones.inputs import model_inputs
-from moslab.errors import UserError, first_line
+from moslab.utils.errors import UserError, first_line
 
 Model = LlavaForConditionalGeneration
 LEAD = " "  # between the chat template's "ASSISTANT:" and the answer

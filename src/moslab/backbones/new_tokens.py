@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from moslab.backbones import Backbone
-from moslab.errors import UserError
+from moslab.backbones.base import Backbone
+from moslab.utils.errors import UserError
 
 
 class NewTokens(nn.Module):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from moslab.datasets.table import ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 from moslab.world.draws import Dice, integers
 
 # Questions that say nothing of the single picture, by name. generic: Q-Align's, which DeQA-Score and Q-Scorer keep; rvtc: the one its abstract quotes; roc4mllm: of its training data.

@@ -15,7 +15,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from moslab.backbones import checkpoints, templates
 from moslab.backbones.inputs import model_inputs
-from moslab.errors import UserError, first_line
+from moslab.utils.errors import UserError, first_line
 
 Model = Qwen2VLForConditionalGeneration
 LEAD = ""  # between the chat template's "assistant\n" and the answer

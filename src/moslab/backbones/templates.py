@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast, ProcessorMixin
 
-from moslab.errors import UserError, first_line
+from moslab.utils.errors import UserError, first_line
 
 QUESTIONS = ("", "How would you rate the quality of this image?")  # that are tried on loading
 # Where a processor of transformers looks, in its order; what the tokenizer has comes after these.

@@ -7,6 +7,7 @@ from moslab.datasets import (
     avacaptions,
     csiq,
     csvfile,
+    embedded,
     icaa17k,
     kadid10k,
     koniq10k,
@@ -23,9 +24,10 @@ from moslab.datasets import (
     tid2013,
 )
 from moslab.datasets.table import ImageTable, within
-from moslab.errors import UserError
-from moslab.files import digest
-from moslab.paths import data_root
+from moslab.utils.errors import UserError
+from moslab.utils.files import digest
+from moslab.utils.paths import data_root
+from moslab.world import LABELS
 
 EMBEDDED = ("iqa", "iaa", "aigiqa", "ugc")
 PUBLISHED = {  # a module each: ABOUT, PRESETS (None: the preset names a file) and load
@@ -40,7 +42,7 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
          images: int | None = None) -> ImageTable:
     """A dataset with its labels; pictures are opened lazily.
 
-    name: one of NAMES, or several joined by '+' as one (`protocols.join`). root: folder of the published datasets (default: see `moslab.paths.data_root`), ignored by the embedded ones.
+    name: one of NAMES, or several joined by '+' as one (`protocols.join`). root: folder of the published datasets (default: see `moslab.utils.paths.data_root`), ignored by the embedded ones.
     preset: a dataset's variant; KonIQ-10k's sizes of pictures are passed over by others. protocol: other
     splits than its own, see `moslab.datasets.protocols`. size: (height, width) of embedded pictures, images:
     how many are generated; published ones have their own.
@@ -50,8 +52,6 @@ def load(name: str, *, root: str | None = None, preset: str = "default", protoco
         return protocols.join([load(part, root=root, preset=preset, protocol=protocol, size=size, images=images) for part in name.split("+")])
     preset = own_preset(name, preset)
     if name in EMBEDDED:
-        from moslab.datasets import embedded  # the world is generated on demand and imports this package
-
         table = embedded.load(name, preset, size or (64, 64), images)
         return protocols.apply(protocol, table, None) if protocol else table
     if name not in PUBLISHED:
@@ -85,7 +85,5 @@ def manifest(name: str, *, root: str | None = None, preset: str = "default", pro
     """Digest of a dataset's labels and splits, part of the run key. Embedded labels are a function of their version, so nothing is generated for it."""
     preset = own_preset(name, preset)
     if name in EMBEDDED:
-        from moslab.world.version import LABELS
-
         return digest([name, preset, images, LABELS[name]])
     return load(name, root=root, preset=preset, protocol=protocol, images=images).manifest()

@@ -13,6 +13,8 @@ import pandas as pd
 from moslab.datasets import labelfile
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
+from moslab.world.draws import uniform
+from moslab.world.made import split_names
 
 ABOUT = About(
     "AGIQA-3K (Li et al., 2023)", 2_982, "github.com/lcysyzxdxc/AGIQA-3k-Database", "open",
@@ -52,9 +54,6 @@ def check(path: Path, labels: pd.DataFrame) -> None:
 
 def splits(labels: pd.DataFrame) -> np.ndarray:
     """Names of splits [n], by keyed draws from the prompt and the picture's name alone."""
-    from moslab.world.draws import uniform  # the world imports this package
-    from moslab.world.made import split_names
-
     return split_names(uniform(SEED, "agiqa3k.split", _numbers(labels["name"])), TRAIN, VAL, uniform(SEED, "agiqa3k.held out", _numbers(labels["prompt"])) < HELD_OUT)
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from moslab.datasets import labelfile, locating
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 ABOUT = About(
     "AVA (Murray et al., 2012)", 255_530, "lists at github.com/imfing/ava_downloader; the official host is gone, pictures are shared by third parties", "loose",

@@ -16,7 +16,7 @@ import pandas as pd
 from moslab.datasets import ava, labelfile
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 ABOUT = About(
     "AVA-Captions (Ghosal et al., 2019)", None, "github.com/V-Sense/Aesthetic-Image-Captioning-ICCVW-2019; pictures and scores are AVA's", "loose",

@@ -15,7 +15,7 @@ import pandas as pd
 from moslab.datasets import labelfile, splits
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 SHEET = ["image", "dst_idx", "dst_type", "dst_lev", "dmos_std", "dmos"]
 ABOUT = About("CSIQ (Larson and Chandler, 2010)", 866, "s2.smu.edu/~eclarson/csiq.html", "open", signs=(frozenset(SHEET),), layout=("csiq/csiq.DMOS.csv", "csiq/dst_imgs/"),

@@ -18,7 +18,7 @@ import pandas as pd
 from moslab.datasets import koniq10k, labelfile, splits
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 ABOUT = About("your own CSV file", None, "yourself: see the page on data", "open", signs=(frozenset(["image", "score"]), frozenset(["image", "dmos"])),
               layout=("csv/NAME.csv", "csv/NAME/"), own_split="yours, or ours, by group or picture")

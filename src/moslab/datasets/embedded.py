@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from moslab.datasets.table import ImageTable, Pixels
-from moslab.world import generate
+from moslab.datasets.table import COLUMNS, ArrayPixels, ImageTable, Pixels
+from moslab.world import World, generate
 
 
 def load(name: str, preset: str = "default", size: tuple[int, int] = (64, 64), images: int | None = None) -> ImageTable:
@@ -18,7 +18,22 @@ def load(name: str, preset: str = "default", size: tuple[int, int] = (64, 64), i
     """
     if (name, preset) == ("aigiqa", "both"):
         return in_turn({"quality": load(name, "default", size, images), "alignment": load(name, "alignment", size, images)})
-    return generate(name, preset, images, size).table
+    return table_of(generate(name, preset, images, size))
+
+
+def table_of(world: World) -> ImageTable:
+    """A generated task as a table: pictures (memory-mapped), labels and annotations."""
+    lines = [f"labels.csv line {line}" for line in range(2, len(world.labels) + 2)]
+    frame = world.labels.assign(source=lines)[list(COLUMNS)]
+    return ImageTable(
+        world.task,
+        frame,
+        ArrayPixels(world.images),
+        world.scale,
+        world.votes,
+        version=world.version,
+        annotations=world.annotations,
+    )
 
 
 @dataclass(frozen=True)

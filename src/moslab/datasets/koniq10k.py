@@ -14,7 +14,7 @@ import pandas as pd
 from moslab.datasets import labelfile
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 ABOUT = About(
     "KonIQ-10k (Hosu et al., 2020)", 10_073, "its authors' page, database.mmsp-kn.de, pictures in two sizes", "open",

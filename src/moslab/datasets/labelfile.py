@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from moslab.datasets import locating
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 # What stands for a missing number; in texts only an empty field does.
 MISSING = ("", "nan", "NaN", "-nan", "-NaN", "NA", "N/A", "n/a", "<NA>", "#N/A", "NULL", "null", "None")

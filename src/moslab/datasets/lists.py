@@ -25,7 +25,7 @@ import pandas as pd
 from moslab.datasets import labelfile
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 ABOUT = About("JSON lists of Q-Align, DeQA-Score, Q-Scorer, Compare2Score or ROC4MLLM", None, "their repositories and hub datasets (q-future/q-align-datasets, zhiyuanyou/Data-DeQA-Score)", "open",
               signs=(frozenset(["image", "conversations"]), frozenset(["image", "gt_score"]), frozenset(["img_path", "gt_score"])),

@@ -14,7 +14,7 @@ import pandas as pd
 from moslab.datasets import labelfile, splits
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
-from moslab.errors import UserError, first_line
+from moslab.utils.errors import UserError, first_line
 
 LISTS = {"image": "AllImages_release", "mos": "AllMOS_release", "sd": "AllStdDev_release"}
 ABOUT = About("LIVE Challenge (Ghadiyaram and Bovik, 2016)", 1_162, "live.ece.utexas.edu/research/ChallengeDB", "form", signs=tuple(frozenset([name]) for name in LISTS.values()),

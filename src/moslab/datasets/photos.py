@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from moslab.datasets.pictures import as_rgb
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 from moslab.world import degrade, distort
 
 # Licences as scikit-image states them: NASA, public domain; CC0; CC0; SpaceX, public domain.

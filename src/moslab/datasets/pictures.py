@@ -27,7 +27,7 @@ from PIL import ExifTags, Image
 
 from moslab.datasets import locating
 from moslab.datasets.labelfile import still_packed
-from moslab.errors import UserError, first_line
+from moslab.utils.errors import UserError, first_line
 
 RULE = 1  # raised when the same file gives other pixels; belongs into whatever is keyed by files' content
 MOST_PIXELS = 178_956_970  # where Pillow refuses too, unless its own limit was moved

@@ -21,7 +21,7 @@ from PIL import Image
 
 from moslab.datasets import ava, lists, splits
 from moslab.datasets.table import ImageTable, Pixels
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 # Where each collection of lists keeps a dataset's: the loader's preset.
 LISTS = {

@@ -18,7 +18,7 @@ import numpy as np
 from moslab.datasets import koniq10k, labelfile
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 ABOUT = About("meta files of pyiqa (Chen and Mo, 2022)", None, "the hub dataset chaofengc/IQA-PyTorch-Datasets-metainfo", "open",
               signs=(frozenset(["img_name", "official_split"]), frozenset(["img_name", "ratio802_seed123_split_01"]), frozenset(["dist_name", "ratio802_seed123_split_01"])),

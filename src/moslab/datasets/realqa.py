@@ -14,7 +14,8 @@ import pandas as pd
 from moslab.datasets import labelfile
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
+from moslab.world.ugc import SCALE
 
 ABOUT = About(
     "RealQA (Li et al., 2025)", 14_715, "github.com/AMAP-ML/RealQA", "open",
@@ -27,8 +28,6 @@ SPLITS = ("train", "val", "test")
 
 def load(root: Path, preset: str = "default") -> ImageTable:
     """The labels, pictures opened lazily. The annotations hold every attribute under its name and its reason as <name>_reason. Nobody voted: scores are weighed from the attributes."""
-    from moslab.world.ugc import SCALE  # the world imports this package
-
     folder = labelfile.dataset_folder(root, "realqa", "RealQA")
     path = labelfile.first_existing(folder, ["realqa.jsonl"], "label file")
     labels = read(path)

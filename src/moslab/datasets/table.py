@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from moslab.content import digests_of
 from moslab.datasets import locating
 from moslab.datasets.labelfile import still_packed
 from moslab.datasets.pictures import MISSING, OUTSIDE, PictureError, as_rgb, check_file, read, shown, unreachable
-from moslab.errors import UserError
-from moslab.files import digest
+from moslab.utils.content import digests_of
+from moslab.utils.errors import UserError
+from moslab.utils.files import digest
 
 COLUMNS = ("image", "text", "mos", "sd", "split", "group", "source")
 FRAMES = (".png", ".jpg", ".jpeg")

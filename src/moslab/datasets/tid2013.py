@@ -12,7 +12,7 @@ import numpy as np
 from moslab.datasets import labelfile, splits
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 ABOUT = About("TID2013 (Ponomarenko et al., 2015)", 3_000, "ponomarenko.info/tid2013.htm", "open", signs=(), files=("mos_with_names.txt",), size="0.9 GB packed", licence="education and research",
               layout=("tid2013/mos_with_names.txt", "tid2013/mos_std.txt", "tid2013/distorted_images/"), own_split="ours, by reference")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 if TYPE_CHECKING:
     from moslab.scorers.base import Options, Scorer

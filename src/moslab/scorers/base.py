@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
-from moslab.backbones import Backbone
+from moslab.backbones.base import Backbone
 from moslab.datasets.table import ImageTable
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 
 
 class Options(BaseModel):

@@ -14,9 +14,9 @@ from pydantic import Field
 from scipy.stats import norm
 from torch import nn
 
-from moslab.backbones import Backbone
-from moslab.errors import UserError
+from moslab.backbones.base import Backbone
 from moslab.scorers import base
+from moslab.utils.errors import UserError
 
 Convention = Literal["linspace", "midpoints"]
 

@@ -14,9 +14,9 @@ import torch
 from pydantic import Field, model_validator
 from torch import nn
 
-from moslab.backbones import Backbone
-from moslab.errors import UserError
+from moslab.backbones.base import Backbone
 from moslab.scorers import base, digits, levels, scorer_options
+from moslab.utils.errors import UserError
 
 ATTRIBUTES = ("eye_catching", "composition", "subject_integrity", "subject_clutter", "background_clutter", "level_shot", "image_clarity", "exposure", "saturation")  # RealQA's nine
 INNER = {"digits": digits.Digits, "levels": levels.Levels}

@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import nn
 
-from moslab import ncm
-from moslab.backbones import Backbone
-from moslab.errors import UserError
+from moslab.backbones.base import Backbone
+from moslab.measures import ncm
 from moslab.scorers import base
+from moslab.utils.errors import UserError
 
 SENTENCE = "The score of this image is"
 Mapping = Literal["0-9.99", "1-9.99", "native"]

@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import nn
 
-from moslab.backbones import Backbone
-from moslab.errors import UserError
+from moslab.backbones.base import Backbone
 from moslab.scorers import base, bins
+from moslab.utils.errors import UserError
 
 LEVELS = ("bad", "poor", "fair", "good", "excellent")
 

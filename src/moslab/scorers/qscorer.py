@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import nn
 
-from moslab.backbones import Backbone
+from moslab.backbones.base import Backbone
 from moslab.backbones.new_tokens import NewTokens
-from moslab.errors import UserError
 from moslab.scorers import base, levels, soft_levels
+from moslab.utils.errors import UserError
 
 LOWEST, HIGHEST = 0.0, 5.0  # of what the network may say; scores lie on 1 to 5
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import nn
 
-from moslab.backbones import Backbone
+from moslab.backbones.base import Backbone
 from moslab.scorers import base
 
 

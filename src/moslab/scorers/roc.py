@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import nn
 
-from moslab.backbones import Backbone
+from moslab.backbones.base import Backbone
 from moslab.backbones.new_tokens import NewTokens
-from moslab.errors import UserError
 from moslab.scorers import base, levels
+from moslab.utils.errors import UserError
 
 POSITION = "[SCORE]"
 LOWEST, HIGHEST = 1.0, 10.0  # the scale on which scores and smooth L1 lie

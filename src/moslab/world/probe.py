@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moslab.files import read_json, write_json
+from moslab.utils.files import read_json, write_json
 from moslab.world.aigiqa import STRENGTH, prompted
 from moslab.world.distort import KINDS, distorted
 from moslab.world.render import render_all

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from moslab.errors import UserError
+from moslab.utils.errors import UserError
 from moslab.world import degrade
 from moslab.world.draws import uniform
 from moslab.world.shapes import PAINTS, SHAPES

@@ -8,7 +8,7 @@ from textwrap import wrap
 import numpy as np
 from PIL import Image, ImageDraw
 
-from moslab.files import write_atomic
+from moslab.utils.files import write_atomic
 from moslab.world import fidelity, ugc
 from moslab.world.distort import FIELD, KINDS, apply, intact
 from moslab.world.render import render_all
@@ -21,14 +21,14 @@ CHARACTERS = 30  # of one line under a picture
 def contact_sheet(task: str, path: Path, n: int = 60, preset: str = "default", columns: int = 12) -> Path:
     """`n` pictures from the lowest to the highest score, each with its labels; written as PNG."""
     world = generate(task, preset)
-    order = np.argsort(world.table.frame["mos"].to_numpy(), kind="stable")
+    order = np.argsort(world.labels["mos"].to_numpy(), kind="stable")
     rows = order[np.linspace(0, len(order) - 1, n).astype(int)]
-    return _save([world.table.pixels.open(int(row)) for row in rows], [_caption(world, int(row)) for row in rows], columns, path)
+    return _save([Image.fromarray(np.asarray(world.images[int(row)])) for row in rows], [_caption(world, int(row)) for row in rows], columns, path)
 
 
 def _caption(world: World, row: int) -> str:
     """Everything that a person is to agree or disagree with."""
-    mos, text, said = world.table.frame["mos"][row], world.table.frame["text"][row], world.table.annotations.iloc[row]
+    mos, text, said = world.labels["mos"][row], world.labels["text"][row], world.annotations.iloc[row]
     if world.task == "ugc":
         options = [f"{name.replace('_', ' ')}: {said[name].removesuffix(' saturation')}" for name in ugc.OPTIONS if ugc.OPTIONS[name] != ugc.MARKS]
         return "\n".join([f"composite {mos:.1f}", f"eye-catching {said['eye_catching']}, composition {said['composition']}", *options])

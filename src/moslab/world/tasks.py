@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from moslab import paths
-from moslab.content import digests_of
-from moslab.datasets.table import COLUMNS, ArrayPixels, ImageTable
-from moslab.errors import UserError
-from moslab.files import cannot_write, digest, lock
+from moslab.utils import paths
+from moslab.utils.content import digests_of
+from moslab.utils.errors import UserError
+from moslab.utils.files import cannot_write, digest, lock
 from moslab.world import aigiqa, iaa, iqa, language, ugc
 from moslab.world.draws import Dice
 from moslab.world.made import Made
@@ -22,6 +21,7 @@ from moslab.world.render import Size, frame_of
 from moslab.world.version import LABELS
 
 TASKS = {"iqa": iqa, "iaa": iaa, "aigiqa": aigiqa, "ugc": ugc}  # each module: SCALE, PICTURES (unless told otherwise), PRESETS and make()
+COLUMNS = ("image", "text", "mos", "sd", "split", "group")  # of labels.csv
 SEED = 1
 SUMS = "SHA256SUMS"  # of a task's files, as sha256sum writes and checks them
 _ID_BITS, _ID_DIGITS, _ID_STEP = 36, 11, 0x9E3779B1  # picture numbers are scattered over 36 bits, one to one
@@ -29,25 +29,52 @@ _ID_BITS, _ID_DIGITS, _ID_STEP = 36, 11, 0x9E3779B1  # picture numbers are scatt
 
 @dataclass(frozen=True)
 class World:
-    """One generated task, as its cache folder holds it. `table` is all that a model may see; `bounds` lies in a file of its own that no loader opens."""
+    """One generated task, as its cache folder holds it.
+
+    `images` and `labels` are all that a model may see; `bounds` lies in a file of its own that no loader opens.
+    """
 
     task: str
     preset: str
     folder: Path
 
+    @property
+    def scale(self) -> tuple[float, float]:
+        """The nominal scale of the scores: lowest and highest."""
+        low, high = TASKS[self.task].SCALE
+        return float(low), float(high)
+
+    @property
+    def version(self) -> str:
+        """What decides the labels: the world's version and the preset."""
+        return f"world {LABELS[self.task]} {self.preset}"
+
     @cached_property
-    def table(self) -> ImageTable:
-        """Pictures (memory-mapped), labels and annotations."""
-        frame = pd.read_csv(self.folder / "labels.csv", dtype={"image": str, "text": str, "group": str}, keep_default_na=False, na_values={"sd": ""})
-        frame["source"] = [f"labels.csv line {line}" for line in range(2, len(frame) + 2)]
-        votes = self.folder / "votes.npy"
-        return ImageTable(self.task, frame[list(COLUMNS)], ArrayPixels(np.load(self.folder / "images.npy", mmap_mode="r")), tuple(map(float, TASKS[self.task].SCALE)),
-                          np.load(votes) if votes.exists() else None, version=f"world {LABELS[self.task]} {self.preset}",
-                          annotations=pd.read_csv(self.folder / "annotations.csv", dtype=dict.fromkeys(ugc.OPTIONS, str), keep_default_na=False))
+    def images(self) -> np.ndarray:
+        """Pictures [n, height, width, 3], uint8, memory-mapped."""
+        return np.load(self.folder / "images.npy", mmap_mode="r")
+
+    @cached_property
+    def labels(self) -> pd.DataFrame:
+        """One row per picture: `COLUMNS`."""
+        texts = {"image": str, "text": str, "group": str}
+        return pd.read_csv(self.folder / "labels.csv", dtype=texts, keep_default_na=False, na_values={"sd": ""})
+
+    @cached_property
+    def votes(self) -> np.ndarray | None:
+        """Votes per picture and mark [n, marks]; None for a score that nobody voted on."""
+        file = self.folder / "votes.npy"
+        return np.load(file) if file.exists() else None
+
+    @cached_property
+    def annotations(self) -> pd.DataFrame:
+        """What else is known of each picture: captions, comments, attributes."""
+        texts = dict.fromkeys(ugc.OPTIONS, str)
+        return pd.read_csv(self.folder / "annotations.csv", dtype=texts, keep_default_na=False)
 
     @cached_property
     def bounds(self) -> pd.DataFrame:
-        """What the best predictors would say, on the label scale, one row per row of the table: truth (before the votes), image_text, image_only, text_only, wrong_text, annotated."""
+        """What the best predictors would say, on the label scale, one row per picture: truth (before the votes), image_text, image_only, text_only, wrong_text, annotated."""
         return pd.read_csv(self.folder / "bounds.csv")
 
 
@@ -93,7 +120,7 @@ def picture_ids(task: str, ids: np.ndarray) -> list[str]:
 def _write(folder: Path, task: str, preset: str, n: int, size: Size, seed: int) -> None:
     ids = np.arange(n)
     made = TASKS[task].make(preset, seed, ids, size)
-    labels = made.frame.assign(image=picture_ids(task, ids))[[name for name in COLUMNS if name != "source"]]
+    labels = made.frame.assign(image=picture_ids(task, ids))[list(COLUMNS)]
     annotations = pd.concat([made.annotations, _texts(task, made, seed)], axis=1)
     temporary = None
     try:

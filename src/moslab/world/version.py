@@ -6,7 +6,7 @@
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
-from moslab.files import digest
+from moslab.utils.files import digest
 from moslab.world import aigiqa, degrade, distort, fidelity, iaa, iqa, language, render, shapes, specs, titles, ugc
 
 PIXELS_NUMBER = 1  # these numbers are bumped when code changes pixels or labels while every constant stays

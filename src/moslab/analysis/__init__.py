@@ -1,0 +1,1 @@
+"""From scores to statements: claims and verdicts, oracles, errors by origin, tables and figures."""

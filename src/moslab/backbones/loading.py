@@ -1,0 +1,46 @@
+"""A backbone by name, ready to use: one that comes with the package, or a checkpoint by folder or hub id."""
+
+import torch
+from transformers.utils import logging
+
+from moslab.backbones import checkpoints, templates
+from moslab.backbones.base import Backbone
+from moslab.backbones.catalogue import EMBEDDED, LOADED, architecture_of, resolve
+
+
+def load(
+    name: str = "embedded",
+    *,
+    scratch: bool = False,
+    seed: int = 0,
+    dtype: torch.dtype | None = None,
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
+) -> Backbone:
+    """Load a backbone on the CPU; `scratch` keeps the architecture and draws new weights from `seed`.
+
+    min_pixels, max_pixels: limits of a picture's size in pixels, the checkpoint's own if None.
+
+    Weights are read with safetensors only, and no code of a folder runs.
+
+    Raises UserError for an unknown name, a folder without a checkpoint, an architecture not in `ARCHITECTURES`, and
+    for parts that do not fit each other (see `checkpoints`).
+    """
+    logging.disable_progress_bar()
+    folder = resolve(name)
+    config = checkpoints.read_config(folder)
+    architecture = architecture_of(config.model_type)
+    processor = architecture.read_processor(folder)
+    if min_pixels or max_pixels:
+        architecture.limit(processor, min_pixels, max_pixels)
+    checkpoints.check_processor(folder, processor, config, architecture)
+    templates.check_template(folder, processor, architecture)
+    if scratch:
+        torch.manual_seed(seed)
+        model = architecture.Model(config).to(dtype or torch.float32)
+    else:
+        model = checkpoints.load_model(architecture, folder, dtype or torch.float32)
+    if name not in EMBEDDED:
+        LOADED.add(name)
+    architecture.accelerate(model)
+    return Backbone(name, folder, model, processor, architecture)

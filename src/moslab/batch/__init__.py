@@ -1,0 +1,1 @@
+"""Running notebooks: what is due, one process each, and how it ended."""

@@ -1,0 +1,1 @@
+"""Pure functions of numbers: correlations and errors, intervals and paired comparisons, numerical continuity."""

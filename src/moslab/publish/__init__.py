@@ -1,0 +1,1 @@
+"""Pages made of results; a page writes nothing else."""

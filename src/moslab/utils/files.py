@@ -1,0 +1,92 @@
+"""Writing that never leaves half a file behind, and the hash that names things."""
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from moslab.utils.errors import UserError
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)  # a full disk, a used-up quota
+
+
+def write_atomic(path: Path, content: str | bytes) -> Path:
+    """Write beside the target, flush to disk, then rename: readers see the old file or the new one, never a half."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as problem:
+        raise cannot_write(path, problem) from problem
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as problem:
+        Path(temporary).unlink(missing_ok=True)
+        raise cannot_write(path, problem) from problem
+    return path
+
+
+def cannot_write(path: Path, problem: OSError) -> UserError:
+    """The sentence for a full disk, a read-only folder and their kin."""
+    return UserError(f"Cannot write {path}: {problem.strerror or problem}. Free some space or make the folder writable, "
+                     "then start again; finished runs are kept.")
+
+
+def write_json(path: Path, content: Any) -> Path:
+    return write_atomic(path, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as problem:
+        raise UserError(f"{path} is not valid JSON ({problem}); delete it and run again.") from problem
+
+
+def digest(content: Any) -> str:
+    """Sixteen hex characters of the SHA-256 of the canonical JSON of `content`."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """`content` with its own digest, so that a change by hand can be told."""
+    return content | {"digest": digest(content)}
+
+
+def is_sealed(content: dict[str, Any]) -> bool:
+    """Whether the content still has the digest that it was sealed with."""
+    rest = {name: value for name, value in content.items() if name != "digest"}
+    return content.get("digest") == digest(rest)
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold `path` as a lock file; a second process waits until the first one leaves or dies."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        guard = FileLock(str(path))
+        guard.acquire()
+    except OSError as problem:
+        raise cannot_write(path, problem) from problem
+    try:
+        yield
+    finally:
+        guard.release()
