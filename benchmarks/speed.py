@@ -34,7 +34,10 @@ from moslab.utils.files import write_atomic
 from moslab.utils.paths import ROOT
 
 ROUNDS, PICTURES, BATCH = 7, 256, 64
-WRITING, TREE = 128, 16  # pictures at once: what `predict` takes by default, for both ways of writing a number; and few, where every picture brings 120 tokens that should stay in the processor's cache
+WRITING, TREE = (
+    128,
+    16,
+)  # pictures at once: what `predict` takes by default, for both ways of writing a number; and few, where every picture brings 120 tokens that should stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,33 @@ class Comparison:
 def main() -> None:
     torch.set_num_threads(1)
     table = datasets.load("iqa")
-    levels, written = (trained(make(dataset="iqa", scorer=scorer, train_images=1000, epochs=2, learning_rate=1.5e-3), "embedded") for scorer in ("levels", "digits"))
+    levels, written = (
+        trained(
+            make(dataset="iqa", scorer=scorer, train_images=1000, epochs=2, learning_rate=1.5e-3), "embedded"
+        )
+        for scorer in ("levels", "digits")
+    )
     product = matrix_product()
-    rows = [measured(comparison, product) for comparison in (training(table, levels), scoring(table, levels), generating(table, written), *more_digits(table, written), prompts(table, levels))]
-    shown = markdown(list(rows[0]), [[value if isinstance(value, str) else f"{value:,.2f}" if value < 10 else f"{value:,.0f}" for value in row.values()] for row in rows])
+    rows = [
+        measured(comparison, product)
+        for comparison in (
+            training(table, levels),
+            scoring(table, levels),
+            generating(table, written),
+            *more_digits(table, written),
+            prompts(table, levels),
+        )
+    ]
+    shown = markdown(
+        list(rows[0]),
+        [
+            [
+                value if isinstance(value, str) else f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
+                for value in row.values()
+            ]
+            for row in rows
+        ],
+    )
     page = f"{shown}\n\n{processor()}, one thread, torch {torch.__version__}, medians of {ROUNDS} rounds; a 1024 x 1024 x 1024 matrix product runs at {product / 1e9:.0f} GFLOP/s."
     readme = ROOT / "README.md"
     write_atomic(readme, fill(readme.read_text(encoding="utf-8"), "speed", page))
@@ -86,7 +112,9 @@ def training(table: ImageTable, reader: Reader) -> Comparison:
     weights = [weight for weight in ScoringModel(reader).parameters() if weight.requires_grad]
 
     def step(of: Reader) -> Callable[[], np.ndarray]:
-        adam = torch.optim.AdamW(weights, lr=0.0, weight_decay=0.0, fused=True)  # all of its work and no change, so that every step is the same
+        adam = torch.optim.AdamW(
+            weights, lr=0.0, weight_decay=0.0, fused=True
+        )  # all of its work and no change, so that every step is the same
 
         def once() -> np.ndarray:
             batch = of.to_teach(table, rows, targets)
@@ -94,9 +122,16 @@ def training(table: ImageTable, reader: Reader) -> Comparison:
             loss.backward()
             adam.step(), adam.zero_grad()
             return np.array([float(loss.detach())])
+
         return once
 
-    return Comparison("training, vision cached / run each step", 1.7, step(replace(reader, features=None)), step(reader), BATCH)
+    return Comparison(
+        "training, vision cached / run each step",
+        1.7,
+        step(replace(reader, features=None)),
+        step(reader),
+        BATCH,
+    )
 
 
 def scoring(table: ImageTable, reader: Reader) -> Comparison:
@@ -106,14 +141,20 @@ def scoring(table: ImageTable, reader: Reader) -> Comparison:
     def plain() -> np.ndarray:
         scores = []
         for start in range(0, PICTURES, BATCH):
-            batch = looked_at(reader, table, rows[start: start + BATCH])
+            batch = looked_at(reader, table, rows[start : start + BATCH])
             with torch.no_grad():
                 logits = model(**batch).logits[:, -1]
             probability = logits[:, reader.scorer.level_tokens].double().softmax(-1).numpy()
             scores.append(reader.scorer.restore(np.arange(5)) @ probability.T)
         return np.concatenate(scores)
 
-    return Comparison("scoring, cached / plain forward pass, full logits", 2.5, plain, lambda: predict(reader, table, rows, BATCH).score, PICTURES)
+    return Comparison(
+        "scoring, cached / plain forward pass, full logits",
+        2.5,
+        plain,
+        lambda: predict(reader, table, rows, BATCH).score,
+        PICTURES,
+    )
 
 
 def generating(table: ImageTable, reader: Reader) -> Comparison:
@@ -123,13 +164,26 @@ def generating(table: ImageTable, reader: Reader) -> Comparison:
     def plain() -> np.ndarray:
         numbers = []
         for start in range(0, PICTURES, WRITING):
-            batch = looked_at(reader, table, rows[start: start + WRITING])
+            batch = looked_at(reader, table, rows[start : start + WRITING])
             with torch.no_grad():
-                ids = model.generate(**batch, max_new_tokens=reader.scorer.options.digits + 1, do_sample=False)
-            numbers += [digits.parse(text) for text in tokenizer.batch_decode(ids[:, batch["input_ids"].shape[1]:], skip_special_tokens=True)]
+                ids = model.generate(
+                    **batch, max_new_tokens=reader.scorer.options.digits + 1, do_sample=False
+                )
+            numbers += [
+                digits.parse(text)
+                for text in tokenizer.batch_decode(
+                    ids[:, batch["input_ids"].shape[1] :], skip_special_tokens=True
+                )
+            ]
         return digits.decode(np.array(numbers), reader.scorer.low, reader.scorer.high)
 
-    return Comparison("digits, cached / transformers' generate()", 4.0, plain, lambda: predict(reader, table, rows, WRITING).score, PICTURES)
+    return Comparison(
+        "digits, cached / transformers' generate()",
+        4.0,
+        plain,
+        lambda: predict(reader, table, rows, WRITING).score,
+        PICTURES,
+    )
 
 
 def more_digits(table: ImageTable, reader: Reader) -> list[Comparison]:
@@ -140,24 +194,41 @@ def more_digits(table: ImageTable, reader: Reader) -> list[Comparison]:
         def once() -> np.ndarray:
             reader.scorer.options = scorer_options("digits", options)
             return predict(reader, table, rows, batch).score
+
         return once
 
     one = way(digits=1)
-    return [Comparison("greedy, three digits / one", 1 / 1.25, one, way(digits=3), PICTURES, same=False),
-            Comparison("tree of three digits / greedy, one", 1 / 5, one, way(TREE, digits=3, decoding="tree"), PICTURES, same=False)]
+    return [
+        Comparison("greedy, three digits / one", 1 / 1.25, one, way(digits=3), PICTURES, same=False),
+        Comparison(
+            "tree of three digits / greedy, one",
+            1 / 5,
+            one,
+            way(TREE, digits=3, decoding="tree"),
+            PICTURES,
+            same=False,
+        ),
+    ]
 
 
 def prompts(table: ImageTable, reader: Reader) -> Comparison:
     """Four prompts about every picture, its part of them read once, against four passes."""
     rows = table.rows("test")[:BATCH]
-    wordings = [Wording("iqa"), Wording("iqa", "generic"), Wording("iaa", "generic"), Wording("aigiqa", "generic", "alignment")]
+    wordings = [
+        Wording("iqa"),
+        Wording("iqa", "generic"),
+        Wording("iaa", "generic"),
+        Wording("aigiqa", "generic", "alignment"),
+    ]
 
     def scores(read: list[Reading]) -> np.ndarray:
         return np.concatenate([reader.scorer.decode(one).score for one in read])
 
     def plain() -> np.ndarray:
         with torch.no_grad():
-            return scores([replace(reader, wording=wording, _prompts={}).read(table, rows) for wording in wordings])
+            return scores(
+                [replace(reader, wording=wording, _prompts={}).read(table, rows) for wording in wordings]
+            )
 
     def ours() -> np.ndarray:
         with torch.no_grad():
@@ -176,8 +247,9 @@ def untouched(reader: Reader) -> PreTrainedModel:
 def looked_at(reader: Reader, table: ImageTable, rows: np.ndarray) -> dict[str, Any]:
     """A batch as transformers takes it, pictures included."""
     batch = replace(reader, features=None).to_read(table, rows)
-    return {name: batch[name] for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")} | {
-        "mm_token_type_ids": (batch["input_ids"] == reader.backbone.model.config.image_token_id).int()}
+    return {
+        name: batch[name] for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")
+    } | {"mm_token_type_ids": (batch["input_ids"] == reader.backbone.model.config.image_token_id).int()}
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------------------------
@@ -187,7 +259,9 @@ def measured(comparison: Comparison, product: float) -> dict[str, Any]:
     """Medians over rounds in which both ways take turns."""
     first, second = comparison.plain(), comparison.ours()  # warm, and the gate
     if comparison.same and not np.allclose(first, second, atol=1e-4, equal_nan=True):
-        raise SystemExit(f"{comparison.name}: the two ways differ by up to {np.nanmax(np.abs(first - second)):.2g}.")
+        raise SystemExit(
+            f"{comparison.name}: the two ways differ by up to {np.nanmax(np.abs(first - second)):.2g}."
+        )
     seconds: dict[str, list[float]] = {"plain": [], "ours": []}
     for _ in range(ROUNDS):
         for name in seconds:

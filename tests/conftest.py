@@ -20,8 +20,14 @@ from moslab.backbones import catalogue
 from moslab.utils import paths
 
 NO_DATA = "no data root: set MOSLAB_DATA to the folder that holds koniq10k/, ava/, ..."
-HOME_FOLDERS = {"ROOT": "", "NOTEBOOKS": "notebooks", "FIGURES": "figures", "RUNS": "papermill_runs", "REFERENCE": "papermill_runs/reference",
-                "CACHE": "papermill_runs/cache"}
+HOME_FOLDERS = {
+    "ROOT": "",
+    "NOTEBOOKS": "notebooks",
+    "FIGURES": "figures",
+    "RUNS": "papermill_runs",
+    "REFERENCE": "papermill_runs/reference",
+    "CACHE": "papermill_runs/cache",
+}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -63,7 +69,9 @@ def data_root() -> Path:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how many tests had no published labels to work on."""
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if NO_DATA in str(report.longrepr)]
+    skipped = [
+        report for report in terminalreporter.stats.get("skipped", []) if NO_DATA in str(report.longrepr)
+    ]
     if skipped:
         terminalreporter.write_line(f"{len(skipped)} tests on published label files skipped: {NO_DATA}")
 
@@ -71,15 +79,35 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 @pytest.fixture
 def make_notebook(home: Path) -> Callable[..., Path]:
     """Writes notebooks/<stem>.ipynb from a parameters cell and further code cells."""
+
     def make(stem: str, parameters: str, *cells: str) -> Path:
         path = home / "notebooks" / f"{stem}.ipynb"
         sources = [(parameters, ["parameters"]), *((cell, []) for cell in cells)]
-        path.write_text(json.dumps({
-            "cells": [{"cell_type": "code", "id": f"cell{number}", "metadata": {"tags": tags} if tags else {}, "source": source, "outputs": [],
-                       "execution_count": None} for number, (source, tags) in enumerate(sources)],
-            "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}},
-            "nbformat": 4, "nbformat_minor": 5}))
+        path.write_text(
+            json.dumps(
+                {
+                    "cells": [
+                        {
+                            "cell_type": "code",
+                            "id": f"cell{number}",
+                            "metadata": {"tags": tags} if tags else {},
+                            "source": source,
+                            "outputs": [],
+                            "execution_count": None,
+                        }
+                        for number, (source, tags) in enumerate(sources)
+                    ],
+                    "metadata": {
+                        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+                        "language_info": {"name": "python"},
+                    },
+                    "nbformat": 4,
+                    "nbformat_minor": 5,
+                }
+            )
+        )
         return path
+
     return make
 
 
@@ -87,6 +115,7 @@ def make_notebook(home: Path) -> Callable[..., Path]:
 def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of the embedded kind, smaller and with random weights."""
     from toys import save_tiny_base
+
     return save_tiny_base(tmp_path_factory.mktemp("tiny") / "base")
 
 
@@ -102,6 +131,7 @@ def real_tokenizer(name: str) -> Path:
 def hub_like(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Qwen2-VL in the hub's layout with the real tokenizer; skipped without a data root."""
     from toys import save_hub_like
+
     return save_hub_like(tmp_path_factory.mktemp("hub") / "Qwen2-VL-tiny", real_tokenizer("qwen2_vl"))
 
 
@@ -109,6 +139,7 @@ def hub_like(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of the embedded LLaVA's kind, smaller and with random weights."""
     from toys import save_tiny_llava
+
     return save_tiny_llava(tmp_path_factory.mktemp("tiny") / "llava")
 
 
@@ -116,4 +147,5 @@ def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hub_like_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny LLaVA-1.5 in llava-hf's layout with LLaMA-2's vocabulary; skipped without a data root."""
     from toys import save_hub_like_llava
+
     return save_hub_like_llava(tmp_path_factory.mktemp("hub") / "llava-1.5-tiny", real_tokenizer("llama2"))

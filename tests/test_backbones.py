@@ -29,7 +29,11 @@ def mixed_table() -> ImageTable:
     """Pictures of three sizes."""
     table = toy_table(6)
     sizes = [(64, 64), (96, 64), (64, 96)] * 2
-    return replace(table, pixels=ListedPixels(tuple(table.pixels.open(row).resize(size) for row, size in enumerate(sizes))), version="mixed")
+    return replace(
+        table,
+        pixels=ListedPixels(tuple(table.pixels.open(row).resize(size) for row, size in enumerate(sizes))),
+        version="mixed",
+    )
 
 
 def reader_of(backbone, text="image", scorer="bins", found=None, dataset="iqa", shown=None) -> Reader:
@@ -46,6 +50,7 @@ def tiny(tiny_base):
 
 # processor
 
+
 def by_hand(processor: ImageTextProcessor, text: str, picture: Image.Image) -> dict[str, torch.Tensor]:
     """Image processor and tokenizer, put together without the processor."""
     pictures = processor.image_processor(images=[picture], return_tensors="pt")
@@ -57,7 +62,10 @@ def by_hand(processor: ImageTextProcessor, text: str, picture: Image.Image) -> d
 def check_processor(processor: ImageTextProcessor) -> None:
     text = "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>How sharp is 3.99?<|im_end|>\n"
     picture = toy_table(5).pixels.open(0)
-    together, apart = processor(text=[text], images=[picture], return_tensors="pt"), by_hand(processor, text, picture)
+    together, apart = (
+        processor(text=[text], images=[picture], return_tensors="pt"),
+        by_hand(processor, text, picture),
+    )
     for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw"):
         assert torch.equal(together[name], apart[name]), name
 
@@ -75,8 +83,10 @@ def test_processor_takes_a_folder_of_the_hub(hub_like):
 
 def test_a_chat_template_of_the_checkpoint_wins(tiny_base, tmp_path):
     folder = shutil.copytree(tiny_base, tmp_path / "base")
-    (folder / "chat_template.jinja").write_text("{% for message in messages %}said by {{ message['role'] }}<|image_pad|>"
-                                                "{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}")
+    (folder / "chat_template.jinja").write_text(
+        "{% for message in messages %}said by {{ message['role'] }}<|image_pad|>"
+        "{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}"
+    )
     backbone = loading.load(str(folder))
     assert backbone.prompt("", 2) == backbone.tokens("said by user<|image_pad|><|image_pad|>")
 
@@ -96,11 +106,15 @@ def test_saved_and_read_again_it_gives_the_same_tensors(tmp_path, tiny_base):
 def test_an_incomplete_folder_is_one_sentence(tiny_base, tmp_path, missing):
     folder = shutil.copytree(tiny_base, tmp_path / "base")
     (folder / missing).unlink()
-    with pytest.raises(UserError, match="holds no Qwen2-VL tokenizer and image processor.*give a folder with tokenizer.json and preprocessor_config.json"):
+    with pytest.raises(
+        UserError,
+        match="holds no Qwen2-VL tokenizer and image processor.*give a folder with tokenizer.json and preprocessor_config.json",
+    ):
         ImageTextProcessor.from_folder(folder)
 
 
 # the embedded tokenizer
+
 
 @pytest.fixture(scope="module")
 def tokenizer():
@@ -123,26 +137,45 @@ def test_special_tokens_are_those_of_qwen2_vl(tokenizer, hub_like):
 
 
 def test_text_comes_back_from_tokens(tokenizer):
-    for text in ("the quality of the image is good.", "challenge title: café no. 7!\n\n  two  blanks", "<|im_start|>user\nhi<|im_end|>"):
+    for text in (
+        "the quality of the image is good.",
+        "challenge title: café no. 7!\n\n  two  blanks",
+        "<|im_start|>user\nhi<|im_end|>",
+    ):
         assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
 # loading
 
+
 def test_prompt_is_the_chat_template_with_room_for_the_picture(tiny):
     said = tiny.tokenizer.decode(tiny.prompt("How sharp?", 3))
-    assert said == ("<|im_start|>user\n<|vision_start|><|image_pad|><|image_pad|><|image_pad|><|vision_end|>how sharp?<|im_end|>\n<|im_start|>assistant\n")
+    assert said == (
+        "<|im_start|>user\n<|vision_start|><|image_pad|><|image_pad|><|image_pad|><|vision_end|>how sharp?<|im_end|>\n<|im_start|>assistant\n"
+    )
     assert tiny.tokenizer.decode(tiny.prompt("", 1)).count("<|vision_end|><|im_end|>") == 1
 
 
-@pytest.mark.parametrize(("damage", "sentence"), [
-    (lambda folder: (folder / "config.json").unlink(), "holds no checkpoint"),
-    (lambda folder: (folder / "config.json").write_text("{"), "holds no checkpoint"),
-    (lambda folder: (folder / "config.json").write_text('{"model_type": "bert"}'), "holds a bert model; this version reads Qwen2-VL"),
-    (lambda folder: (folder / "model.safetensors").unlink(), "The weights in .* cannot be read .*complete the folder"),
-    (lambda folder: (folder / "model.safetensors").write_bytes(b"abc"), "The weights in .* cannot be read"),
-    (lambda folder: drop_tensor(folder), "lack 1 tensors .first: .*up_proj"),
-])
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda folder: (folder / "config.json").unlink(), "holds no checkpoint"),
+        (lambda folder: (folder / "config.json").write_text("{"), "holds no checkpoint"),
+        (
+            lambda folder: (folder / "config.json").write_text('{"model_type": "bert"}'),
+            "holds a bert model; this version reads Qwen2-VL",
+        ),
+        (
+            lambda folder: (folder / "model.safetensors").unlink(),
+            "The weights in .* cannot be read .*complete the folder",
+        ),
+        (
+            lambda folder: (folder / "model.safetensors").write_bytes(b"abc"),
+            "The weights in .* cannot be read",
+        ),
+        (lambda folder: drop_tensor(folder), "lack 1 tensors .first: .*up_proj"),
+    ],
+)
 def test_a_damaged_checkpoint_is_one_sentence(tiny_base, tmp_path, damage, sentence):
     folder = shutil.copytree(tiny_base, tmp_path / "base")
     damage(folder)
@@ -156,11 +189,20 @@ def drop_tensor(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-@pytest.mark.parametrize(("name", "sentence"), [
-    ("embeded", "Unknown backbone 'embeded': give one of embedded, embedded-early, embedded-middle, embedded-nowords, embedded-llava, embedded-small, a folder written by save_pretrained, or a hub id"),
-    ("/no/such/folder", "Unknown backbone '/no/such/folder'"),
-    ("nobody/has-this", "Cannot fetch nobody/has-this from the hub .*check the name and the network, or download it elsewhere"),
-])
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "embeded",
+            "Unknown backbone 'embeded': give one of embedded, embedded-early, embedded-middle, embedded-nowords, embedded-llava, embedded-small, a folder written by save_pretrained, or a hub id",
+        ),
+        ("/no/such/folder", "Unknown backbone '/no/such/folder'"),
+        (
+            "nobody/has-this",
+            "Cannot fetch nobody/has-this from the hub .*check the name and the network, or download it elsewhere",
+        ),
+    ],
+)
 def test_an_unknown_backbone_is_one_sentence(name, sentence):
     with pytest.raises(UserError, match=sentence):
         catalogue.resolve(name)
@@ -174,7 +216,14 @@ def test_fingerprint_follows_every_file_that_counts(tiny_base, tmp_path):
 
     plain = catalogue.fingerprint(str(tiny_base))
     assert catalogue.fingerprint(str(shutil.copytree(tiny_base, tmp_path / "copy"))) == plain
-    files = ("config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "model.safetensors")
+    files = (
+        "config.json",
+        "preprocessor_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "chat_template.jinja",
+        "model.safetensors",
+    )
     assert len({plain, *(changed(name, "other") for name in files)}) == len(files) + 1
     assert changed("README.md", "other") == plain
 
@@ -191,6 +240,7 @@ def test_every_byte_of_the_weights_counts(tiny_base, tmp_path, place):
 
 def test_fingerprint_is_of_the_weights_that_are_loaded(tiny_base, tmp_path):
     """Of shards, the index and those it names; of a whole file, no other safetensors beside it."""
+
     def save(path, weights):
         save_file(weights, path, metadata={"format": "pt"})
 
@@ -198,7 +248,11 @@ def test_fingerprint_is_of_the_weights_that_are_loaded(tiny_base, tmp_path):
         index.write_text(json.dumps({"metadata": {}, "weight_map": names}))
 
     weights = load_file(tiny_base / "model.safetensors")
-    folder, one, two = shutil.copytree(tiny_base, tmp_path / "base"), "model-1-of-2.safetensors", "model-2-of-2.safetensors"
+    folder, one, two = (
+        shutil.copytree(tiny_base, tmp_path / "base"),
+        "model-1-of-2.safetensors",
+        "model-2-of-2.safetensors",
+    )
     index, whole = folder / "model.safetensors.index.json", catalogue.fingerprint(str(tiny_base))
     save(folder / "adapter_model.safetensors", {"other": torch.zeros(1)})
     assert catalogue.fingerprint(str(folder)) == whole
@@ -214,10 +268,16 @@ def test_fingerprint_is_of_the_weights_that_are_loaded(tiny_base, tmp_path):
 
 
 def test_scratch_keeps_the_architecture_and_follows_the_seed(tiny_base, tiny):
-    one, same, other = (loading.load(str(tiny_base), scratch=True, seed=seed).model.state_dict() for seed in (1, 1, 2))
+    one, same, other = (
+        loading.load(str(tiny_base), scratch=True, seed=seed).model.state_dict() for seed in (1, 1, 2)
+    )
     assert one.keys() == tiny.model.state_dict().keys()
     name = "model.language_model.layers.0.mlp.up_proj.weight"
-    assert torch.equal(one[name], same[name]) and not torch.equal(one[name], other[name]) and not torch.equal(one[name], tiny.model.state_dict()[name])
+    assert (
+        torch.equal(one[name], same[name])
+        and not torch.equal(one[name], other[name])
+        and not torch.equal(one[name], tiny.model.state_dict()[name])
+    )
 
 
 def test_the_embedded_base_is_a_true_qwen2_vl_of_at_most_6_mb():
@@ -225,11 +285,14 @@ def test_the_embedded_base_is_a_true_qwen2_vl_of_at_most_6_mb():
     assert config["architectures"] == ["Qwen2VLForConditionalGeneration"] and config["dtype"] == "bfloat16"
     assert (catalogue.WEIGHTS / "model.safetensors").stat().st_size <= 6_000_000
     backbone = loading.load("embedded")
-    assert backbone.width == embedded.WIDTH and backbone.model.config.get_text_config().vocab_size == len(backbone.tokenizer)
+    assert backbone.width == embedded.WIDTH and backbone.model.config.get_text_config().vocab_size == len(
+        backbone.tokenizer
+    )
     assert len(backbone.prompt("", 16)) < 40
 
 
 # prompts
+
 
 def titled_table(titles: int = 6, pictures: int = 60) -> ImageTable:
     """Rows with one of some titles each; the last title is not trained on."""
@@ -243,13 +306,33 @@ def titled_table(titles: int = 6, pictures: int = 60) -> ImageTable:
 def test_questions_by_text():
     table = toy_table(3, text="Free Study")
     assert Wording.of(table, "iqa", "image").question(0) == ""
-    assert Wording.of(table, "koniq10k", "generic").question(0) == "How would you rate the quality of this image?"
-    assert Wording.of(table, "ava", "roc4mllm").question(0) == "Could you evaluate the aesthetics of this image?"
-    assert Wording.of(table, "ava", "realqa").question(0) == "Rate the aesthetics and quality of this image briefly."
-    assert Wording.of(table, "ava", "title").question(2) == "How would you rate the aesthetics of this image? Challenge title: Free Study."
-    assert Wording.of(table, "aigiqa", "title", "alignment").question(2) == "How would you rate the alignment of this image? Generation prompt: Free Study."
-    assert Wording.of(table, "iaa", "image").answer_prefix(0) == "The aesthetics of the image is" and Wording("aigiqa").answer_prefix(0) == "The quality of the image is"
-    with pytest.raises(UserError, match="Unknown text 'titel': choose one of image, generic, rvtc, realqa, roc4mllm, title, permuted, random"):
+    assert (
+        Wording.of(table, "koniq10k", "generic").question(0)
+        == "How would you rate the quality of this image?"
+    )
+    assert (
+        Wording.of(table, "ava", "roc4mllm").question(0) == "Could you evaluate the aesthetics of this image?"
+    )
+    assert (
+        Wording.of(table, "ava", "realqa").question(0)
+        == "Rate the aesthetics and quality of this image briefly."
+    )
+    assert (
+        Wording.of(table, "ava", "title").question(2)
+        == "How would you rate the aesthetics of this image? Challenge title: Free Study."
+    )
+    assert (
+        Wording.of(table, "aigiqa", "title", "alignment").question(2)
+        == "How would you rate the alignment of this image? Generation prompt: Free Study."
+    )
+    assert (
+        Wording.of(table, "iaa", "image").answer_prefix(0) == "The aesthetics of the image is"
+        and Wording("aigiqa").answer_prefix(0) == "The quality of the image is"
+    )
+    with pytest.raises(
+        UserError,
+        match="Unknown text 'titel': choose one of image, generic, rvtc, realqa, roc4mllm, title, permuted, random",
+    ):
         Wording.of(table, "iqa", "titel")
 
 
@@ -257,7 +340,9 @@ def test_permuted_texts_keep_groups_and_lose_their_meaning():
     table = titled_table()
     own, shown = table.frame["text"].to_numpy(), prompts.shown_texts(table, "permuted")
     pairs = set(zip(own, shown))
-    assert len(pairs) == 6 == len({there for _, there in pairs}) and all(here != there for here, there in pairs)  # one to one, and none stays
+    assert len(pairs) == 6 == len({there for _, there in pairs}) and all(
+        here != there for here, there in pairs
+    )  # one to one, and none stays
     novel = {"title 4", "title 5"}
     assert all((here in novel) == (there in novel) for here, there in pairs)
 
@@ -266,10 +351,14 @@ def test_random_texts_are_drawn_for_every_picture():
     table = titled_table(pictures=300)
     own, shown = table.frame["text"].to_numpy(), prompts.shown_texts(table, "random")
     assert set(shown) == set(own) and 0.05 < (shown == own).mean() < 0.35
-    assert all(len(set(shown[own == title])) > 3 for title in set(own)) and (shown == prompts.shown_texts(table, "random")).all()
+    assert (
+        all(len(set(shown[own == title])) > 3 for title in set(own))
+        and (shown == prompts.shown_texts(table, "random")).all()
+    )
 
 
 # vision tower
+
 
 @pytest.mark.parametrize("sizes", [[(8, 8)] * 3, [(8, 8), (4, 12), (6, 6)]], ids=["one size", "mixed sizes"])
 def test_vision_tower_is_transformers_own(sizes):
@@ -278,7 +367,9 @@ def test_vision_tower_is_transformers_own(sizes):
     slow = copy.deepcopy(model.model.visual)
     qwen2_vl.accelerate(model)
     fast = model.model.visual
-    assert isinstance(fast.patch_embed, qwen2_vl.MatrixPatchEmbed) and all(isinstance(block.attn, qwen2_vl.BatchedVisionAttention) for block in fast.blocks)
+    assert isinstance(fast.patch_embed, qwen2_vl.MatrixPatchEmbed) and all(
+        isinstance(block.attn, qwen2_vl.BatchedVisionAttention) for block in fast.blocks
+    )
     assert fast.state_dict().keys() == slow.state_dict().keys()
     grids = torch.tensor([[1, *size] for size in sizes])
     patches = torch.randn(int(grids.prod(-1).sum()), 3 * 2 * 8 * 8)
@@ -293,6 +384,7 @@ def test_vision_tower_is_transformers_own(sizes):
 
 
 # features
+
 
 def test_cached_features_are_the_live_ones(tiny, tmp_path):
     table = toy_table(12)
@@ -309,7 +401,10 @@ def test_features_of_mixed_sizes_are_the_live_ones(tiny, tmp_path):
     table = mixed_table()
     found = features.cached_features(table, tiny, folder=tmp_path)
     assert [found.count(row) for row in range(6)] == [16, 24, 24] * 2
-    live, cached = (reader.states(reader.to_teach(table, range(6), np.zeros(6, int))) for reader in (reader_of(tiny), reader_of(tiny, found=found)))
+    live, cached = (
+        reader.states(reader.to_teach(table, range(6), np.zeros(6, int)))
+        for reader in (reader_of(tiny), reader_of(tiny, found=found))
+    )
     assert torch.allclose(live, cached, atol=1e-6)
 
 
@@ -326,9 +421,18 @@ def test_feature_file_is_made_once(tiny, tmp_path, monkeypatch):
 def test_features_are_keyed_by_weights_pictures_and_precision(tiny, tiny_base, tmp_path):
     other = shutil.copytree(tiny_base, tmp_path / "other")
     weights = load_file(other / "model.safetensors")
-    save_file({name: weight * 1.01 for name, weight in weights.items()}, other / "model.safetensors", metadata={"format": "pt"})
-    cases = [(toy_table(8), tiny), (toy_table(8), load_exact(other)), (toy_table(10), tiny), (toy_table(8, size=(64, 96)), tiny),
-             (toy_table(8), loading.load(str(tiny_base), dtype=torch.bfloat16))]
+    save_file(
+        {name: weight * 1.01 for name, weight in weights.items()},
+        other / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    cases = [
+        (toy_table(8), tiny),
+        (toy_table(8), load_exact(other)),
+        (toy_table(10), tiny),
+        (toy_table(8, size=(64, 96)), tiny),
+        (toy_table(8), loading.load(str(tiny_base), dtype=torch.bfloat16)),
+    ]
     for number, (table, backbone) in enumerate(cases, start=1):
         features.cached_features(table, backbone, folder=tmp_path / "cache")
         assert len(list((tmp_path / "cache" / "features").rglob("*.safetensors"))) == number
@@ -340,6 +444,7 @@ def test_features_lie_in_the_cache_folder(home, tiny):
 
 
 # reading
+
 
 def test_score_is_read_at_the_last_token_of_prompt_or_prefix(tiny):
     table = toy_table(5)
@@ -354,7 +459,14 @@ def test_score_is_read_at_the_last_token_of_prompt_or_prefix(tiny):
 @pytest.mark.parametrize("scorer", ["bins", "levels"])
 def test_padding_changes_nothing_that_is_read(tiny, scorer):
     table = toy_table(6)
-    table.frame["text"] = ["Sky", "A very long title about the fair quality of good images", "Free Study", "Open", "Best of the Month", "x"]
+    table.frame["text"] = [
+        "Sky",
+        "A very long title about the fair quality of good images",
+        "Free Study",
+        "Open",
+        "Best of the Month",
+        "x",
+    ]
     reader = reader_of(tiny, "title", scorer, dataset="iaa", shown=table.frame["text"].to_numpy())
     together, batch = reader.read(table, range(6)).states, reader.to_read(table, range(6))
     assert len(set(batch["read_position"].tolist())) > 2
@@ -383,7 +495,10 @@ def test_states_are_the_model_s_own(tiny):
     table.frame["text"] = ["Sky", "A long title", "Free Study", "Open", "Best of the Month", "x"]
     reader = reader_of(tiny, "title", shown=table.frame["text"].to_numpy())
     batch = reader.to_teach(table, range(6), np.zeros(6, int))
-    own = tiny.model.model(**{name: batch[name] for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")},
-                           mm_token_type_ids=(batch["input_ids"] == tiny.model.config.image_token_id).int(), use_cache=False).last_hidden_state
+    own = tiny.model.model(
+        **{name: batch[name] for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")},
+        mm_token_type_ids=(batch["input_ids"] == tiny.model.config.image_token_id).int(),
+        use_cache=False,
+    ).last_hidden_state
     kept = batch["attention_mask"].bool()
     assert torch.allclose(reader.states(batch)[kept], own[kept], atol=1e-5)

@@ -26,18 +26,18 @@ from moslab.utils.errors import UserError
 from moslab.utils.files import is_sealed, read_json, sha256, write_json
 from moslab.utils.processes import is_alive
 
-PARAMETERS = '''profile: str = "embedded"   # smoke, embedded or paper
+PARAMETERS = """profile: str = "embedded"   # smoke, embedded or paper
 runs: str = "reference"   # reference, reuse or fresh
 output: str = ""   # folder for results
 jobs: int = 0   # training processes
 seeds: list[int] = [0, 1]   # training seeds
-'''
-RESULT = '''import json, pathlib
+"""
+RESULT = """import json, pathlib
 where = pathlib.Path(output) / "results"
 where.mkdir(parents=True, exist_ok=True)
 record = {{"notebook": "{stem}", "profile": profile, "runs": ["abc", "def"], "parameters": {{"seeds": seeds, "output": output}}, "values": {{}},
           "claims": [{{"id": "flat", "on": "iqa", "verdict": "{verdict}", "value": {value}, "se": 0.1}}], "seconds": 1.0}}
-(where / "{stem}.json").write_text(json.dumps(record))'''
+(where / "{stem}.json").write_text(json.dumps(record))"""
 
 
 @pytest.fixture(autouse=True)
@@ -61,23 +61,35 @@ def run(**options):
 
 
 def refer(home: Path, stem: str, verdict: str = "agrees", value: float = 0.5) -> None:
-    write_json(home / f"papermill_runs/reference/results/smoke/{stem}.json",
-               {"notebook": stem, "runs": ["abc", "def"], "run_seconds": {"abc": 60.0, "def": 60.0}, "seconds": 30.0,
-                "parameters": {"seeds": [0, 1]}, "claims": [{"id": "flat", "on": "iqa", "verdict": verdict, "value": value, "se": 0.1}]})
+    write_json(
+        home / f"papermill_runs/reference/results/smoke/{stem}.json",
+        {
+            "notebook": stem,
+            "runs": ["abc", "def"],
+            "run_seconds": {"abc": 60.0, "def": 60.0},
+            "seconds": 30.0,
+            "parameters": {"seeds": [0, 1]},
+            "claims": [{"id": "flat", "on": "iqa", "verdict": verdict, "value": value, "se": 0.1}],
+        },
+    )
 
 
 # what is refused before anything starts
 
-@pytest.mark.parametrize(("options", "complaint"), [
-    ({"notebooks": "07"}, "no notebook '07': choose from 00_toy"),
-    ({"given": {"seed": "1"}}, "no parameter 'seed'"),
-    ({"given": {"seeds": "none"}}, "seeds is 'none', but should be of type"),
-    ({"given": {"seeds": "[]"}}, "parameter seeds is empty"),
-    ({"given": {"seeds": "[0, 0]"}}, r"seeds is \[0, 0\], which repeats"),
-    ({"given": {"seeds": "[-1]"}}, "should be finite and not negative"),
-    ({"notebook_limit": -1}, "limit of a notebook is -1 minutes"),
-    ({"runs": "stale"}, "Unknown source of runs"),
-])
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"notebooks": "07"}, "no notebook '07': choose from 00_toy"),
+        ({"given": {"seed": "1"}}, "no parameter 'seed'"),
+        ({"given": {"seeds": "none"}}, "seeds is 'none', but should be of type"),
+        ({"given": {"seeds": "[]"}}, "parameter seeds is empty"),
+        ({"given": {"seeds": "[0, 0]"}}, r"seeds is \[0, 0\], which repeats"),
+        ({"given": {"seeds": "[-1]"}}, "should be finite and not negative"),
+        ({"notebook_limit": -1}, "limit of a notebook is -1 minutes"),
+        ({"runs": "stale"}, "Unknown source of runs"),
+    ],
+)
 def test_bad_input_is_refused_before_anything_starts(home, make_notebook, options, complaint):
     make_notebook("00_toy", PARAMETERS, result_cell("00_toy"))
     with pytest.raises(UserError, match=complaint):
@@ -109,30 +121,45 @@ def test_a_full_disk(make_notebook, monkeypatch):
 
 def test_a_second_batch_on_the_same_profile_steps_back(home, make_notebook):
     make_notebook("00_toy", PARAMETERS)
-    with runner.exclusive(paths.profile_dir("smoke"), "smoke"), pytest.raises(UserError, match="Another batch is running the smoke profile"):
+    with (
+        runner.exclusive(paths.profile_dir("smoke"), "smoke"),
+        pytest.raises(UserError, match="Another batch is running the smoke profile"),
+    ):
         run()
 
 
 # what runs, and what is believed
 
+
 @pytest.mark.kernel
 def test_success_is_kept_and_not_repeated(home, make_notebook):
     refer(home, "00_toy")
-    source = make_notebook("00_toy", PARAMETERS, "import os; print(os.environ['OMP_NUM_THREADS'], profile, seeds)", result_cell("00_toy"))
+    source = make_notebook(
+        "00_toy",
+        PARAMETERS,
+        "import os; print(os.environ['OMP_NUM_THREADS'], profile, seeds)",
+        result_cell("00_toy"),
+    )
     outcomes, shown = run(given={"seeds": "[5]"})
     folder = paths.profile_dir("smoke")
     assert outcomes[0].status == "done" and outcomes[0].ok and "unknown" in shown and "2 min" not in shown
     assert outcomes[0].comparisons[0].change == "not compared"  # other seeds than the reference's
     executed = (folder / "notebooks/00_toy.ipynb").read_text()
     assert "1 smoke [5]" in executed
-    assert [entry["event"] for entry in Ledger(folder / "ledger.jsonl").entries()] == ["queued", "started", "ended"]
+    assert [entry["event"] for entry in Ledger(folder / "ledger.jsonl").entries()] == [
+        "queued",
+        "started",
+        "ended",
+    ]
     assert not list((folder / "progress").iterdir())
 
     started = time.time()
     outcomes, shown = run(given={"seeds": "[5]"})
     assert outcomes[0].status == "done already" and "done already" in shown and time.time() - started < 1
 
-    write_json(folder / "results/00_toy.json", {"notebook": "00_toy", "claims": []})  # changed by hand: no longer what was recorded
+    write_json(
+        folder / "results/00_toy.json", {"notebook": "00_toy", "claims": []}
+    )  # changed by hand: no longer what was recorded
     source.write_text(source.read_text().replace("1.0}", "2.0}"))
     outcomes, shown = run(given={"seeds": "[0, 1]"})
     assert outcomes[0].status == "done" and outcomes[0].comparisons[0].change == "same" and "2 min" in shown
@@ -145,7 +172,11 @@ def test_success_is_kept_and_not_repeated(home, make_notebook):
 @pytest.mark.kernel
 def test_a_failure_keeps_its_traceback_and_does_not_stop_the_others(home, make_notebook):
     refer(home, "01_bad")
-    make_notebook("00_user", PARAMETERS, "from moslab.utils.errors import UserError\nraise UserError('K is 1, but two bins are needed.')")
+    make_notebook(
+        "00_user",
+        PARAMETERS,
+        "from moslab.utils.errors import UserError\nraise UserError('K is 1, but two bins are needed.')",
+    )
     make_notebook("01_bad", PARAMETERS, result_cell("01_bad"), "1 / 0")
     make_notebook("02_silent", PARAMETERS, "print('no result')")
     make_notebook("03_good", PARAMETERS, result_cell("03_good"))
@@ -156,7 +187,9 @@ def test_a_failure_keeps_its_traceback_and_does_not_stop_the_others(home, make_n
     assert "without writing" in outcomes[2].reason
     folder = paths.profile_dir("smoke")
     assert "ZeroDivisionError" in (folder / "notebooks/01_bad.failed.ipynb").read_text()
-    assert not (folder / "notebooks/01_bad.ipynb").exists() and not list((folder / "notebooks").glob("*.running.ipynb"))
+    assert not (folder / "notebooks/01_bad.ipynb").exists() and not list(
+        (folder / "notebooks").glob("*.running.ipynb")
+    )
 
     make_notebook("01_bad", PARAMETERS, result_cell("01_bad"))
     outcomes, _ = run(notebooks=["01", "03_good"])
@@ -166,20 +199,36 @@ def test_a_failure_keeps_its_traceback_and_does_not_stop_the_others(home, make_n
 
 @pytest.mark.kernel
 def test_a_killed_kernel_is_a_failure(make_notebook):
-    make_notebook("00_toy", PARAMETERS, result_cell("00_toy"), "import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "print('never')")
+    make_notebook(
+        "00_toy",
+        PARAMETERS,
+        result_cell("00_toy"),
+        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+        "print('never')",
+    )
     outcomes, _ = run()
     assert outcomes[0].status == "failed" and "kernel died" in outcomes[0].reason
     cells = read_json(paths.profile_dir("smoke") / "notebooks/00_toy.failed.ipynb")["cells"]
-    assert cells[-2]["metadata"]["papermill"]["status"] == "failed" and cells[-1]["metadata"]["papermill"]["status"] == "pending"
+    assert (
+        cells[-2]["metadata"]["papermill"]["status"] == "failed"
+        and cells[-1]["metadata"]["papermill"]["status"] == "pending"
+    )
 
 
 @pytest.mark.kernel
 def test_killing_the_batch_ends_its_children_and_a_restart_finishes_the_job(home, make_notebook):
     make_notebook("00_toy", PARAMETERS, result_cell("00_toy"))
-    make_notebook("01_slow", PARAMETERS, result_cell("01_slow"),
-                  f"import os, pathlib, time\nmark = pathlib.Path({str(home / 'kernel')!r})\n"
-                  "if not mark.exists():\n    mark.write_text(str(os.getpid()))\n    time.sleep(60)")
-    killed = subprocess.Popen([sys.executable, "-m", "moslab", "reproduce", "--profile", "smoke", "--jobs", "1"], stdout=subprocess.DEVNULL)
+    make_notebook(
+        "01_slow",
+        PARAMETERS,
+        result_cell("01_slow"),
+        f"import os, pathlib, time\nmark = pathlib.Path({str(home / 'kernel')!r})\n"
+        "if not mark.exists():\n    mark.write_text(str(os.getpid()))\n    time.sleep(60)",
+    )
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "moslab", "reproduce", "--profile", "smoke", "--jobs", "1"],
+        stdout=subprocess.DEVNULL,
+    )
     kernel = int(wait_for(lambda: (home / "kernel").exists() and (home / "kernel").read_text()))
     folder = paths.profile_dir("smoke")
     child = Ledger(folder / "ledger.jsonl").last("01_slow")["pid"]
@@ -197,7 +246,18 @@ def test_killing_the_batch_ends_its_children_and_a_restart_finishes_the_job(home
 def test_a_reversed_verdict_fails_the_command(home, make_notebook):
     refer(home, "00_toy", verdict="disagrees")
     make_notebook("00_toy", PARAMETERS, result_cell("00_toy"))
-    command = [sys.executable, "-m", "moslab", "reproduce", "--profile", "smoke", "--jobs", "1", "--set", "seeds=[0, 1]"]
+    command = [
+        sys.executable,
+        "-m",
+        "moslab",
+        "reproduce",
+        "--profile",
+        "smoke",
+        "--jobs",
+        "1",
+        "--set",
+        "seeds=[0, 1]",
+    ]
     first = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "160"})
     assert first.returncode == 1 and "reversed" in first.stdout, first.stderr
     assert first.stderr.splitlines()[-1] == "Not reproduced: verdict reversed: flat (iqa) in 00_toy."
@@ -208,6 +268,7 @@ def test_a_reversed_verdict_fails_the_command(home, make_notebook):
 @pytest.mark.kernel
 def test_the_reference_is_written_from_fresh_runs_and_stored_defaults(home, make_notebook):
     from moslab.publish.reference import reference
+
     reader = "import tempfile\noutput = output or tempfile.mkdtemp()\nprint(profile, runs)\n"
     figures = f'"figures": {{"toy.png": "{sha256(b"png")}"}}, "values"'
     make_notebook("00_toy", PARAMETERS, reader + result_cell("00_toy").replace('"values"', figures))
@@ -221,20 +282,28 @@ def test_the_reference_is_written_from_fresh_runs_and_stored_defaults(home, make
     reference(jobs=1, profiles=("embedded",), console=console())
     committed = home / "papermill_runs/reference"
     record = read_json(committed / "results/embedded/00_toy.json")
-    assert record["parameters"] == {"seeds": [0, 1], "output": "", "jobs": 0} and str(home) not in json.dumps(record)
+    assert record["parameters"] == {"seeds": [0, 1], "output": "", "jobs": 0} and str(home) not in json.dumps(
+        record
+    )
     assert is_sealed(record)
     committed_run = committed / "runs/embedded/abc"
     assert sorted(path.name for path in committed_run.iterdir()) == ["predictions.gz", "run.json"]
     assert str(home) not in (committed / "results/embedded/ledger.jsonl").read_text()
     stored = read_json(home / "notebooks/00_toy.ipynb")
-    assert stored["cells"][1]["outputs"][0]["text"] == ["embedded reference\n"] and stored["cells"][1]["execution_count"] == 2
-    assert stored["metadata"]["kernelspec"]["name"] == "python3" and "papermill" not in json.dumps(stored["metadata"])
+    assert (
+        stored["cells"][1]["outputs"][0]["text"] == ["embedded reference\n"]
+        and stored["cells"][1]["execution_count"] == 2
+    )
+    assert stored["metadata"]["kernelspec"]["name"] == "python3" and "papermill" not in json.dumps(
+        stored["metadata"]
+    )
     assert all("papermill" not in cell["metadata"] for cell in stored["cells"])
     assert (home / "figures/toy.png").read_bytes() == b"png"
     assert "old" not in (home / "README.md").read_text() and "**agrees**" in (home / "README.md").read_text()
 
 
 # the parts
+
 
 def test_the_plan_counts_a_shared_run_once_and_finished_runs_not_at_all(home, make_notebook):
     for stem in ("00_toy", "01_toy"):
@@ -289,7 +358,8 @@ def test_a_disk_that_fills_up_under_the_child_is_named_as_the_cause(home, make_n
     make_notebook("00_toy", PARAMETERS, result_cell("00_toy"))
     (home / "sitecustomize.py").write_text(
         "import errno, os\nif 'MOSLAB_SOCKETS' in os.environ:\n    def full(*_, **__):\n"
-        "        raise OSError(errno.ENOSPC, 'No space left on device')\n    os.fsync = full\n")
+        "        raise OSError(errno.ENOSPC, 'No space left on device')\n    os.fsync = full\n"
+    )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(home), *sys.path]))
     outcomes, shown = run()
     assert (
@@ -399,6 +469,7 @@ def test_limits_are_the_profile_s_unless_told():
 
 # a fresh start for one notebook
 
+
 def test_a_fresh_start_of_one_notebook_leaves_the_others(home, make_notebook):
     folder = paths.profile_dir("smoke")
     for key in ("abc", "def", "ghi"):
@@ -461,8 +532,16 @@ def test_a_ledger_line_cut_short_is_no_entry(tmp_path):
     assert ledger.last("00_toy")["status"] == "done" and len(ledger.entries()) == 2
 
 
-@pytest.mark.parametrize(("verdict", "value", "change"), [
-    ("agrees", 0.5, "same"), ("not resolved", 0.6, "moved"), ("disagrees", 0.6, "reversed"), ("agrees", 1.0, "beyond"), ("agrees", None, "beyond")])
+@pytest.mark.parametrize(
+    ("verdict", "value", "change"),
+    [
+        ("agrees", 0.5, "same"),
+        ("not resolved", 0.6, "moved"),
+        ("disagrees", 0.6, "reversed"),
+        ("agrees", 1.0, "beyond"),
+        ("agrees", None, "beyond"),
+    ],
+)
 def test_changes_of_a_verdict(verdict, value, change):
     reference = {"claims": [{"id": "flat", "verdict": "agrees", "value": 0.5, "se": 0.1}]}
     found = compare({"claims": [{"id": "flat", "verdict": verdict, "value": value, "se": 0.1}]}, reference)
@@ -529,16 +608,39 @@ def test_the_reason_of_a_batch_that_is_not_the_reference_s():
 
 def test_claims_that_come_and_go():
     one, two = ({"claims": [{"id": name, "verdict": "agrees", "value": None}]} for name in ("a", "b"))
-    assert [(item.claim, item.change, item.failed) for item in compare(one, two)] == [("b", "missing", True), ("a", "new", False)]
+    assert [(item.claim, item.change, item.failed) for item in compare(one, two)] == [
+        ("b", "missing", True),
+        ("a", "new", False),
+    ]
 
 
 def test_summary_counts_what_stayed_and_names_what_moved():
-    found = [Comparison("a", "agrees", "agrees", "same"), Comparison("b", "not resolved", "not resolved", "same"), Comparison("c", "agrees", "agrees", "same"),
-             Comparison("d", "not resolved", "agrees", "moved"), Comparison("e", "agrees", "", "not compared")]
+    found = [
+        Comparison("a", "agrees", "agrees", "same"),
+        Comparison("b", "not resolved", "not resolved", "same"),
+        Comparison("c", "agrees", "agrees", "same"),
+        Comparison("d", "not resolved", "agrees", "moved"),
+        Comparison("e", "agrees", "", "not compared"),
+    ]
     console = Console(file=io.StringIO(), width=160)
-    console.print(summary_table([runner.Outcome("00_toy", "done", 3.0, Path("here"), comparisons=found), runner.Outcome("01_toy", "failed", 1.0, Path("there"))]))
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in console.file.getvalue().splitlines() if line.startswith("│")]
-    assert [row[1:] for row in rows if row[-1]] == [["3 verdicts", "2 agrees, 1 not resolved", "", "same"], ["1 verdict", "1 agrees", "", "not compared"], ["d", "not resolved", "agrees", "moved"]]
+    console.print(
+        summary_table(
+            [
+                runner.Outcome("00_toy", "done", 3.0, Path("here"), comparisons=found),
+                runner.Outcome("01_toy", "failed", 1.0, Path("there")),
+            ]
+        )
+    )
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in console.file.getvalue().splitlines()
+        if line.startswith("│")
+    ]
+    assert [row[1:] for row in rows if row[-1]] == [
+        ["3 verdicts", "2 agrees, 1 not resolved", "", "same"],
+        ["1 verdict", "1 agrees", "", "not compared"],
+        ["d", "not resolved", "agrees", "moved"],
+    ]
     assert ["01_toy", "", "", "", ""] in rows
 
 
@@ -547,19 +649,32 @@ def test_progress_of_processes_that_are_gone_is_swept_away(home, make_notebook):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     for name, pid in (("00_toy", os.getpid()), ("run", os.getpid()), ("dead", gone.pid)):
-        write_json(folder / f"progress/{name}.json", {"label": name, "done": 1, "total": 4, "started": time.time() - 30, "pid": pid})
+        write_json(
+            folder / f"progress/{name}.json",
+            {"label": name, "done": 1, "total": 4, "started": time.time() - 30, "pid": pid},
+        )
     records = read_progress(folder / "progress")
-    assert [record["label"] for record in records] == ["00_toy", "run"] and not (folder / "progress/dead.json").exists()
+    assert [record["label"] for record in records] == ["00_toy", "run"] and not (
+        folder / "progress/dead.json"
+    ).exists()
     task = runner.Task("00_toy", Path("x"), folder, {}, "", 3, 100.0, False)
     watch = Watch(console(), task, folder, 0)
     assert "cell 1 of 4" in watch.line(records) and "1 in flight" in watch.line(records)
     shown = console()
     shown.print(watch.bars(records))
-    assert "1 of 4 cells" in shown.file.getvalue() and "90 s left" in shown.file.getvalue().replace("2 min", "90 s")
+    assert "1 of 4 cells" in shown.file.getvalue() and "90 s left" in shown.file.getvalue().replace(
+        "2 min", "90 s"
+    )
 
 
 def test_time_left_trusts_the_plan_first_and_the_pace_later(home, monkeypatch):
-    watch = Watch(console(), runner.Task("00_toy", Path("x"), home, {}, "", 20, 200.0, False), home, 0, started=time.time() - 60)
+    watch = Watch(
+        console(),
+        runner.Task("00_toy", Path("x"), home, {}, "", 20, 200.0, False),
+        home,
+        0,
+        started=time.time() - 60,
+    )
     flying = [{"name": "00_toy", "done": 1, "total": 2}, {"name": "run", "done": 3, "total": 6}]
     assert watch.left([]) == pytest.approx(140, abs=2)  # nothing trained yet: the plan less what has passed
     trust = 0.5 / 8
@@ -569,14 +684,24 @@ def test_time_left_trusts_the_plan_first_and_the_pace_later(home, monkeypatch):
 
 
 def test_durations_as_people_say_them():
-    assert [duration(seconds) for seconds in (None, 12.3, 600, 7500)] == ["unknown", "12 s", "10 min", "2 h 05 min"]
+    assert [duration(seconds) for seconds in (None, 12.3, 600, 7500)] == [
+        "unknown",
+        "12 s",
+        "10 min",
+        "2 h 05 min",
+    ]
 
 
 @pytest.mark.kernel
 def test_an_interrupted_command_says_how_to_go_on(home, make_notebook):
     make_notebook("00_toy", PARAMETERS, "import time; time.sleep(60)")
-    child = subprocess.Popen([sys.executable, "-m", "moslab", "reproduce", "--profile", "smoke", "--jobs", "1"], stdout=subprocess.DEVNULL,
-                             stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # background jobs inherit SIG_IGN
+    child = subprocess.Popen(
+        [sys.executable, "-m", "moslab", "reproduce", "--profile", "smoke", "--jobs", "1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # background jobs inherit SIG_IGN
     wait_for(lambda: Ledger(paths.profile_dir("smoke") / "ledger.jsonl").last("00_toy"))
     child.send_signal(signal.SIGINT)
     assert "the same command goes on" in child.communicate(timeout=10)[1] and child.returncode == 130

@@ -21,7 +21,9 @@ def truth(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 
 
 def noisy(target: np.ndarray, scale: float, seeds: int = 3) -> np.ndarray:
-    return np.stack([target + np.random.default_rng(seed).normal(scale=scale, size=len(target)) for seed in range(seeds)])
+    return np.stack(
+        [target + np.random.default_rng(seed).normal(scale=scale, size=len(target)) for seed in range(seeds)]
+    )
 
 
 def test_better_than_the_oracle_is_a_leak(truth: np.ndarray) -> None:

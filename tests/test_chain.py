@@ -19,12 +19,23 @@ TWO = ("exposure", "saturation")
 OPTIONS = {"exposure": ("good", "poor"), "saturation": ("bad", "excellent", "fair")}
 
 
-@pytest.mark.parametrize("form, text", [("prose", "the exposure is good. the saturation is fair."), ("listed", "exposure: good; saturation: fair;")])
+@pytest.mark.parametrize(
+    "form, text",
+    [
+        ("prose", "the exposure is good. the saturation is fair."),
+        ("listed", "exposure: good; saturation: fair;"),
+    ],
+)
 def test_what_is_told_is_heard(form, text):
     said = {"exposure": "good", "saturation": "fair"}
     assert chain.told(said, form) == text and chain.heard(text, OPTIONS, form) == said
-    assert chain.heard(text.replace(".", " .").replace(":", " :").upper(), OPTIONS, form) == said  # blanks and capitals that a tokenizer leaves
-    assert chain.heard(text.replace("fair", "fairly"), OPTIONS, form) == {"exposure": "good", "saturation": ""}
+    assert (
+        chain.heard(text.replace(".", " .").replace(":", " :").upper(), OPTIONS, form) == said
+    )  # blanks and capitals that a tokenizer leaves
+    assert chain.heard(text.replace("fair", "fairly"), OPTIONS, form) == {
+        "exposure": "good",
+        "saturation": "",
+    }
     assert chain.heard("", OPTIONS, form) == {"exposure": "", "saturation": ""}
     assert chain.heard(text.split("s", 1)[0], OPTIONS, form)["saturation"] == ""
 
@@ -43,7 +54,11 @@ def taught(request):
     scorer = chain.Chain(chain.Options(attributes=TWO, settings={"digits": 2}))
     scorer.fit(Labels.of(table, np.arange(6)), 1.0, 5.0)
     scorer.attach(backbone)
-    reader = Reader(backbone, scorer, Wording("iqa", "title", shown=np.array(["Free", "Study", "Open", "Challenge", "Best of", "Month"])))
+    reader = Reader(
+        backbone,
+        scorer,
+        Wording("iqa", "title", shown=np.array(["Free", "Study", "Open", "Challenge", "Best of", "Month"])),
+    )
     backbone.model.requires_grad_(True)
     targets = scorer.encode(Labels.of(table, np.arange(6)))
     torch.manual_seed(0)
@@ -61,9 +76,14 @@ def test_the_whole_chain_is_taught(taught):
     batch = reader.to_teach(table, range(6), targets)
     for row in range(6):
         labels, said = batch["labels"][row], table.annotations.iloc[row]
-        text = reader.backbone.tokenizer.decode(labels[labels != -100], skip_special_tokens=True).strip().lower()
+        text = (
+            reader.backbone.tokenizer.decode(labels[labels != -100], skip_special_tokens=True).strip().lower()
+        )
         number = digits.written(int(targets[row, 0]), 2)
-        assert text == f"the exposure is {said['exposure']}. the saturation is {said['saturation']}. the score of this image is {number}."
+        assert (
+            text
+            == f"the exposure is {said['exposure']}. the saturation is {said['saturation']}. the score of this image is {number}."
+        )
 
 
 def test_attributes_and_scores_come_back(taught):
@@ -74,7 +94,11 @@ def test_attributes_and_scores_come_back(taught):
     assert found.score == pytest.approx(reader.scorer.restore(targets))
     record = predictions_frame(table, np.arange(6), found)
     table_of_answers = answers(record)
-    assert table_of_answers.index.tolist() == list(TWO) and (table_of_answers["right"] == 1).all() and (table_of_answers["unread"] == 0).all()
+    assert (
+        table_of_answers.index.tolist() == list(TWO)
+        and (table_of_answers["right"] == 1).all()
+        and (table_of_answers["unread"] == 0).all()
+    )
     record.loc[:2, "said exposure"] = ["", "no option", np.nan]
     wrong = answers(record).loc["exposure"]
     assert wrong["right"] == 0.5 and wrong["unread"] == pytest.approx(2 / 6)
@@ -85,21 +109,38 @@ def test_an_answer_without_a_score_counts_as_failed(taught):
     read = reader.read(table, range(6))
     texts = read.write(reader.scorer.longest)
     texts[1], texts[2] = "the exposure is good. the exposure is good.", ""
-    found = reader.scorer.decode(type(read)(read.states, read.vocabulary, read.follow, lambda _: texts, read.again))
-    assert np.flatnonzero(~found.parsed).tolist() == [1, 2] and found.said["exposure"].iloc[1:3].tolist() == ["good", ""]
+    found = reader.scorer.decode(
+        type(read)(read.states, read.vocabulary, read.follow, lambda _: texts, read.again)
+    )
+    assert np.flatnonzero(~found.parsed).tolist() == [1, 2] and found.said["exposure"].iloc[1:3].tolist() == [
+        "good",
+        "",
+    ]
 
 
 def test_every_decoding_of_the_number_follows_the_chain(taught):
     reader, table, targets = taught
     for decoding in ("expectation", "tree"):
         reader.scorer.inner.options = digits.Options(digits=2, decoding=decoding)
-        assert predict(reader, table, range(6)).score == pytest.approx(reader.scorer.restore(targets), abs=0.2)
+        assert predict(reader, table, range(6)).score == pytest.approx(
+            reader.scorer.restore(targets), abs=0.2
+        )
     reader.scorer.inner.options = digits.Options(digits=2)
 
 
-@pytest.mark.parametrize("annotations, sentence", [
-    (None, "chain tells 9 attributes first, and these data have no 'eye_catching': give attributes=..., some of none that there are"),
-    (pd.DataFrame({"caption": ["a"] * 2}), "these data have no 'eye_catching': give attributes=..., some of caption")])
+@pytest.mark.parametrize(
+    "annotations, sentence",
+    [
+        (
+            None,
+            "chain tells 9 attributes first, and these data have no 'eye_catching': give attributes=..., some of none that there are",
+        ),
+        (
+            pd.DataFrame({"caption": ["a"] * 2}),
+            "these data have no 'eye_catching': give attributes=..., some of caption",
+        ),
+    ],
+)
 def test_data_without_attributes_are_refused(annotations, sentence):
     with pytest.raises(UserError, match=sentence):
         chain.Chain().fit(Labels(np.array([1.0, 2.0]), annotations=annotations), 1, 5)
@@ -108,5 +149,7 @@ def test_data_without_attributes_are_refused(annotations, sentence):
 def test_settings_of_the_score_are_checked_early():
     with pytest.raises(UserError, match="Scorer 'digits', option 'digits'"):
         make(scorer="chain", options={"settings": {"digits": 9}}, learning_rate=1e-3)
-    with pytest.raises(UserError, match="answered nothing beside its scores: use scorer='chain', or roc with also"):
+    with pytest.raises(
+        UserError, match="answered nothing beside its scores: use scorer='chain', or roc with also"
+    ):
         answers(pd.DataFrame({"score": [1.0]}))

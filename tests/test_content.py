@@ -31,7 +31,9 @@ def read(monkeypatch):
     """Names of the files that are read, as they are."""
     names = []
     hash_file = content._hash
-    monkeypatch.setattr(content, "_hash", lambda name: (names.append(os.path.basename(name)), hash_file(name))[1])
+    monkeypatch.setattr(
+        content, "_hash", lambda name: (names.append(os.path.basename(name)), hash_file(name))[1]
+    )
     return names
 
 
@@ -44,7 +46,9 @@ def test_what_changed_is_read_again(files, read):
     digests_of(files)
     times = os.stat(files[1])
     files[1].write_bytes(b"B.jpg")  # the same size
-    os.utime(files[1], ns=(times.st_atime_ns, times.st_mtime_ns))  # and, as far as its owner says, as old as before
+    os.utime(
+        files[1], ns=(times.st_atime_ns, times.st_mtime_ns)
+    )  # and, as far as its owner says, as old as before
     assert digests_of(files) == true_digests(files)
     assert read[3:] == ["b.jpg"]
 
@@ -76,7 +80,9 @@ def test_where_nothing_can_be_remembered_files_are_read(files, home):
     assert digests_of(files) == true_digests(files)
 
 
-@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir(), os.mkfifo], ids=["missing", "folder", "pipe"])
+@pytest.mark.parametrize(
+    "make", [lambda path: None, lambda path: path.mkdir(), os.mkfifo], ids=["missing", "folder", "pipe"]
+)
 def test_what_cannot_be_read_is_named(home, tmp_path, make):
     make(tmp_path / "gone.jpg")
     with pytest.raises(UserError, match=r"gone.jpg (is missing|is no ordinary file)"):

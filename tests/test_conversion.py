@@ -18,7 +18,9 @@ def scores(n: int = 2000) -> np.ndarray:
 def test_table_has_one_row_per_bin_count_and_convention():
     table = quantisation_table(scores(), 1, 5, KS, ("linspace", "midpoints", "quantile"))
     assert table.columns.tolist() == ["K", "convention", "srcc", "plcc", "mae", "used", "n"]
-    assert table.groupby("convention")["K"].apply(list).to_dict() == {name: list(KS) for name in ("linspace", "midpoints", "quantile")}
+    assert table.groupby("convention")["K"].apply(list).to_dict() == {
+        name: list(KS) for name in ("linspace", "midpoints", "quantile")
+    }
     assert (table["n"] == 2000).all() and (table["used"] <= table["K"]).all()
 
 
@@ -32,14 +34,18 @@ def test_error_is_at_most_half_a_bin():
     even = np.linspace(1, 5, 10_001)
     table = quantisation_table(even, 1, 5, KS).set_index(["convention", "K"])["mae"]
     for k in KS:
-        assert table["linspace", k] == pytest.approx(4 / (k - 1) / 4, rel=0.01)  # a uniform score is a quarter of a bin away on average
+        assert table["linspace", k] == pytest.approx(
+            4 / (k - 1) / 4, rel=0.01
+        )  # a uniform score is a quarter of a bin away on average
         assert table["midpoints", k] == pytest.approx(4 / k / 4, rel=0.01)
 
 
 def test_quantile_bins_hold_equally_many_training_scores_and_use_no_others():
     training, test = scores(), scores(500) ** 1.1
     table = quantisation_table(test, 1, 5, [5], ["quantile"], training=training)
-    assert table.equals(quantisation_table(test, 0, 9, [5], ["quantile"], training=training))  # the range plays no part
+    assert table.equals(
+        quantisation_table(test, 0, 9, [5], ["quantile"], training=training)
+    )  # the range plays no part
     assert not table.equals(quantisation_table(test, 1, 5, [5], ["quantile"]))
 
 
@@ -48,7 +54,9 @@ def test_five_words_are_five_midpoint_bins():
     mos = scores()
     row = quantisation_table(mos, 1, 5, [5], ["midpoints"]).iloc[0]
     words = levels_ceiling(mos, 1, 5)
-    assert [words[name] for name in ("srcc", "plcc", "mae", "used")] == pytest.approx([row[name] for name in ("srcc", "plcc", "mae", "used")])
+    assert [words[name] for name in ("srcc", "plcc", "mae", "used")] == pytest.approx(
+        [row[name] for name in ("srcc", "plcc", "mae", "used")]
+    )
 
 
 def test_mistakes_are_sentences():
@@ -64,10 +72,20 @@ def test_real_koniq_training_labels_give_the_known_ceilings(data_root):
         pytest.skip(NO_DATA)
     table = datasets.load("koniq10k", root=str(data_root), preset="mos100")
     mos = table.frame["mos"].to_numpy()[table.rows("train")]
-    assert (len(mos), mos.min(), mos.max()) == (7058, pytest.approx(3.91, abs=0.005), pytest.approx(88.39, abs=0.005))
+    assert (len(mos), mos.min(), mos.max()) == (
+        7058,
+        pytest.approx(3.91, abs=0.005),
+        pytest.approx(88.39, abs=0.005),
+    )
     scaled = 1 + 4 * (mos - mos.min()) / np.ptp(mos)
-    measured = quantisation_table(scaled, 1, 5, [5, 51]).set_index(["convention", "K"])[["srcc", "plcc", "mae"]]
-    known = {("linspace", 5): (0.8847, 0.9265, 0.2479), ("midpoints", 5): (0.9437, 0.9537, 0.2043),
-             ("linspace", 51): (0.9992, 0.9995, 0.0202), ("midpoints", 51): (0.9993, 0.9995, 0.0198)}
+    measured = quantisation_table(scaled, 1, 5, [5, 51]).set_index(["convention", "K"])[
+        ["srcc", "plcc", "mae"]
+    ]
+    known = {
+        ("linspace", 5): (0.8847, 0.9265, 0.2479),
+        ("midpoints", 5): (0.9437, 0.9537, 0.2043),
+        ("linspace", 51): (0.9992, 0.9995, 0.0202),
+        ("midpoints", 51): (0.9993, 0.9995, 0.0198),
+    }
     for row, values in known.items():
         assert measured.loc[row].tolist() == pytest.approx(values, abs=5.1e-5)

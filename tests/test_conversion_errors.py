@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moslab.analysis.conversion import by_interval, dataset_errors, restored_labels, rounding_kept, run_errors, through_coding
+from moslab.analysis.conversion import (
+    by_interval,
+    dataset_errors,
+    restored_labels,
+    rounding_kept,
+    run_errors,
+    through_coding,
+)
 from moslab.datasets.table import ArrayPixels, ImageTable
 from moslab.experiments.evaluation import predictions_frame
 from moslab.experiments.experiment import make
@@ -19,15 +26,32 @@ def scores(n: int = 2000) -> np.ndarray:  # test_conversion.py has the same
 
 def labelled_pictures(mos: np.ndarray) -> ImageTable:
     split = np.where(np.arange(len(mos)) % 4 == 0, "test", "train")
-    frame = pd.DataFrame({"image": [str(row) for row in range(len(mos))], "text": "", "mos": mos, "sd": 0.5, "split": split, "group": "", "source": "here"})
+    frame = pd.DataFrame(
+        {
+            "image": [str(row) for row in range(len(mos))],
+            "text": "",
+            "mos": mos,
+            "sd": 0.5,
+            "split": split,
+            "group": "",
+            "source": "here",
+        }
+    )
     return ImageTable("iqa", frame, ArrayPixels(np.zeros((len(mos), 2, 2, 3), dtype=np.uint8)), (1.0, 5.0))
 
 
 def test_even_scores_lose_a_quarter_of_the_spacing():
     labels = Labels(np.linspace(1, 5, 8001), np.full(8001, 0.5))
-    for scorer, options, spacing in (("levels", {}, 4 / 5), ("bins", {"bins": 11}, 0.4), ("digits", {"digits": 2}, 4 / 99)):
+    for scorer, options, spacing in (
+        ("levels", {}, 4 / 5),
+        ("bins", {"bins": 11}, 0.4),
+        ("digits", {"digits": 2}, 4 / 99),
+    ):
         error = restored_labels(labels, scorer, options, 1, 5) - labels.mos
-        assert (np.abs(error).mean(), np.square(error).mean()) == (pytest.approx(spacing / 4, rel=0.02), pytest.approx(spacing**2 / 12, rel=0.03))
+        assert (np.abs(error).mean(), np.square(error).mean()) == (
+            pytest.approx(spacing / 4, rel=0.02),
+            pytest.approx(spacing**2 / 12, rel=0.03),
+        )
     for scorer in ("qscorer", "roc", "regression"):
         assert np.abs(restored_labels(labels, scorer, {}, 1, 5) - labels.mos).max() < 1e-12
 
@@ -52,7 +76,13 @@ def test_any_scores_go_through_the_coding_of_a_run():
 
 
 def test_intervals_have_their_upper_ends_and_empty_ones_are_left_out():
-    frame = pd.DataFrame({"mos": [0.5, 2.0, 2.1, 9.0], "label_approximation": [0.1, -0.3, 0.2, 0.0], "restoration": [-0.1, 0.1, np.nan, 1.0]})
+    frame = pd.DataFrame(
+        {
+            "mos": [0.5, 2.0, 2.1, 9.0],
+            "label_approximation": [0.1, -0.3, 0.2, 0.0],
+            "restoration": [-0.1, 0.1, np.nan, 1.0],
+        }
+    )
     found = by_interval(frame, np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
     assert found[["low", "high", "n"]].to_numpy().tolist() == [[1, 2, 2], [2, 3, 1], [4, 5, 1]]
     assert found["label_approximation"].tolist() == pytest.approx([0.2, 0.2, 0])
@@ -74,6 +104,10 @@ def test_rows_of_a_dataset_and_arms_that_it_cannot_teach():
     rows = dataset_errors("ugc", codings, images=60)
     assert [row["coding"] for row in rows] == ["levels", "regression"]  # ugc publishes no deviations
     assert 0 < rows[0]["of range"] < 10 and rows[1]["error"] < 1e-12 and rows[0]["n"] == rows[1]["n"]
-    assert {name for name in rows[0] if name.startswith("fifth")} <= {f"fifth {number}" for number in range(1, 6)}
-    kept, left_out = teachable("ugc", {"levels": {"scorer": "levels"}, "soft_levels": {"scorer": "soft_levels"}}, {"images": 60})
+    assert {name for name in rows[0] if name.startswith("fifth")} <= {
+        f"fifth {number}" for number in range(1, 6)
+    }
+    kept, left_out = teachable(
+        "ugc", {"levels": {"scorer": "levels"}, "soft_levels": {"scorer": "soft_levels"}}, {"images": 60}
+    )
     assert list(kept) == ["levels"] and len(left_out) == 1 and "deviation" in left_out[0]

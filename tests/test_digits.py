@@ -43,15 +43,28 @@ def test_the_upper_end_keeps_one_digit_before_the_point():
 
 
 def test_numbers_as_they_are_written_and_read():
-    assert [digits.written(*call) for call in ((7, 1), (7, 2), (70, 2), (7, 3), (399, 3))] == ["7", "0.7", "7.0", "0.07", "3.99"]
+    assert [digits.written(*call) for call in ((7, 1), (7, 2), (70, 2), (7, 3), (399, 3))] == [
+        "7",
+        "0.7",
+        "7.0",
+        "0.07",
+        "3.99",
+    ]
     for m in (1, 2, 3):
-        assert [digits.parse(f" {digits.written(number, m)}.") for number in range(10**m)] == pytest.approx(np.arange(10**m) / 10 ** (m - 1))
+        assert [digits.parse(f" {digits.written(number, m)}.") for number in range(10**m)] == pytest.approx(
+            np.arange(10**m) / 10 ** (m - 1)
+        )
     assert digits.parse("3.9.") == 3.9 and digits.parse("7") == 7
-    assert np.isnan([digits.parse(text) for text in ("", "good", "75", "3..", ".5", "3.9 good", "-1", "nan", "1e3")]).all()
+    assert np.isnan(
+        [digits.parse(text) for text in ("", "good", "75", "3..", ".5", "3.9 good", "-1", "nan", "1e3")]
+    ).all()
 
 
 def test_native_scores_must_fit():
-    with pytest.raises(UserError, match="digits with mapping='native' writes numbers from 0 to 10, and the scores reach from 1 to 100: use mapping='0-9.99'"):
+    with pytest.raises(
+        UserError,
+        match="digits with mapping='native' writes numbers from 0 to 10, and the scores reach from 1 to 100: use mapping='0-9.99'",
+    ):
         digits.Digits(digits.Options(mapping="native")).fit(Labels(np.array([1.0, 100.0])), 1.0, 100.0)
 
 
@@ -89,8 +102,12 @@ def test_the_number_is_taught_in_its_sentence_digit_by_digit(folder, m):
 
 def test_a_vocabulary_that_joins_digits_is_refused(tiny_base):
     backbone = load_exact(tiny_base)
-    backbone._encoded = {f" {digit}.{digit}{digit}.": [9] for digit in range(10)} | {f"{digit}.{digit}{digit}.": [9] for digit in range(10)}
-    with pytest.raises(UserError, match="does not write numbers digit by digit; the digits scorer cannot use it"):
+    backbone._encoded = {f" {digit}.{digit}{digit}.": [9] for digit in range(10)} | {
+        f"{digit}.{digit}{digit}.": [9] for digit in range(10)
+    }
+    with pytest.raises(
+        UserError, match="does not write numbers digit by digit; the digits scorer cannot use it"
+    ):
         digits_reader(backbone)
 
 
@@ -99,7 +116,10 @@ def test_a_vocabulary_that_joins_digits_is_refused(tiny_base):
 
 @pytest.fixture(scope="module", params=["tiny_base", "tiny_llava"])
 def taught(request) -> tuple[Backbone, np.ndarray]:
-    backbone, table = load_exact(request.getfixturevalue(request.param)), mixed_table() if request.param == "tiny_base" else toy_table(6)
+    backbone, table = (
+        load_exact(request.getfixturevalue(request.param)),
+        mixed_table() if request.param == "tiny_base" else toy_table(6),
+    )
     reader = digits_reader(backbone, TEXTS, digits=3)
     backbone.model.requires_grad_(True)
     torch.manual_seed(0)
@@ -115,7 +135,9 @@ def taught(request) -> tuple[Backbone, np.ndarray]:
 def logits_behind(reader: Reader, table, row: int, text: str) -> torch.Tensor:
     """The model's next-token logits after its opening and `text`, by a pass of its own."""
     batch = reader.to_read(table, [row])
-    batch["input_ids"] = torch.cat([batch["input_ids"], torch.tensor([reader.backbone.tokens(text)], dtype=torch.long)], 1)
+    batch["input_ids"] = torch.cat(
+        [batch["input_ids"], torch.tensor([reader.backbone.tokens(text)], dtype=torch.long)], 1
+    )
     batch["attention_mask"] = torch.ones_like(batch["input_ids"])
     return reader.vocabulary(reader.states(batch)[0, -1])
 
@@ -136,7 +158,12 @@ def test_the_tree_is_the_mean_over_all_numbers(taught, m):
         probability = shares(reader, table, row, "")
         for place in range(1, m):
             spelled = [f"{number:0{place}d}" for number in range(10**place)]
-            probability = np.concatenate([share * shares(reader, table, row, f"{text[0]}.{text[1:]}") for text, share in zip(spelled, probability)])
+            probability = np.concatenate(
+                [
+                    share * shares(reader, table, row, f"{text[0]}.{text[1:]}")
+                    for text, share in zip(spelled, probability)
+                ]
+            )
         assert found.distribution[row] == pytest.approx(probability, abs=1e-6)
         number = probability @ np.arange(10**m) / 10 ** (m - 1)
         assert found.score[row] == pytest.approx(1 + number / 9.99 * 4, abs=1e-5)
@@ -151,7 +178,9 @@ def test_expectation_follows_the_likeliest_digits(taught):
         second = shares(reader, table, row, f"{first.argmax()}.")
         third = shares(reader, table, row, f"{first.argmax()}.{second.argmax()}")
         number = np.array([1, 0.1, 0.01]) @ [share @ np.arange(10) for share in (first, second, third)]
-        assert found.score[row] == pytest.approx(1 + number / 9.99 * 4, abs=1e-5) and found.distribution[row] == pytest.approx(first, abs=1e-6)
+        assert found.score[row] == pytest.approx(1 + number / 9.99 * 4, abs=1e-5) and found.distribution[
+            row
+        ] == pytest.approx(first, abs=1e-6)
 
 
 @pytest.mark.parametrize("m", [1, 2, 3])
@@ -162,12 +191,20 @@ def test_greedy_is_what_generate_writes(taught, m):
     found = reader.scorer.decode(reader.read(table, range(6)))
     for row in range(6):
         batch = reader.to_read(table, [row])
-        inputs = {name: value for name, value in batch.items() if name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")}
+        inputs = {
+            name: value
+            for name, value in batch.items()
+            if name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")
+        }
         if "image_grid_thw" in batch:
             inputs["mm_token_type_ids"] = (batch["input_ids"] == backbone.model.config.image_token_id).int()
-        written = backbone.model.generate(**inputs, max_new_tokens=1 if m == 1 else m + 1, do_sample=False)[0, batch["input_ids"].shape[1]:]
+        written = backbone.model.generate(**inputs, max_new_tokens=1 if m == 1 else m + 1, do_sample=False)[
+            0, batch["input_ids"].shape[1] :
+        ]
         number = digits.parse(backbone.tokenizer.decode(written, skip_special_tokens=True))
-        assert found.score[row] == pytest.approx(1 + number / 9.99 * 4, nan_ok=True), backbone.tokenizer.decode(written)
+        assert found.score[row] == pytest.approx(1 + number / 9.99 * 4, nan_ok=True), (
+            backbone.tokenizer.decode(written)
+        )
 
 
 def test_what_is_no_number_counts_as_failed(taught):
@@ -206,4 +243,6 @@ def test_a_score_does_not_depend_on_its_company(taught, decoding, m):
     together = reader.scorer.decode(reader.read(table, range(6)))
     for row in range(6):
         alone = reader.scorer.decode(reader.read(table, [row]))
-        assert alone.score[0] == pytest.approx(together.score[row], abs=1e-5, nan_ok=True) and alone.distribution[0] == pytest.approx(together.distribution[row], abs=1e-5)
+        assert alone.score[0] == pytest.approx(
+            together.score[row], abs=1e-5, nan_ok=True
+        ) and alone.distribution[0] == pytest.approx(together.distribution[row], abs=1e-5)

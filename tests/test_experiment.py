@@ -15,10 +15,31 @@ from moslab.world import version
 
 # Another value for every field. `root` says where files lie and is the one field that is not in the key.
 OTHERS = {
-    "dataset": "iaa", "preset": "null", "protocol": "folds-5-0", "test_dataset": "iaa", "images": 50, "text": "generic", "test_text": "random", "scorer": "levels", "options": {"bins": 11}, "range": "scale", "recipe": "full",
-    "precision": "bfloat16", "epochs": 5, "batch_size": 16, "learning_rate": 2e-3, "weight_decay": 0.1, "warmup": 0.2,
-    "train_images": 10, "test_images": 10, "splits": ("val",), "seed": 1, "every_epoch": True, "related": True,
-    "min_pixels": 1000, "max_pixels": 2000,
+    "dataset": "iaa",
+    "preset": "null",
+    "protocol": "folds-5-0",
+    "test_dataset": "iaa",
+    "images": 50,
+    "text": "generic",
+    "test_text": "random",
+    "scorer": "levels",
+    "options": {"bins": 11},
+    "range": "scale",
+    "recipe": "full",
+    "precision": "bfloat16",
+    "epochs": 5,
+    "batch_size": 16,
+    "learning_rate": 2e-3,
+    "weight_decay": 0.1,
+    "warmup": 0.2,
+    "train_images": 10,
+    "test_images": 10,
+    "splits": ("val",),
+    "seed": 1,
+    "every_epoch": True,
+    "related": True,
+    "min_pixels": 1000,
+    "max_pixels": 2000,
 }
 BASE = {"dataset": "iqa", "learning_rate": 1e-3}
 
@@ -43,7 +64,10 @@ def test_key_changes_with_every_field_that_can_change_the_result():
 
 def test_key_says_the_same_however_it_is_spelled():
     plain = make(**BASE).key
-    assert make(**BASE | {"epochs": 4.0, "seed": 0, "options": {"bins": 51, "decoding": "expectation"}}).key == plain
+    assert (
+        make(**BASE | {"epochs": 4.0, "seed": 0, "options": {"bins": 51, "decoding": "expectation"}}).key
+        == plain
+    )
     assert make(**BASE | {"splits": ["test"], "epochs": 4}).key == plain
     assert Experiment(**make(**BASE).model_dump(mode="json")).key == plain  # as a stored record is read
     words = BASE | {"scorer": "levels"}
@@ -51,12 +75,35 @@ def test_key_says_the_same_however_it_is_spelled():
 
 
 def test_what_is_trained_knows_nothing_of_how_it_is_looked_at():
-    looks = [{"splits": ("val",)}, {"test_text": "random"}, {"test_images": 10}, {"test_dataset": "iaa"}, {"related": True}, {"options": {"decoding": "argmax"}}]
-    assert {make(**BASE | look).training for look in looks} == {make(**BASE).training} and len({make(**BASE | look).key for look in looks}) == len(looks)
-    others = [name for name in OTHERS if name not in ("splits", "test_text", "test_images", "test_dataset", "related")]
-    assert len({make(**BASE | {name: OTHERS[name]}).training for name in others} | {make(**BASE).training}) == len(others) + 1
-    for scorer, option in (("levels", {"decoding": "argmax"}), ("digits", {"decoding": "tree"}), ("qscorer", {"read": "token"})):
-        assert make(**BASE | {"scorer": scorer}).training == make(**BASE | {"scorer": scorer, "options": option}).training
+    looks = [
+        {"splits": ("val",)},
+        {"test_text": "random"},
+        {"test_images": 10},
+        {"test_dataset": "iaa"},
+        {"related": True},
+        {"options": {"decoding": "argmax"}},
+    ]
+    assert {make(**BASE | look).training for look in looks} == {make(**BASE).training} and len(
+        {make(**BASE | look).key for look in looks}
+    ) == len(looks)
+    others = [
+        name
+        for name in OTHERS
+        if name not in ("splits", "test_text", "test_images", "test_dataset", "related")
+    ]
+    assert (
+        len({make(**BASE | {name: OTHERS[name]}).training for name in others} | {make(**BASE).training})
+        == len(others) + 1
+    )
+    for scorer, option in (
+        ("levels", {"decoding": "argmax"}),
+        ("digits", {"decoding": "tree"}),
+        ("qscorer", {"read": "token"}),
+    ):
+        assert (
+            make(**BASE | {"scorer": scorer}).training
+            == make(**BASE | {"scorer": scorer, "options": option}).training
+        )
 
 
 def test_key_does_not_change_with_the_place_of_the_data(tmp_path):
@@ -68,14 +115,24 @@ def test_key_does_not_change_with_the_place_of_the_weights_but_with_the_weights(
     assert toy_experiment(copy).key == toy_experiment(tiny_base).key != make(**BASE).key
     other = shutil.copytree(tiny_base, tmp_path / "other")
     weights = load_file(other / "model.safetensors")
-    save_file({name: weight + 1e-3 for name, weight in weights.items()}, other / "model.safetensors", metadata={"format": "pt"})
+    save_file(
+        {name: weight + 1e-3 for name, weight in weights.items()},
+        other / "model.safetensors",
+        metadata={"format": "pt"},
+    )
     assert toy_experiment(other).key != toy_experiment(tiny_base).key
 
 
 def test_key_changes_with_labels(monkeypatch):
     keys = []
-    for change in (lambda frame: None, lambda frame: frame.__setitem__("mos", frame["mos"] + 0.01), lambda frame: frame.__setitem__("sd", 0.123), lambda frame: frame.__setitem__("text", "title"),
-                   lambda frame: frame.__setitem__("split", "train"), lambda frame: frame.__setitem__("image", frame["image"] + "x")):
+    for change in (
+        lambda frame: None,
+        lambda frame: frame.__setitem__("mos", frame["mos"] + 0.01),
+        lambda frame: frame.__setitem__("sd", 0.123),
+        lambda frame: frame.__setitem__("text", "title"),
+        lambda frame: frame.__setitem__("split", "train"),
+        lambda frame: frame.__setitem__("image", frame["image"] + "x"),
+    ):
         table = toy_table()
         change(table.frame)
         monkeypatch.setattr(datasets, "manifest", lambda name, table=table, **_: table.manifest())
@@ -105,7 +162,13 @@ def test_key_changes_with_its_own_scorer_s_version_alone(monkeypatch):
 
 
 def test_options_are_filled_with_their_defaults():
-    assert make(**BASE).options == {"bins": 51, "centers": "linspace", "spacing": "uniform", "decoding": "expectation", "labels": "nearest"}
+    assert make(**BASE).options == {
+        "bins": 51,
+        "centers": "linspace",
+        "spacing": "uniform",
+        "decoding": "expectation",
+        "labels": "nearest",
+    }
     assert make(**BASE | {"scorer": "levels"}).options == {}
     assert make(**BASE).label == "iqa bins 51, seed 0"
     assert make(**BASE | {"scorer": "levels", "seed": 2}).label == "iqa levels, seed 2"
@@ -121,39 +184,67 @@ def test_experiments_cannot_be_changed():
 UNKNOWN = f"Unknown dataset 'iqb': choose one of {', '.join(['iqa, iaa, aigiqa, ugc, koniq10k, ava, agiqa3k', *datasets.NAMES[7:]])}."
 
 
-@pytest.mark.parametrize(("fields", "sentence"), [
-    ({"dataset": "iqb"}, UNKNOWN),
-    ({"dataset": "iqb", "learning_rate": None}, UNKNOWN),
-    ({"scorer": "bin"}, "Unknown scorer 'bin': choose one of bins, chain, digits, levels, "),
-    ({"scorer": "bin", "learning_rate": None}, "Unknown scorer 'bin': choose one of bins, chain, digits, levels, "),
-    ({"recipe": "all", "learning_rate": None}, "Experiment field 'recipe': Input should be 'lm', 'lora', 'full', 'scratch' or 'head' (got 'all')."),
-    ({"options": {"bins": 1}}, "Scorer 'bins', option 'bins': Input should be greater than or equal to 2 (got 1)"),
-    ({"options": {"K": 5}}, "its options are bins, centers, spacing, decoding, labels."),
-    ({"options": [5]}, "Experiment field 'options': Input should be a valid dictionary (got [5])."),
-    ({"learningrate": 1e-3}, "An experiment has no field 'learningrate': its fields are dataset, preset,"),
-    ({"seed": "one"}, "Experiment field 'seed': Input should be a valid integer"),
-    ({"seed": -1}, "Experiment field 'seed': Input should be greater than or equal to 0 (got -1)."),
-    ({"epochs": 0}, "Experiment field 'epochs': Input should be greater than 0 (got 0)."),
-    ({"epochs": float("inf")}, "Experiment field 'epochs': Input should be a finite number (got inf)."),
-    ({"learning_rate": float("nan")}, "Experiment field 'learning_rate': Input should be"),
-    ({"learning_rate": "fast"}, "Experiment field 'learning_rate': Input should be a valid number"),
-    ({"splits": ()}, "Experiment field 'splits'"),
-    ({"splits": ("test", "val", "test")}, "The splits test, val, test repeat: name each once."),
-    ({"train_images": 1}, "Experiment field 'train_images': Input should be greater than or equal to 2 (got 1)."),
-    ({"text": "titel"}, "Experiment field 'text': Input should be 'image', 'generic', 'rvtc', 'realqa', 'roc4mllm', 'title', 'permuted' or 'random' (got 'titel')."),
-])
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"dataset": "iqb"}, UNKNOWN),
+        ({"dataset": "iqb", "learning_rate": None}, UNKNOWN),
+        ({"scorer": "bin"}, "Unknown scorer 'bin': choose one of bins, chain, digits, levels, "),
+        (
+            {"scorer": "bin", "learning_rate": None},
+            "Unknown scorer 'bin': choose one of bins, chain, digits, levels, ",
+        ),
+        (
+            {"recipe": "all", "learning_rate": None},
+            "Experiment field 'recipe': Input should be 'lm', 'lora', 'full', 'scratch' or 'head' (got 'all').",
+        ),
+        (
+            {"options": {"bins": 1}},
+            "Scorer 'bins', option 'bins': Input should be greater than or equal to 2 (got 1)",
+        ),
+        ({"options": {"K": 5}}, "its options are bins, centers, spacing, decoding, labels."),
+        ({"options": [5]}, "Experiment field 'options': Input should be a valid dictionary (got [5])."),
+        (
+            {"learningrate": 1e-3},
+            "An experiment has no field 'learningrate': its fields are dataset, preset,",
+        ),
+        ({"seed": "one"}, "Experiment field 'seed': Input should be a valid integer"),
+        ({"seed": -1}, "Experiment field 'seed': Input should be greater than or equal to 0 (got -1)."),
+        ({"epochs": 0}, "Experiment field 'epochs': Input should be greater than 0 (got 0)."),
+        ({"epochs": float("inf")}, "Experiment field 'epochs': Input should be a finite number (got inf)."),
+        ({"learning_rate": float("nan")}, "Experiment field 'learning_rate': Input should be"),
+        ({"learning_rate": "fast"}, "Experiment field 'learning_rate': Input should be a valid number"),
+        ({"splits": ()}, "Experiment field 'splits'"),
+        ({"splits": ("test", "val", "test")}, "The splits test, val, test repeat: name each once."),
+        (
+            {"train_images": 1},
+            "Experiment field 'train_images': Input should be greater than or equal to 2 (got 1).",
+        ),
+        (
+            {"text": "titel"},
+            "Experiment field 'text': Input should be 'image', 'generic', 'rvtc', 'realqa', 'roc4mllm', 'title', 'permuted' or 'random' (got 'titel').",
+        ),
+    ],
+)
 def test_bad_fields_are_one_sentence(fields, sentence):
     with pytest.raises(UserError) as refused:
         make(**BASE | fields)
     assert sentence in str(refused.value)
-    assert "\n" not in str(refused.value) and "Value error" not in str(refused.value) and "pydantic" not in str(refused.value)
+    assert (
+        "\n" not in str(refused.value)
+        and "Value error" not in str(refused.value)
+        and "pydantic" not in str(refused.value)
+    )
 
 
-@pytest.mark.parametrize(("fields", "sentence"), [
-    ({"backbone": "embeded"}, "Unknown backbone 'embeded'"),
-    ({"dataset": "koniq10k", "images": 100}, "has pictures of its own"),
-    ({"dataset": "koniq10k", "root": "/no/such/folder"}, "/no/such/folder .* is not a folder"),
-])
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"backbone": "embeded"}, "Unknown backbone 'embeded'"),
+        ({"dataset": "koniq10k", "images": 100}, "has pictures of its own"),
+        ({"dataset": "koniq10k", "root": "/no/such/folder"}, "/no/such/folder .* is not a folder"),
+    ],
+)
 def test_what_only_the_data_can_tell_is_refused_with_the_key(fields, sentence):
     with pytest.raises(UserError, match=sentence):
         _ = make(**BASE | fields).key
@@ -161,9 +252,13 @@ def test_what_only_the_data_can_tell_is_refused_with_the_key(fields, sentence):
 
 def test_a_rate_that_was_not_tuned_is_asked_for(monkeypatch, tmp_path):
     from moslab.experiments import tuning
+
     monkeypatch.setattr(tuning, "TABLE", tmp_path / "tuning.json")
     tuning.table.cache_clear()
-    with pytest.raises(UserError, match="No learning rate was tuned for scorer 'levels' with recipe 'full' on 'koniq10k': .* run .*--dataset iqa"):
+    with pytest.raises(
+        UserError,
+        match="No learning rate was tuned for scorer 'levels' with recipe 'full' on 'koniq10k': .* run .*--dataset iqa",
+    ):
         make(dataset="koniq10k", scorer="levels", recipe="full")
     (tmp_path / "tuning.json").write_text('{"iqa/lm/bins": {"learning_rate": 0.0005}}')
     tuning.table.cache_clear()

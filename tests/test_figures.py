@@ -6,8 +6,15 @@ from PIL import Image
 
 from moslab.analysis import figures
 
-FRAME = pd.DataFrame([(dataset, arm, x, 0.8 + x / 50, 0.7, 0.9) for dataset in ("iqa", "iaa") for arm in ("one", "two") for x in (1, 2, 4)],
-                     columns=["dataset", "arm", "x", "value", "low", "high"])
+FRAME = pd.DataFrame(
+    [
+        (dataset, arm, x, 0.8 + x / 50, 0.7, 0.9)
+        for dataset in ("iqa", "iaa")
+        for arm in ("one", "two")
+        for x in (1, 2, 4)
+    ],
+    columns=["dataset", "arm", "x", "value", "low", "high"],
+)
 
 
 def test_a_figure_carries_its_runs_and_does_not_change(tmp_path):
@@ -25,5 +32,7 @@ def test_a_figure_carries_its_runs_and_does_not_change(tmp_path):
 def test_dots_take_arms_with_and_without_intervals():
     for frame in (FRAME[FRAME["x"] == 1], FRAME[FRAME["x"] == 1].drop(columns=["low", "high"])):
         figure = figures.dots(frame, "SRCC", groups={"one": "first kind"})
-        assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["two", "one"] and len(figure.axes) == 2
+        assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["two", "one"] and len(
+            figure.axes
+        ) == 2
         plt.close(figure)

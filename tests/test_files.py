@@ -34,7 +34,10 @@ def test_write_makes_folders_and_gives_back_the_path(tmp_path):
 def test_full_disk_keeps_the_old_file_and_says_so(tmp_path, monkeypatch, failing):
     path = write_atomic(tmp_path / "note.txt", "old")
     monkeypatch.setattr(failing, full_disk)
-    with pytest.raises(UserError, match=r"Cannot write .*note.txt: No space left on device\. Free some space .* finished runs are kept\."):
+    with pytest.raises(
+        UserError,
+        match=r"Cannot write .*note.txt: No space left on device\. Free some space .* finished runs are kept\.",
+    ):
         write_atomic(path, "new")
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["note.txt"]
@@ -69,7 +72,9 @@ def test_digest_is_canonical():
     assert digest({"a": 1, "b": [2, 3]}) == digest({"b": (2, 3), "a": 1})
     assert len(digest([])) == 16 and set(digest([])) <= set("0123456789abcdef")
     assert len({digest(value) for value in (1, 1.5, "1", [1], {"1": 1}, None, True)}) == 7
-    assert digest({"seed": 0, "rate": 1e-3}) == "b24ddcc72563ccc0"  # must never change: run keys are made of it
+    assert (
+        digest({"seed": 0, "rate": 1e-3}) == "b24ddcc72563ccc0"
+    )  # must never change: run keys are made of it
 
 
 def test_lock_is_held_by_one_at_a_time(tmp_path):
@@ -90,7 +95,9 @@ def test_lock_is_held_by_one_at_a_time(tmp_path):
 
 def test_lock_of_a_killed_process_is_free(tmp_path):
     code = f"import time; from moslab.utils.files import lock\nwith lock({str(tmp_path / '.lock')!r}):\n print('held', flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=CHILD) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=CHILD
+    ) as child:
         assert child.stdout.readline().strip() == "held"
         child.kill()
         child.wait()
@@ -99,6 +106,7 @@ def test_lock_of_a_killed_process_is_free(tmp_path):
 
 
 # folders
+
 
 def test_profiles_have_a_folder_each(home):
     assert paths.profile_dir("smoke") == home / "papermill_runs" / "smoke"
@@ -126,5 +134,11 @@ def test_data_root_that_is_no_folder_is_an_error(monkeypatch):
 
 def test_home_variable_moves_every_folder(tmp_path):
     code = "import json; from moslab import paths; print(json.dumps([str(paths.ROOT), str(paths.REFERENCE)]))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**CHILD, "MOSLAB_HOME": str(tmp_path)})
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**CHILD, "MOSLAB_HOME": str(tmp_path)},
+    )
     assert json.loads(found.stdout) == [str(tmp_path), str(Path(tmp_path, "papermill_runs", "reference"))]

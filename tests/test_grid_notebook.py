@@ -18,8 +18,16 @@ from moslab.utils.errors import UserError
 from moslab.utils.files import read_json, sha256, write_json
 
 ARMS = {"5 bins": {"options": {"bins": 5}}, "levels": {"scorer": "levels"}}
-CLAIM = Claim(id="toy.order", paper="toy", place={"where": "Table 1"}, source="our own control", statement="Bins beat words.", kind="order", metric="srcc",
-              arms=("5 bins", "levels"))
+CLAIM = Claim(
+    id="toy.order",
+    paper="toy",
+    place={"where": "Table 1"},
+    source="our own control",
+    statement="Bins beat words.",
+    kind="order",
+    metric="srcc",
+    arms=("5 bins", "levels"),
+)
 
 
 @pytest.fixture
@@ -30,7 +38,9 @@ def grid(tiny_base) -> Grid:
 @pytest.fixture
 def no_training(monkeypatch):
     monkeypatch.setattr(worker, "train_together", lambda *_: pytest.fail("trained"))
-    monkeypatch.setattr(collecting, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("a process was started"))
+    monkeypatch.setattr(
+        collecting, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("a process was started")
+    )
 
 
 def fill(store: Store, grid: Grid) -> None:
@@ -52,12 +62,18 @@ def files(folder) -> list[str]:
 
 # grids
 
+
 def test_grid_is_every_combination(grid):
     found = Grid(["iqa", "iaa"], ARMS, [0, 3], grid.setting).experiments()
     assert list(found)[:3] == [("iqa", "5 bins", 0), ("iqa", "5 bins", 3), ("iqa", "levels", 0)]
     assert len({experiment.key for experiment in found.values()}) == len(found) == 8
     experiment = found["iaa", "levels", 3]
-    assert (experiment.dataset, experiment.scorer, experiment.seed, experiment.images) == ("iaa", "levels", 3, 40)
+    assert (experiment.dataset, experiment.scorer, experiment.seed, experiment.images) == (
+        "iaa",
+        "levels",
+        3,
+        40,
+    )
 
 
 def test_an_arm_s_fields_win_over_the_shared_ones(grid):
@@ -84,27 +100,37 @@ def test_a_number_of_pictures_is_asked_of_embedded_datasets_alone(grid, monkeypa
     assert generated_number(dataset, None) is None
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    ({"datasets": []}, "The grid has no datasets"), ({"arms": {}}, "The grid has no arms"),
-    ({"seeds": []}, "The grid has no seeds: give at least one .three or more seeds for a verdict."),
-    ({"seeds": [1, 2, 1]}, r"The seeds \[1, 2, 1\] repeat"),
-])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"datasets": []}, "The grid has no datasets"),
+        ({"arms": {}}, "The grid has no arms"),
+        ({"seeds": []}, "The grid has no seeds: give at least one .three or more seeds for a verdict."),
+        ({"seeds": [1, 2, 1]}, r"The seeds \[1, 2, 1\] repeat"),
+    ],
+)
 def test_empty_grids_are_one_sentence(grid, change, sentence):
     with pytest.raises(UserError, match=sentence):
         replace(grid, **change)
 
 
-@pytest.mark.parametrize(("change", "sentence"), [
-    ({"datasets": ["iqb"]}, "Unknown dataset 'iqb'"), ({"arms": {"x": {"scorer": "y"}}}, "Unknown scorer 'y'"),
-    ({"arms": {"x": {"options": {"bins": 1}}}}, "greater than or equal to 2"), ({"setting": {"learning_rate": 1e-3, "epoch": 3}}, "has no field 'epoch'"),
-    ({"seeds": ["a"]}, "field 'seed'"),
-])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"datasets": ["iqb"]}, "Unknown dataset 'iqb'"),
+        ({"arms": {"x": {"scorer": "y"}}}, "Unknown scorer 'y'"),
+        ({"arms": {"x": {"options": {"bins": 1}}}}, "greater than or equal to 2"),
+        ({"setting": {"learning_rate": 1e-3, "epoch": 3}}, "has no field 'epoch'"),
+        ({"seeds": ["a"]}, "field 'seed'"),
+    ],
+)
 def test_bad_fields_are_found_before_anything_runs(grid, change, sentence):
     with pytest.raises(UserError, match=sentence):
         replace(grid, **change).experiments()
 
 
 # results
+
 
 @pytest.fixture
 def results(grid) -> Results:
@@ -121,13 +147,23 @@ def test_scores_by_arm_and_seed(results):
         results.scores("iqa", "val")
 
 
-@pytest.mark.parametrize("change", [lambda frame: frame.iloc[1:], lambda frame: frame.assign(target=frame["target"] + 1), lambda frame: frame.iloc[::-1],
-                                    lambda frame: frame.assign(image=frame["image"] + "x")], ids=["fewer", "labels", "order", "names"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: frame.iloc[1:],
+        lambda frame: frame.assign(target=frame["target"] + 1),
+        lambda frame: frame.iloc[::-1],
+        lambda frame: frame.assign(image=frame["image"] + "x"),
+    ],
+    ids=["fewer", "labels", "order", "names"],
+)
 @pytest.mark.parametrize("place", [("iqa", "5 bins", 1), ("iqa", "levels", 2)], ids=["first arm", "last run"])
 def test_arms_on_different_images_are_not_compared(results, change, place):
     run = results.runs[place]
     mixed = Results({**results.runs, place: replace(run, predictions=change(run.predictions))})
-    with pytest.raises(UserError, match="The arms on iqa were evaluated on different images and cannot be compared"):
+    with pytest.raises(
+        UserError, match="The arms on iqa were evaluated on different images and cannot be compared"
+    ):
         mixed.scores("iqa")
 
 
@@ -141,9 +177,15 @@ def test_table_has_a_row_per_arm(results):
 def test_an_answer_that_cannot_be_read_counts_as_the_mean_of_the_others(results):
     place = ("iqa", "levels", 1)
     run = results.runs[place]
-    unread = replace(run, predictions=run.predictions.assign(score=run.predictions["score"].where(run.predictions.index > 0)))
+    unread = replace(
+        run,
+        predictions=run.predictions.assign(score=run.predictions["score"].where(run.predictions.index > 0)),
+    )
     scores = Results({**results.runs, place: unread}).scores("iqa")[0]["levels"]
-    assert scores[1][0] == pytest.approx(run.predictions["score"][1:].mean()) and (scores[1][1:] == run.predictions["score"][1:]).all()
+    assert (
+        scores[1][0] == pytest.approx(run.predictions["score"][1:].mean())
+        and (scores[1][1:] == run.predictions["score"][1:]).all()
+    )
 
 
 def test_a_table_says_where_runs_were_trained_if_asked(results):
@@ -155,11 +197,18 @@ def test_a_table_says_where_runs_were_trained_if_asked(results):
 
 # the study
 
-@pytest.mark.parametrize(("options", "sentence"), [
-    ({"runs": "refrence"}, "Unknown source of runs 'refrence': choose one of reference, headline, reuse, fresh"),
-    ({"profile": "embeded"}, "Unknown profile 'embeded': choose one of smoke, embedded, paper"),
-    ({"jobs": -1}, "jobs = -1 training processes make no sense: give 0 for one per core"),
-])
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"runs": "refrence"},
+            "Unknown source of runs 'refrence': choose one of reference, headline, reuse, fresh",
+        ),
+        ({"profile": "embeded"}, "Unknown profile 'embeded': choose one of smoke, embedded, paper"),
+        ({"jobs": -1}, "jobs = -1 training processes make no sense: give 0 for one per core"),
+    ],
+)
 def test_bad_parameters_are_one_sentence(home, options, sentence):
     with pytest.raises(UserError, match=sentence):
         Study("01_toy", **{"profile": "smoke", "runs": "reference", **options})
@@ -172,12 +221,12 @@ def test_an_output_that_cannot_be_written_is_found_at_once(home):
         Study("01_toy", profile="smoke", runs="fresh", output=str(home / "file" / "out"))
 
 
-CELL = '''profile: str = "embedded"   # smoke, embedded or paper
+CELL = """profile: str = "embedded"   # smoke, embedded or paper
 runs: str = "reference"   # reference, reuse or fresh
 output: str = ""   # folder for results
 jobs: int = 0   # training processes
 seeds: list[int] = [0, 1, 2]   # training seeds
-'''
+"""
 
 
 def test_a_study_opened_in_a_notebook_types_its_parameters(make_notebook):
@@ -213,13 +262,16 @@ def test_from_the_reference_nothing_is_written(home, grid, no_training):
     assert files(home) == before and "nothing is written" in repr(study)
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({}, "Verdicts as recorded, to nine digits: 1 of 1."),
-    ({"value": 1e-12}, "Verdicts as recorded, to nine digits: 1 of 1."),  # as on another processor
-    ({"value": 1e-6}, "Verdicts other than recorded: {name}."),
-    ({"low": -1e-6}, "Verdicts other than recorded: {name}."),
-    ({"n": 1}, "Verdicts other than recorded: {name}."),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "Verdicts as recorded, to nine digits: 1 of 1."),
+        ({"value": 1e-12}, "Verdicts as recorded, to nine digits: 1 of 1."),  # as on another processor
+        ({"value": 1e-6}, "Verdicts other than recorded: {name}."),
+        ({"low": -1e-6}, "Verdicts other than recorded: {name}."),
+        ({"n": 1}, "Verdicts other than recorded: {name}."),
+    ],
+)
 def test_from_the_reference_verdicts_are_held_against_the_record(home, grid, no_training, change, said):
     fill(reference(home), grid)
     study = Study("01_toy", profile="smoke", runs="reference")
@@ -268,18 +320,38 @@ def recorded(home, grid, no_training) -> dict:
     scores, target = study.collect(grid).scores("iqa")
     assert study.value("ceiling", lambda: {"K5": 0.97}) == {"K5": 0.97}
     study.keep(plt.figure(), "01_toy")
-    assert "papermill_runs/smoke/results/01_toy.json" in study.record([judge(CLAIM, scores, target, on="iqa", n=50)])
+    assert "papermill_runs/smoke/results/01_toy.json" in study.record(
+        [judge(CLAIM, scores, target, on="iqa", n=50)]
+    )
     return read_json(home / "papermill_runs/smoke/results/01_toy.json")
 
 
 def test_record_has_what_its_readers_need(recorded, grid, home):
     keys = sorted(experiment.key for experiment in grid.experiments().values())
-    assert (recorded["notebook"], recorded["profile"], recorded["runs_from"], recorded["runs"]) == ("01_toy", "smoke", "fresh", keys)
-    assert recorded["parameters"] == {"profile": "smoke", "runs": "fresh", "output": "", "jobs": 0, "seeds": [0, 1, 2]}
+    assert (recorded["notebook"], recorded["profile"], recorded["runs_from"], recorded["runs"]) == (
+        "01_toy",
+        "smoke",
+        "fresh",
+        keys,
+    )
+    assert recorded["parameters"] == {
+        "profile": "smoke",
+        "runs": "fresh",
+        "output": "",
+        "jobs": 0,
+        "seeds": [0, 1, 2],
+    }
     assert set(recorded["run_seconds"]) == set(keys) and set(recorded["run_seconds"].values()) == {3.5}
-    assert recorded["values"] == {"ceiling": {"K5": 0.97}} and recorded["seconds"] >= 0 and recorded["provenance"]["python"]
+    assert (
+        recorded["values"] == {"ceiling": {"K5": 0.97}}
+        and recorded["seconds"] >= 0
+        and recorded["provenance"]["python"]
+    )
     (claim,) = recorded["claims"]
-    assert {"id", "on", "statement", "verdict", "value", "se", "low", "high"} <= set(claim) and (claim["id"], claim["on"]) == ("toy.order", "iqa")
+    assert {"id", "on", "statement", "verdict", "value", "se", "low", "high"} <= set(claim) and (
+        claim["id"],
+        claim["on"],
+    ) == ("toy.order", "iqa")
     assert (home / "papermill_runs/smoke/figures/01_toy.png").is_file()
 
 
@@ -304,19 +376,39 @@ def test_plan_counts_what_is_missing(home, grid, no_training):
     for experiment in experiments[:2]:
         local.put(toy_run(experiment))
     study = Study("01_toy", profile="smoke", runs="reuse", jobs=2)
-    assert study.plan(grid).to_dict("records") == [{"datasets": "iqa", "arms": 2, "seeds": 3, "runs": 6, "to train": 4, "from the reference": 0, "minutes": "unknown"}]
-    write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", {"run_seconds": {experiment.key: 60.0 for experiment in experiments}})
+    assert study.plan(grid).to_dict("records") == [
+        {
+            "datasets": "iqa",
+            "arms": 2,
+            "seeds": 3,
+            "runs": 6,
+            "to train": 4,
+            "from the reference": 0,
+            "minutes": "unknown",
+        }
+    ]
+    write_json(
+        home / "papermill_runs/reference/results/smoke/01_toy.json",
+        {"run_seconds": {experiment.key: 60.0 for experiment in experiments}},
+    )
     assert study.plan(grid)["minutes"].tolist() == ["2.0"]
     fill(reference(home), grid)
-    assert study.plan(grid, grid)["to train"].tolist() == [0, 0] and study.plan(grid)["minutes"].tolist() == ["0.0"]
+    assert study.plan(grid, grid)["to train"].tolist() == [0, 0] and study.plan(grid)["minutes"].tolist() == [
+        "0.0"
+    ]
     assert study.plan(grid)["from the reference"].tolist() == [4]
     borrowing = Study("01_toy", profile="smoke", runs="headline", jobs=2)
-    assert borrowing.plan(grid)["to train"].tolist() == [0] and borrowing.plan(replace(grid, headline=["levels"]))["to train"].tolist() == [3]
+    assert borrowing.plan(grid)["to train"].tolist() == [0] and borrowing.plan(
+        replace(grid, headline=["levels"])
+    )["to train"].tolist() == [3]
 
 
 def test_values_are_computed_or_taken_from_the_reference(home):
     study = Study("01_toy", profile="smoke", runs="reference")
-    with pytest.raises(UserError, match="The committed reference of 01_toy holds no 'ceiling': set runs = 'reuse' to compute it here"):
+    with pytest.raises(
+        UserError,
+        match="The committed reference of 01_toy holds no 'ceiling': set runs = 'reuse' to compute it here",
+    ):
         study.value("ceiling", lambda: pytest.fail("computed"))
     write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", {"values": {"ceiling": 0.97}})
     assert study.value("ceiling", lambda: pytest.fail("computed")) == 0.97 == study.committed("ceiling")
@@ -325,7 +417,9 @@ def test_values_are_computed_or_taken_from_the_reference(home):
 
 def test_answer_card(home, recorded):
     study = Study("01_toy", profile="smoke", runs="reference")
-    assert "No committed reference yet" in study.answer() and "No committed figure" in str(study.picture("01_toy"))
+    assert "No committed reference yet" in study.answer() and "No committed figure" in str(
+        study.picture("01_toy")
+    )
     write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", recorded)
     assert f"| Bins beat words. | iqa | **{recorded['claims'][0]['verdict']}** |" in study.answer()
 

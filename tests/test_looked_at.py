@@ -40,8 +40,12 @@ def root(home, tmp_path):
 
 
 def on(root, base, **fields):
-    setting = dict(dataset="csv", preset="own", root=str(root), backbone=str(base), options={"bins": 5}, epochs=1)
-    return make(**setting | dict(batch_size=8, learning_rate=1e-3, train_images=TRAIN, test_images=TEST) | fields)
+    setting = dict(
+        dataset="csv", preset="own", root=str(root), backbone=str(base), options={"bins": 5}, epochs=1
+    )
+    return make(
+        **setting | dict(batch_size=8, learning_rate=1e-3, train_images=TRAIN, test_images=TEST) | fields
+    )
 
 
 def keys(experiment) -> tuple[str, str]:
@@ -72,7 +76,11 @@ def test_a_repaired_picture_is_looked_at_again(root, tiny_base, fields):
     assert black[0] != repaired[0] and np.array_equal(black[1:], repaired[1:])
 
 
-@pytest.mark.parametrize(("row", "changes"), [(0, (True, True)), (TRAIN, (True, False)), (TRAIN + TEST, (False, False))], ids=["trained", "tested", "unused"])
+@pytest.mark.parametrize(
+    ("row", "changes"),
+    [(0, (True, True)), (TRAIN, (True, False)), (TRAIN + TEST, (False, False))],
+    ids=["trained", "tested", "unused"],
+)
 def test_keys_follow_the_pictures_that_are_used(root, tiny_base, row, changes):
     before = keys(on(root, tiny_base))
     Image.new("RGB", (32, 32), "red").save(root / "csv" / f"{row}.png")
@@ -120,6 +128,7 @@ def test_experiments_with_one_training_get_the_features_of_all_of_them(root, tin
 
 # what is kept of pictures
 
+
 @pytest.fixture
 def tiny(tiny_base):
     return loading.load(str(tiny_base))
@@ -140,10 +149,19 @@ def test_features_are_computed_for_what_is_missing_alone(root, tiny, tmp_path):
     found = features.cached_features(table, tiny, [4, 1, 3], tmp_path)
     assert sorted(map(pictures_in, kept(tmp_path))) == [2, 3]
     live = tiny.look(tiny.inputs([table.pixels.open(row) for row in (4, 1, 3)])).reshape(3, -1)
-    assert [found.of(row).flatten().sub(one).abs().max() < 1e-5 for row, one in zip((4, 1, 3), live)] == [True] * 3
+    assert [found.of(row).flatten().sub(one).abs().max() < 1e-5 for row, one in zip((4, 1, 3), live)] == [
+        True
+    ] * 3
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[:-1] + bytes([content[-1] ^ 1]), lambda content: content[:40], lambda content: b""])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+        lambda content: content[:40],
+        lambda content: b"",
+    ],
+)
 def test_damaged_features_are_made_anew(tiny, tmp_path, damage):
     table = toy_table(8)
     before = features.cached_features(table, tiny, folder=tmp_path).of(7).clone()
@@ -186,9 +204,16 @@ def test_what_features_take_is_told_before_they_are_computed(tiny, tmp_path, mon
 
 # the size of pictures
 
+
 def test_max_pixels_makes_pictures_smaller(tiny_base):
     picture = [toy_table(2, size=(256, 256)).pixels.open(0)]
-    counts = [loaded.count(loaded.inputs(picture)) for loaded in (loading.load(str(tiny_base), **limit) for limit in ({}, {"max_pixels": 64 * 64}, {"min_pixels": 512 * 512, "max_pixels": 512 * 512}))]
+    counts = [
+        loaded.count(loaded.inputs(picture))
+        for loaded in (
+            loading.load(str(tiny_base), **limit)
+            for limit in ({}, {"max_pixels": 64 * 64}, {"min_pixels": 512 * 512, "max_pixels": 512 * 512})
+        )
+    ]
     assert counts == [[256], [16], [1024]]
 
 

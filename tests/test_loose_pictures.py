@@ -30,7 +30,9 @@ def pictures():
 
 def titled(backbone, text: str = "title") -> Reader:
     """A reader of a table whose rows show titles, none of them a loose picture's."""
-    return reader_of(backbone, text, dataset="iaa", shown=np.array(["Best of the Month", "A title", "Another"]))
+    return reader_of(
+        backbone, text, dataset="iaa", shown=np.array(["Best of the Month", "A title", "Another"])
+    )
 
 
 def joint(backbone) -> Reader:
@@ -45,7 +47,10 @@ def test_each_picture_is_asked_with_its_own_text(tiny, pictures):
     for number, (picture, title) in enumerate(zip(pictures, TITLES)):
         own = replace(reader, wording=replace(reader.wording, shown=np.array([title])))
         assert score_pictures(own, [picture], [title])[0] == pytest.approx(together[number], abs=1e-5)
-    assert not np.allclose(score_pictures(reader, [pictures[0]] * 3, TITLES), score_pictures(reader, [pictures[0]] * 3, TITLES[::-1]))
+    assert not np.allclose(
+        score_pictures(reader, [pictures[0]] * 3, TITLES),
+        score_pictures(reader, [pictures[0]] * 3, TITLES[::-1]),
+    )
     assert reader.wording.shown.tolist() == ["Best of the Month", "A title", "Another"]
 
 
@@ -55,13 +60,19 @@ def test_the_question_is_the_one_of_training_with_the_given_text():
 
 
 @pytest.mark.parametrize("text", ["title", "permuted", "random"])
-@pytest.mark.parametrize(("texts", "sentence"), [
-    (None, "there are none for 3 pictures: give texts, a list with the title or generation prompt of each"),
-    (TITLES[:2], "there are 2 for 3 pictures"),
-    ("Sky", "there are a single one for 3 pictures"),
-    (["Sky", " ", "Open"], "The text of picture 1 is ' ': give its title"),
-    (["Sky", "Open", None], "The text of picture 2 is None: give its title"),
-])
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        (
+            None,
+            "there are none for 3 pictures: give texts, a list with the title or generation prompt of each",
+        ),
+        (TITLES[:2], "there are 2 for 3 pictures"),
+        ("Sky", "there are a single one for 3 pictures"),
+        (["Sky", " ", "Open"], "The text of picture 1 is ' ': give its title"),
+        (["Sky", "Open", None], "The text of picture 2 is None: give its title"),
+    ],
+)
 def test_a_model_that_reads_texts_refuses_pictures_without_them(tiny, pictures, text, texts, sentence):
     with pytest.raises(UserError) as problem:
         score_pictures(titled(tiny, text), pictures, texts)
@@ -70,17 +81,26 @@ def test_a_model_that_reads_texts_refuses_pictures_without_them(tiny, pictures, 
 
 @pytest.mark.parametrize("text", ["image", "generic", "realqa"])
 def test_a_model_that_reads_no_texts_refuses_them(tiny, pictures, text):
-    with pytest.raises(UserError, match=f"trained with text='{text}' and is shown no texts of pictures: leave texts out"):
+    with pytest.raises(
+        UserError, match=f"trained with text='{text}' and is shown no texts of pictures: leave texts out"
+    ):
         score_pictures(reader_of(tiny, text), pictures, TITLES)
 
 
 def test_a_model_of_two_scores_is_told_which_one_is_meant(tiny, pictures):
     reader = joint(tiny)
     for asked in (None, "aesthetics"):
-        with pytest.raises(UserError, match=f"trained to judge alignment and quality, and asked is {asked!r}: say which"):
+        with pytest.raises(
+            UserError, match=f"trained to judge alignment and quality, and asked is {asked!r}: say which"
+        ):
             score_pictures(reader, pictures, asked=asked)
-    assert reader.wording.loose(2, asked="alignment").question(1) == "How would you rate the alignment of this image?"
-    assert not np.allclose(score_pictures(reader, pictures, asked="quality"), score_pictures(reader, pictures, asked="alignment"))
+    assert (
+        reader.wording.loose(2, asked="alignment").question(1)
+        == "How would you rate the alignment of this image?"
+    )
+    assert not np.allclose(
+        score_pictures(reader, pictures, asked="quality"), score_pictures(reader, pictures, asked="alignment")
+    )
 
 
 def test_a_model_of_one_score_is_not_told_another(tiny, pictures):
@@ -94,12 +114,18 @@ def truncated() -> Image.Image:
     return Image.open(io.BytesIO(content.getvalue()[:2000]))
 
 
-@pytest.mark.parametrize(("make", "sentence"), [
-    (lambda: Image.new("RGB", (4020, 20)), "Picture 1 has 4020 x 20 pixels, a side more than 200 times the other"),
-    (lambda: Image.new("RGB", (0, 20)), "Picture 1 has 0 x 20 pixels"),
-    (lambda: np.zeros((64, 64, 3), np.uint8), "Picture 1 is a ndarray: open it with PIL.Image.open"),
-    (truncated, "Picture 1 cannot be read"),
-])
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (
+            lambda: Image.new("RGB", (4020, 20)),
+            "Picture 1 has 4020 x 20 pixels, a side more than 200 times the other",
+        ),
+        (lambda: Image.new("RGB", (0, 20)), "Picture 1 has 0 x 20 pixels"),
+        (lambda: np.zeros((64, 64, 3), np.uint8), "Picture 1 is a ndarray: open it with PIL.Image.open"),
+        (truncated, "Picture 1 cannot be read"),
+    ],
+)
 def test_a_picture_that_cannot_be_scored_is_named(tiny, pictures, make, sentence, monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", False)
     with pytest.raises(UserError, match=sentence):

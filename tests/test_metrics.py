@@ -69,13 +69,16 @@ def test_four_parameters_need_five_pictures(n):
 
 
 @pytest.mark.parametrize("name", ["srcc", "plcc", "plcc_logistic4"])
-@pytest.mark.parametrize("prediction, target, said", [
-    ([1, 1, 1, 1], [1, 2, 3, 4], "predictions equal 1"),
-    ([1, 2, 3, 4], [2, 2, 2, 2], "targets equal 2"),
-    ([1, 2], [1, 2], "2 images"),
-    ([], [], "0 images"),
-    ([1, 2, np.nan, 4], [1, 2, 3, 4], "1 of 4 images"),
-])
+@pytest.mark.parametrize(
+    "prediction, target, said",
+    [
+        ([1, 1, 1, 1], [1, 2, 3, 4], "predictions equal 1"),
+        ([1, 2, 3, 4], [2, 2, 2, 2], "targets equal 2"),
+        ([1, 2], [1, 2], "2 images"),
+        ([], [], "0 images"),
+        ([1, 2, np.nan, 4], [1, 2, 3, 4], "1 of 4 images"),
+    ],
+)
 def test_undefined_is_nan_with_a_warning(name, prediction, target, said):
     with pytest.warns(UserWarning, match=said):
         assert np.isnan(METRICS[name](np.array(prediction, float), np.array(target, float)))

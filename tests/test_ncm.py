@@ -14,9 +14,15 @@ def test_two_places_by_hand():
     shares = torch.zeros(1, 2, 10)
     shares[0, 0, 3], shares[0, 0, 4], shares[0, 1, 9], shares[0, 1, 8] = 0.75, 0.25, 0.5, 0.5
     found = ncm.measure(shares, torch.tensor([[3, 9]]))
-    assert found["ncm"] == pytest.approx(abs(3.25 + 0.85 - 3.9)) and found["ncm_squared"] == pytest.approx(0.2**2)
-    assert found["ncm_masked"] == pytest.approx(abs(1.0 + 0.4 - 3.9)) and found["ncm_masked_squared"] == pytest.approx(2.5**2)
-    assert found["ncm_removed"] == pytest.approx(abs(4.0 + 0.8 - 3.9)) and found["ncm_removed_squared"] == pytest.approx(0.9**2)
+    assert found["ncm"] == pytest.approx(abs(3.25 + 0.85 - 3.9)) and found["ncm_squared"] == pytest.approx(
+        0.2**2
+    )
+    assert found["ncm_masked"] == pytest.approx(abs(1.0 + 0.4 - 3.9)) and found[
+        "ncm_masked_squared"
+    ] == pytest.approx(2.5**2)
+    assert found["ncm_removed"] == pytest.approx(abs(4.0 + 0.8 - 3.9)) and found[
+        "ncm_removed_squared"
+    ] == pytest.approx(0.9**2)
 
 
 def test_the_readings_part_where_the_model_is_sure():
@@ -34,7 +40,7 @@ def test_a_batch_is_the_mean_of_its_rows():
     shares = torch.tensor(random.dirichlet(np.ones(10), (6, 3)))
     digits = torch.tensor(random.integers(0, 10, (6, 3)))
     together = ncm.measure(shares, digits)
-    alone = [ncm.measure(shares[row: row + 1], digits[row: row + 1]) for row in range(6)]
+    alone = [ncm.measure(shares[row : row + 1], digits[row : row + 1]) for row in range(6)]
     assert together == pytest.approx({name: np.mean([one[name] for one in alone]) for name in together})
 
 
@@ -48,8 +54,12 @@ def test_a_run_keeps_the_metrics_of_every_step(home, monkeypatch, tiny_base):
     use_toy_table(monkeypatch)
     kept = execute(toy_experiment(tiny_base, scorer="digits", options={"ncm": True}, epochs=4))
     plain = execute(toy_experiment(tiny_base, scorer="digits", options={}, epochs=4))
-    assert [step["step"] for step in kept.history] == list(range(1, len(kept.history) + 1)) and len(kept.history) == 8
+    assert [step["step"] for step in kept.history] == list(range(1, len(kept.history) + 1)) and len(
+        kept.history
+    ) == 8
     assert set(kept.history[0]) == {"step", "loss", *ncm.NAMES, *(f"{name}_squared" for name in ncm.NAMES)}
-    assert [step["loss"] for step in kept.history] == pytest.approx([step["loss"] for step in plain.history], abs=1e-5)
+    assert [step["loss"] for step in kept.history] == pytest.approx(
+        [step["loss"] for step in plain.history], abs=1e-5
+    )
     assert all(0 <= step[name] < 11 for step in kept.history for name in ncm.NAMES)
     assert kept.predictions["entropy"].equals(plain.predictions["entropy"])

@@ -21,7 +21,9 @@ def test_cross_entropy_sees_no_closeness():
     shares, truth = sure_of(torch.tensor([399, 755, 400]), 3), places(torch.tensor([400] * 3), 3)
     assert torch.allclose(shares.sum(-1), torch.ones(3, 3, dtype=torch.float64))
     near, far, right = digit_cross_entropy(shares, truth).tolist()
-    assert near == pytest.approx(far) == pytest.approx(-np.log(0.1 / 9)) and right == pytest.approx(-np.log(0.9))
+    assert near == pytest.approx(far) == pytest.approx(-np.log(0.1 / 9)) and right == pytest.approx(
+        -np.log(0.9)
+    )
     assert ncm.measure(shares[:1], truth[:1])["ncm"] < ncm.measure(shares[1:2], truth[1:2])["ncm"]
 
 
@@ -29,19 +31,28 @@ def test_levels_without_a_picture():
     """All labels 3.99: frequencies know everything; who knows nothing of digits pays ten equally likely ones three times."""
     found = without_picture(places(np.full(5, 399), 3), 13)
     blind, often = found.values()
-    assert blind["loss"] == pytest.approx(3 * np.log(10) / 13) and blind["ncm"] == pytest.approx(4.5 * 1.11 - 3.99)
+    assert blind["loss"] == pytest.approx(3 * np.log(10) / 13) and blind["ncm"] == pytest.approx(
+        4.5 * 1.11 - 3.99
+    )
     assert often["loss"] == pytest.approx(0, abs=1e-9) and often["ncm"] == pytest.approx(0, abs=1e-9)
 
 
 def test_over_steps_smooths_every_run_before_the_band():
     runs = [[{"ncm": value} for value in row] for row in ([1.0, 3.0, 5.0], [3.0, 5.0, 7.0, 9.0])]
     found = over_steps(runs, "ncm", 2)
-    assert found.to_dict("list") == {"step": [2, 3], "value": [3.0, 5.0], "low": [2.0, 4.0], "high": [4.0, 6.0]}
+    assert found.to_dict("list") == {
+        "step": [2, 3],
+        "value": [3.0, 5.0],
+        "low": [2.0, 4.0],
+        "high": [4.0, 6.0],
+    }
 
 
 def test_over_seeds():
     mean, low, high = over_seeds([1.0, 2.0, 3.0], 0.9)
-    assert mean == 2 and high - mean == pytest.approx(stats.t.ppf(0.95, 2) / np.sqrt(3)) == pytest.approx(mean - low)
+    assert mean == 2 and high - mean == pytest.approx(stats.t.ppf(0.95, 2) / np.sqrt(3)) == pytest.approx(
+        mean - low
+    )
     assert over_seeds([0.4]) == (0.4, 0.4, 0.4)
 
 

@@ -48,24 +48,43 @@ def test_its_coding_can_be_asked_for_its_errors(coral):
 def test_the_table_of_scorers_names_it(coral, home, monkeypatch, tiny_base, tmp_path):
     """With one short run of it per dataset and nothing else."""
     use_toy_table(monkeypatch)
-    monkeypatch.setattr(scorer_page, "SETTING", {"backbone": str(tiny_base), "train_images": 20, "epochs": 1, "learning_rate": 1e-3})
-    monkeypatch.setattr(scorer_page, "RECIPE_SETTING", {"backbone": str(tiny_base), "train_images": 20, "epochs": 1})
-    monkeypatch.setattr(scorer_page, "collect", lambda experiments, *_: [execute(experiment) for experiment in experiments])
+    monkeypatch.setattr(
+        scorer_page,
+        "SETTING",
+        {"backbone": str(tiny_base), "train_images": 20, "epochs": 1, "learning_rate": 1e-3},
+    )
+    monkeypatch.setattr(
+        scorer_page, "RECIPE_SETTING", {"backbone": str(tiny_base), "train_images": 20, "epochs": 1}
+    )
+    monkeypatch.setattr(
+        scorer_page, "collect", lambda experiments, *_: [execute(experiment) for experiment in experiments]
+    )
     page = scorer_page.write_table([0], ["coral"], page=tmp_path / "scorers.md")
-    assert (tmp_path / "scorers.md").read_text() == page and "The first 20 training pictures, 1 epochs" in page
+    assert (
+        tmp_path / "scorers.md"
+    ).read_text() == page and "The first 20 training pictures, 1 epochs" in page
     lines = [line for line in page.splitlines() if line.startswith("| coral")]
-    assert len(lines) == len([name for name, among in scorer_page.DATASETS.items() if not among]) + len(scorer_page.RECIPES) and all("0 of 8" in line for line in lines)
+    assert len(lines) == len([name for name, among in scorer_page.DATASETS.items() if not among]) + len(
+        scorer_page.RECIPES
+    ) and all("0 of 8" in line for line in lines)
     assert not [line for line in page.splitlines() if line.startswith("| bins")]
     page = scorer_page.write_table([0], ["chain"], page=tmp_path / "scorers.md")
-    assert page.count("Left out: chain (") == page.count("). chain tells 9 attributes first, and these data have no 'eye_catching'") == len(scorer_page.DATASETS) + len(scorer_page.RECIPES)
+    assert (
+        page.count("Left out: chain (")
+        == page.count("). chain tells 9 attributes first, and these data have no 'eye_catching'")
+        == len(scorer_page.DATASETS) + len(scorer_page.RECIPES)
+    )
 
 
-@pytest.mark.parametrize("command, sentence", [
-    (["scorers", "--scorer", "nope"], "Unknown scorer 'nope': choose one of bins"),
-    (["tune", "--dataset", "nope"], "Unknown dataset 'nope': choose one of iqa"),
-    (["tune", "--scorer", "nope"], "Unknown scorer 'nope': choose one of bins"),
-    (["base", "card", "/nowhere"], "/nowhere holds no base: give a folder that"),
-])
+@pytest.mark.parametrize(
+    "command, sentence",
+    [
+        (["scorers", "--scorer", "nope"], "Unknown scorer 'nope': choose one of bins"),
+        (["tune", "--dataset", "nope"], "Unknown dataset 'nope': choose one of iqa"),
+        (["tune", "--scorer", "nope"], "Unknown scorer 'nope': choose one of bins"),
+        (["base", "card", "/nowhere"], "/nowhere holds no base: give a folder that"),
+    ],
+)
 def test_wrong_names_are_one_sentence_before_any_work(command, sentence, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["moslab", *command])
     with pytest.raises(SystemExit) as left:

@@ -25,12 +25,19 @@ def code(path: Path) -> list[dict]:
 
 def plain_text(cell: dict) -> str:
     """What nbval holds a fresh execution against: streams and text/plain."""
-    return "".join("".join(output.get("text", output.get("data", {}).get("text/plain", ""))) for output in cell["outputs"])
+    return "".join(
+        "".join(output.get("text", output.get("data", {}).get("text/plain", "")))
+        for output in cell["outputs"]
+    )
 
 
 def compared_numbers(path: Path) -> int:
     """Cells that nbval compares and whose output holds a number."""
-    cells = [cell for cell in code(path) if IGNORED not in cell["metadata"].get("tags", []) and cell["execution_count"]]
+    cells = [
+        cell
+        for cell in code(path)
+        if IGNORED not in cell["metadata"].get("tags", []) and cell["execution_count"]
+    ]
     return sum(bool(re.search(r"\d", plain_text(cell))) for cell in cells)
 
 
@@ -44,20 +51,31 @@ class TestStored:
 
     def test_stored_parameters_are_the_embedded_reference(self, path: Path) -> None:
         declared = parameters.declared(path)
-        assert (declared["profile"].default, declared["runs"].default, declared["output"].default) == ("embedded", "reference", "")
+        assert (declared["profile"].default, declared["runs"].default, declared["output"].default) == (
+            "embedded",
+            "reference",
+            "",
+        )
 
     def test_every_cell_was_executed_without_error(self, path: Path) -> None:
         assert all(cell["execution_count"] for cell in code(path))
         assert not any(output["output_type"] == "error" for cell in code(path) for output in cell["outputs"])
 
     def test_no_traces_of_the_machine(self, path: Path) -> None:
-        text = "".join(plain_text(cell) for cell in code(path) if IGNORED not in cell["metadata"].get("tags", []))
+        text = "".join(
+            plain_text(cell) for cell in code(path) if IGNORED not in cell["metadata"].get("tags", [])
+        )
         assert str(paths.ROOT) not in text and "papermill" not in read(path)["metadata"]
 
     def test_cells_are_short(self, path: Path) -> None:
         cells = [cell for cell in code(path) if "parameters" not in cell["metadata"].get("tags", [])]
         assert 10 <= len(cells) <= 25
-        assert max(len([line for line in "".join(cell["source"]).splitlines() if line.strip()]) for cell in cells) <= 15
+        assert (
+            max(
+                len([line for line in "".join(cell["source"]).splitlines() if line.strip()]) for cell in cells
+            )
+            <= 15
+        )
 
     def test_markdown_holds_no_measured_number(self, path: Path) -> None:
         """Prose numbers are rendered by `say`; three or more decimals in Markdown would be a pasted measurement."""
@@ -66,11 +84,28 @@ class TestStored:
                 assert not re.search(r"(?<![\d.])0?\.\d{2,}", "".join(cell["source"]))
 
     def test_code_parses_and_imports_once(self, path: Path) -> None:
-        imports = [ast.unparse(node) for cell in code(path) for node in ast.walk(ast.parse("".join(cell["source"]))) if isinstance(node, (ast.Import, ast.ImportFrom))]
+        imports = [
+            ast.unparse(node)
+            for cell in code(path)
+            for node in ast.walk(ast.parse("".join(cell["source"])))
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+        ]
         assert len(imports) == len(set(imports))
 
 
-@pytest.mark.parametrize(("stem", "at_least"), [("00_tour", 6), ("01_bin_sweep", 10), ("02_prompt_ablation", 10), ("03_digit_count", 12), ("04_ncm_curves", 10), ("05_regression_vs_ntp", 12), ("06_conversion_error", 10), ("91_label_audit", 8)])
+@pytest.mark.parametrize(
+    ("stem", "at_least"),
+    [
+        ("00_tour", 6),
+        ("01_bin_sweep", 10),
+        ("02_prompt_ablation", 10),
+        ("03_digit_count", 12),
+        ("04_ncm_curves", 10),
+        ("05_regression_vs_ntp", 12),
+        ("06_conversion_error", 10),
+        ("91_label_audit", 8),
+    ],
+)
 def test_nbval_compares_numbers(stem: str, at_least: int) -> None:
     """Stripping outputs would switch the comparison off silently; this notices."""
     path = next(path for path in NOTEBOOKS if path.stem == stem)

@@ -24,7 +24,13 @@ def test_names_types_defaults_and_help(make_notebook):
 
 def test_strings_of_a_command_line_become_values(make_notebook):
     given = {"seeds": "[3, 4]", "rate": "1e-5", "quick": "true", "profile": "12", "names": "{'b': 2}"}
-    assert validate(make_notebook("00_toy", CELL), given) == {"seeds": [3, 4], "rate": 1e-5, "quick": True, "profile": "12", "names": {"b": 2}}
+    assert validate(make_notebook("00_toy", CELL), given) == {
+        "seeds": [3, 4],
+        "rate": 1e-5,
+        "quick": True,
+        "profile": "12",
+        "names": {"b": 2},
+    }
 
 
 def test_typed_values_pass_and_integers_serve_as_floats(make_notebook):
@@ -32,28 +38,43 @@ def test_typed_values_pass_and_integers_serve_as_floats(make_notebook):
     assert found == {"rate": 1.0, "seeds": []} and isinstance(found["rate"], float)
 
 
-@pytest.mark.parametrize("given", [{"rate": "fast"}, {"seeds": 3}, {"seeds": [1.5]}, {"seeds": [True]}, {"quick": 1}, {"names": {"a": "b"}}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"rate": "fast"},
+        {"seeds": 3},
+        {"seeds": [1.5]},
+        {"seeds": [True]},
+        {"quick": 1},
+        {"names": {"a": "b"}},
+    ],
+)
 def test_another_type_is_an_error_that_says_what_is_expected(make_notebook, given):
     with pytest.raises(UserError, match=f"00_toy.ipynb: parameter {list(given)[0]} is .* should be of type"):
         validate(make_notebook("00_toy", CELL), given)
 
 
 def test_an_unknown_name_lists_the_known(make_notebook):
-    with pytest.raises(UserError, match="no parameter 'seed': its parameters are profile, seeds, rate, quick, names"):
+    with pytest.raises(
+        UserError, match="no parameter 'seed': its parameters are profile, seeds, rate, quick, names"
+    ):
         validate(make_notebook("00_toy", CELL), {"seed": 1})
 
 
-@pytest.mark.parametrize(("cell", "complaint"), [
-    ("k: int = 5   # zero = all", "equals sign"),
-    ("k: str = 'a=b'", "equals sign"),
-    ("k = 5", "name: type = value"),
-    ("k: int = 2 + x", "line 1"),
-    ("k: Path = 'x'", "not a plain built-in"),
-    ("k: int | None = 5", "not a plain built-in"),
-    ("k: int = 'five'", "not of type int"),
-    ("k: list[int] = [1,\n  2]", "on one line"),
-    ("k: int = = 5", "does not parse"),
-])
+@pytest.mark.parametrize(
+    ("cell", "complaint"),
+    [
+        ("k: int = 5   # zero = all", "equals sign"),
+        ("k: str = 'a=b'", "equals sign"),
+        ("k = 5", "name: type = value"),
+        ("k: int = 2 + x", "line 1"),
+        ("k: Path = 'x'", "not a plain built-in"),
+        ("k: int | None = 5", "not a plain built-in"),
+        ("k: int = 'five'", "not of type int"),
+        ("k: list[int] = [1,\n  2]", "on one line"),
+        ("k: int = = 5", "does not parse"),
+    ],
+)
 def test_a_broken_convention_is_named_with_its_line(make_notebook, cell, complaint):
     with pytest.raises(UserError, match=complaint):
         declared(make_notebook("00_toy", cell))
@@ -123,20 +144,23 @@ def test_what_papermill_injects_is_typed(make_notebook, injected, name, value):
     assert found == value and type(found) is type(value)
 
 
-@pytest.mark.parametrize(("injected", "sentence"), [
-    ("seed = 7", "00_toy.ipynb has no parameter 'seed': its parameters are profile, seeds"),
-    ("seeds = 3", "parameter seeds is 3, but should be of type list.int., like .0, 1, 2."),
-    ("seeds = None", "parameter seeds is None, but should be of type"),
-    ("images = None", "parameter images is None, but should be of type int"),
-    ("images = True", "parameter images is True, but should be of type int"),
-    ("images = 64.5", "parameter images is 64.5, but should be of type int"),
-    ("profile = 3", "parameter profile is 3, but should be of type str"),
-    ("images = -5", "parameter images is -5, but numbers should be finite and not negative"),
-    ('epochs = float("nan")', "parameter epochs is nan, but numbers should be finite"),
-    ("seeds = []", "parameter seeds is empty"),
-    ("seeds = [0, 0]", "parameter seeds is .0, 0., which repeats"),
-    ("seeds = [0, -1]", "parameter seeds is .0, -1., but numbers"),
-])
+@pytest.mark.parametrize(
+    ("injected", "sentence"),
+    [
+        ("seed = 7", "00_toy.ipynb has no parameter 'seed': its parameters are profile, seeds"),
+        ("seeds = 3", "parameter seeds is 3, but should be of type list.int., like .0, 1, 2."),
+        ("seeds = None", "parameter seeds is None, but should be of type"),
+        ("images = None", "parameter images is None, but should be of type int"),
+        ("images = True", "parameter images is True, but should be of type int"),
+        ("images = 64.5", "parameter images is 64.5, but should be of type int"),
+        ("profile = 3", "parameter profile is 3, but should be of type str"),
+        ("images = -5", "parameter images is -5, but numbers should be finite and not negative"),
+        ('epochs = float("nan")', "parameter epochs is nan, but numbers should be finite"),
+        ("seeds = []", "parameter seeds is empty"),
+        ("seeds = [0, 0]", "parameter seeds is .0, 0., which repeats"),
+        ("seeds = [0, -1]", "parameter seeds is .0, -1., but numbers"),
+    ],
+)
 def test_what_makes_no_sense_is_refused_in_one_sentence(make_notebook, injected, sentence):
     with pytest.raises(UserError, match=f"^[^\n]*{sentence}[^\n]*$"):
         settle(make_notebook("00_toy", PROFILED), running(injected))
@@ -156,9 +180,14 @@ def test_lists_that_may_be_empty_may_be_empty():
 
 def test_papermill_sees_the_same_parameters_in_every_notebook():
     from papermill import inspect_notebook
+
     for path in sorted(paths.NOTEBOOKS.glob("*.ipynb")):
         found = declared(path)
         seen = inspect_notebook(str(path))
         assert list(seen) == list(found), path.name
-        assert {name: entry["help"] for name, entry in seen.items()} == {name: entry.help for name, entry in found.items()}, path.name
-        assert {"profile", "runs", "output", "jobs"} <= set(found), f"{path.name} lacks a parameter that the batch runner gives"
+        assert {name: entry["help"] for name, entry in seen.items()} == {
+            name: entry.help for name, entry in found.items()
+        }, path.name
+        assert {"profile", "runs", "output", "jobs"} <= set(found), (
+            f"{path.name} lacks a parameter that the batch runner gives"
+        )

@@ -15,7 +15,10 @@ def test_photographs_come_at_working_size(name: str) -> None:
 @pytest.mark.parametrize("kind", DEGRADATIONS)
 def test_damage_grows_with_severity(kind: str) -> None:
     intact = np.asarray(photo("coffee"), float)
-    damage = [np.abs(np.asarray(degraded(photo("coffee"), kind, severity), float) - intact).mean() for severity in (0.0, 0.3, 0.6, 1.0)]
+    damage = [
+        np.abs(np.asarray(degraded(photo("coffee"), kind, severity), float) - intact).mean()
+        for severity in (0.0, 0.3, 0.6, 1.0)
+    ]
     assert damage[0] == 0 and damage == sorted(damage) and damage[-1] > 5
 
 

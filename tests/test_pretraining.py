@@ -16,7 +16,17 @@ from moslab import world
 from moslab.analysis import sorting
 from moslab.backbones import catalogue, embedded, loading, pretraining
 from moslab.backbones.asking import write
-from moslab.backbones.pretraining import PLANS, PROMPT_SENTENCES, Corpus, Plan, Stage, Writer, draw_corpus, make_batch, tokenizer_texts
+from moslab.backbones.pretraining import (
+    PLANS,
+    PROMPT_SENTENCES,
+    Corpus,
+    Plan,
+    Stage,
+    Writer,
+    draw_corpus,
+    make_batch,
+    tokenizer_texts,
+)
 from moslab.backbones.qwen2_vl import ImageTextProcessor
 from moslab.datasets.embedded import table_of
 from moslab.publish import base_card
@@ -44,13 +54,22 @@ def texts_of(writer: Writer, form: str, pictures: int = 300) -> list[tuple[str, 
     """(whole text, taught part) of many pictures in one form."""
     spec = draw_corpus(np.arange(pictures), SEED)
     written = [getattr(writer, f"_{form}")(spec, row, Dice(SEED, form, row)) for row in range(pictures)]
-    return [(writer.tokenizer.decode(ids), writer.tokenizer.decode([token for token, kept in zip(ids, taught) if kept])) for ids, taught in written]
+    return [
+        (
+            writer.tokenizer.decode(ids),
+            writer.tokenizer.decode([token for token, kept in zip(ids, taught) if kept]),
+        )
+        for ids, taught in written
+    ]
 
 
 # words
 
+
 def test_words_cover_every_class_of_the_world():
-    assert {field: len(names) for field, names in specs.FIELDS.items()} == {field: len(words) for field, words in language.WORDS.items()}
+    assert {field: len(names) for field, names in specs.FIELDS.items()} == {
+        field: len(words) for field, words in language.WORDS.items()
+    }
     assert set(language.NAMES) == set(specs.FIELDS) and len(set(language.NAMES.values())) == len(specs.FIELDS)
     assert all(len(words) == len(specs.FIELDS[field]) for field, words in language.RATINGS.items())
     assert RATING_WORDS <= {"bad", "poor", "fair", "good", "excellent"}
@@ -63,10 +82,15 @@ def test_lists_tell_the_truth():
     spec = draw_corpus(np.arange(50), SEED)
     for row in range(50):
         said = dict(language.attribute_list(spec, row, Dice(SEED, "test", row)))
-        assert said == {language.NAMES[field]: language.WORDS[field][spec.classes[field][row]][0] for field in language.tellable(spec, row)}
+        assert said == {
+            language.NAMES[field]: language.WORDS[field][spec.classes[field][row]][0]
+            for field in language.tellable(spec, row)
+        }
         rated = language.rated_facts(spec, row, Dice(SEED, "test", row))
         fields = {name: field for field, name in language.NAMES.items()}
-        assert all(word == language.RATINGS[fields[name]][spec.classes[fields[name]][row]] for name, word in rated)
+        assert all(
+            word == language.RATINGS[fields[name]][spec.classes[fields[name]][row]] for name, word in rated
+        )
 
 
 def test_no_colour_is_told_of_a_gray_picture():
@@ -74,7 +98,15 @@ def test_no_colour_is_told_of_a_gray_picture():
     gray = np.flatnonzero(spec.classes["saturation"] == 0)
     assert len(gray) > 10 and all("color" not in language.tellable(spec, row) for row in gray)
     colours = {way for words in language.WORDS["color"] for way in words} - {"white"}
-    assert not any(colours & set(re.findall(r"\w+", language.caption(spec, row, Dice(SEED, "test", 0)).replace("black and white", ""))) for row in gray)
+    assert not any(
+        colours
+        & set(
+            re.findall(
+                r"\w+", language.caption(spec, row, Dice(SEED, "test", 0)).replace("black and white", "")
+            )
+        )
+        for row in gray
+    )
 
 
 @pytest.mark.parametrize("task", list(language.NUMBER_TASKS))
@@ -83,10 +115,19 @@ def test_number_exercises_are_right(task):
         question, answer = language.number_exercise(task, Dice(SEED, "test", seed))
         shown = [float(number) for number in re.findall(r"\d\.\d+", question)]
         if task in ("write", "read"):
-            words, number = (question.split(": ")[1], answer) if task == "write" else (answer, question.split(": ")[1])
-            assert "".join(str(language._UNITS.index(word)) if word != "point" else "." for word in words.split()) == number
+            words, number = (
+                (question.split(": ")[1], answer) if task == "write" else (answer, question.split(": ")[1])
+            )
+            assert (
+                "".join(
+                    str(language._UNITS.index(word)) if word != "point" else "." for word in words.split()
+                )
+                == number
+            )
         elif task == "sort":
-            assert 2 <= len(shown) <= language.LONGEST_SORT and [float(number) for number in answer.split(", ")] == sorted(shown)
+            assert 2 <= len(shown) <= language.LONGEST_SORT and [
+                float(number) for number in answer.split(", ")
+            ] == sorted(shown)
         else:
             assert re.fullmatch(r"\d\.\d{1,2}", answer)
             assert float(answer) == {"larger": max, "smaller": min, "between": np.median}[task](shown)
@@ -94,10 +135,13 @@ def test_number_exercises_are_right(task):
 
 # what is taught
 
+
 def test_no_text_speaks_of_scores_titles_quality_or_aesthetics(writer):
     for form in Writer.FORMS:
         for whole, _ in texts_of(writer, form, 150):
-            assert not re.search(r"score|title|challenge|quality|aesthetic|opinion|\bmos\b|overall|this image|the image", whole), whole
+            assert not re.search(
+                r"score|title|challenge|quality|aesthetic|opinion|\bmos\b|overall|this image|the image", whole
+            ), whole
 
 
 def test_numbers_stand_in_exercises_alone_and_do_not_depend_on_the_picture(writer):
@@ -135,7 +179,10 @@ def test_the_writer_without_words_says_no_rating_word(tokenizer):
     writer, spec = Writer(tokenizer, words=False), draw_corpus(np.arange(300), SEED)
     assert "rated" not in writer.forms and sum(writer.forms.values()) == pytest.approx(1)
     words = re.compile(rf"\b({'|'.join(RATING_WORDS)})\b")
-    assert not any(words.search(tokenizer.decode(writer.write(spec, row, Dice(SEED, "text", row))[0])) for row in range(300))
+    assert not any(
+        words.search(tokenizer.decode(writer.write(spec, row, Dice(SEED, "text", row))[0]))
+        for row in range(300)
+    )
 
 
 def test_rating_words_are_said_of_single_facts_alone(writer):
@@ -144,15 +191,25 @@ def test_rating_words_are_said_of_single_facts_alone(writer):
         assert not any(words.search(whole) for whole, _ in texts_of(writer, form)), form
     names = "|".join(language.NAMES[field] for field in language.RATINGS)
     for whole, taught in texts_of(writer, "rated"):
-        said = re.findall(rf"how would you rate the ({names}) of this photo\?\S+\n\S+assistant\nthe (\w+) of the photo is (\w+)\.", whole)
-        assert len(said) == 2 == len(words.findall(whole)) and all(asked == answered for asked, answered, _ in said), whole
+        said = re.findall(
+            rf"how would you rate the ({names}) of this photo\?\S+\n\S+assistant\nthe (\w+) of the photo is (\w+)\.",
+            whole,
+        )
+        assert len(said) == 2 == len(words.findall(whole)) and all(
+            asked == answered for asked, answered, _ in said
+        ), whole
         assert taught == "".join(f" {word}<|im_end|>" for _, _, word in said)
 
 
 def test_answers_are_taught_and_questions_are_not(writer):
     for form in Writer.FORMS:
         for whole, taught in texts_of(writer, form, 60):
-            assert "assistant" not in taught and "photo?" not in taught and "<|image_pad|>" not in taught and "user" not in taught
+            assert (
+                "assistant" not in taught
+                and "photo?" not in taught
+                and "<|image_pad|>" not in taught
+                and "user" not in taught
+            )
             assert taught and whole.count("<|image_pad|>") == 16
     whole, taught = texts_of(writer, "list", 1)[0]
     assert 10 <= whole.split("assistant\n")[1].count(":") <= Writer.FACTS and ":" not in taught
@@ -163,17 +220,27 @@ def test_forms_are_shares_of_one():
 
 
 def test_scoring_sentences_are_in_the_vocabulary_and_not_in_the_corpus(tokenizer, writer):
-    assert all(len(tokenizer.encode(f" {word}")) == 1 for word in ("bad", "poor", "fair", "good", "excellent", "quality", "aesthetics", "score"))
+    assert all(
+        len(tokenizer.encode(f" {word}")) == 1
+        for word in ("bad", "poor", "fair", "good", "excellent", "quality", "aesthetics", "score")
+    )
     corpus = " ".join(whole for form in Writer.FORMS for whole, _ in texts_of(writer, form, 60))
     assert not any(sentence.lower() in corpus for sentence in PROMPT_SENTENCES)
 
 
 # batches
 
+
 def test_a_picture_of_the_corpus_is_a_function_of_seed_and_number(writer):
     five = np.array([5])
-    together, alone, other = make_batch(np.array([4, 5, 9]), SEED, writer), make_batch(five, SEED, writer), make_batch(five, SEED + 1, writer)
-    assert torch.equal(together.pictures[1], alone.pictures[0]) and not torch.equal(alone.pictures[0], other.pictures[0])
+    together, alone, other = (
+        make_batch(np.array([4, 5, 9]), SEED, writer),
+        make_batch(five, SEED, writer),
+        make_batch(five, SEED + 1, writer),
+    )
+    assert torch.equal(together.pictures[1], alone.pictures[0]) and not torch.equal(
+        alone.pictures[0], other.pictures[0]
+    )
     length = alone.ids.shape[1]
     assert torch.equal(together.ids[1, :length], alone.ids[0]) and not together.supervised[1, length:].any()
     assert torch.equal(together.supervised[1, :length], alone.supervised[0])
@@ -191,20 +258,32 @@ def test_several_texts_of_a_picture_lie_one_block_after_the_other(writer):
 
 def test_the_vision_stage_leaves_the_language_model_and_the_other_way_round(tokenizer):
     teacher = pretraining.Teacher(embedded.build_model(embedded.build_config(tokenizer), 0))
-    seen, said = ({id(weight) for weight in pretraining.learning(stage, teacher)} for stage in (Plan().stages[0], Plan().stages[-1]))
+    seen, said = (
+        {id(weight) for weight in pretraining.learning(stage, teacher)}
+        for stage in (Plan().stages[0], Plan().stages[-1])
+    )
     assert seen.isdisjoint(said) and seen | said == {id(weight) for weight in teacher.parameters()}
 
 
 def test_processes_share_the_corpus_without_overlap(tokenizer, monkeypatch):
     monkeypatch.setattr(pretraining, "make_batch", lambda ids, seed, writer, sources, texts: ids.tolist())
-    plan = Plan((Stage("vision", 100, 1e-3, ("degraded",)), Stage("language", 24, 1e-3, ("degraded",), batch=4, texts=1)), processes=2)
+    plan = Plan(
+        (
+            Stage("vision", 100, 1e-3, ("degraded",)),
+            Stage("language", 24, 1e-3, ("degraded",), batch=4, texts=1),
+        ),
+        processes=2,
+    )
     shares = [sum(Corpus(plan, 1, Writer(tokenizer), rank), []) for rank in range(2)]
     assert sorted(shares[0] + shares[1]) == list(range(100, 124)) and not set(shares[0]) & set(shares[1])
 
 
 def test_sources_take_turns():
     mixed = draw_corpus(np.arange(6), SEED, ("photographs", "distorted"))
-    assert set(mixed.classes["jpeg"][::2]) == {0} and mixed.values["light"][0] == draw_corpus(np.arange(6), SEED, ("photographs",)).values["light"][0]
+    assert (
+        set(mixed.classes["jpeg"][::2]) == {0}
+        and mixed.values["light"][0] == draw_corpus(np.arange(6), SEED, ("photographs",)).values["light"][0]
+    )
 
 
 def test_corpus_card_and_tasks_draw_different_pictures(home):
@@ -230,24 +309,37 @@ def test_patches_are_the_processor_s_bit_for_bit():
 
 # training
 
+
 def test_the_teacher_s_loss_is_the_model_s_own(writer, tokenizer):
     teacher = pretraining.Teacher(embedded.build_model(embedded.build_config(tokenizer), 0)).eval()
     batch = make_batch(np.arange(6), SEED, writer)
     labels = batch.ids.masked_fill(~batch.supervised, -100)
     with torch.no_grad():
         taught = teacher.text_loss(teacher.look(batch.pictures), batch)
-        own = teacher.model(input_ids=batch.ids, labels=labels, **embedded.inputs(batch.pictures),
-                            mm_token_type_ids=(batch.ids == teacher.model.config.image_token_id).int()).loss
+        own = teacher.model(
+            input_ids=batch.ids,
+            labels=labels,
+            **embedded.inputs(batch.pictures),
+            mm_token_type_ids=(batch.ids == teacher.model.config.image_token_id).int(),
+        ).loss
         heads = teacher.head_loss(teacher.look(batch.pictures), batch, numbers=4)
     assert float(taught) == pytest.approx(float(own), abs=1e-4) and torch.isfinite(heads)
 
 
 def test_learning_rate_warms_up_and_ends_at_nothing():
     factors = [pretraining.warm_cosine(step, 100) for step in range(100)]
-    assert factors[0] < 0.2 and max(factors) > 0.99 and factors[-1] < 1e-3 and factors[6:] == sorted(factors[6:], reverse=True)
+    assert (
+        factors[0] < 0.2
+        and max(factors) > 0.99
+        and factors[-1] < 1e-3
+        and factors[6:] == sorted(factors[6:], reverse=True)
+    )
 
 
-SMALL = (Stage("vision", 16, 1e-3, ("photographs", "distorted"), batch=4, numbers=4), Stage("language", 8, 1e-3, ("degraded",), batch=4, texts=2))
+SMALL = (
+    Stage("vision", 16, 1e-3, ("photographs", "distorted"), batch=4, numbers=4),
+    Stage("language", 8, 1e-3, ("degraded",), batch=4, texts=2),
+)
 
 
 def test_rounds_leave_checkpoints_of_one_run_in_bfloat16(tmp_path, monkeypatch, capsys):
@@ -261,10 +353,24 @@ def test_rounds_leave_checkpoints_of_one_run_in_bfloat16(tmp_path, monkeypatch, 
         assert record["plan"]["stages"][1]["images"] == 8 and record["world"]
         seen[name] = [history[-1]["images"] for history in record["history"]]
         weights = load_file(tmp_path / name / "model.safetensors")
-        assert {weight.dtype for weight in weights.values()} == {torch.bfloat16} and (tmp_path / name / "model.safetensors").stat().st_size <= 6_000_000
-        assert len(loading.load(str(tmp_path / name)).tokenizer) == loading.load(str(tmp_path / name)).model.config.get_text_config().vocab_size
-    assert seen == {"early": [8, 4], "": [16, 8], "nowords": [16, 4]} and not (tmp_path / ".rendezvous").exists()
-    towers = {name: {key: weight for key, weight in load_file(tmp_path / name / "model.safetensors").items() if "visual" in key} for name in seen}
+        assert {weight.dtype for weight in weights.values()} == {torch.bfloat16} and (
+            tmp_path / name / "model.safetensors"
+        ).stat().st_size <= 6_000_000
+        assert (
+            len(loading.load(str(tmp_path / name)).tokenizer)
+            == loading.load(str(tmp_path / name)).model.config.get_text_config().vocab_size
+        )
+    assert (
+        seen == {"early": [8, 4], "": [16, 8], "nowords": [16, 4]} and not (tmp_path / ".rendezvous").exists()
+    )
+    towers = {
+        name: {
+            key: weight
+            for key, weight in load_file(tmp_path / name / "model.safetensors").items()
+            if "visual" in key
+        }
+        for name in seen
+    }
     assert all(torch.equal(weight, towers["nowords"][key]) for key, weight in towers[""].items())
     assert not all(torch.equal(weight, towers["early"][key]) for key, weight in towers[""].items())
     assert "stage 2, language: 8 of 8 pictures" in capsys.readouterr().out
@@ -276,17 +382,28 @@ def test_rounds_change_nothing_in_a_stage(tmp_path, monkeypatch):
     towers = []
     for name, rounds in (("one", (("", (1.0, 1.0)),)), ("two", (("early", (0.5, 0.5)), ("", (1.0, 1.0))))):
         train_here(tmp_path / name, monkeypatch, Plan(tuple(stages), rounds=rounds, nowords=0, processes=1))
-        towers.append({key: weight for key, weight in load_file(tmp_path / name / "model.safetensors").items() if "visual" in key})
+        towers.append(
+            {
+                key: weight
+                for key, weight in load_file(tmp_path / name / "model.safetensors").items()
+                if "visual" in key
+            }
+        )
     assert all(torch.equal(weight, towers[1][key]) for key, weight in towers[0].items())
 
 
 def test_a_smaller_base_takes_over_the_eyes(tmp_path, monkeypatch):
     """The base's vision tower as it is, half the language layers, taught by the language stage alone."""
     train_here(tmp_path, monkeypatch, replace(PLANS["small"], stages=SMALL, processes=1), loader=True)
-    record, weights = json.loads((tmp_path / "training.json").read_text()), load_file(tmp_path / "model.safetensors")
+    record, weights = (
+        json.loads((tmp_path / "training.json").read_text()),
+        load_file(tmp_path / "model.safetensors"),
+    )
     base = loading.load("embedded").model.model.visual.state_dict()
     kept = {name.partition("visual.")[2]: weight for name, weight in weights.items() if "visual." in name}
-    assert kept.keys() == base.keys() and all(torch.equal(weight.float(), base[name].float()) for name, weight in kept.items())
+    assert kept.keys() == base.keys() and all(
+        torch.equal(weight.float(), base[name].float()) for name, weight in kept.items()
+    )
     assert len({name.split(".layers.")[1].split(".")[0] for name in weights if ".layers." in name}) == 2
     assert [bool(history) for history in record["history"]] == [False, True]
 
@@ -294,12 +411,16 @@ def test_a_smaller_base_takes_over_the_eyes(tmp_path, monkeypatch):
 def test_plans_end_with_the_whole_run():
     for architecture, plan in PLANS.items():
         sees = 0.0 if plan.eyes else 1.0  # who takes over another's eyes is not taught to see
-        assert plan.architecture == ("qwen2_vl" if plan.layers else architecture) and plan.rounds[-1] == ("", (sees, 1.0))
+        assert plan.architecture == ("qwen2_vl" if plan.layers else architecture) and plan.rounds[-1] == (
+            "",
+            (sees, 1.0),
+        )
         shares = [shares for _, shares in plan.rounds]
         assert shares == sorted(shares)
 
 
 # card
+
 
 def test_cards_are_measured_on_the_stored_weights(tmp_path, tokenizer, monkeypatch):
     for name, value in {"PICTURES": 8, "PROBE_PICTURES": 20, "TRIALS": 2}.items():
@@ -308,16 +429,39 @@ def test_cards_are_measured_on_the_stored_weights(tmp_path, tokenizer, monkeypat
     monkeypatch.setattr(base_card, "_texts", lambda *asked: texts(*asked[:4], 6))
     monkeypatch.setattr(base_card, "number_answers", lambda *asked: answers(*asked, exercises=4))
     for place in ("", "early"):
-        pretraining.save(embedded.build_model(embedded.build_config(tokenizer)), tokenizer, tmp_path / place, {"plan": asdict(Plan()), "history": [[{"images": 5}], []]})
+        pretraining.save(
+            embedded.build_model(embedded.build_config(tokenizer)),
+            tokenizer,
+            tmp_path / place,
+            {"plan": asdict(Plan()), "history": [[{"images": 5}], []]},
+        )
     found = base_card.write_cards(tmp_path)
     assert set(found) == {"embedded", "embedded-early"}
     for place, card in (("", found["embedded"]), ("early", found["embedded-early"])):
-        assert set(card["attributes"]) == set(base_card.MIXES) and set(card["attributes"]["degraded"]) == set(specs.FIELDS) == set(card["probe"])
-        shares = [*card["mean_attribute_accuracy"].values(), card["rated_facts_accuracy"], card["counts"], *card["numbers"].values(), *card["sorting"]["10"].values()]
-        assert all(0 <= share <= 1 for share in shares) and card["caption_loss"] > 3 and card["digit_perplexity"] > 2
-        assert card["world"] == world.PIXELS and json.loads((tmp_path / place / "card.json").read_text()) == card
+        assert set(card["attributes"]) == set(base_card.MIXES) and set(card["attributes"]["degraded"]) == set(
+            specs.FIELDS
+        ) == set(card["probe"])
+        shares = [
+            *card["mean_attribute_accuracy"].values(),
+            card["rated_facts_accuracy"],
+            card["counts"],
+            *card["numbers"].values(),
+            *card["sorting"]["10"].values(),
+        ]
+        assert (
+            all(0 <= share <= 1 for share in shares)
+            and card["caption_loss"] > 3
+            and card["digit_perplexity"] > 2
+        )
+        assert (
+            card["world"] == world.PIXELS and json.loads((tmp_path / place / "card.json").read_text()) == card
+        )
     readme = (tmp_path / "README.md").read_text()
-    assert f"{found['embedded']['mean_attribute_accuracy']['photographs']:.3f}" in readme and "embedded-early" in readme and "embedded-middle |" not in readme
+    assert (
+        f"{found['embedded']['mean_attribute_accuracy']['photographs']:.3f}" in readme
+        and "embedded-early" in readme
+        and "embedded-middle |" not in readme
+    )
     assert sample("iaa", "calm", 3)[1].shape == (3, 64, 64, 3)
 
 
@@ -333,25 +477,42 @@ def test_committed_bases_are_small_and_their_cards_are_of_this_world():
     readme = (catalogue.WEIGHTS / "README.md").read_text()
     for name, place in committed().items():
         card = json.loads((place / "card.json").read_text())
-        assert card["world"] == world.PIXELS == card["training"]["world"], f"{name}: pixels changed; run `python -m moslab base train`"
-        assert card["bytes"] == (place / "model.safetensors").stat().st_size and f"| {card['caption_loss']:.3f} |" in readme
+        assert card["world"] == world.PIXELS == card["training"]["world"], (
+            f"{name}: pixels changed; run `python -m moslab base train`"
+        )
+        assert (
+            card["bytes"] == (place / "model.safetensors").stat().st_size
+            and f"| {card['caption_loss']:.3f} |" in readme
+        )
 
 
 def test_a_base_trained_again_is_held_against_the_committed_cards():
     before = base_card.stored()
     assert set(before) == set(committed()) and base_card.agreement(before, before)["within"].all()
-    again = {"embedded": before["embedded"] | {"caption_loss": before["embedded"]["caption_loss"] + 0.06}, "embedded-early": before["embedded-early"]}
+    again = {
+        "embedded": before["embedded"] | {"caption_loss": before["embedded"]["caption_loss"] + 0.06},
+        "embedded-early": before["embedded-early"],
+    }
     table = base_card.agreement(again, before).set_index(["base", "measure"])["within"]
     assert table.index[table.eq(False)].tolist() == [("embedded", "caption loss")]
-    assert {measure for _, measure in table.index} == {"caption loss", *(f"mean attribute accuracy {mix}" for mix in base_card.MIXES)}
-    alone = base_card.agreement({"embedded": before["embedded-llava"]}, before)  # a LLaVA trained into a folder of its own
+    assert {measure for _, measure in table.index} == {
+        "caption loss",
+        *(f"mean attribute accuracy {mix}" for mix in base_card.MIXES),
+    }
+    alone = base_card.agreement(
+        {"embedded": before["embedded-llava"]}, before
+    )  # a LLaVA trained into a folder of its own
     assert alone["within"].all() and base_card.agreement({"embedded": before["embedded"]}, {}).empty
 
 
 def test_the_base_without_words_sees_as_the_base_does():
     """They share the vision tower, which was taught without words."""
-    base, silent = (load_file(committed()[name] / "model.safetensors") for name in ("embedded", "embedded-nowords"))
-    towers = [{key: weight for key, weight in weights.items() if "visual" in key} for weights in (base, silent)]
+    base, silent = (
+        load_file(committed()[name] / "model.safetensors") for name in ("embedded", "embedded-nowords")
+    )
+    towers = [
+        {key: weight for key, weight in weights.items() if "visual" in key} for weights in (base, silent)
+    ]
     assert towers[0] and all(torch.equal(weight, towers[1][key]) for key, weight in towers[0].items())
 
 
@@ -364,17 +525,32 @@ def test_the_first_token_tells_an_attribute_s_classes_apart():
             assert len(set(first)) == len(first), (name, field)
 
 
-@pytest.mark.parametrize("answer, accuracy, recall, hallucination", [
-    ("1.5, 2.0, 3.25", 1, 1, 0), ("1.5, 3.25, 2.0", 1 / 3, 1, 0), ("", 0, 0, 0), ("1.5, 1.5, 9.9", 1 / 3, 1 / 3, 1 / 3), ("[1.5, 2, 3.25, 4]", 1, 1, 1 / 4), ("none at all", 0, 0, 0)])
+@pytest.mark.parametrize(
+    "answer, accuracy, recall, hallucination",
+    [
+        ("1.5, 2.0, 3.25", 1, 1, 0),
+        ("1.5, 3.25, 2.0", 1 / 3, 1, 0),
+        ("", 0, 0, 0),
+        ("1.5, 1.5, 9.9", 1 / 3, 1 / 3, 1 / 3),
+        ("[1.5, 2, 3.25, 4]", 1, 1, 1 / 4),
+        ("none at all", 0, 0, 0),
+    ],
+)
 def test_sorting_metrics(answer, accuracy, recall, hallucination):
     said, asked = sorting.read_numbers(answer), ["3.25", "1.5", "2.0"]
-    assert (sorting.accuracy(said, asked), sorting.recall(said, asked), sorting.hallucination(said, asked)) == pytest.approx((accuracy, recall, hallucination))
+    assert (
+        sorting.accuracy(said, asked),
+        sorting.recall(said, asked),
+        sorting.hallucination(said, asked),
+    ) == pytest.approx((accuracy, recall, hallucination))
 
 
 def test_sorting_trials_are_realqa_s():
     for number in range(50):
         trial = sorting.trial(number)
-        assert len(trial) == 10 and all(1 <= float(decimal) <= 10 and re.fullmatch(r"\d+\.\d{1,2}", decimal) for decimal in trial)
+        assert len(trial) == 10 and all(
+            1 <= float(decimal) <= 10 and re.fullmatch(r"\d+\.\d{1,2}", decimal) for decimal in trial
+        )
     assert sorting.trial(3) == sorting.trial(3) != sorting.trial(4)
 
 

@@ -7,7 +7,11 @@ from moslab.utils.provenance import PACKAGES, card, commit, provenance
 
 
 def git(home, *arguments):
-    subprocess.run(["git", "-C", str(home), "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True, capture_output=True)
+    subprocess.run(
+        ["git", "-C", str(home), "-c", "user.name=a", "-c", "user.email=a@b", *arguments],
+        check=True,
+        capture_output=True,
+    )
 
 
 def committed(home):

@@ -129,7 +129,7 @@ def test_tracked_files_come_to_40_mib_at_most():
 def test_the_page_on_runs_shows_code_that_runs(monkeypatch):
     """The example of docs/runs.md, which imports nothing of moslab, reads what `Store.get` reads."""
     page = (paths.ROOT / "docs" / "runs.md").read_text()
-    example, = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert "moslab" not in example
     monkeypatch.chdir(paths.ROOT)
     found: dict = {}

@@ -23,13 +23,21 @@ class TestRoundedPredictor:
 
     def test_without_rounding_the_predictor_is_as_asked(self) -> None:
         found = rounded_predictor(MOS, {"none": np.asarray}, 0.9, 0.9)["none"]
-        assert found["srcc"] == found["against rounded"] == pytest.approx(0.9, abs=1e-3) and found["needed"] == pytest.approx(0.9, abs=1e-3) and found["labels"] == 1
+        assert (
+            found["srcc"] == found["against rounded"] == pytest.approx(0.9, abs=1e-3)
+            and found["needed"] == pytest.approx(0.9, abs=1e-3)
+            and found["labels"] == 1
+        )
 
     def test_coarser_rounding_leaves_less_and_a_ceiling_cannot_be_passed(self) -> None:
         steps = {step: lambda mos, step=step: np.round(mos / step) * step for step in (0.1, 1.0)}
         fine, coarse = rounded_predictor(MOS, steps, 0.9, 0.95).values()
         assert coarse["srcc"] < fine["srcc"] < 0.9 and coarse["labels"] < fine["labels"]
-        assert coarse["labels"] == srcc(np.round(MOS), MOS) < 0.95 and coarse["needed"] is None and fine["needed"] > 0.95
+        assert (
+            coarse["labels"] == srcc(np.round(MOS), MOS) < 0.95
+            and coarse["needed"] is None
+            and fine["needed"] > 0.95
+        )
 
 
 def test_through_digits_moves_by_half_a_step_at_most() -> None:
@@ -46,7 +54,11 @@ def test_label_tables() -> None:
 
 
 def test_rising() -> None:
-    assert rising(["1", "2.5", "2.5"], []) == 1 and rising(["3", "2", "9"], []) == 0.5 and rising(["3"], []) == rising([], []) == 0
+    assert (
+        rising(["1", "2.5", "2.5"], []) == 1
+        and rising(["3", "2", "9"], []) == 0.5
+        and rising(["3"], []) == rising([], []) == 0
+    )
 
 
 def test_share_interval_has_a_width_where_all_values_are_equal() -> None:

@@ -25,7 +25,9 @@ CHILD = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 @pytest.fixture
 def no_training(monkeypatch):
     monkeypatch.setattr(worker, "train_together", lambda *_: pytest.fail("trained"))
-    monkeypatch.setattr(collecting, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("a process was started"))
+    monkeypatch.setattr(
+        collecting, "ProcessPoolExecutor", lambda *_, **__: pytest.fail("a process was started")
+    )
 
 
 def experiments(base: Path, *seeds: int) -> list[Experiment]:
@@ -39,16 +41,31 @@ def on_world(base: Path, **fields) -> Experiment:
 
 # where runs come from
 
+
 def test_stores_by_source(home):
     local, reference = home / "papermill_runs/smoke/runs", home / "papermill_runs/reference/runs/smoke"
-    assert {source: [store.folder for store in stores(source, "smoke")] for source in ("reference", "headline", "reuse", "fresh")} == {
-        "reference": [reference], "headline": [local, reference], "reuse": [local, reference], "fresh": [local]}
+    assert {
+        source: [store.folder for store in stores(source, "smoke")]
+        for source in ("reference", "headline", "reuse", "fresh")
+    } == {
+        "reference": [reference],
+        "headline": [local, reference],
+        "reuse": [local, reference],
+        "fresh": [local],
+    }
 
 
-@pytest.mark.parametrize(("source", "profile", "sentence"), [
-    ("refrence", "smoke", "Unknown source of runs 'refrence': choose one of reference, headline, reuse, fresh"),
-    ("reuse", "smok", "Unknown profile 'smok': choose one of smoke, embedded, paper"),
-])
+@pytest.mark.parametrize(
+    ("source", "profile", "sentence"),
+    [
+        (
+            "refrence",
+            "smoke",
+            "Unknown source of runs 'refrence': choose one of reference, headline, reuse, fresh",
+        ),
+        ("reuse", "smok", "Unknown profile 'smok': choose one of smoke, embedded, paper"),
+    ],
+)
 def test_unknown_names_are_one_sentence(home, tiny_base, source, profile, sentence):
     with pytest.raises(UserError, match=sentence):
         collect(experiments(tiny_base, 0), source, profile)
@@ -60,7 +77,10 @@ def test_reference_never_trains_and_names_what_is_missing(home, tiny_base, no_tr
     Store(home / "papermill_runs/smoke/runs").put(toy_run(asked[1]))  # a local run is no reference
     with pytest.raises(UserError) as refused:
         collect(asked, "reference", "smoke")
-    assert f"2 of 3 runs are not in the reference (first: {asked[1].label}, key {asked[1].key}): set runs = 'reuse'" in str(refused.value)
+    assert (
+        f"2 of 3 runs are not in the reference (first: {asked[1].label}, key {asked[1].key}): set runs = 'reuse'"
+        in str(refused.value)
+    )
     assert not (home / "papermill_runs/smoke/progress").exists()
     assert [run.key for run in collect(asked[:1], "reference", "smoke")] == [asked[0].key]
 
@@ -74,7 +94,10 @@ def test_reuse_prefers_local_runs_and_fresh_knows_no_others(home, tiny_base, no_
     found = collect([second, first, second], "reuse", "smoke")
     assert [run.experiment.seed for run in found] == [1, 0, 1]
     assert [run.predictions["score"].iloc[0] for run in found] == [1.0, 1.25, 1.0]
-    assert missing([first, second, second], "fresh", "smoke") == [second] and missing([first, second], "reference", "smoke") == []
+    assert (
+        missing([first, second, second], "fresh", "smoke") == [second]
+        and missing([first, second], "reference", "smoke") == []
+    )
 
 
 def test_headline_runs_are_trained_anew_and_others_borrowed(home, tiny_base):
@@ -82,7 +105,10 @@ def test_headline_runs_are_trained_anew_and_others_borrowed(home, tiny_base):
     local, reference = stores("headline", "smoke")
     for experiment in (first, second):
         reference.put(toy_run(experiment))
-    assert missing([first, second], "headline", "smoke", {first.key}) == [first] and missing([first, second], "headline", "smoke") == []
+    assert (
+        missing([first, second], "headline", "smoke", {first.key}) == [first]
+        and missing([first, second], "headline", "smoke") == []
+    )
     assert missing([first, second], "reuse", "smoke", {first.key}) == []  # only that source knows headlines
     local.put(toy_run(first, 0.25))
     found = collect([first, second], "headline", "smoke", afresh={first.key})
@@ -95,13 +121,18 @@ def test_nothing_missing_starts_no_process(home, tiny_base, no_training):
 
 # training in this process
 
+
 @pytest.fixture
 def counted(monkeypatch, home):
     """The keys that were executed, on the toy table."""
     use_toy_table(monkeypatch)
     keys: list[str] = []
     execute = training.execute_together
-    monkeypatch.setattr(worker, "execute_together", lambda asked, report: keys.extend(experiment.key for experiment in asked) or execute(asked, report))
+    monkeypatch.setattr(
+        worker,
+        "execute_together",
+        lambda asked, report: keys.extend(experiment.key for experiment in asked) or execute(asked, report),
+    )
     return keys
 
 
@@ -109,11 +140,15 @@ def test_a_run_is_trained_once_and_its_progress_goes(counted, home, tiny_base):
     (experiment,) = experiments(tiny_base, 0)
     for _ in range(2):
         worker.train_together([experiment], "smoke")
-    assert counted == [experiment.key] and Store(home / "papermill_runs/smoke/runs").keys() == [experiment.key]
+    assert counted == [experiment.key] and Store(home / "papermill_runs/smoke/runs").keys() == [
+        experiment.key
+    ]
     assert list((home / "papermill_runs/smoke/progress").iterdir()) == []
 
 
-def test_what_shares_its_training_is_trained_once_and_gives_the_same_numbers(counted, home, tiny_base, monkeypatch):
+def test_what_shares_its_training_is_trained_once_and_gives_the_same_numbers(
+    counted, home, tiny_base, monkeypatch
+):
     """Looking at one trained model in several ways is the same as training it for each of them."""
     looks = [{}, {"options": {"bins": 5, "decoding": "argmax"}}, {"splits": ("val",)}]
     asked = [toy_experiment(tiny_base, **look) for look in looks]
@@ -136,7 +171,10 @@ def test_a_failed_run_leaves_no_progress_and_no_run(home, tiny_base, monkeypatch
     monkeypatch.setattr(worker, "execute_together", fail)
     with pytest.raises(UserError, match="no picture"):
         worker.train_together(experiments(tiny_base, 0), "smoke")
-    assert list((home / "papermill_runs/smoke/progress").iterdir()) == [] and Store(home / "papermill_runs/smoke/runs").keys() == []
+    assert (
+        list((home / "papermill_runs/smoke/progress").iterdir()) == []
+        and Store(home / "papermill_runs/smoke/runs").keys() == []
+    )
 
 
 def test_progress_is_told_twice_a_second_at_most_and_at_the_end(tmp_path):
@@ -147,7 +185,13 @@ def test_progress_is_told_twice_a_second_at_most_and_at_the_end(tmp_path):
         progress(done, 5)
         told.append(read_json(tmp_path / "p.json")["done"])
     assert told == [1, 1, 3, 3, 5]
-    assert read_json(tmp_path / "p.json") == {"label": "a run", "done": 5, "total": 5, "started": 100.0, "pid": os.getpid()}
+    assert read_json(tmp_path / "p.json") == {
+        "label": "a run",
+        "done": 5,
+        "total": 5,
+        "started": 100.0,
+        "pid": os.getpid(),
+    }
 
 
 def test_a_trained_model_is_kept_and_read_again(home, tiny_base, monkeypatch):
@@ -162,8 +206,10 @@ def test_a_trained_model_is_kept_and_read_again(home, tiny_base, monkeypatch):
 
 # training in processes of their own
 
+
 def kill_when_training(folder: Path, key: str, after: str) -> threading.Thread:
     """kill -9 of the worker that trains `key`, in mid-run: it is halted as soon as it trains, and killed once the run `after` is finished."""
+
     def watch() -> None:
         progress = wait_for(lambda: told(folder / "progress" / f"{key}.json"), 120)
         os.kill(progress["pid"], signal.SIGSTOP)
@@ -186,7 +232,11 @@ def told(progress: Path) -> dict:
 
 
 def same(one: Run, two: Run) -> bool:
-    return one.predictions.equals(two.predictions) and one.history == two.history and np.array_equal(one.distributions, two.distributions)
+    return (
+        one.predictions.equals(two.predictions)
+        and one.history == two.history
+        and np.array_equal(one.distributions, two.distributions)
+    )
 
 
 def test_two_jobs_a_kill_and_another_start(home, tiny_base):
@@ -194,7 +244,10 @@ def test_two_jobs_a_kill_and_another_start(home, tiny_base):
     local = Store(home / "papermill_runs/smoke/runs")
     short, long = on_world(tiny_base, scorer="levels", text="generic"), on_world(tiny_base, epochs=LONG)
     killer = kill_when_training(home / "papermill_runs/smoke", long.key, after=short.key)
-    with pytest.raises(UserError, match="A training process was killed .* while iqa bins 5, seed 0 was due: finished runs are kept, start again"):
+    with pytest.raises(
+        UserError,
+        match="A training process was killed .* while iqa bins 5, seed 0 was due: finished runs are kept, start again",
+    ):
         collect([short, long], "fresh", "smoke", jobs=2)
     killer.join()
     assert local.keys() == [short.key]
@@ -204,7 +257,9 @@ def test_two_jobs_a_kill_and_another_start(home, tiny_base):
     assert [run.key for run in again] == [long.key, short.key, long.key]
     assert again[1].provenance == kept.provenance  # not trained again
     assert list((home / "papermill_runs/smoke/progress").iterdir()) == []
-    for run in again[:2]:  # the same key in a process of its own and in this one: the same numbers, bit for bit
+    for run in again[
+        :2
+    ]:  # the same key in a process of its own and in this one: the same numbers, bit for bit
         assert same(run, training.execute(run.experiment)) and run.provenance["threads"] == 1
 
 
@@ -222,8 +277,15 @@ worker.train_together([experiment], "smoke")
 """
     trained = []
     execute = training.execute_together
-    monkeypatch.setattr(worker, "execute_together", lambda *asked: trained.append("trained") or execute(*asked))
-    with subprocess.Popen([sys.executable, "-c", code], env={**CHILD, "MOSLAB_HOME": str(home)}, stdout=subprocess.PIPE, text=True) as child:
+    monkeypatch.setattr(
+        worker, "execute_together", lambda *asked: trained.append("trained") or execute(*asked)
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**CHILD, "MOSLAB_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
         assert child.stdout.readline() == "ready\n"
         worker.train_together([experiment], "smoke")
         said = child.stdout.read()

@@ -19,7 +19,11 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LOCK = [Requirement(line) for line in (ROOT / "requirements.lock").read_text().splitlines() if line and not line.startswith("#")]
+LOCK = [
+    Requirement(line)
+    for line in (ROOT / "requirements.lock").read_text().splitlines()
+    if line and not line.startswith("#")
+]
 PINS = {canonicalize_name(pin.name): next(iter(pin.specifier)) for pin in LOCK}
 
 
@@ -40,29 +44,44 @@ def copy(tmp_path: Path) -> Path:
 
 
 def requirements() -> list[Requirement]:
-    return [Requirement(line) for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]]
+    return [
+        Requirement(line) for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    ]
 
 
 # the three files
 
+
 def test_every_requirement_is_pinned_inside_its_range():
     for wanted in requirements():
         pin = PINS[canonicalize_name(wanted.name)]
-        assert pin.operator == "==" and wanted.specifier.contains(pin.version), f"{wanted} is pinned to {pin.version}"
+        assert pin.operator == "==" and wanted.specifier.contains(pin.version), (
+            f"{wanted} is pinned to {pin.version}"
+        )
 
 
 def test_the_lock_installs_anywhere():
     assert PINS["torch"].version == "2.13.0"
     for pin in LOCK:
-        assert len(pin.specifier) == 1 and "+" not in str(pin.specifier) and not pin.url, f"{pin} is not a plain pin"
-        assert not re.match(r"nvidia|cuda|triton|torchvision", pin.name), f"{pin.name} belongs to one kind of machine only"
+        assert len(pin.specifier) == 1 and "+" not in str(pin.specifier) and not pin.url, (
+            f"{pin} is not a plain pin"
+        )
+        assert not re.match(r"nvidia|cuda|triton|torchvision", pin.name), (
+            f"{pin.name} belongs to one kind of machine only"
+        )
 
 
 def test_conda_gets_the_same():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    plain = {Requirement(line).name: Requirement(line) for line in environment["dependencies"] if isinstance(line, str)}
+    plain = {
+        Requirement(line).name: Requirement(line)
+        for line in environment["dependencies"]
+        if isinstance(line, str)
+    }
     assert str(plain["python"].specifier) == str(Requirement("python" + PROJECT["requires-python"]).specifier)
-    assert [line for line in environment["dependencies"] if isinstance(line, dict)] == [{"pip": ["-c requirements.lock", "-e .[test]"]}]
+    assert [line for line in environment["dependencies"] if isinstance(line, dict)] == [
+        {"pip": ["-c requirements.lock", "-e .[test]"]}
+    ]
 
 
 def imports(path: Path) -> set[str]:
@@ -83,19 +102,31 @@ def test_every_import_is_declared(folder):
     for path in (ROOT / folder).rglob("*.py"):
         for module in imports(path) - set(sys.stdlib_module_names) - own - {"moslab", "benchmarks"}:
             names = {canonicalize_name(name) for name in owners.get(module, [module])}
-            assert names & declared, f"{path.relative_to(ROOT)} imports {module}, which pyproject.toml does not declare"
+            assert names & declared, (
+                f"{path.relative_to(ROOT)} imports {module}, which pyproject.toml does not declare"
+            )
 
 
 def test_the_package_carries_its_data():
     import moslab
+
     assert Path(moslab.__file__).is_relative_to(ROOT / "src")
-    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["moslab"]
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"][
+        "moslab"
+    ]
     carried = {path for pattern in patterns for path in (ROOT / "src/moslab").glob(pattern)}
-    data = {path for path in (ROOT / "src/moslab").rglob("[!.]*") if path.is_file() and path.suffix not in (".py", ".pyc")}
-    assert data <= carried, f"not in the package: {sorted(str(path.relative_to(ROOT)) for path in data - carried)}"
+    data = {
+        path
+        for path in (ROOT / "src/moslab").rglob("[!.]*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert data <= carried, (
+        f"not in the package: {sorted(str(path.relative_to(ROOT)) for path in data - carried)}"
+    )
 
 
 # the bootstrap
+
 
 def stub_python(folder: Path, name: str, version: str) -> None:
     """An interpreter that is too old: it fails the version check and tells its version."""
@@ -109,18 +140,31 @@ def bootstrap(folder: Path) -> subprocess.CompletedProcess:
     for tool in ("sh", "dirname"):
         (folder / tool).symlink_to(shutil.which(tool))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHON"}
-    return subprocess.run([folder / "sh", ROOT / "tools" / "setup.sh"], env={**environment, "PATH": str(folder)}, capture_output=True, text=True)
+    return subprocess.run(
+        [folder / "sh", ROOT / "tools" / "setup.sh"],
+        env={**environment, "PATH": str(folder)},
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_no_python_is_one_sentence(tmp_path):
     found = bootstrap(tmp_path)
-    assert found.returncode == 1 and "no Python was found" in found.stderr and len(found.stderr.splitlines()) == 1
+    assert (
+        found.returncode == 1
+        and "no Python was found" in found.stderr
+        and len(found.stderr.splitlines()) == 1
+    )
 
 
 def test_an_old_python_is_one_sentence(tmp_path):
     stub_python(tmp_path, "python3", "3.9")
     found = bootstrap(tmp_path)
-    assert found.returncode == 1 and "python3 is Python 3.9" in found.stderr and len(found.stderr.splitlines()) == 1
+    assert (
+        found.returncode == 1
+        and "python3 is Python 3.9" in found.stderr
+        and len(found.stderr.splitlines()) == 1
+    )
 
 
 def test_a_newer_python_beside_an_old_one_is_taken(tmp_path):
@@ -145,11 +189,23 @@ def test_no_disk_no_venv_and_no_permission(setup, copy, monkeypatch):
     assert not (copy / ".venv").exists()
 
 
-@pytest.mark.parametrize(("log", "sentence"), [
-    ("WARNING: Retrying ... NewConnectionError('...: Temporary failure in name resolution')", "package index could not be reached"),
-    ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "The disk filled up"),
-    ("ERROR: No matching distribution found for torch==2.13.0", "No matching distribution found for torch==2.13.0. The whole log"),
-])
+@pytest.mark.parametrize(
+    ("log", "sentence"),
+    [
+        (
+            "WARNING: Retrying ... NewConnectionError('...: Temporary failure in name resolution')",
+            "package index could not be reached",
+        ),
+        (
+            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
+            "The disk filled up",
+        ),
+        (
+            "ERROR: No matching distribution found for torch==2.13.0",
+            "No matching distribution found for torch==2.13.0. The whole log",
+        ),
+    ],
+)
 def test_a_failed_installation_is_one_sentence(setup, log, sentence):
     assert sentence in setup.explain(log)
 
@@ -185,6 +241,7 @@ def test_an_unreachable_index_ends_with_one_sentence_and_no_stamp(setup, copy, m
 
 
 # the commands
+
 
 def make(*arguments: str) -> str:
     """What make prints, as if called by a person: this may itself run below `make test`."""
@@ -237,5 +294,10 @@ def test_the_command_line_starts_without_the_heavy_libraries():
 
 
 def test_an_error_of_the_user_is_one_sentence_and_status_2():
-    found = subprocess.run([sys.executable, "-m", "moslab", "reproduce", "--profile", "big"], capture_output=True, text=True)
-    assert found.returncode == 2 and found.stderr == "Unknown profile 'big': choose one of smoke, embedded, paper.\n"
+    found = subprocess.run(
+        [sys.executable, "-m", "moslab", "reproduce", "--profile", "big"], capture_output=True, text=True
+    )
+    assert (
+        found.returncode == 2
+        and found.stderr == "Unknown profile 'big': choose one of smoke, embedded, paper.\n"
+    )

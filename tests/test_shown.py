@@ -58,7 +58,7 @@ class Table(HTMLParser):
     def body(self) -> list[list[str]]:
         """The cells of every row, with what is written once for several rows in each of them."""
         found: list[list[str]] = []
-        for row in self.rows[self.head:]:
+        for row in self.rows[self.head :]:
             cells = iter(row)
             above = self._spanning(len(found))
             found.append([above.get(place) or next(cells)[1] for place in range(len(row) + len(above))])
@@ -68,7 +68,7 @@ class Table(HTMLParser):
         """Column -> text of the cells that reach down to row `number` from above."""
         reaching: dict[int, str] = {}
         width = len(self.rows[self.head])
-        for above, row in enumerate(self.rows[self.head: self.head + number]):
+        for above, row in enumerate(self.rows[self.head : self.head + number]):
             first = width - len(row)
             for place, (_, text, span) in enumerate(row):
                 if above + span > number:
@@ -102,6 +102,7 @@ def plain(output: dict) -> str:
 
 
 # what is wrong with a notebook, in words; nothing where everything holds
+
 
 def renderings_that_differ(notebook: dict) -> list[str]:
     """Outputs whose HTML or Markdown says something else than their plain text, which nbval compares."""
@@ -187,6 +188,7 @@ def figures_that_differ(folder: Path, results: list[dict]) -> list[str]:
 
 # as committed
 
+
 def test_the_readme_shows_the_records():
     assert README == render_readme(README, list(RESULTS.values())), "make reference"
 
@@ -216,12 +218,13 @@ def test_no_record_was_changed_by_hand(path):
 
 # and after one character was changed by hand
 
+
 def other(character: str) -> str:
     return "7" if character != "7" else "3"
 
 
 def changed(text: str, place: int) -> str:
-    return text[:place] + other(text[place]) + text[place + 1:]
+    return text[:place] + other(text[place]) + text[place + 1 :]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.8, 0.999])
@@ -243,9 +246,12 @@ def test_a_changed_verdict_shows_in_readme_and_claims(field, value):
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_changed_record_is_noticed(path):
     record = read_json(path)
-    by_hand = [record | {"seconds": record["seconds"] + 1e-9},
-               record | {"values": {**record["values"], "more": 1}},
-               record | {"claims": [*record["claims"], {}]}, record | {"figures": {"a.png": ""}}]
+    by_hand = [
+        record | {"seconds": record["seconds"] + 1e-9},
+        record | {"values": {**record["values"], "more": 1}},
+        record | {"claims": [*record["claims"], {}]},
+        record | {"figures": {"a.png": ""}},
+    ]
     assert not any(is_sealed(one) for one in by_hand)
 
 

@@ -7,7 +7,15 @@ import pytest
 from scipy import stats
 
 from moslab.measures.metrics import METRICS
-from moslab.measures.statistics import against_number, bootstrap, compare, contrast, difference, image_counts, resampled
+from moslab.measures.statistics import (
+    against_number,
+    bootstrap,
+    compare,
+    contrast,
+    difference,
+    image_counts,
+    resampled,
+)
 from moslab.utils.errors import UserError
 
 
@@ -31,7 +39,9 @@ def test_weighted_metrics_equal_explicit_resamples(metric, rounding):
     counts = np.concatenate(list(image_counts(len(target), 70, 3))).astype(int)
     for draw in (0, 1, 33, 64, 69):
         pick = np.repeat(np.arange(len(target)), counts[draw])
-        assert fast[draw] == pytest.approx([METRICS[metric](row[pick], target[pick]) for row in scores], abs=1e-10)
+        assert fast[draw] == pytest.approx(
+            [METRICS[metric](row[pick], target[pick]) for row in scores], abs=1e-10
+        )
 
 
 def test_weighted_srcc_equals_scipy():
@@ -40,7 +50,9 @@ def test_weighted_srcc_equals_scipy():
     fast = resampled("srcc", scores, target, n=5, seed=0)
     for row, counts in zip(fast, next(image_counts(len(target), 5, 0)).astype(int)):
         pick = np.repeat(np.arange(len(target)), counts)
-        assert row == pytest.approx([stats.spearmanr(a[pick], target[pick]).statistic for a in scores], abs=1e-10)
+        assert row == pytest.approx(
+            [stats.spearmanr(a[pick], target[pick]).statistic for a in scores], abs=1e-10
+        )
 
 
 def test_counts_are_resamples_and_keyed():
@@ -81,7 +93,9 @@ def test_compare_averages_scores_over_seeds_and_swaps_sign():
     target = targets(300)
     a, b = arm(target, 0.4), arm(target, 0.9, key=1)
     forth, back = compare("srcc", a, b, target), compare("srcc", b, a, target)
-    assert forth.value == pytest.approx(METRICS["srcc"](a.mean(0), target) - METRICS["srcc"](b.mean(0), target))
+    assert forth.value == pytest.approx(
+        METRICS["srcc"](a.mean(0), target) - METRICS["srcc"](b.mean(0), target)
+    )
     assert (forth.value, forth.low95, forth.se) == pytest.approx((-back.value, -back.high95, back.se))
     assert forth.low99 < forth.low95 < forth.low90 < forth.value < forth.high90 < forth.high95 < forth.high99
     assert (forth.seeds, forth.n, forth.few) == (3, 300, False)
@@ -158,11 +172,14 @@ def test_few_seeds_are_refused_or_marked():
     assert single.few and single.seeds == 1 and single.se_seeds == 0
 
 
-@pytest.mark.parametrize("change, said", [
-    (lambda a: a[:, :-1], "expected \\[seeds, images\\]"),
-    (lambda a: np.vstack([a, a]), "the same seeds in every arm"),
-    (lambda a: np.where(np.arange(a.shape[1]) == 4, np.nan, a), "lacks 3 of 360 scores"),
-])
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (lambda a: a[:, :-1], "expected \\[seeds, images\\]"),
+        (lambda a: np.vstack([a, a]), "the same seeds in every arm"),
+        (lambda a: np.where(np.arange(a.shape[1]) == 4, np.nan, a), "lacks 3 of 360 scores"),
+    ],
+)
 def test_arms_that_do_not_pair_up_are_sentences(change, said):
     target = targets()
     a = arm(target, 0.4)

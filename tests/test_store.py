@@ -42,9 +42,17 @@ def test_what_is_put_comes_back(store, run):
     found = store.get(run.key)
     pd.testing.assert_frame_equal(found.predictions, frame, check_exact=True)
     assert (found.experiment, found.key, found.metrics, found.history, found.seconds, found.provenance) == (
-        run.experiment, run.key, run.metrics, run.history, run.seconds, run.provenance)
+        run.experiment,
+        run.key,
+        run.metrics,
+        run.history,
+        run.seconds,
+        run.provenance,
+    )
     assert found.experiment.key == run.key
-    assert found.distributions.dtype == np.float32 and np.array_equal(found.distributions, run.distributions.astype(np.float32))
+    assert found.distributions.dtype == np.float32 and np.array_equal(
+        found.distributions, run.distributions.astype(np.float32)
+    )
     assert store.has(run.key) and store.keys() == [run.key] and entries(store) == [run.key]
 
 
@@ -59,7 +67,7 @@ def test_same_numbers_are_the_same_bytes(tmp_path, run):
         Store(tmp_path / name).put(run)
     files = []
     for name in ("one", "two"):
-        table, = (tmp_path / name / "tables").iterdir()
+        (table,) = (tmp_path / name / "tables").iterdir()
         files.append([(tmp_path / name / run.key / PREDICTIONS).read_bytes(), table.name, table.read_bytes()])
     assert files[0] == files[1]
 
@@ -71,7 +79,9 @@ def test_a_run_without_distributions(store, run):
 
 def test_split_of_a_run(run):
     assert len(run.split("test")) == 8
-    with pytest.raises(UserError, match=rf"Run {run.key} .iqa bins 5, seed 0. was not evaluated on split 'val'"):
+    with pytest.raises(
+        UserError, match=rf"Run {run.key} .iqa bins 5, seed 0. was not evaluated on split 'val'"
+    ):
         run.split("val")
 
 
@@ -98,7 +108,14 @@ def test_put_twice_keeps_the_first(store, run):
 
 
 def test_racing_writers_leave_one_whole_run(store, run):
-    versions = [replace(run, history=[{"step": 1, "loss": float(number)}], predictions=run.predictions.assign(score=float(number))) for number in range(6)]
+    versions = [
+        replace(
+            run,
+            history=[{"step": 1, "loss": float(number)}],
+            predictions=run.predictions.assign(score=float(number)),
+        )
+        for number in range(6)
+    ]
     start, problems = threading.Barrier(6), []
 
     def put(version):
@@ -158,26 +175,35 @@ def test_sweeping_spares_living_writers_and_locks(store, run):
 
 # damage and full disks
 
+
 def cut(path):
     path.write_bytes(path.read_bytes()[:-30])
 
 
-@pytest.mark.parametrize(("name", "damage"), [
-    (PREDICTIONS, cut),
-    (PREDICTIONS, lambda path: path.write_bytes(b"not gzip at all")),
-    (PREDICTIONS, lambda path: path.write_bytes(path.read_bytes()[:40] + b"\x00" * 20 + path.read_bytes()[60:])),
-    (PREDICTIONS, lambda path: path.write_bytes(gzip.compress(b'{"rows": 8}\n'))),
-    (PREDICTIONS, lambda path: path.unlink()),
-    ("distributions.npz", cut),
-    ("distributions.npz", lambda path: path.write_bytes(b"")),
-    ("run.json", lambda path: path.write_text("{}")),
-    ("run.json", lambda path: path.write_text("[]")),
-    ("run.json", lambda path: path.write_text(path.read_text().replace('"seed": 0', '"seed": "x"'))),
-])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        (PREDICTIONS, cut),
+        (PREDICTIONS, lambda path: path.write_bytes(b"not gzip at all")),
+        (
+            PREDICTIONS,
+            lambda path: path.write_bytes(path.read_bytes()[:40] + b"\x00" * 20 + path.read_bytes()[60:]),
+        ),
+        (PREDICTIONS, lambda path: path.write_bytes(gzip.compress(b'{"rows": 8}\n'))),
+        (PREDICTIONS, lambda path: path.unlink()),
+        ("distributions.npz", cut),
+        ("distributions.npz", lambda path: path.write_bytes(b"")),
+        ("run.json", lambda path: path.write_text("{}")),
+        ("run.json", lambda path: path.write_text("[]")),
+        ("run.json", lambda path: path.write_text(path.read_text().replace('"seed": 0', '"seed": "x"'))),
+    ],
+)
 def test_a_damaged_run_is_one_sentence(store, run, name, damage):
     store.put(run)
     damage(store.folder / run.key / name)
-    with pytest.raises(UserError, match=rf"The run in .*{run.key} is damaged .*delete that folder and run again") as refused:
+    with pytest.raises(
+        UserError, match=rf"The run in .*{run.key} is damaged .*delete that folder and run again"
+    ) as refused:
         store.get(run.key)
     assert "\n" not in str(refused.value)
 
@@ -229,7 +255,7 @@ def test_one_flipped_byte_is_found(store, run, name, place):
     store.put(run)
     path = store.folder / run.key / name
     if name == "tables":
-        path, = (store.folder / "tables").iterdir()
+        (path,) = (store.folder / "tables").iterdir()
     content = bytearray(path.read_bytes())
     spot = int(place * len(content))
     while chr(content[spot]).isspace():  # between two values a tab says what a space says
@@ -246,7 +272,7 @@ def test_one_flipped_byte_is_found(store, run, name, place):
 def test_a_missing_table_is_one_sentence_and_comes_back_with_any_run_on_it(store, run):
     other = replace(run, key="0" * 16)
     store.put(run)
-    table, = (store.folder / "tables").iterdir()
+    (table,) = (store.folder / "tables").iterdir()
     table.unlink()
     with pytest.raises(UserError, match=f"{run.key} is damaged .tables/{table.name} is missing"):
         store.get(run.key)
@@ -261,10 +287,15 @@ def test_a_record_of_another_run_is_refused(store, run):
         store.get("0" * 16)
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("metrics", {"test": {"srcc": [0.9, 0.8, 1.0]}}), ("history", []), ("seconds", {}),
-    ("experiment", {"learning_rate": 0.5}),
-])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("metrics", {"test": {"srcc": [0.9, 0.8, 1.0]}}),
+        ("history", []),
+        ("seconds", {}),
+        ("experiment", {"learning_rate": 0.5}),
+    ],
+)
 def test_a_record_changed_by_hand_is_refused(store, run, field, value):
     store.put(run)
     path = store.folder / run.key / "run.json"
@@ -293,6 +324,7 @@ def test_a_damaged_committed_run_is_restored_not_trained(home, run):
 
 # what stands in the files
 
+
 def test_images_and_targets_stand_once_per_split(store, run):
     two_splits = pd.concat([run.predictions, run.predictions.assign(split="test_novel")], ignore_index=True)
     store.put(run)
@@ -320,19 +352,22 @@ def test_tables_that_no_run_names_are_pruned(store, run):
 RANDOM = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize(("values", "width"), [
-    (RANDOM.uniform(1, 5, 500).round(7), 4),  # scores as they are kept
-    (RANDOM.uniform(0, 100, 500).astype(np.float32).astype(float).round(7), 4),
-    (RANDOM.uniform(0, 1, 500).round(5), 4),
-    ([1.0, np.nan, 3.5], 4),
-    ([np.nan, np.nan], 4),
-    (RANDOM.uniform(1, 5, 500), 8),  # digits that a decimal of seven places does not have
-    ([1e300, -np.inf, 0.0], 8),
-    ([-0.0, 1.0], 8),
-    ([214.7483648, 214.7483647], 8),
-    ([True, False], 1),
-    ([3, -(2**40)], 8),
-])
+@pytest.mark.parametrize(
+    ("values", "width"),
+    [
+        (RANDOM.uniform(1, 5, 500).round(7), 4),  # scores as they are kept
+        (RANDOM.uniform(0, 100, 500).astype(np.float32).astype(float).round(7), 4),
+        (RANDOM.uniform(0, 1, 500).round(5), 4),
+        ([1.0, np.nan, 3.5], 4),
+        ([np.nan, np.nan], 4),
+        (RANDOM.uniform(1, 5, 500), 8),  # digits that a decimal of seven places does not have
+        ([1e300, -np.inf, 0.0], 8),
+        ([-0.0, 1.0], 8),
+        ([214.7483648, 214.7483647], 8),
+        ([True, False], 1),
+        ([3, -(2**40)], 8),
+    ],
+)
 def test_numbers_come_back_bit_by_bit(values, width):
     frame = pd.DataFrame({"number": values})
     content = columns_file(frame)
@@ -343,9 +378,15 @@ def test_numbers_come_back_bit_by_bit(values, width):
     assert json.loads(head)["rows"] == len(frame) and len(body) == width * len(frame)
 
 
-@pytest.mark.parametrize("words", [
-    ["clear", "", "clear"], ["01", "1", "NA"], ["a\nb", 'say "x", y', "é"], ["clear", None, ""],
-])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["clear", "", "clear"],
+        ["01", "1", "NA"],
+        ["a\nb", 'say "x", y', "é"],
+        ["clear", None, ""],
+    ],
+)
 def test_words_come_back_as_they_were(words):
     found = read_columns(columns_file(pd.DataFrame({"said sky": words, "score": 1.0})))
     assert [None if pd.isna(word) else word for word in found["said sky"]] == words

@@ -16,7 +16,10 @@ def runs():
     """Scores [3 seeds, 200] of two made-up arms, and their targets."""
     rng = np.random.default_rng(0)
     target = rng.normal(size=200)
-    return {"bins K=51": target + 0.3 * rng.normal(size=(3, 200)), "levels": target + 0.9 * rng.normal(size=(3, 200))}, target
+    return {
+        "bins K=51": target + 0.3 * rng.normal(size=(3, 200)),
+        "levels": target + 0.9 * rng.normal(size=(3, 200)),
+    }, target
 
 
 def test_claims_table_has_all_columns_and_the_numbers(runs):
@@ -28,11 +31,27 @@ def test_claims_table_has_all_columns_and_the_numbers(runs):
     table = claims_table([verdict, ceiling, number], bounds={"iqa": "image .95"})
     assert table.columns.tolist() == [*NEEDED, "verdict"]
     first, second, third = (table.iloc[row] for row in range(3))
-    assert first["measured"] == f"{verdict.value:+.4f}" and f"{verdict.low:+.4f}" in first["interval"] and "95 %" in first["interval"]
-    assert (first["n"], first["seeds"], first["protocol"], first["bounds"]) == ("200", "3", "SRCC, raw", "image .95")
-    assert (second["measured"], second["n"], second["seeds"], second["bounds"]) == ("-0.0008", "7,058", "0", "–")
+    assert (
+        first["measured"] == f"{verdict.value:+.4f}"
+        and f"{verdict.low:+.4f}" in first["interval"]
+        and "95 %" in first["interval"]
+    )
+    assert (first["n"], first["seeds"], first["protocol"], first["bounds"]) == (
+        "200",
+        "3",
+        "SRCC, raw",
+        "image .95",
+    )
+    assert (second["measured"], second["n"], second["seeds"], second["bounds"]) == (
+        "-0.0008",
+        "7,058",
+        "0",
+        "–",
+    )
     assert second["protocol"] == "SRCC, raw, margin 0.01" and "Fig. 2" in second["paper"]
-    assert third["measured"] == "–" and "SRCC 0.899" in third["paper"] and "quoted by someone" in third["paper"]
+    assert (
+        third["measured"] == "–" and "SRCC 0.899" in third["paper"] and "quoted by someone" in third["paper"]
+    )
 
 
 def test_claims_table_reads_stored_verdicts(runs):
@@ -61,7 +80,14 @@ def test_scores_table_names_its_protocol(runs):
 
 
 def test_sentences_format_their_numbers():
-    text = say("{a} of {n} images, {b:+.4f}, {name}; {c}.", a=np.float64(0.91234), n=12776, b=0.5, name="iqa", c=float("nan"))
+    text = say(
+        "{a} of {n} images, {b:+.4f}, {name}; {c}.",
+        a=np.float64(0.91234),
+        n=12776,
+        b=0.5,
+        name="iqa",
+        c=float("nan"),
+    )
     assert text == "0.912 of 12,776 images, +0.5000, iqa; undefined."
     assert text._repr_markdown_() == repr(text) == str(text) and isinstance(text, Sentence)
     with pytest.raises(UserError, match="asks for 'b'; it was given a"):

@@ -40,7 +40,14 @@ def finished(root, base, monkeypatch):
     """A result's record with one run on those pictures, and the folder of its runs."""
     monkeypatch.setattr(datasets, "_LOADED", {})
     monkeypatch.setattr(catalogue, "LOADED", set())
-    experiment = make(dataset="csv", preset="own", root=str(root), backbone=str(base), learning_rate=1e-3, options={"bins": 5})
+    experiment = make(
+        dataset="csv",
+        preset="own",
+        root=str(root),
+        backbone=str(base),
+        learning_rate=1e-3,
+        options={"bins": 5},
+    )
     store = Store(paths.profile_dir("smoke") / "runs")
     store.put(toy_run(experiment))
     loading.load(str(base))
@@ -65,17 +72,27 @@ def test_the_same_data_in_another_place(finished, root, tmp_path):
 
 def other_weights(root, base):
     weights = load_file(base / "model.safetensors")
-    save_file({name: weight + 1e-3 for name, weight in weights.items()}, base / "model.safetensors", metadata={"format": "pt"})
+    save_file(
+        {name: weight + 1e-3 for name, weight in weights.items()},
+        base / "model.safetensors",
+        metadata={"format": "pt"},
+    )
 
 
-@pytest.mark.parametrize("change", [
-    lambda root, base: (root / "csv" / "own.csv").write_text((root / "csv" / "own.csv").read_text().replace("3.png,3", "3.png,3.5")),
-    lambda root, base: Image.new("RGB", (32, 32), "white").save(root / "csv" / "3.png"),
-    lambda root, base: Image.new("RGB", (32, 32), "white").save(root / "csv" / "8.png"),
-    lambda root, base: (root / "csv" / "8.png").unlink(),
-    lambda root, base: (root / "csv" / "own.csv").unlink(),
-    other_weights,
-], ids=["label", "trained picture", "tested picture", "picture gone", "labels gone", "weights"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root, base: (root / "csv" / "own.csv").write_text(
+            (root / "csv" / "own.csv").read_text().replace("3.png,3", "3.png,3.5")
+        ),
+        lambda root, base: Image.new("RGB", (32, 32), "white").save(root / "csv" / "3.png"),
+        lambda root, base: Image.new("RGB", (32, 32), "white").save(root / "csv" / "8.png"),
+        lambda root, base: (root / "csv" / "8.png").unlink(),
+        lambda root, base: (root / "csv" / "own.csv").unlink(),
+        other_weights,
+    ],
+    ids=["label", "trained picture", "tested picture", "picture gone", "labels gone", "weights"],
+)
 def test_what_changed_is_noticed(finished, root, base, change):
     change(root, base)
     assert not holds(finished, root)

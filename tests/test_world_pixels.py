@@ -30,7 +30,9 @@ def spec_digest(spec: specs.Spec) -> str:
 
 def plain(**changed: float) -> specs.Spec:
     """One picture without anything wrong but the changed numbers."""
-    return distort.intact("test", 5, np.arange(1)).changed(**{name: np.array([float(value)]) for name, value in changed.items()})
+    return distort.intact("test", 5, np.arange(1)).changed(
+        **{name: np.array([float(value)]) for name, value in changed.items()}
+    )
 
 
 class TestDraws:
@@ -41,14 +43,21 @@ class TestDraws:
     def test_streams_seeds_and_subs_are_independent(self):
         ids = np.arange(4000)
         base = draws.uniform(1, "a", ids)
-        for other in (draws.uniform(2, "a", ids), draws.uniform(1, "b", ids), draws.uniform(1, "a", ids, 1), draws.uniform(1, "a", ids + 1)):
+        for other in (
+            draws.uniform(2, "a", ids),
+            draws.uniform(1, "b", ids),
+            draws.uniform(1, "a", ids, 1),
+            draws.uniform(1, "a", ids + 1),
+        ):
             assert abs(np.corrcoef(base, other)[0, 1]) < 0.05
 
     def test_distributions(self):
         ids = np.arange(20_000)
         z = draws.normal(3, "z", ids)
         assert abs(z.mean()) < 0.03 and abs(z.std() - 1) < 0.02
-        assert np.bincount(draws.choice(3, "c", ids, np.array([1, 3, 0]))) / len(ids) == pytest.approx([0.25, 0.75], abs=0.02)
+        assert np.bincount(draws.choice(3, "c", ids, np.array([1, 3, 0]))) / len(ids) == pytest.approx(
+            [0.25, 0.75], abs=0.02
+        )
 
     def test_a_row_of_weights_per_id(self):
         weights = np.eye(3)[[2, 0, 1]]
@@ -56,6 +65,7 @@ class TestDraws:
 
     def test_normal_quantile_against_scipy(self):
         from scipy.stats import norm
+
         p = np.linspace(1e-6, 1 - 1e-6, 999)
         assert np.abs(draws.normal_quantile(p) - norm.ppf(p)).max() < 1e-7
 
@@ -97,7 +107,9 @@ class TestSpecs:
 
     def test_mixes_cover_every_field(self):
         for mix in specs.MIXES.values():
-            assert {field: len(weights) for field, weights in mix.items()} == {field: len(names) for field, names in specs.FIELDS.items()}
+            assert {field: len(weights) for field, weights in mix.items()} == {
+                field: len(names) for field, names in specs.FIELDS.items()
+            }
 
     def test_class_names_are_unique(self):
         names = [name for classes in specs.FIELDS.values() for name in classes]
@@ -172,7 +184,10 @@ class TestRender:
         """A changed picture differs where the subject stands; a post reaches from top to bottom."""
         base = distort.intact("test", 9, np.arange(40))
         base = base.changed(focus=np.zeros(40), size=np.full(40, 0.2))
-        before, after = (render.render_all(base.changed(**{field: np.full(40, number)})).astype(int) for number in (0, value))
+        before, after = (
+            render.render_all(base.changed(**{field: np.full(40, number)})).astype(int)
+            for number in (0, value)
+        )
         moved = np.abs(after - before).max(3) > 8  # [n, rows, columns]
         center = np.clip(base.values["x"], 0.16, 0.84) * 64
         for row in range(40):
@@ -186,7 +201,9 @@ class TestRender:
         straight = render.render_all(base).astype(int)
         shares = []
         for bend in (specs.CALM["warp"][1][0], specs.CALM["warp"][2][1]):
-            moved = np.abs(render.render_all(base.changed(warp=np.full(40, bend))) - straight).max(3) > 8  # [n, rows, columns]
+            moved = (
+                np.abs(render.render_all(base.changed(warp=np.full(40, bend))) - straight).max(3) > 8
+            )  # [n, rows, columns]
             shares.append(moved.mean())
         assert moved.any(1).mean() > 0.8 and shares[1] > 1.5 * shares[0] > 0
 
@@ -194,9 +211,13 @@ class TestRender:
         spec = generic(3000)
         leaving = spec.values["leaves"] != 0
         assert 0.1 < leaving.mean() < 0.25 and (spec.classes["integrity"][leaving] > 0).all()
-        assert (spec.classes["position"][leaving] == 2).all() and (np.abs(spec.values["x"][leaving] - 0.5) > 0.28).all()
+        assert (spec.classes["position"][leaving] == 2).all() and (
+            np.abs(spec.values["x"][leaving] - 0.5) > 0.28
+        ).all()
         outside = np.abs(spec.values["x"] - 0.5) + specs.HALF_WIDTH * spec.values["size"] - 0.5
-        assert np.allclose(outside[leaving], 2 * specs.HALF_WIDTH * (spec.values["size"] * spec.values["integrity"])[leaving])
+        assert np.allclose(
+            outside[leaving], 2 * specs.HALF_WIDTH * (spec.values["size"] * spec.values["integrity"])[leaving]
+        )
 
     @pytest.mark.parametrize("size", [(60, 64), (0, 64), (64, 65)])
     def test_impossible_sizes(self, size):
@@ -205,7 +226,9 @@ class TestRender:
 
     def test_motion_is_visible(self):
         """A smear of the shortest task length takes most of the edge strength along its path and little across it."""
-        spec = distort.intact("test", 9, np.arange(30)).changed(motion=np.full(30, specs.CALM["motion"][1][0]))
+        spec = distort.intact("test", 9, np.arange(30)).changed(
+            motion=np.full(30, specs.CALM["motion"][1][0])
+        )
         still = render.render_all(spec.changed(motion=np.zeros(30))).astype(float)
         moving = render.render_all(spec).astype(float)
         along = np.abs(np.diff(moving, axis=2)).mean() / np.abs(np.diff(still, axis=2)).mean()
@@ -215,7 +238,11 @@ class TestRender:
     @pytest.mark.parametrize("field, low, high", [("blur", 0, 2.5), ("fog", 0, 0.7), ("saturation", 1, 0)])
     def test_degradations_do_what_they_say(self, field, low, high):
         before, after = (render.render(plain(**{field: value}), 0).astype(float) for value in (low, high))
-        spread = (lambda picture: picture.std(2).mean()) if field == "saturation" else (lambda picture: np.abs(np.diff(picture, axis=0)).mean())
+        spread = (
+            (lambda picture: picture.std(2).mean())
+            if field == "saturation"
+            else (lambda picture: np.abs(np.diff(picture, axis=0)).mean())
+        )
         assert spread(after) < 0.6 * spread(before)
 
     def test_exposure_brightens(self):
@@ -228,9 +255,14 @@ class TestRender:
         assert degrade.jpeg(image, 0) is image
         coarse = degrade.jpeg(image, 12)
         luma = np.tensordot(degrade.GRAY, coarse, 1).reshape(4, 8, 6, 8)
-        assert luma.std((1, 3)).mean() < 0.5 * np.tensordot(degrade.GRAY, image, 1).reshape(4, 8, 6, 8).std((1, 3)).mean()
+        assert (
+            luma.std((1, 3)).mean()
+            < 0.5 * np.tensordot(degrade.GRAY, image, 1).reshape(4, 8, 6, 8).std((1, 3)).mean()
+        )
         assert np.abs(degrade.jpeg(image, 0.01) - image)[0].mean() < 0.25  # chroma is halved, nothing else
 
     def test_blur_keeps_a_flat_picture(self):
         flat = np.full((3, 32, 32), 0.4, np.float32)
-        assert np.allclose(degrade.blur(flat, 2), 0.4, atol=1e-5) and np.allclose(degrade.motion(flat, 9, 0.3), 0.4, atol=1e-5)
+        assert np.allclose(degrade.blur(flat, 2), 0.4, atol=1e-5) and np.allclose(
+            degrade.motion(flat, 9, 0.3), 0.4, atol=1e-5
+        )

@@ -17,7 +17,11 @@ def test_the_table_belongs_to_these_pixels():
 
 
 def test_every_latent_of_the_labels_is_readable():
-    labelled = {field for field, liking in iaa.QUALITY.items() if np.ptp(liking) > 0 and np.count_nonzero(specs.MIXES["iaa"][field]) > 1}
+    labelled = {
+        field
+        for field, liking in iaa.QUALITY.items()
+        if np.ptp(liking) > 0 and np.count_nonzero(specs.MIXES["iaa"][field]) > 1
+    }
     labelled |= {concept.field for concept in CONCEPTS.values()}
     readable = measured("iaa")
     assert {field: readable.get(field) for field in labelled if readable.get(field, 0) < probe.FLOOR} == {}
@@ -35,7 +39,10 @@ def test_every_distortion_is_readable():
     assert {kind: readable.get(kind) for kind in KINDS if readable.get(kind, 0) < probe.FLOOR} == {}
 
 
-@pytest.mark.parametrize("truth, said, expected", [([0, 1, 0, 1], [0, 1, 0, 1], 1), ([0, 0, 0, 1], [0, 0, 0, 0], 0), ([0, 1, 2], [0, 1, 1], 0.5)])
+@pytest.mark.parametrize(
+    "truth, said, expected",
+    [([0, 1, 0, 1], [0, 1, 0, 1], 1), ([0, 0, 0, 1], [0, 0, 0, 0], 0), ([0, 1, 2], [0, 1, 1], 0.5)],
+)
 def test_readability(truth, said, expected):
     assert probe.readability(np.array(truth), np.array(said))[0] == pytest.approx(expected)
 
@@ -47,5 +54,9 @@ def test_a_probe_learns_and_reads(monkeypatch):
     monkeypatch.setattr(probe, "HELD_OUT", {"iaa": 200, "iqa": 300, "aigiqa": 300, "ugc": 300})
     result = probe.measure("test", report=lambda line: None)
     rows = {(row["task"], row["latent"]): row["readability"] for row in result["table"]}
-    assert len(rows) == len(result["table"]) == sum(map(len, probe.LABELLED.values())) + len(aigiqa.STRENGTH) + len(KINDS)
+    assert (
+        len(rows)
+        == len(result["table"])
+        == sum(map(len, probe.LABELLED.values())) + len(aigiqa.STRENGTH) + len(KINDS)
+    )
     assert rows["iaa", "scene"] > 0.3

@@ -13,7 +13,12 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, processors
 from torch.utils.data import DataLoader
-from transformers import AutoConfig, LlavaForConditionalGeneration, Qwen2VLConfig, Qwen2VLForConditionalGeneration
+from transformers import (
+    AutoConfig,
+    LlavaForConditionalGeneration,
+    Qwen2VLConfig,
+    Qwen2VLForConditionalGeneration,
+)
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from moslab import datasets
@@ -40,9 +45,17 @@ def toy_table(pictures: int = 40, size: tuple[int, int] = (64, 64), text: str = 
     level = random.permutation(pictures)
     pixels = random.integers(0, 96, (pictures, *size, 3)) + (level * 150 // pictures)[:, None, None, None]
     rows = np.arange(pictures)
-    frame = pd.DataFrame({
-        "image": [f"toy{row:03d}" for row in rows], "text": [text] * pictures, "mos": 1 + 4 * level / (pictures - 1), "sd": 0.5,
-        "split": [SPLITS[row % len(SPLITS)] for row in rows], "group": "", "source": [f"toy.csv line {row + 2}" for row in rows]})
+    frame = pd.DataFrame(
+        {
+            "image": [f"toy{row:03d}" for row in rows],
+            "text": [text] * pictures,
+            "mos": 1 + 4 * level / (pictures - 1),
+            "sd": 0.5,
+            "split": [SPLITS[row % len(SPLITS)] for row in rows],
+            "group": "",
+            "source": [f"toy.csv line {row + 2}" for row in rows],
+        }
+    )
     return ImageTable("iqa", frame, ArrayPixels(pixels.astype(np.uint8)), (1.0, 5.0), version="toy")
 
 
@@ -58,20 +71,50 @@ def tiny_config(vocabulary: int, token: Any, patch: int = 8, hidden: int = 64) -
     """Qwen2-VL's true classes: two layers of 64, a vision tower of two layers of 64."""
     quarter = hidden // 32
     rope = {"rope_type": "default", "mrope_section": [quarter * 2, quarter, quarter], "rope_theta": 1e4}
-    text = dict(vocab_size=vocabulary, hidden_size=hidden, intermediate_size=2 * hidden, num_hidden_layers=2, num_attention_heads=4,
-                num_key_value_heads=2, max_position_embeddings=1024, rope_parameters=rope,
-                tie_word_embeddings=True, bos_token_id=None, eos_token_id=token("<|im_end|>"), pad_token_id=token("<|endoftext|>"))
-    vision = dict(depth=2, embed_dim=64, hidden_size=hidden, hidden_act="gelu", num_heads=2, mlp_ratio=2, patch_size=patch, spatial_merge_size=2,
-                  temporal_patch_size=2, in_channels=3)
-    return Qwen2VLConfig(text_config=text, vision_config=vision, image_token_id=token("<|image_pad|>"), video_token_id=token("<|video_pad|>"),
-                         vision_start_token_id=token("<|vision_start|>"), vision_end_token_id=token("<|vision_end|>"), tie_word_embeddings=True)
+    text = dict(
+        vocab_size=vocabulary,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        rope_parameters=rope,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=token("<|im_end|>"),
+        pad_token_id=token("<|endoftext|>"),
+    )
+    vision = dict(
+        depth=2,
+        embed_dim=64,
+        hidden_size=hidden,
+        hidden_act="gelu",
+        num_heads=2,
+        mlp_ratio=2,
+        patch_size=patch,
+        spatial_merge_size=2,
+        temporal_patch_size=2,
+        in_channels=3,
+    )
+    return Qwen2VLConfig(
+        text_config=text,
+        vision_config=vision,
+        image_token_id=token("<|image_pad|>"),
+        video_token_id=token("<|video_pad|>"),
+        vision_start_token_id=token("<|vision_start|>"),
+        vision_end_token_id=token("<|vision_end|>"),
+        tie_word_embeddings=True,
+    )
 
 
 def save_tiny_base(folder: Path, seed: int = 3) -> Path:
     """A base of the embedded kind with random weights and a vocabulary learned from the prompts."""
     tokenizer = embedded.build_tokenizer(SENTENCES, size=400)
     torch.manual_seed(seed)
-    Qwen2VLForConditionalGeneration(tiny_config(len(tokenizer), tokenizer.convert_tokens_to_ids)).save_pretrained(folder)
+    Qwen2VLForConditionalGeneration(
+        tiny_config(len(tokenizer), tokenizer.convert_tokens_to_ids)
+    ).save_pretrained(folder)
     embedded.build_processor(tokenizer).save(folder)
     return folder
 
@@ -81,10 +124,17 @@ def save_hub_like(folder: Path, tokenizer: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(tokenizer / name, folder / name)
-    known = {entry["content"]: entry["id"] for entry in json.loads((tokenizer / "tokenizer.json").read_text())["added_tokens"]}
+    known = {
+        entry["content"]: entry["id"]
+        for entry in json.loads((tokenizer / "tokenizer.json").read_text())["added_tokens"]
+    }
     torch.manual_seed(0)
-    Qwen2VLForConditionalGeneration(tiny_config(151_936, known.__getitem__, patch=14, hidden=32)).save_pretrained(folder)
-    Qwen2VLImageProcessorPil(size={"shortest_edge": 56 * 56, "longest_edge": 112 * 112}).save_pretrained(folder)
+    Qwen2VLForConditionalGeneration(
+        tiny_config(151_936, known.__getitem__, patch=14, hidden=32)
+    ).save_pretrained(folder)
+    Qwen2VLImageProcessorPil(size={"shortest_edge": 56 * 56, "longest_edge": 112 * 112}).save_pretrained(
+        folder
+    )
     return folder
 
 
@@ -103,30 +153,83 @@ def save_hub_like_llava(folder: Path, tokenizer: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     llama_tokenizer(tokenizer / "tokenizer.model").save(str(folder / "tokenizer.json"))
     files = {
-        "tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
-                                  "add_bos_token": True, "add_eos_token": False, "legacy": False, "model_max_length": 4096, "padding_side": "left"},
+        "tokenizer_config.json": {
+            "tokenizer_class": "LlamaTokenizer",
+            "bos_token": "<s>",
+            "eos_token": "</s>",
+            "unk_token": "<unk>",
+            "pad_token": "<pad>",
+            "add_bos_token": True,
+            "add_eos_token": False,
+            "legacy": False,
+            "model_max_length": 4096,
+            "padding_side": "left",
+        },
         "chat_template.json": {"chat_template": LLAVA_HF_TEMPLATE},
-        "preprocessor_config.json": {"image_processor_type": "CLIPImageProcessor", "crop_size": {"height": 28, "width": 28}, "size": {"shortest_edge": 28},
-                                     "do_center_crop": True, "do_convert_rgb": True, "do_normalize": True, "do_rescale": True, "do_resize": True, "resample": 3},
+        "preprocessor_config.json": {
+            "image_processor_type": "CLIPImageProcessor",
+            "crop_size": {"height": 28, "width": 28},
+            "size": {"shortest_edge": 28},
+            "do_center_crop": True,
+            "do_convert_rgb": True,
+            "do_normalize": True,
+            "do_rescale": True,
+            "do_resize": True,
+            "resample": 3,
+        },
         "config.json": {
-            "architectures": ["LlavaForConditionalGeneration"], "model_type": "llava", "ignore_index": -100, "image_token_index": 32000, "pad_token_id": 32001,
-            "projector_hidden_act": "gelu", "tie_word_embeddings": False, "vision_feature_layer": -2, "vision_feature_select_strategy": "default",
-            "text_config": {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-                            "max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "vocab_size": 32064},
-            "vision_config": {"model_type": "clip_vision_model", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4,
-                              "image_size": 28, "patch_size": 14, "projection_dim": 32, "vocab_size": 32000}}}
+            "architectures": ["LlavaForConditionalGeneration"],
+            "model_type": "llava",
+            "ignore_index": -100,
+            "image_token_index": 32000,
+            "pad_token_id": 32001,
+            "projector_hidden_act": "gelu",
+            "tie_word_embeddings": False,
+            "vision_feature_layer": -2,
+            "vision_feature_select_strategy": "default",
+            "text_config": {
+                "model_type": "llama",
+                "hidden_size": 32,
+                "intermediate_size": 64,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 4,
+                "max_position_embeddings": 4096,
+                "rms_norm_eps": 1e-5,
+                "vocab_size": 32064,
+            },
+            "vision_config": {
+                "model_type": "clip_vision_model",
+                "hidden_size": 32,
+                "intermediate_size": 64,
+                "num_hidden_layers": 3,
+                "num_attention_heads": 4,
+                "image_size": 28,
+                "patch_size": 14,
+                "projection_dim": 32,
+                "vocab_size": 32000,
+            },
+        },
+    }
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content))
     torch.manual_seed(0)
     weights = LlavaForConditionalGeneration(AutoConfig.from_pretrained(folder)).state_dict()
-    save_file({published_name(name): weight.contiguous() for name, weight in weights.items()}, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(
+        {published_name(name): weight.contiguous() for name, weight in weights.items()},
+        folder / "model.safetensors",
+        metadata={"format": "pt"},
+    )
     return folder
 
 
 def published_name(name: str) -> str:
     """A LLaVA weight's name in the checkpoints of llava-hf."""
-    for here, there in (("model.language_model.", "language_model.model."), ("model.vision_tower.", "vision_tower.vision_model."),
-                        ("model.multi_modal_projector.", "multi_modal_projector."), ("lm_head.", "language_model.lm_head.")):
+    for here, there in (
+        ("model.language_model.", "language_model.model."),
+        ("model.vision_tower.", "vision_tower.vision_model."),
+        ("model.multi_modal_projector.", "multi_modal_projector."),
+        ("lm_head.", "language_model.lm_head."),
+    ):
         if name.startswith(here):
             return there + name.removeprefix(here)
     raise AssertionError(name)
@@ -144,11 +247,22 @@ def llama_tokenizer(path: Path) -> Tokenizer:
     """LLaMA-2's tokenizer as its tokenizer.json has it, from SentencePiece's file, with LLaVA's two tokens at the end."""
     pieces = sentence_pieces(path.read_bytes())
     number = {piece: place for place, piece in enumerate(pieces)}
-    halves = [(piece[:cut], piece[cut:]) for piece in pieces for cut in range(1, len(piece)) if piece[:cut] in number and piece[cut:] in number]
+    halves = [
+        (piece[:cut], piece[cut:])
+        for piece in pieces
+        for cut in range(1, len(piece))
+        if piece[:cut] in number and piece[cut:] in number
+    ]
     merges = sorted(halves, key=lambda pair: (number[pair[0] + pair[1]], number[pair[0]], number[pair[1]]))
-    tokenizer = Tokenizer(models.BPE(vocab=number, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
-    tokenizer.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    tokenizer = Tokenizer(
+        models.BPE(vocab=number, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    )
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]
+    )
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     tokenizer.add_special_tokens(["<unk>", "<s>", "</s>", "<image>", "<pad>"])
     return tokenizer
@@ -160,27 +274,52 @@ def sentence_pieces(content: bytes) -> list[str]:
     while place < len(content) and content[place] == 0x0A:
         length, start = content[place + 1], place + 2
         assert length < 128 and content[start] == 0x0A
-        pieces.append(content[start + 2: start + 2 + content[start + 1]].decode())
+        pieces.append(content[start + 2 : start + 2 + content[start + 1]].decode())
         place = start + length
     return pieces
 
 
 def toy_experiment(backbone: Path | str, **fields: Any) -> Experiment:
     """One or two steps on the toy table."""
-    return make(**{"dataset": "iqa", "backbone": str(backbone), "options": {} if fields.get("scorer") == "levels" else {"bins": 5}, "epochs": 2,
-                   "batch_size": 12, "learning_rate": 1e-3, **fields})
+    return make(
+        **{
+            "dataset": "iqa",
+            "backbone": str(backbone),
+            "options": {} if fields.get("scorer") == "levels" else {"bins": 5},
+            "epochs": 2,
+            "batch_size": 12,
+            "learning_rate": 1e-3,
+            **fields,
+        }
+    )
 
 
 def toy_run(experiment: Experiment, value: float = 0.0, distributions: bool = True) -> Run:
     """A finished run without any training."""
     frame = toy_table().frame.query("split == 'test'")
     rows = len(frame)
-    predictions = pd.DataFrame({"image": frame["image"].to_numpy(), "split": "test", "target": frame["mos"].to_numpy(),
-                                "score": np.linspace(1, 5, rows) + value, "parsed": True, "entropy": 0.5, "top": 0.25})
+    predictions = pd.DataFrame(
+        {
+            "image": frame["image"].to_numpy(),
+            "split": "test",
+            "target": frame["mos"].to_numpy(),
+            "score": np.linspace(1, 5, rows) + value,
+            "parsed": True,
+            "entropy": 0.5,
+            "top": 0.25,
+        }
+    )
     metrics = {name: [0.5, 0.1, 0.9] for name in ("srcc", "plcc", "mae")} | {"unparsed": [0, 0, 0]}
-    return Run(experiment, experiment.key, predictions, {"test": metrics},
-               [{"step": 1, "loss": 1.5}], {"preparing": 1.0, "training": 2.0, "evaluation": 0.5}, {"python": "3"},
-               np.full((rows, 5), 0.2) if distributions else None)
+    return Run(
+        experiment,
+        experiment.key,
+        predictions,
+        {"test": metrics},
+        [{"step": 1, "loss": 1.5}],
+        {"preparing": 1.0, "training": 2.0, "evaluation": 0.5},
+        {"python": "3"},
+        np.full((rows, 5), 0.2) if distributions else None,
+    )
 
 
 TOKENIZER_TEXTS = pretraining.tokenizer_texts
@@ -192,8 +331,14 @@ def train_here(folder: Path, monkeypatch: Any, plan: pretraining.Plan, loader: b
     loader: draw pictures in a process beside it, as a real training does; to end that takes five seconds a stage.
     """
     if not loader:
-        monkeypatch.setattr(pretraining, "DataLoader", lambda corpus, batch_size, **_: DataLoader(corpus, batch_size))
-    monkeypatch.setattr(torch.multiprocessing, "spawn", lambda work, args, nprocs: [work(rank, *args) for rank in range(nprocs)])
+        monkeypatch.setattr(
+            pretraining, "DataLoader", lambda corpus, batch_size, **_: DataLoader(corpus, batch_size)
+        )
+    monkeypatch.setattr(
+        torch.multiprocessing,
+        "spawn",
+        lambda work, args, nprocs: [work(rank, *args) for rank in range(nprocs)],
+    )
     monkeypatch.setattr(pretraining, "tokenizer_texts", lambda seed: TOKENIZER_TEXTS(seed, pictures=40))
     return pretraining.train(folder, plan)
 

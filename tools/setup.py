@@ -12,8 +12,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED_GB = 3
-NETWORK_SIGNS = ("NewConnectionError", "Failed to establish a new connection", "Temporary failure in name resolution", "ConnectionError",
-                 "Connection refused", "Max retries exceeded", "ConnectTimeout", "ReadTimeout", "ProxyError", "Network is unreachable")
+NETWORK_SIGNS = (
+    "NewConnectionError",
+    "Failed to establish a new connection",
+    "Temporary failure in name resolution",
+    "ConnectionError",
+    "Connection refused",
+    "Max retries exceeded",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "ProxyError",
+    "Network is unreachable",
+)
 
 
 class SetupError(Exception):
@@ -22,7 +32,9 @@ class SetupError(Exception):
 
 def stamp_of(root: Path) -> str:
     """Two lines: the interpreter and the folder (an environment cannot be moved), and the contents of the two files."""
-    content = "\0".join((root / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "requirements.lock"))
+    content = "\0".join(
+        (root / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "requirements.lock")
+    )
     return "\n".join(hashlib.sha256(part.encode()).hexdigest() for part in (f"{sys.version} {root}", content))
 
 
@@ -42,13 +54,19 @@ def check_machine(root: Path) -> None:
         import venv  # noqa: F401
     except ImportError:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-        raise SetupError(f"{sys.executable} lacks the venv module: install it (Debian and Ubuntu: apt install python{version}-venv), "
-                         "then run make again.") from None
+        raise SetupError(
+            f"{sys.executable} lacks the venv module: install it (Debian and Ubuntu: apt install python{version}-venv), "
+            "then run make again."
+        ) from None
     free = shutil.disk_usage(root).free / 1e9
     if free < NEEDED_GB:
-        raise SetupError(f"{root} has {free:.1f} GB free, but the environment needs {NEEDED_GB} GB: free some space, then run make again.")
+        raise SetupError(
+            f"{root} has {free:.1f} GB free, but the environment needs {NEEDED_GB} GB: free some space, then run make again."
+        )
     if not os.access(root, os.W_OK):
-        raise SetupError(f"{root} is not writable, but .venv has to be created there: make it writable or copy the repository elsewhere.")
+        raise SetupError(
+            f"{root} is not writable, but .venv has to be created there: make it writable or copy the repository elsewhere."
+        )
 
 
 def explain(log: str) -> str:
@@ -56,8 +74,10 @@ def explain(log: str) -> str:
     if "No space left on device" in log:
         return "The disk filled up while installing: free some space, then run make again."
     if any(sign in log for sign in NETWORK_SIGNS):
-        return ("The package index could not be reached, so nothing was installed: connect to the network (or set PIP_INDEX_URL to a mirror), "
-                "then run make again.")
+        return (
+            "The package index could not be reached, so nothing was installed: connect to the network (or set PIP_INDEX_URL to a mirror), "
+            "then run make again."
+        )
     errors = [line for line in log.splitlines() if line.startswith("ERROR:")]
     return f"Installing failed: {errors[-1][7:] if errors else 'pip gave no reason'}. The whole log is in .venv/install.log."
 
@@ -80,11 +100,30 @@ def install(root: Path) -> None:
     folder.mkdir(exist_ok=True)
     log = folder / "install.log"
     log.write_text("")
-    print(f"{'Updating' if updating else 'Installing into'} .venv (about 2 minutes; log in .venv/install.log)", flush=True)
+    print(
+        f"{'Updating' if updating else 'Installing into'} .venv (about 2 minutes; log in .venv/install.log)",
+        flush=True,
+    )
     if not updating:
         run([sys.executable, "-m", "venv", str(folder)], log)
-    run([str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-compile",
-         "--retries", "2", "--constraint", "requirements.lock", "--editable", ".[test]"], log)
+    run(
+        [
+            str(folder / "bin" / "python"),
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--no-compile",
+            "--retries",
+            "2",
+            "--constraint",
+            "requirements.lock",
+            "--editable",
+            ".[test]",
+        ],
+        log,
+    )
     (folder / "stamp").write_text(stamp_of(root))
 
 
@@ -94,6 +133,7 @@ def prepare(root: Path) -> None:
         return
     check_machine(root)
     import fcntl
+
     with (root / ".venv.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not is_ready(root):
@@ -106,4 +146,6 @@ if __name__ == "__main__":
     except SetupError as problem:
         sys.exit(str(problem))
     except OSError as problem:
-        sys.exit(f"Cannot prepare .venv: {problem}. Free some space or make the folder writable, then run make again.")
+        sys.exit(
+            f"Cannot prepare .venv: {problem}. Free some space or make the folder writable, then run make again."
+        )

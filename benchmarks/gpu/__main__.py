@@ -200,9 +200,7 @@ class Run:
         )
 
     def digits(self, bench: shapes.Bench, like: Pictures) -> Workload:
-        one, three = (
-            Pictures.of(bench, [], "digits", like, digits=digits) for digits in (1, 3)
-        )
+        one, three = (Pictures.of(bench, [], "digits", like, digits=digits) for digits in (1, 3))
         return workloads.s2(bench, one, three, self.asked.pictures, 2 * self.asked.batch)
 
     def mixed(self, bench: shapes.Bench) -> Workload:

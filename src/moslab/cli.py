@@ -10,8 +10,12 @@ import typer
 from moslab.utils.errors import UserError
 from moslab.utils.files import FULL_DISK
 
-app = typer.Typer(help="moslab: how should a multimodal language model output a score?", no_args_is_help=True, add_completion=False,
-                  pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="moslab: how should a multimodal language model output a score?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 world_app = typer.Typer(help="The embedded photo world.", no_args_is_help=True)
 base_app = typer.Typer(help="The embedded base model.", no_args_is_help=True)
 data_app = typer.Typer(help="Published datasets in your folders.", no_args_is_help=True)
@@ -26,7 +30,9 @@ Fresh = Annotated[
     typer.Option("--fresh", help="Empty the profile's local store first, or what the named notebooks made."),
 ]
 Task = Annotated[str, typer.Argument(help="iqa, iaa, aigiqa or ugc.")]
-Root = Annotated[Optional[str], typer.Option(help="Folder that holds the datasets; MOSLAB_DATA if not given.")]
+Root = Annotated[
+    Optional[str], typer.Option(help="Folder that holds the datasets; MOSLAB_DATA if not given.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 Preset = Annotated[str, typer.Option(help="Variant of the task.")]
 
@@ -58,8 +64,17 @@ def reproduce(
 ) -> None:
     """Train what is missing, run the notebooks and compare with the committed reference."""
     from moslab.batch import runner
-    outcomes = runner.reproduce(profile, notebooks, jobs, fresh, runs, given=assignments(set_ or []),
-                               cell_limit=cell_limit, notebook_limit=notebook_limit)
+
+    outcomes = runner.reproduce(
+        profile,
+        notebooks,
+        jobs,
+        fresh,
+        runs,
+        given=assignments(set_ or []),
+        cell_limit=cell_limit,
+        notebook_limit=notebook_limit,
+    )
     if not all(outcome.ok for outcome in outcomes):
         end(1, runner.why_not_reproduced(outcomes))
 
@@ -68,12 +83,16 @@ def reproduce(
 def reference(notebooks: Notebooks = "", jobs: Jobs = None, fresh: Fresh = False) -> None:
     """Run everything and rewrite notebooks/, figures/, the README's tables and papermill_runs/reference."""
     from moslab.publish.reference import reference as write
+
     write(notebooks, jobs, fresh)
 
 
 @app.command()
 def tune(
-    dataset: Annotated[Optional[list[str]], typer.Option(help="An embedded task or a published dataset; all embedded tasks if not given.")] = None,
+    dataset: Annotated[
+        Optional[list[str]],
+        typer.Option(help="An embedded task or a published dataset; all embedded tasks if not given."),
+    ] = None,
     scorer: Annotated[Optional[list[str]], typer.Option(help="All scorers if not given.")] = None,
     recipe: Annotated[str, typer.Option(help="lm, lora, full, scratch or head.")] = "lm",
     profile: Annotated[str, typer.Option(help="Whose store keeps the runs.")] = "embedded",
@@ -88,38 +107,63 @@ def tune(
     from moslab.batch.runner import count_jobs
     from moslab.experiments import tuning_search
     from moslab.experiments.experiment import make
+
     for name, one in product(dataset or datasets.EMBEDDED[:1], scorer or scorers.NAMES[:1]):
-        make(dataset=name, scorer=one, recipe=recipe, learning_rate=1.0)  # names are checked before anything is trained
+        make(
+            dataset=name, scorer=one, recipe=recipe, learning_rate=1.0
+        )  # names are checked before anything is trained
     for name in dataset or datasets.EMBEDDED:
         for one in scorer or scorers.NAMES:
             try:
-                entry = tuning_search.tune(name, one, recipe, profile, count_jobs(jobs), train_images=train_images, batch_size=batch_size)
+                entry = tuning_search.tune(
+                    name,
+                    one,
+                    recipe,
+                    profile,
+                    count_jobs(jobs),
+                    train_images=train_images,
+                    batch_size=batch_size,
+                )
             except UserError as problem:
                 if dataset and scorer:
                     raise
-                print(f"{name}, {one}, {recipe}: left out. {problem}")  # not every scorer can learn from every dataset's labels
+                print(
+                    f"{name}, {one}, {recipe}: left out. {problem}"
+                )  # not every scorer can learn from every dataset's labels
                 continue
             print(f"{name}, {one}, {recipe}: {entry['learning_rate']:g}  {entry['curve']}")
 
 
 @app.command("scorers")
-def scorer_table(seeds: Annotated[int, typer.Option(help="Training seeds per scorer.")] = 3,
-                 scorer: Annotated[Optional[list[str]], typer.Option(help="All scorers if not given.")] = None, jobs: Jobs = None) -> None:
+def scorer_table(
+    seeds: Annotated[int, typer.Option(help="Training seeds per scorer.")] = 3,
+    scorer: Annotated[Optional[list[str]], typer.Option(help="All scorers if not given.")] = None,
+    jobs: Jobs = None,
+) -> None:
     """Train every scorer with the same budget on iqa and iaa (ugc for the chain) and write docs/scorers.md; about half an hour on two cores."""
     from moslab.batch.runner import count_jobs
     from moslab.publish.scorer_page import write_table
+
     print(write_table(list(range(seeds)), scorer or (), count_jobs(jobs)))
 
 
 @data_app.command("list")
-def data_list(root: Root = None, as_json: AsJson = False, docs: Annotated[bool, typer.Option("--docs", help="Write the table of docs/data.md anew instead.")] = False) -> None:
+def data_list(
+    root: Root = None,
+    as_json: AsJson = False,
+    docs: Annotated[
+        bool, typer.Option("--docs", help="Write the table of docs/data.md anew instead.")
+    ] = False,
+) -> None:
     """Every dataset that can be read, how one comes by it, and whether it is there."""
     if docs:
         from moslab.publish.data_page import write_page
+
         print(write_page())
         return
     from moslab.analysis import data_check
     from moslab.utils.paths import data_root
+
     found = data_check.overview(data_root(root))
     print(found.to_json(orient="records", indent=1) if as_json else found.to_string(index=False, na_rep=""))
 
@@ -129,24 +173,46 @@ def data_check(
     name: Annotated[str, typer.Argument(help="A name from `data list`.")],
     root: Root = None,
     preset: Annotated[str, typer.Option(help="Variant of the dataset.")] = "default",
-    protocol: Annotated[str, typer.Option(help="Other splits than its own, such as qalign or folds-5-0.")] = "",
-    every_picture: Annotated[bool, typer.Option("--every-picture", help="Open all pictures and look for duplicates, instead of a sample of 200.")] = False,
-    manifest: Annotated[Optional[Path], typer.Option(help="Compare with the manifest of another copy.")] = None,
-    write_manifest: Annotated[Optional[Path], typer.Option(help="Write the manifest of this copy: digests of labels and pictures.")] = None,
+    protocol: Annotated[
+        str, typer.Option(help="Other splits than its own, such as qalign or folds-5-0.")
+    ] = "",
+    every_picture: Annotated[
+        bool,
+        typer.Option(
+            "--every-picture", help="Open all pictures and look for duplicates, instead of a sample of 200."
+        ),
+    ] = False,
+    manifest: Annotated[
+        Optional[Path], typer.Option(help="Compare with the manifest of another copy.")
+    ] = None,
+    write_manifest: Annotated[
+        Optional[Path], typer.Option(help="Write the manifest of this copy: digests of labels and pictures.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what is there, what is missing and what cannot be right; exit status 1 if anything is wrong."""
     from moslab.analysis import data_check
     from moslab.utils.paths import data_root
+
     folder = data_root(root)
     if folder is None:
-        raise UserError("There is no data root: give the folder that holds the datasets with --root, or in the variable MOSLAB_DATA.")
+        raise UserError(
+            "There is no data root: give the folder that holds the datasets with --root, or in the variable MOSLAB_DATA."
+        )
     findings, table = data_check.check(name, folder, preset, protocol, every_picture)
     if table is not None and manifest:
         findings += data_check.compare(table, manifest)
     if table is not None and write_manifest:
-        findings.append(data_check.Finding("ok", "manifest", f"Written to {data_check.write_manifest(table, write_manifest)}."))
-    print(data_check.as_json(name, findings) if as_json else "\n".join(f"{finding.level:5}  {finding.subject}: {finding.what}" for finding in findings))
+        findings.append(
+            data_check.Finding(
+                "ok", "manifest", f"Written to {data_check.write_manifest(table, write_manifest)}."
+            )
+        )
+    print(
+        data_check.as_json(name, findings)
+        if as_json
+        else "\n".join(f"{finding.level:5}  {finding.subject}: {finding.what}" for finding in findings)
+    )
     faults = [finding for finding in findings if finding.level == "fault"]
     if faults:
         more = f" (and {len(faults) - 1} more above)" if len(faults) > 1 else ""
@@ -163,6 +229,7 @@ def generate(
 ) -> None:
     """Draw a task into the cache (any command that needs it does this by itself)."""
     from moslab import world
+
     print(world.generate(task, preset, n, size).folder)
 
 
@@ -175,15 +242,27 @@ def sheet(
     """Write a contact sheet with labels, or one of every distortion at rising severity."""
     from moslab.utils import paths
     from moslab.world import sheet as sheets
+
     path = path or paths.ROOT / "docs" / "sheets" / f"{task}.png"
-    print(sheets.degradation_sheet(path) if task == "distortions" else sheets.contact_sheet(task, path, preset=preset))
+    print(
+        sheets.degradation_sheet(path)
+        if task == "distortions"
+        else sheets.contact_sheet(task, path, preset=preset)
+    )
 
 
 @world_app.command()
-def write(task: Task, folder: Annotated[Path, typer.Argument(help="A data root; koniq10k/, ava/, agiqa3k/ or realqa/ is made in it.")], preset: Preset = "default") -> None:
+def write(
+    task: Task,
+    folder: Annotated[
+        Path, typer.Argument(help="A data root; koniq10k/, ava/, agiqa3k/ or realqa/ is made in it.")
+    ],
+    preset: Preset = "default",
+) -> None:
     """Write a task out in the published layout of KonIQ-10k (iqa), AVA (iaa) or AGIQA-3K (aigiqa), or as lines of JSON (ugc, after RealQA)."""
     from moslab import world
     from moslab.datasets import layouts
+
     print(layouts.export(world.generate(task, preset), folder))
 
 
@@ -192,41 +271,62 @@ def probe() -> None:
     """Measure again which latents of the world can be read from its pictures; about eight minutes."""
     from moslab.world import PIXELS
     from moslab.world import probe as probing
+
     print(probing.run(PIXELS))
 
 
 @world_app.command("card")
-def world_card(docs: Annotated[Path, typer.Argument(help="Folder for data_card.md and its sheets.")] = Path("docs")) -> None:
+def world_card(
+    docs: Annotated[Path, typer.Argument(help="Folder for data_card.md and its sheets.")] = Path("docs"),
+) -> None:
     """Measure the tasks and write the data card; about two minutes."""
     from moslab.publish.world_card import write_card
+
     print(write_card(docs))
 
 
 @world_app.command()
-def curves(seeds: Annotated[int, typer.Option(help="Training seeds per point.")] = 3, jobs: Jobs = None) -> None:
+def curves(
+    seeds: Annotated[int, typer.Option(help="Training seeds per point.")] = 3, jobs: Jobs = None
+) -> None:
     """Train on growing parts of the embedded tasks, with right and wrong texts and from every checkpoint, and write docs/learning_curves.md; half an hour a seed."""
     from moslab.batch.runner import count_jobs
     from moslab.publish.learning_curves import write_curves
+
     for task, points in write_curves(list(range(seeds)), count_jobs(jobs)).items():
         print(task, points.round(3).to_string(index=False), sep="\n")
 
 
 @base_app.command()
-def train(folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None,
-          architecture: Annotated[str, typer.Option(help="qwen2_vl, llava, or small: the base's eyes with half the language layers.")] = "qwen2_vl") -> None:
+def train(
+    folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None,
+    architecture: Annotated[
+        str, typer.Option(help="qwen2_vl, llava, or small: the base's eyes with half the language layers.")
+    ] = "qwen2_vl",
+) -> None:
     """Train a base and its checkpoints from nothing and hold their measured cards against the committed ones; about an hour on two cores, half of that for llava, ten minutes for small."""
     from moslab.backbones import pretraining
     from moslab.publish import base_card
+
     if architecture not in pretraining.PLANS:
-        raise UserError(f"Unknown architecture {architecture!r}: choose one of {', '.join(pretraining.PLANS)}.")
+        raise UserError(
+            f"Unknown architecture {architecture!r}: choose one of {', '.join(pretraining.PLANS)}."
+        )
     committed = base_card.stored()
-    print(base_card.agreement(base_card.write_cards(pretraining.train(folder, pretraining.PLANS[architecture])), committed).to_string(index=False))
+    print(
+        base_card.agreement(
+            base_card.write_cards(pretraining.train(folder, pretraining.PLANS[architecture])), committed
+        ).to_string(index=False)
+    )
 
 
 @base_app.command()
-def card(folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None) -> None:
+def card(
+    folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None,
+) -> None:
     """Measure what stored bases can do, write their cards and hold them against the committed ones; about two minutes each."""
     from moslab.publish import base_card
+
     committed = base_card.stored()
     print(base_card.agreement(base_card.write_cards(folder), committed).to_string(index=False))
 

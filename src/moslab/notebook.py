@@ -34,14 +34,22 @@ class Study:
     With runs="reference" the committed results are shown, nothing is trained and nothing is written (unless `output` is given).
     """
 
-    def __init__(self, name: str, *, profile: str, runs: From, output: str = "", jobs: int = 0, **parameters: Any) -> None:
-        warnings.filterwarnings("ignore", message="IProgress not found")  # bars are plain text here, widgets are not missed
+    def __init__(
+        self, name: str, *, profile: str, runs: From, output: str = "", jobs: int = 0, **parameters: Any
+    ) -> None:
+        warnings.filterwarnings(
+            "ignore", message="IProgress not found"
+        )  # bars are plain text here, widgets are not missed
         stores(runs, profile)  # both names are checked before anything else
         if jobs < 0:
-            raise UserError(f"jobs = {jobs} training processes make no sense: give 0 for one per core, or how many.")
+            raise UserError(
+                f"jobs = {jobs} training processes make no sense: give 0 for one per core, or how many."
+            )
         self.name, self.profile, self.source, self.jobs = name, profile, runs, jobs
         self.parameters = {"profile": profile, "runs": runs, "output": output, "jobs": jobs, **parameters}
-        self.folder = paths.user_path(output, "the parameter output").resolve() if output else profile_dir(profile)
+        self.folder = (
+            paths.user_path(output, "the parameter output").resolve() if output else profile_dir(profile)
+        )
         self.writes = bool(output) or runs != "reference"
         self.started = time.time()
         self.values: dict[str, Any] = {}
@@ -85,8 +93,15 @@ class Study:
         """The committed verdicts, for readers who want the answer first."""
         if not self.reference:
             return say("*No committed reference yet: run all cells to get an answer.*")
-        rows = [f"| {claim['statement']} | {claim.get('on') or '–'} | **{claim['verdict']}** |" for claim in self.reference["claims"]]
-        table = "\n".join(["| claim | data | verdict |", "|---|---|---|", *rows]) if rows else "This notebook judges no claim."
+        rows = [
+            f"| {claim['statement']} | {claim.get('on') or '–'} | **{claim['verdict']}** |"
+            for claim in self.reference["claims"]
+        ]
+        table = (
+            "\n".join(["| claim | data | verdict |", "|---|---|---|", *rows])
+            if rows
+            else "This notebook judges no claim."
+        )
         return Sentence(f"**The answer, from the committed reference runs**\n\n{table}")
 
     def picture(self, name: str):
@@ -103,9 +118,24 @@ class Study:
             todo = missing(experiments, self.source, self.profile, grid.afresh())
             known = self.reference.get("run_seconds", {})
             seconds = [known.get(e.key) for e in todo]
-            minutes = 0.0 if not todo else None if None in seconds else sum(seconds) / 60 / (self.jobs or os.cpu_count() or 1)
-            rows.append({"datasets": ", ".join(grid.datasets), "arms": len(grid.arms), "seeds": len(grid.seeds), "runs": len(experiments),
-                         "to train": len(todo), "from the reference": len(experiments) - len(todo) - len(self._here(experiments)), "minutes": "unknown" if minutes is None else f"{minutes:.1f}"})
+            minutes = (
+                0.0
+                if not todo
+                else None
+                if None in seconds
+                else sum(seconds) / 60 / (self.jobs or os.cpu_count() or 1)
+            )
+            rows.append(
+                {
+                    "datasets": ", ".join(grid.datasets),
+                    "arms": len(grid.arms),
+                    "seeds": len(grid.seeds),
+                    "runs": len(experiments),
+                    "to train": len(todo),
+                    "from the reference": len(experiments) - len(todo) - len(self._here(experiments)),
+                    "minutes": "unknown" if minutes is None else f"{minutes:.1f}",
+                }
+            )
         return pd.DataFrame(rows)
 
     def collect(self, grid: Grid) -> Results:
@@ -126,7 +156,13 @@ class Study:
             self.certain |= grid.certain(runs)
         here = self._here(experiments)
         self.borrowed |= set(runs) - here
-        return [Results({place: runs[experiment.key] for place, experiment in found.items()}, here if self.source == "headline" else None) for found in places]
+        return [
+            Results(
+                {place: runs[experiment.key] for place, experiment in found.items()},
+                here if self.source == "headline" else None,
+            )
+            for found in places
+        ]
 
     def _here(self, experiments: Iterable[Experiment]) -> set[str]:
         """Keys of the finished runs that come from the local store."""
@@ -142,7 +178,9 @@ class Study:
         if self.source == "reference":
             stored = self.reference.get("values", {})
             if name not in stored:
-                raise UserError(f"The committed reference of {self.name} holds no {name!r}: set runs = 'reuse' to compute it here.")
+                raise UserError(
+                    f"The committed reference of {self.name} holds no {name!r}: set runs = 'reuse' to compute it here."
+                )
             self.values[name] = stored[name]
         else:
             self.values[name] = compute()
@@ -164,14 +202,29 @@ class Study:
         verdicts = list(verdicts)
         if not self.writes:
             found = [verdict.as_dict() for verdict in verdicts]
-            return say("Runs came from the committed reference, so nothing was recorded. {found}",
-                       found=as_recorded(found, self.reference.get("claims", [])))
-        result = {"notebook": self.name, "profile": self.profile, "runs_from": self.source, "parameters": self.parameters, "runs": sorted(self.used),
-                  "run_seconds": self.used, "headline": sorted(self.headline), "certainty": sorted(self.certain), "borrowed": len(self.borrowed), "claims": [verdict.as_dict() for verdict in verdicts], "values": self.values, "figures": self.figures, **looked_at(),
-                  "seconds": round(time.time() - self.started - self.waited, 1), "provenance": provenance()}
+            return say(
+                "Runs came from the committed reference, so nothing was recorded. {found}",
+                found=as_recorded(found, self.reference.get("claims", [])),
+            )
+        result = {
+            "notebook": self.name,
+            "profile": self.profile,
+            "runs_from": self.source,
+            "parameters": self.parameters,
+            "runs": sorted(self.used),
+            "run_seconds": self.used,
+            "headline": sorted(self.headline),
+            "certainty": sorted(self.certain),
+            "borrowed": len(self.borrowed),
+            "claims": [verdict.as_dict() for verdict in verdicts],
+            "values": self.values,
+            "figures": self.figures,
+            **looked_at(),
+            "seconds": round(time.time() - self.started - self.waited, 1),
+            "provenance": provenance(),
+        }
         path = write_json(self.folder / "results" / f"{self.name}.json", result)
         return say("Recorded in `{path}`.", path=_short(path))
-
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,28 @@ from moslab.utils.errors import UserError
 
 PAPERS = paths.PACKAGE / "papers"
 Kind = Literal["order", "equivalence", "trend", "number", "existence"]
-Source = Literal["paper", "third party's summary", "author's repository", "quoted by someone", "unknown", "our own control"]
+Source = Literal[
+    "paper", "third party's summary", "author's repository", "quoted by someone", "unknown", "our own control"
+]
 LEVELS = {"order": 0.95, "trend": 0.95, "existence": 0.95, "equivalence": 0.90, "number": 0.90}
-LOWER_IS_BETTER = frozenset({"mae", "hallucination", "ncm", "ncm_star", "cross_entropy", "error", "calibration"})
+LOWER_IS_BETTER = frozenset(
+    {"mae", "hallucination", "ncm", "ncm_star", "cross_entropy", "error", "calibration"}
+)
 # Metrics of scores, which `judge` works out itself, and others that a notebook measures and hands to `judge_value`.
-METRIC_NAMES = {"srcc": "SRCC", "plcc": "PLCC", "plcc_logistic4": "PLCC after a logistic fit", "mae": "MAE", "accuracy": "accuracy", "recall": "recall", "hallucination": "hallucination",
-                "ncm": "NCM", "ncm_star": "NCM*", "cross_entropy": "cross-entropy", "error": "conversion error", "calibration": "expected calibration error"}
+METRIC_NAMES = {
+    "srcc": "SRCC",
+    "plcc": "PLCC",
+    "plcc_logistic4": "PLCC after a logistic fit",
+    "mae": "MAE",
+    "accuracy": "accuracy",
+    "recall": "recall",
+    "hallucination": "hallucination",
+    "ncm": "NCM",
+    "ncm_star": "NCM*",
+    "cross_entropy": "cross-entropy",
+    "error": "conversion error",
+    "calibration": "expected calibration error",
+}
 
 
 class Frozen(BaseModel):
@@ -94,12 +110,23 @@ class Claim(Frozen):
 
 def incomplete(claim: Claim) -> str:
     """What a claim lacks or has too much, in words; empty when nothing."""
-    arms = {"order": (2, 2), "equivalence": (1, 2), "trend": (3, 99), "number": (1, 1), "existence": (1, 1)}[claim.kind]
+    arms = {"order": (2, 2), "equivalence": (1, 2), "trend": (3, 99), "number": (1, 1), "existence": (1, 1)}[
+        claim.kind
+    ]
     rules = [
-        (claim.metric not in METRIC_NAMES, f"unknown metric {claim.metric!r}, known are {', '.join(METRIC_NAMES)}"),
+        (
+            claim.metric not in METRIC_NAMES,
+            f"unknown metric {claim.metric!r}, known are {', '.join(METRIC_NAMES)}",
+        ),
         (not claim.id.startswith(f"{claim.paper}."), f"its id begins with the paper, {claim.paper}."),
-        (not arms[0] <= len(claim.arms) <= arms[1], f"kind {claim.kind} does not go with {len(claim.arms)} arms"),
-        ((claim.kind in ("equivalence", "number")) != (claim.margin is not None), "equivalence and number have a margin, the others none"),
+        (
+            not arms[0] <= len(claim.arms) <= arms[1],
+            f"kind {claim.kind} does not go with {len(claim.arms)} arms",
+        ),
+        (
+            (claim.kind in ("equivalence", "number")) != (claim.margin is not None),
+            "equivalence and number have a margin, the others none",
+        ),
         ((claim.kind == "trend") != bool(claim.weights), "a trend has weights, the others none"),
         (bool(claim.weights) and len(claim.weights) != len(claim.arms), "one weight per arm"),
         (abs(sum(claim.weights)) > 1e-6, f"the weights sum to {sum(claim.weights):g}, not to zero"),
@@ -135,14 +162,18 @@ class Table(Frozen):
     def rectangular(self) -> "Table":
         for name, cells in self.rows.items():
             if len(cells) != len(self.columns):
-                raise ValueError(f"table {self.id}, row {name}: {len(cells)} cells under {len(self.columns)} columns")
+                raise ValueError(
+                    f"table {self.id}, row {name}: {len(cells)} cells under {len(self.columns)} columns"
+                )
         return self
 
     def cell(self, row: str, column: str) -> float | None:
         """One printed value. UserError for a row or column that is not there."""
         names = [one.name for one in self.columns]
         if row not in self.rows or column not in names:
-            raise UserError(f"Table {self.id} has no cell {row!r}, {column!r}: rows are {', '.join(self.rows)}; columns {', '.join(names)}.")
+            raise UserError(
+                f"Table {self.id} has no cell {row!r}, {column!r}: rows are {', '.join(self.rows)}; columns {', '.join(names)}."
+            )
         return self.rows[row][names.index(column)]
 
 
@@ -170,11 +201,16 @@ class Paper(Frozen):
     def named(self) -> "Paper":
         """Ids begin with the paper and occur once."""
         ids = [one.id for part in (self.claims, self.tables, self.contradictions) for one in part]
-        foreign, twice = [name for name in ids if not name.startswith(f"{self.paper}.")], sorted({name for name in ids if ids.count(name) > 1})
+        foreign, twice = (
+            [name for name in ids if not name.startswith(f"{self.paper}.")],
+            sorted({name for name in ids if ids.count(name) > 1}),
+        )
         if foreign:
             raise ValueError(f"ids begin with the paper, {self.paper}., and {', '.join(foreign)} does not")
         if twice:
-            raise ValueError(f"holds {', '.join(twice)} twice: give every claim, table and contradiction its own id")
+            raise ValueError(
+                f"holds {', '.join(twice)} twice: give every claim, table and contradiction its own id"
+            )
         return self
 
 
@@ -209,7 +245,10 @@ class Verdict:
 
     def as_dict(self) -> dict[str, Any]:
         """For the result JSON: infinite and undefined numbers become None."""
-        return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in asdict(self).items()}
+        return {
+            key: None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in asdict(self).items()
+        }
 
 
 def load_paper(paper: str) -> Paper:
@@ -242,21 +281,36 @@ def headline_arms(claims: Mapping[str, Claim]) -> frozenset[str]:
     return frozenset(arm for claim in claims.values() if claim.headline for arm in claim.arms)
 
 
-def judge(claim: Claim, scores: Mapping[str, np.ndarray], target: np.ndarray, *, on: str = "", paper_scale: bool = False,
-          allow_few: bool = False, n: int = 1000, seed: int = 0) -> Verdict:
+def judge(
+    claim: Claim,
+    scores: Mapping[str, np.ndarray],
+    target: np.ndarray,
+    *,
+    on: str = "",
+    paper_scale: bool = False,
+    allow_few: bool = False,
+    n: int = 1000,
+    seed: int = 0,
+) -> Verdict:
     """The verdict on a claim from test scores by arm, each [seeds, images], and the targets [images].
 
     on: the dataset's name, for the sentence. paper_scale: the runs are at the paper's own scale, so published numbers may be compared.
     allow_few: fewer than three seeds give 'not resolved' instead of a UserError. n, seed: of the bootstrap.
     """
     if claim.kind == "number" and not paper_scale:
-        return verdict_of(claim, on, "not resolved", "Not attempted: a published number is compared at paper scale only.")
+        return verdict_of(
+            claim, on, "not resolved", "Not attempted: a published number is compared at paper scale only."
+        )
     if claim.metric not in METRICS:
-        raise UserError(f"Claim {claim.id} is about {METRIC_NAMES[claim.metric]}, which is not worked out from scores: use judge_value.")
+        raise UserError(
+            f"Claim {claim.id} is about {METRIC_NAMES[claim.metric]}, which is not worked out from scores: use judge_value."
+        )
     arms = chosen(claim, scores)
     options = {"n": n, "seed": seed, "allow_few": allow_few}
     if claim.kind == "number":
-        result = against_number(claim.metric, arms[claim.arms[0]], claim.published[claim.metric], target, **options)
+        result = against_number(
+            claim.metric, arms[claim.arms[0]], claim.published[claim.metric], target, **options
+        )
     else:
         sign = -1.0 if claim.metric in LOWER_IS_BETTER else 1.0
         weights = claim.weights or (1.0, -1.0)
@@ -264,31 +318,63 @@ def judge(claim: Claim, scores: Mapping[str, np.ndarray], target: np.ndarray, *,
     return verdict_from_difference(claim, result, on)
 
 
-def judge_value(claim: Claim, value: float, *, n: int, on: str = "", low: float | None = None, high: float | None = None, seeds: int = 0, what: str = "images") -> Verdict:
+def judge_value(
+    claim: Claim,
+    value: float,
+    *,
+    n: int,
+    on: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    seeds: int = 0,
+    what: str = "images",
+) -> Verdict:
     """The verdict on a claim about one value that is no metric of scores: computed without training, such as a ceiling (no seeds, an interval only where given), or measured on trained models.
 
     n: images, or `what`, behind the value. seeds: training runs behind it; fewer than three decide nothing. low, high: the interval of the claim's kind, .90 for an equivalence. The difference
     to the claim's reference is judged, by margin (equivalence) or sign (existence).
     """
     if len(claim.arms) != 1 or claim.kind not in ("equivalence", "existence"):
-        raise UserError(f"Claim {claim.id} compares {len(claim.arms)} arms by kind {claim.kind}: judge it from scores, not from one value.")
+        raise UserError(
+            f"Claim {claim.id} compares {len(claim.arms)} arms by kind {claim.kind}: judge it from scores, not from one value."
+        )
     low, high = (value if end is None else end for end in (low, high))
     low, high, gap = (float(end) - claim.reference for end in (low, high, value))
     few = 0 < seeds < LEAST_SEEDS
     spread = "" if low == high else f", interval {low:+.4f} to {high:+.4f}"
-    source = f"{seeds} seed{'s' * (seeds != 1)}{', too few for a verdict' * few}" if seeds else "nothing was trained"
-    detail = (f"{claim.arms[0]}: {METRIC_NAMES[claim.metric]} {value:.4f}, {gap:+.4f} from {claim.reference:g}"
-              f"{spread}{rule(claim)}; n = {n:,} {what}, {source}.")
-    return verdict_of(claim, on, "not resolved" if few else decide(claim, low, high), detail, value=gap, low=low, high=high, margin=claim.margin, n=n, seeds=seeds,
-                      level=None if low == high else LEVELS[claim.kind], se=None if low == high else (high - low) / (2 * stats.norm.ppf((1 + LEVELS[claim.kind]) / 2)))
+    source = (
+        f"{seeds} seed{'s' * (seeds != 1)}{', too few for a verdict' * few}"
+        if seeds
+        else "nothing was trained"
+    )
+    detail = (
+        f"{claim.arms[0]}: {METRIC_NAMES[claim.metric]} {value:.4f}, {gap:+.4f} from {claim.reference:g}"
+        f"{spread}{rule(claim)}; n = {n:,} {what}, {source}."
+    )
+    return verdict_of(
+        claim,
+        on,
+        "not resolved" if few else decide(claim, low, high),
+        detail,
+        value=gap,
+        low=low,
+        high=high,
+        margin=claim.margin,
+        n=n,
+        seeds=seeds,
+        level=None if low == high else LEVELS[claim.kind],
+        se=None if low == high else (high - low) / (2 * stats.norm.ppf((1 + LEVELS[claim.kind]) / 2)),
+    )
 
 
 def chosen(claim: Claim, scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The claim's arms in its order."""
     missing = [name for name in claim.arms if name not in scores]
     if missing:
-        raise UserError(f"Claim {claim.id} needs the arm{'s' * (len(missing) > 1)} {', '.join(missing)}; "
-                        f"the scores hold {', '.join(scores)}.")
+        raise UserError(
+            f"Claim {claim.id} needs the arm{'s' * (len(missing) > 1)} {', '.join(missing)}; "
+            f"the scores hold {', '.join(scores)}."
+        )
     if len(claim.arms) == 1 and claim.kind != "number":
         raise UserError(f"Claim {claim.id} is about one computed value: use judge_value.")
     return {name: scores[name] for name in claim.arms}
@@ -299,17 +385,35 @@ def verdict_from_difference(claim: Claim, result: Difference, on: str) -> Verdic
     level = LEVELS[claim.kind]
     low, high = result.interval(level)
     verdict = "not resolved" if result.few else decide(claim, low, high)
-    detail = (f"{subject(claim)} by {result.value:+.4f} {METRIC_NAMES[claim.metric]}{' ' * bool(claim.unit)}{claim.unit} "
-              f"({100 * level:.0f} % interval {low:+.4f} to {high:+.4f}){rule(claim)}; n = {result.n:,}, {result.seeds} "
-              f"seed{'s' * (result.seeds != 1)}{', too few for a verdict' * result.few}.")
-    return verdict_of(claim, on, verdict, detail, value=result.value, se=result.se, df=result.df, low=low, high=high, level=level,
-                      margin=claim.margin, n=result.n, seeds=result.seeds)
+    detail = (
+        f"{subject(claim)} by {result.value:+.4f} {METRIC_NAMES[claim.metric]}{' ' * bool(claim.unit)}{claim.unit} "
+        f"({100 * level:.0f} % interval {low:+.4f} to {high:+.4f}){rule(claim)}; n = {result.n:,}, {result.seeds} "
+        f"seed{'s' * (result.seeds != 1)}{', too few for a verdict' * result.few}."
+    )
+    return verdict_of(
+        claim,
+        on,
+        verdict,
+        detail,
+        value=result.value,
+        se=result.se,
+        df=result.df,
+        low=low,
+        high=high,
+        level=level,
+        margin=claim.margin,
+        n=result.n,
+        seeds=result.seeds,
+    )
 
 
 def decide(claim: Claim, low: float, high: float) -> Literal["agrees", "disagrees", "not resolved"]:
     """The rule of the claim's kind on an interval; an undefined interval decides nothing."""
     if claim.margin is not None:
-        agrees, disagrees = -claim.margin <= low and high <= claim.margin, low > claim.margin or high < -claim.margin
+        agrees, disagrees = (
+            -claim.margin <= low and high <= claim.margin,
+            low > claim.margin or high < -claim.margin,
+        )
     else:
         agrees, disagrees = low > 0, high < 0 or (claim.kind == "existence" and high <= 0)
     return "agrees" if agrees else "disagrees" if disagrees else "not resolved"
@@ -331,6 +435,17 @@ def rule(claim: Claim) -> str:
 def verdict_of(claim: Claim, on: str, verdict: str, detail: str, **numbers: Any) -> Verdict:
     """A verdict with the claim's own fields and the finished sentence."""
     opening = f"{verdict.capitalize()}{f' on {on}' * bool(on)}"
-    return Verdict(id=claim.id, paper=claim.paper, place=str(claim.place), source=claim.source, statement=claim.statement,
-                   paper_says=claim.paper_says, kind=claim.kind, metric=claim.metric, on=on, verdict=verdict,
-                   sentence=f"{opening}. {detail}", **numbers)
+    return Verdict(
+        id=claim.id,
+        paper=claim.paper,
+        place=str(claim.place),
+        source=claim.source,
+        statement=claim.statement,
+        paper_says=claim.paper_says,
+        kind=claim.kind,
+        metric=claim.metric,
+        on=on,
+        verdict=verdict,
+        sentence=f"{opening}. {detail}",
+        **numbers,
+    )

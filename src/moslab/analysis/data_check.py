@@ -35,7 +35,9 @@ class Finding:
     what: str
 
 
-def check(name: str, root: Path, preset: str = "default", protocol: str = "", every_picture: bool = False) -> tuple[list[Finding], ImageTable | None]:
+def check(
+    name: str, root: Path, preset: str = "default", protocol: str = "", every_picture: bool = False
+) -> tuple[list[Finding], ImageTable | None]:
     """Findings, and the table where the labels can be read. every_picture: open and compare all pictures, instead of a sample of 200.
 
     UserError for a name that is no published dataset.
@@ -73,16 +75,30 @@ def read(name: str, root: Path, preset: str, protocol: str) -> tuple[ImageTable 
         try:
             table = datasets.load(name, root=str(root), preset=preset, protocol=protocol)
         except UserError as problem:
-            others = [other for other in looks_like(*([root / name, "*/*"] if (root / name).is_dir() else [root])) if other != name]
-            hint = [Finding("note", "labels", f"The folder looks like {' or '.join(others)}.")] if others else []
+            others = [
+                other
+                for other in looks_like(*([root / name, "*/*"] if (root / name).is_dir() else [root]))
+                if other != name
+            ]
+            hint = (
+                [Finding("note", "labels", f"The folder looks like {' or '.join(others)}.")] if others else []
+            )
             return None, [Finding("fault", "labels", str(problem)), *hint]
     version = f", {table.version}" if table.version not in ("", "default") else ""
-    return table, [Finding("ok", "labels", f"{len(table):,} pictures{version}."), *(Finding("note", "labels", str(warning.message)) for warning in said)]
+    return table, [
+        Finding("ok", "labels", f"{len(table):,} pictures{version}."),
+        *(Finding("note", "labels", str(warning.message)) for warning in said),
+    ]
 
 
 def looks_like(folder: Path, *deeper: str) -> list[str]:
     """Names of the datasets whose label files lie in a folder (or deeper, by patterns): those of which most columns are found."""
-    seen = [(path.name, columns_of(path)) for pattern in ("*", *deeper) for path in sorted(folder.glob(pattern)) if path.suffix.lower() in (".csv", ".txt", ".json", ".jsonl", ".mat")][:200]
+    seen = [
+        (path.name, columns_of(path))
+        for pattern in ("*", *deeper)
+        for path in sorted(folder.glob(pattern))
+        if path.suffix.lower() in (".csv", ".txt", ".json", ".jsonl", ".mat")
+    ][:200]
     sure: dict[str, int] = {}
     for name, module in datasets.PUBLISHED.items():
         fits = [len(sign) for sign in module.ABOUT.signs for _, columns in seen if sign <= columns]
@@ -117,22 +133,48 @@ def counts(about: About, table: ImageTable) -> Iterator[Finding]:
 
 def _against(subject: str, found: int, published: int) -> Finding:
     level = "ok" if found == published else "note"
-    return Finding(level, subject, f"{found:,} of {published:,} published." if found <= published else f"{found:,}, and {published:,} are published.")
+    return Finding(
+        level,
+        subject,
+        f"{found:,} of {published:,} published."
+        if found <= published
+        else f"{found:,}, and {published:,} are published.",
+    )
 
 
 def scores(table: ImageTable) -> Iterator[Finding]:
     """Range and direction; scores that are not the mean of their votes."""
     frame, (low, high) = table.frame, table.scale
-    yield Finding("ok", "direction", "Higher scores are better." if table.higher_is_better else "DMOS: lower scores are better; they are turned round for training.")
+    yield Finding(
+        "ok",
+        "direction",
+        "Higher scores are better."
+        if table.higher_is_better
+        else "DMOS: lower scores are better; they are turned round for training.",
+    )
     outside = frame[(frame["mos"] < low) | (frame["mos"] > high)]
     if len(outside):
-        yield Finding("note", "scores", f"{len(outside):,} lie outside the scale {low:g} to {high:g}: {_examples(outside['image'] + ' ' + outside['mos'].map('{:g}'.format))}.")
+        yield Finding(
+            "note",
+            "scores",
+            f"{len(outside):,} lie outside the scale {low:g} to {high:g}: {_examples(outside['image'] + ' ' + outside['mos'].map('{:g}'.format))}.",
+        )
     else:
-        yield Finding("ok", "scores", f"{frame['mos'].min():g} to {frame['mos'].max():g} on a scale from {low:g} to {high:g}.")
+        yield Finding(
+            "ok",
+            "scores",
+            f"{frame['mos'].min():g} to {frame['mos'].max():g} on a scale from {low:g} to {high:g}.",
+        )
     if table.votes is not None:
-        off = np.abs(labelfile.mean_and_sd(table.votes, low, high)[0] - frame["mos"].to_numpy()) > 0.01 * (high - low)
+        off = np.abs(labelfile.mean_and_sd(table.votes, low, high)[0] - frame["mos"].to_numpy()) > 0.01 * (
+            high - low
+        )
         if off.any():
-            yield Finding("note", "votes", f"{off.sum():,} scores are not the mean of their votes (by over 1 % of the scale): {_examples(frame['image'][off])}.")
+            yield Finding(
+                "note",
+                "votes",
+                f"{off.sum():,} scores are not the mean of their votes (by over 1 % of the scale): {_examples(frame['image'][off])}.",
+            )
 
 
 def answers(table: ImageTable) -> Iterator[Finding]:
@@ -140,17 +182,31 @@ def answers(table: ImageTable) -> Iterator[Finding]:
     if table.name != "lists" or (found := label_audit.words(table)).empty:
         return
     if not found["known"].all():
-        yield Finding("fault", "words", f"{found['n'][~found['known']].sum():,} answers end in a word that is no level: {_examples(found.index[~found['known']])}.")
+        yield Finding(
+            "fault",
+            "words",
+            f"{found['n'][~found['known']].sum():,} answers end in a word that is no level: {_examples(found.index[~found['known']])}.",
+        )
     if found["overlaps"].any():
-        yield Finding("note", "words", f"The scores of {_examples(found.index[found['overlaps']])} overlap: they were not cut by thresholds on these scores.")
+        yield Finding(
+            "note",
+            "words",
+            f"The scores of {_examples(found.index[found['overlaps']])} overlap: they were not cut by thresholds on these scores.",
+        )
     along = label_audit.direction(table)
     if along < 0:
         preset = table.version.removesuffix(":mos")
-        yield Finding("fault", "words", f"They run against the scores (SRCC {along:+.2f}): upside down, or "
-                                        "scores that are lower for better pictures; for the latter give the "
-                                        f"preset as {preset}:dmos.")
+        yield Finding(
+            "fault",
+            "words",
+            f"They run against the scores (SRCC {along:+.2f}): upside down, or "
+            "scores that are lower for better pictures; for the latter give the "
+            f"preset as {preset}:dmos.",
+        )
     elif found["known"].all() and not found["overlaps"].any():
-        yield Finding("ok", "words", f"{', '.join(found.index)}, in the order of their scores (SRCC {along:+.2f}).")
+        yield Finding(
+            "ok", "words", f"{', '.join(found.index)}, in the order of their scores (SRCC {along:+.2f})."
+        )
 
 
 def overlaps(table: ImageTable) -> Iterator[Finding]:
@@ -164,14 +220,22 @@ def overlaps(table: ImageTable) -> Iterator[Finding]:
         names = pd.DataFrame({"name": bare, "split": frame["split"]}).drop_duplicates()
         twice = names["name"][names["name"].duplicated()].unique()
         if len(twice):
-            yield Finding("note", "splits", f"{len(twice):,} file names stand in more than one split, in "
-                                            f"different folders: {_examples(twice)}; --every-picture tells "
-                                            "whether they are the same pictures.")
+            yield Finding(
+                "note",
+                "splits",
+                f"{len(twice):,} file names stand in more than one split, in "
+                f"different folders: {_examples(twice)}; --every-picture tells "
+                "whether they are the same pictures.",
+            )
     for split in sorted(set(frame["split"]) - {"train", "unused"}):
         tested = set(frame["group"][frame["split"] == split]) - {""}
         shared = tested & set(frame["group"][frame["split"] == "train"])
         if shared:
-            yield Finding("note", "groups", f"{len(shared):,} of {len(tested):,} groups of {split} are in training too: {_examples(sorted(shared))}.")
+            yield Finding(
+                "note",
+                "groups",
+                f"{len(shared):,} of {len(tested):,} groups of {split} are in training too: {_examples(sorted(shared))}.",
+            )
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------------------------
@@ -223,7 +287,11 @@ def presence(about: About, table: ImageTable, found: Pictures) -> Iterator[Findi
     lost = found.lost
     if lost and not found.files and not found.unfit:
         folder = Path(lost[0]).parent
-        yield Finding("note", "pictures", f"None of them is there (first: {lost[0]}); labels alone can be studied.{labelfile.still_packed(folder) or labelfile.still_packed(folder.parent)}")
+        yield Finding(
+            "note",
+            "pictures",
+            f"None of them is there (first: {lost[0]}); labels alone can be studied.{labelfile.still_packed(folder) or labelfile.still_packed(folder.parent)}",
+        )
         if about.pictures:
             yield Finding("note", "obtain", obtain(about))
     elif lost:
@@ -254,14 +322,26 @@ def contents(table: ImageTable, files: Sequence[tuple[int, Path]], every_picture
         seen.setdefault(digest_of(path), []).append(row)
     yield from _unfit(unfit, f"of {len(chosen):,} opened")
     if chosen and not unfit:
-        yield Finding("ok", "pictures", f"{len(chosen):,} were opened and can be read{'' if every_picture else '; --every-picture opens all and finds duplicates'}.")
+        yield Finding(
+            "ok",
+            "pictures",
+            f"{len(chosen):,} were opened and can be read{'' if every_picture else '; --every-picture opens all and finds duplicates'}.",
+        )
     for trait, names in traits.items():
         what = f"{len(names):,} of {len(chosen):,} opened {trait}: {_examples(names)}."
         yield Finding("note", "pictures", what)
     split = table.frame["split"].to_numpy()
-    for rows in (rows for rows in seen.values() if len(rows) > 1 and len({table.frame["image"][row] for row in rows}) > 1):
+    for rows in (
+        rows
+        for rows in seen.values()
+        if len(rows) > 1 and len({table.frame["image"][row] for row in rows}) > 1
+    ):
         apart = len(set(split[rows])) > 1
-        yield Finding("fault" if apart else "note", "duplicates", f"{_examples([table.frame['image'][row] for row in rows])} are the same file{' in different splits' if apart else ''}.")
+        yield Finding(
+            "fault" if apart else "note",
+            "duplicates",
+            f"{_examples([table.frame['image'][row] for row in rows])} are the same file{' in different splits' if apart else ''}.",
+        )
 
 
 def _unfit(unfit: Unfit, among: str) -> Iterator[Finding]:
@@ -274,7 +354,9 @@ def _unfit(unfit: Unfit, among: str) -> Iterator[Finding]:
 
 def _examples(names: Any) -> str:
     names = list(names)
-    return ", ".join(map(str, names[:SHOWN])) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
+    return ", ".join(map(str, names[:SHOWN])) + (
+        f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    )
 
 
 # --- manifest ---------------------------------------------------------------------------------------------------------------------------
@@ -282,15 +364,27 @@ def _examples(names: Any) -> str:
 
 def manifest(table: ImageTable) -> dict[str, Any]:
     """Digests of a copy: one over all labels, one per row of labels, one per picture that is there."""
-    votes = [""] * len(table) if table.votes is None else [" ".join(f"{count:g}" for count in row) for row in table.votes]
-    rows = {f"{row.image} ({row.split})": digest([f"{row.mos:.6f}", f"{row.sd:.6f}", row.text, voted]) for row, voted in zip(table.frame.itertuples(index=False), votes)}
+    votes = (
+        [""] * len(table)
+        if table.votes is None
+        else [" ".join(f"{count:g}" for count in row) for row in table.votes]
+    )
+    rows = {
+        f"{row.image} ({row.split})": digest([f"{row.mos:.6f}", f"{row.sd:.6f}", row.text, voted])
+        for row, voted in zip(table.frame.itertuples(index=False), votes)
+    }
     several = isinstance(table.pixels, FramePixels)
     files = {}
     for row, path in pictures_of(table).files:
         image = table.frame["image"][row]
         files[f"{image}/{path.name}" if several else image] = path
-    return {"dataset": table.name, "version": table.version, "labels": table.manifest(), "rows": rows,
-            "pictures": dict(zip(files, digests_of(list(files.values()))))}
+    return {
+        "dataset": table.name,
+        "version": table.version,
+        "labels": table.manifest(),
+        "rows": rows,
+        "pictures": dict(zip(files, digests_of(list(files.values())))),
+    }
 
 
 def write_manifest(table: ImageTable, path: Path) -> Path:
@@ -303,15 +397,31 @@ def compare(table: ImageTable, path: Path) -> list[Finding]:
     """This copy against the manifest of another."""
     theirs, ours = read_json(path), manifest(table)
     if not isinstance(theirs, dict) or set(theirs) != set(ours):
-        raise UserError(f"{path} is not a manifest: take a file written by `moslab data check --write-manifest`.")
+        raise UserError(
+            f"{path} is not a manifest: take a file written by `moslab data check --write-manifest`."
+        )
     if (theirs["dataset"], theirs["version"]) != (ours["dataset"], ours["version"]):
-        return [Finding("fault", "manifest", f"It belongs to {theirs['dataset']}, version {theirs['version'] or 'default'}; this is {ours['dataset']}, version {ours['version'] or 'default'}.")]
-    return [finding for part, noun in (("rows", "labels"), ("pictures", "pictures")) for finding in _differences(noun, theirs[part], ours[part])]
+        return [
+            Finding(
+                "fault",
+                "manifest",
+                f"It belongs to {theirs['dataset']}, version {theirs['version'] or 'default'}; this is {ours['dataset']}, version {ours['version'] or 'default'}.",
+            )
+        ]
+    return [
+        finding
+        for part, noun in (("rows", "labels"), ("pictures", "pictures"))
+        for finding in _differences(noun, theirs[part], ours[part])
+    ]
 
 
 def _differences(noun: str, theirs: dict[str, str], ours: dict[str, str]) -> Iterator[Finding]:
     other = [name for name in theirs if name in ours and theirs[name] != ours[name]]
-    kinds = {"missing here": [name for name in theirs if name not in ours], "only here": [name for name in ours if name not in theirs], "different": other}
+    kinds = {
+        "missing here": [name for name in theirs if name not in ours],
+        "only here": [name for name in ours if name not in theirs],
+        "different": other,
+    }
     for kind, names in kinds.items():
         if names:
             yield Finding("fault", f"manifest, {noun}", f"{len(names):,} {kind}: {_examples(names)}.")
@@ -321,11 +431,27 @@ def _differences(noun: str, theirs: dict[str, str], ours: dict[str, str]) -> Ite
 
 def as_json(name: str, findings: Sequence[Finding]) -> str:
     """The report for machines."""
-    return json.dumps({"dataset": name, "ok": not any(finding.level == "fault" for finding in findings), "findings": [asdict(finding) for finding in findings]}, indent=1)
+    return json.dumps(
+        {
+            "dataset": name,
+            "ok": not any(finding.level == "fault" for finding in findings),
+            "findings": [asdict(finding) for finding in findings],
+        },
+        indent=1,
+    )
 
 
 def overview(root: Path | None) -> pd.DataFrame:
     """Every published dataset: its name here, what it is, how many pictures, how one comes by it, whether a folder of it is there."""
-    rows = [{"name": name, "dataset": module.ABOUT.title, "pictures": module.ABOUT.pictures, "access": module.ABOUT.access, "size": module.ABOUT.size or "",
-             "here": bool(root and (root / name).is_dir())} for name, module in datasets.PUBLISHED.items()]
+    rows = [
+        {
+            "name": name,
+            "dataset": module.ABOUT.title,
+            "pictures": module.ABOUT.pictures,
+            "access": module.ABOUT.access,
+            "size": module.ABOUT.size or "",
+            "here": bool(root and (root / name).is_dir()),
+        }
+        for name, module in datasets.PUBLISHED.items()
+    ]
     return pd.DataFrame(rows).astype({"pictures": "Int64"})

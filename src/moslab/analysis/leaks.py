@@ -16,7 +16,9 @@ def leaks(table: ImageTable) -> dict[str, float]:
     train, test = table.rows("train"), np.flatnonzero(table.frame["split"].str.startswith("test").to_numpy())
     mos = table.frame["mos"].to_numpy()
     views = {name: view(images) for name, view in VIEWS.items()}
-    views["place in the file"] = np.stack([np.arange(len(table)), table.frame["image"].astype(int)], 1).astype(float)
+    views["place in the file"] = np.stack(
+        [np.arange(len(table)), table.frame["image"].astype(int)], 1
+    ).astype(float)
     if table.frame["text"].any():
         views["words of the text"] = _words(table.frame["text"].tolist())
     return {name: _ridge_plcc(view, mos, train, test) for name, view in views.items()}
@@ -36,12 +38,25 @@ def _statistics(images: np.ndarray) -> np.ndarray:
     pixels = images.astype(np.float32) / 255
     luma = pixels.mean(3)
     edges = [np.abs(np.diff(luma, order, axis=axis)).mean((1, 2)) for order in (1, 2) for axis in (1, 2)]
-    levels = np.concatenate([pixels.mean((1, 2)), pixels.std((1, 2)), (pixels > 0.98).mean((1, 2)), (pixels < 0.02).mean((1, 2)), pixels.std(3).mean((1, 2))[:, None]], 1)
+    levels = np.concatenate(
+        [
+            pixels.mean((1, 2)),
+            pixels.std((1, 2)),
+            (pixels > 0.98).mean((1, 2)),
+            (pixels < 0.02).mean((1, 2)),
+            pixels.std(3).mean((1, 2))[:, None],
+        ],
+        1,
+    )
     features = np.concatenate([levels, np.stack(edges, 1)], 1)
     return np.concatenate([features, np.log(features + 0.01)], 1)
 
 
-VIEWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"mean colour": _mean_color, "8 x 8 thumbnail": _thumbnail, "global statistics": _statistics}
+VIEWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mean colour": _mean_color,
+    "8 x 8 thumbnail": _thumbnail,
+    "global statistics": _statistics,
+}
 
 
 def _words(texts: list[str]) -> np.ndarray:

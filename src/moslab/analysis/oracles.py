@@ -17,13 +17,23 @@ from moslab.world import generate
 LEAK_IMAGES = 300  # fewer test images cannot raise the alarm
 
 
-def oracle_scores(dataset: str, knows: str = "image_only", split: str = "test", images: int | None = None, test_images: int | None = None,
-                  preset: str = "default") -> np.ndarray | None:
+def oracle_scores(
+    dataset: str,
+    knows: str = "image_only",
+    split: str = "test",
+    images: int | None = None,
+    test_images: int | None = None,
+    preset: str = "default",
+) -> np.ndarray | None:
     """The oracle's scores [n] on a split, in table order; None where there is no oracle."""
     if dataset not in EMBEDDED:
         return None
     world = generate(dataset, preset, images)
-    return world.bounds[knows].to_numpy()[np.flatnonzero(world.labels["split"] == split)[:test_images]] if knows in world.bounds else None
+    return (
+        world.bounds[knows].to_numpy()[np.flatnonzero(world.labels["split"] == split)[:test_images]]
+        if knows in world.bounds
+        else None
+    )
 
 
 def oracle_value(dataset: str, target: np.ndarray, metric: str = "srcc", **which: object) -> float | None:
@@ -32,14 +42,21 @@ def oracle_value(dataset: str, target: np.ndarray, metric: str = "srcc", **which
     return None if scores is None else METRICS[metric](scores, target)
 
 
-def stop_at_leak(dataset: str, scores: Mapping[str, np.ndarray], target: np.ndarray, metric: str = "srcc", **which: object) -> dict[str, float]:
+def stop_at_leak(
+    dataset: str, scores: Mapping[str, np.ndarray], target: np.ndarray, metric: str = "srcc", **which: object
+) -> dict[str, float]:
     """Lower 99 % limit of every arm's lead over the oracle. A limit above zero means that labels leak into the pictures: UserError."""
     oracle = oracle_scores(dataset, **which)
     if oracle is None or len(target) < LEAK_IMAGES:
         return {}
-    leads = {arm: compare(metric, rows, np.tile(oracle, (len(rows), 1)), target, allow_few=True).low99 for arm, rows in scores.items()}
+    leads = {
+        arm: compare(metric, rows, np.tile(oracle, (len(rows), 1)), target, allow_few=True).low99
+        for arm, rows in scores.items()
+    }
     for arm, lead in leads.items():
         if lead > 0:
-            raise UserError(f"{arm} on {dataset} beats its oracle by at least {lead:.3f} {metric.upper()} (99 % limit, {len(target)} images): "
-                            "the labels leak into what the model sees, so nothing here can be trusted.")
+            raise UserError(
+                f"{arm} on {dataset} beats its oracle by at least {lead:.3f} {metric.upper()} (99 % limit, {len(target)} images): "
+                "the labels leak into what the model sees, so nothing here can be trusted."
+            )
     return leads

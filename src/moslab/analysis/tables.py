@@ -45,12 +45,17 @@ def say(template: str, **values: Any) -> Sentence:
     try:
         return Sentence(NumberFormatter().vformat(template, (), values))
     except (KeyError, IndexError) as problem:
-        raise UserError(f"The sentence {template!r} asks for {problem}; it was given {', '.join(values) or 'nothing'}.") from problem
+        raise UserError(
+            f"The sentence {template!r} asks for {problem}; it was given {', '.join(values) or 'nothing'}."
+        ) from problem
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A Markdown table; bars and line breaks in cells do no harm."""
-    lines = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells] for cells in (header, ["---"] * len(header), *rows)]
+    lines = [
+        [str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells]
+        for cells in (header, ["---"] * len(header), *rows)
+    ]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
@@ -59,36 +64,69 @@ def claims_table(verdicts: Iterable[Verdict], bounds: Mapping[str, str] | None =
 
     measured is the judged difference (positive is better), or a computed value less its reference. bounds: a text per dataset.
     """
-    rows = [{
-        "claim": verdict.id, "dataset": verdict.on or NOTHING,
-        "paper": f"{verdict.paper_says} ({verdict.place}; {verdict.source})",
-        "measured": signed(verdict.value), "interval": interval(verdict.low, verdict.high, verdict.level),
-        "n": count(verdict.n), "seeds": count(verdict.seeds), "protocol": protocol(verdict.metric, verdict.margin),
-        "bounds": (bounds or {}).get(verdict.on, NOTHING), "verdict": verdict.verdict,
-    } for verdict in verdicts]
+    rows = [
+        {
+            "claim": verdict.id,
+            "dataset": verdict.on or NOTHING,
+            "paper": f"{verdict.paper_says} ({verdict.place}; {verdict.source})",
+            "measured": signed(verdict.value),
+            "interval": interval(verdict.low, verdict.high, verdict.level),
+            "n": count(verdict.n),
+            "seeds": count(verdict.seeds),
+            "protocol": protocol(verdict.metric, verdict.margin),
+            "bounds": (bounds or {}).get(verdict.on, NOTHING),
+            "verdict": verdict.verdict,
+        }
+        for verdict in verdicts
+    ]
     return pd.DataFrame(rows).set_index(["claim", "dataset"]) if rows else pd.DataFrame()
 
 
-def scores_table(metric: str, scores: Mapping[str, np.ndarray], target: np.ndarray, *, paper: Mapping[str, str] | None = None,
-                 bounds: str = "", allow_few: bool = False, n: int = 1000, seed: int = 0) -> pd.DataFrame:
+def scores_table(
+    metric: str,
+    scores: Mapping[str, np.ndarray],
+    target: np.ndarray,
+    *,
+    paper: Mapping[str, str] | None = None,
+    bounds: str = "",
+    allow_few: bool = False,
+    n: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
     """paper | measured | interval | one run | n | seeds | protocol | bounds, one row per arm [seeds, images], in the given order.
 
     measured: the metric of scores averaged over the seeds, which the verdicts compare, with its 95 % interval over images and seeds. one run:
     the mean of the seeds' own metrics, which is what a paper's single run corresponds to. paper: a text per arm. n, seed: of the bootstrap.
     """
     results = {name: estimate(metric, arm, target, n, seed, allow_few) for name, arm in scores.items()}
-    return pd.DataFrame([score_row(metric, name, result, (paper or {}).get(name, NOTHING), bounds or NOTHING)
-                         for name, result in results.items()]).set_index("arm")
+    return pd.DataFrame(
+        [
+            score_row(metric, name, result, (paper or {}).get(name, NOTHING), bounds or NOTHING)
+            for name, result in results.items()
+        ]
+    ).set_index("arm")
 
 
 def score_row(metric: str, name: str, result: Difference, paper: str, bounds: str) -> dict[str, str]:
-    return {"arm": name, "paper": paper, "measured": f"{result.value:.4f}", "interval": f"{result.low95:.4f} to {result.high95:.4f} (95 %)",
-            "one run": f"{result.per_seed:.4f}", "n": count(result.n), "seeds": count(result.seeds), "protocol": protocol(metric), "bounds": bounds}
+    return {
+        "arm": name,
+        "paper": paper,
+        "measured": f"{result.value:.4f}",
+        "interval": f"{result.low95:.4f} to {result.high95:.4f} (95 %)",
+        "one run": f"{result.per_seed:.4f}",
+        "n": count(result.n),
+        "seeds": count(result.seeds),
+        "protocol": protocol(metric),
+        "bounds": bounds,
+    }
 
 
 def protocol(metric: str, margin: float | None = None) -> str:
     """The metric with what was done to the predictions, and the margin of an equivalence."""
-    return f"{METRIC_NAMES[metric].split()[0]}, {METRICS_PROTOCOL.get(metric, 'as the notebook measures it')}" + (f", margin {margin:g}" if margin is not None else "")
+    return (
+        f"{METRIC_NAMES[metric].split()[0]}, {METRICS_PROTOCOL.get(metric, 'as the notebook measures it')}"
+        + (f", margin {margin:g}" if margin is not None else "")
+    )
 
 
 def signed(value: float | None) -> str:

@@ -12,7 +12,9 @@ from moslab.backbones.continuing import Continuation
 from moslab.backbones.inputs import beside
 
 
-def choose(backbone: Backbone, picture: Image.Image, question: str, opening: str, answers: Sequence[str]) -> dict[str, float]:
+def choose(
+    backbone: Backbone, picture: Image.Image, question: str, opening: str, answers: Sequence[str]
+) -> dict[str, float]:
     """Probabilities of `answers` continuing the assistant's `opening`, by the mean log-probability of their tokens; they sum to one."""
     inputs = backbone.inputs([picture])
     prompt = backbone.prompt(question, backbone.count(inputs)[0])
@@ -32,8 +34,15 @@ def write(backbone: Backbone, picture: Image.Image, questions: Sequence[str], lo
         tokens, other = backbone.look(inputs), beside(inputs)
         for length in sorted({len(prompt) for prompt in prompts}):
             rows = [row for row, prompt in enumerate(prompts) if len(prompt) == length]
-            seen = {"vision": (tokens,) * len(rows)} | {name: value.expand(len(rows), -1) for name, value in other.items()}
-            for row, written in zip(rows, Continuation(backbone, {"input_ids": torch.tensor([prompts[row] for row in rows]), **seen}).write(longest)):
+            seen = {"vision": (tokens,) * len(rows)} | {
+                name: value.expand(len(rows), -1) for name, value in other.items()
+            }
+            for row, written in zip(
+                rows,
+                Continuation(
+                    backbone, {"input_ids": torch.tensor([prompts[row] for row in rows]), **seen}
+                ).write(longest),
+            ):
                 answers[row] = backbone.tokenizer.decode(written, skip_special_tokens=True).strip()
     return answers
 
@@ -42,4 +51,6 @@ def _score(backbone: Backbone, seen: dict[str, Any], start: list[int], answer: l
     """Mean log-probability of the tokens `answer` after `start`."""
     ids = torch.tensor([start + answer])
     states = backbone.states({"input_ids": ids, **seen})
-    return -F.cross_entropy(backbone.model.lm_head(states[0, len(start) - 1: -1]).float(), ids[0, len(start):])
+    return -F.cross_entropy(
+        backbone.model.lm_head(states[0, len(start) - 1 : -1]).float(), ids[0, len(start) :]
+    )

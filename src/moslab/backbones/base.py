@@ -45,7 +45,11 @@ class Backbone:
     def answer(self, opening: str, rest: str = "") -> tuple[list[int], list[int]]:
         """Token ids of the assistant's words after `prompt`, up to a place and behind it; either may be empty."""
         lead = self.architecture.LEAD
-        return (self.tokens(lead + opening), self.tokens(rest)) if opening else ([], self.tokens(lead + rest) if rest else [])
+        return (
+            (self.tokens(lead + opening), self.tokens(rest))
+            if opening
+            else ([], self.tokens(lead + rest) if rest else [])
+        )
 
     def prompt(self, question: str, visual_tokens: int) -> list[int]:
         """Token ids of the user's turn (picture, then `question`, which may be empty) and the opening of the assistant's."""
@@ -55,7 +59,10 @@ class Backbone:
         """What the vision tower is shown of `pictures`, on its device and in its precision: `pixel_values`, and what goes `beside` them, a row per picture."""
         weight = next(iter(self.architecture.vision_weights(self.model)))
         made = self.processor.image_processor(images=list(pictures), return_tensors="pt")
-        return {name: value.to(weight.device, weight.dtype if value.is_floating_point() else value.dtype) for name, value in made.items()}
+        return {
+            name: value.to(weight.device, weight.dtype if value.is_floating_point() else value.dtype)
+            for name, value in made.items()
+        }
 
     def count(self, inputs: dict[str, "torch.Tensor"]) -> list[int]:
         """Number of visual tokens of each picture."""
@@ -69,7 +76,9 @@ class Backbone:
         """Last hidden states [batch, time, width] of input_ids with their pictures; `inputs.model_inputs` says in which forms these may come."""
         return self.architecture.states(self.model, batch, cache)
 
-    def states_at(self, places: "torch.Tensor", batch: dict[str, Any], cache: "Cache | None" = None) -> "torch.Tensor":
+    def states_at(
+        self, places: "torch.Tensor", batch: dict[str, Any], cache: "Cache | None" = None
+    ) -> "torch.Tensor":
         """Last hidden states [batch, width] at one place of each row; places: [batch]. Sooner than all of them, the more so the fewer layers a model has; not for training."""
         wanted = places[:, None] == places.new_tensor(range(batch["input_ids"].shape[1]))
         with only_at(self.model.model.language_model.layers[-1], wanted):

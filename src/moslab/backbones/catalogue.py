@@ -10,12 +10,21 @@ from moslab.utils.errors import UserError
 from moslab.utils.files import digest, read_json
 from moslab.utils.paths import user_path
 
-ARCHITECTURES = {"qwen2_vl": "Qwen2-VL", "llava": "LLaVA-1.5"}  # model_type in config.json, and module here: what it is called
+ARCHITECTURES = {
+    "qwen2_vl": "Qwen2-VL",
+    "llava": "LLaVA-1.5",
+}  # model_type in config.json, and module here: what it is called
 WEIGHTS = Path(__file__).parent / "weights"
 # The bases that come with the package, by folder: the base, two checkpoints from early in its training, one that never met a rating word, another architecture, and one with
 # half the language layers.
-EMBEDDED = {"embedded": "", "embedded-early": "early", "embedded-middle": "middle", "embedded-nowords": "nowords", "embedded-llava": "llava",
-            "embedded-small": "small"}
+EMBEDDED = {
+    "embedded": "",
+    "embedded-early": "early",
+    "embedded-middle": "middle",
+    "embedded-nowords": "nowords",
+    "embedded-llava": "llava",
+    "embedded-small": "small",
+}
 LOADED: set[str] = set()  # names of the checkpoints that this process has loaded, those of the package aside
 _HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
 
@@ -26,7 +35,9 @@ def resolve(name: str) -> Path:
         folder = WEIGHTS / EMBEDDED[name]
         if not (folder / "config.json").is_file():
             other = " --architecture llava" if EMBEDDED[name] == "llava" else ""
-            raise UserError(f"{name} has no weights ({folder} holds none): make them with `python -m moslab base train{other}`.")
+            raise UserError(
+                f"{name} has no weights ({folder} holds none): make them with `python -m moslab base train{other}`."
+            )
         return folder
     folder = user_path(name, "the backbone")
     if name.strip() and os.path.isdir(folder):  # false for names of any length
@@ -39,29 +50,48 @@ def resolve(name: str) -> Path:
 
 
 def _unknown(name: str) -> UserError:
-    return UserError(f"Unknown backbone {name!r}: give one of {', '.join(EMBEDDED)}, a folder written by "
-                     "save_pretrained, or a hub id such as 'Qwen/Qwen2-VL-2B-Instruct'.")
+    return UserError(
+        f"Unknown backbone {name!r}: give one of {', '.join(EMBEDDED)}, a folder written by "
+        "save_pretrained, or a hub id such as 'Qwen/Qwen2-VL-2B-Instruct'."
+    )
 
 
 def _from_hub(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES, local_files_only=True))
     except HFValidationError:
         raise _unknown(name) from None
     except LocalEntryNotFoundError:
-        print(f"Fetching {name} (weights, tokenizer, settings; several GB) into the hub cache; set HF_HUB_OFFLINE=1 to forbid this.")
+        print(
+            f"Fetching {name} (weights, tokenizer, settings; several GB) into the hub cache; set HF_HUB_OFFLINE=1 to forbid this."
+        )
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
     except Exception as problem:
-        raise UserError(f"Cannot fetch {name} from the hub ({type(problem).__name__}), and there is no folder of "
-                        "that name here: check the name and the network, or download it elsewhere and give its "
-                        "folder.") from problem
+        raise UserError(
+            f"Cannot fetch {name} from the hub ({type(problem).__name__}), and there is no folder of "
+            "that name here: check the name and the network, or download it elsewhere and give its "
+            "folder."
+        ) from problem
 
 
-SETTINGS = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model",
-            "chat_template.jinja", "chat_template.json", "vocab.json", "merges.txt", "added_tokens.json", "special_tokens_map.json")
+SETTINGS = (
+    "config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "chat_template.jinja",
+    "chat_template.json",
+    "vocab.json",
+    "merges.txt",
+    "added_tokens.json",
+    "special_tokens_map.json",
+)
 INDEX = "model.safetensors.index.json"
 
 
@@ -69,7 +99,9 @@ def fingerprint(name: str) -> str:
     """Digest of what is loaded of a checkpoint: settings, tokenizer, and every byte of the weights (read once, then remembered)."""
     folder = resolve(name)
     files = [path for path in (folder / kind for kind in SETTINGS) if path.is_file()] + weight_files(folder)
-    return digest([[path.name, path.stat().st_size, content] for path, content in zip(files, digests_of(files))])
+    return digest(
+        [[path.name, path.stat().st_size, content] for path, content in zip(files, digests_of(files))]
+    )
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -83,7 +115,10 @@ def weight_files(folder: Path) -> list[Path]:
         shards = set(read_json(index)["weight_map"].values())
     except (KeyError, TypeError, AttributeError):
         raise UserError(f"{index} is no weight map: take the file as it was published.") from None
-    return [index, *(path for path in (folder / str(shard) for shard in sorted(shards, key=str)) if path.is_file())]
+    return [
+        index,
+        *(path for path in (folder / str(shard) for shard in sorted(shards, key=str)) if path.is_file()),
+    ]
 
 
 def architecture_of(model_type: str) -> ModuleType:

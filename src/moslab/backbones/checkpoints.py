@@ -53,14 +53,20 @@ def read_config(folder: Path) -> PreTrainedConfig:
     if model_type not in ARCHITECTURES:
         brings_code = "auto_map" in stated
         own_code = ", whose own Python code (auto_map in config.json) is never run" if brings_code else ""
-        raise UserError(f"{folder} holds a {model_type} model{own_code}; "
-                        f"this version reads {' and '.join(ARCHITECTURES.values())} checkpoints.")
+        raise UserError(
+            f"{folder} holds a {model_type} model{own_code}; "
+            f"this version reads {' and '.join(ARCHITECTURES.values())} checkpoints."
+        )
     if stated.get("quantization_config"):
-        raise UserError(f"{folder} holds quantized weights (quantization_config in config.json), which "
-                        "cannot be trained as they are: give the checkpoint that they were made from.")
+        raise UserError(
+            f"{folder} holds quantized weights (quantization_config in config.json), which "
+            "cannot be trained as they are: give the checkpoint that they were made from."
+        )
     if stated.get("transformers_weights"):
-        raise UserError(f"config.json in {folder} names weights of its own (transformers_weights): take "
-                        f"that entry out and name the file {WEIGHTS_FILE}.")
+        raise UserError(
+            f"config.json in {folder} names weights of its own (transformers_weights): take "
+            f"that entry out and name the file {WEIGHTS_FILE}."
+        )
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as problem:  # whatever a strange value makes transformers stumble over
@@ -68,36 +74,46 @@ def read_config(folder: Path) -> PreTrainedConfig:
 
 
 def _no_checkpoint(folder: Path, problem: Exception) -> UserError:
-    return UserError(f"{folder} holds no checkpoint (config.json: {type(problem).__name__}, "
-                     f"{first_line(problem)}): give a folder written by save_pretrained.")
+    return UserError(
+        f"{folder} holds no checkpoint (config.json: {type(problem).__name__}, "
+        f"{first_line(problem)}): give a folder written by save_pretrained."
+    )
 
 
 def _check_kind(folder: Path) -> None:
     """UserError for a folder that is known to be something else than a checkpoint."""
     if (folder / "adapter_config.json").is_file():
-        raise UserError(f"{folder} holds an adapter{_base_of(folder)} and not a model that stands alone: "
-                        "merge it into its base (peft's merge_and_unload, then save_pretrained) and give "
-                        "that folder.")
+        raise UserError(
+            f"{folder} holds an adapter{_base_of(folder)} and not a model that stands alone: "
+            "merge it into its base (peft's merge_and_unload, then save_pretrained) and give "
+            "that folder."
+        )
     try:
         entries = sorted(folder.iterdir())
     except OSError as problem:
-        raise UserError(f"{folder} cannot be listed ({first_line(problem)}): give a folder that you may "
-                        "read.") from problem
+        raise UserError(
+            f"{folder} cannot be listed ({first_line(problem)}): give a folder that you may read."
+        ) from problem
     for path in entries:
         if path.is_file() and path.stat().st_size < 1024 and path.read_bytes().startswith(_POINTER):
-            raise UserError(f"{path} is a Git LFS pointer and not the file itself: run `git lfs pull` in "
-                            f"{folder}.")
+            raise UserError(
+                f"{path} is a Git LFS pointer and not the file itself: run `git lfs pull` in {folder}."
+            )
     if (folder / "config.json").is_file():
         return
     inner = sorted(path.parent.relative_to(folder) for path in folder.glob("*/config.json"))
     if (folder / "snapshots").is_dir():
         snapshots = sorted(path.parent.relative_to(folder) for path in folder.glob("snapshots/*/config.json"))
         known = f" ({', '.join(map(str, snapshots))})" if snapshots else ""
-        raise UserError(f"{folder} is the top folder of a model in the hub cache: "
-                        f"give one of its snapshots/REVISION folders{known}.")
+        raise UserError(
+            f"{folder} is the top folder of a model in the hub cache: "
+            f"give one of its snapshots/REVISION folders{known}."
+        )
     if inner:
-        raise UserError(f"{folder} holds no checkpoint itself, but {', '.join(map(str, inner[:3]))} below it "
-                        f"{'do' if len(inner) > 1 else 'does'}: give that folder.")
+        raise UserError(
+            f"{folder} holds no checkpoint itself, but {', '.join(map(str, inner[:3]))} below it "
+            f"{'do' if len(inner) > 1 else 'does'}: give that folder."
+        )
 
 
 def _base_of(folder: Path) -> str:
@@ -118,24 +134,32 @@ def check_weights(folder: Path) -> None:
             with safe_open(path, "pt") as stored:
                 names = list(stored.keys())
         except (OSError, SafetensorError) as problem:
-            raise UserError(f"The weights in {folder} cannot be read ({path.name}: {first_line(problem)}): "
-                            "complete the folder.") from problem
+            raise UserError(
+                f"The weights in {folder} cannot be read ({path.name}: {first_line(problem)}): "
+                "complete the folder."
+            ) from problem
         of_adapter = [name for name in names if name.startswith("base_model.") or ".lora_" in name]
         if of_adapter:
-            raise UserError(f"The weights in {folder} still have an adapter around them ({path.name} names "
-                            f"{of_adapter[0]}): merge it (peft's merge_and_unload, then save_pretrained) "
-                            "and give that folder.")
+            raise UserError(
+                f"The weights in {folder} still have an adapter around them ({path.name} names "
+                f"{of_adapter[0]}): merge it (peft's merge_and_unload, then save_pretrained) "
+                "and give that folder."
+            )
 
 
 def _weight_files(folder: Path) -> list[Path]:
     """The files that transformers will read weights from."""
     single, index = folder / WEIGHTS_FILE, folder / INDEX_FILE
     if any(folder.glob("shard-*-model-*.safetensors")):
-        raise UserError(f"{folder} holds the parts of a training on several machines (shard-...safetensors): "
-                        "save the whole model with save_pretrained and give that folder.")
+        raise UserError(
+            f"{folder} holds the parts of a training on several machines (shard-...safetensors): "
+            "save the whole model with save_pretrained and give that folder."
+        )
     if single.is_file() and index.is_file():
-        raise UserError(f"{folder} holds weights twice, in {WEIGHTS_FILE} and in the files that "
-                        f"{INDEX_FILE} names: take away those that are not meant.")
+        raise UserError(
+            f"{folder} holds weights twice, in {WEIGHTS_FILE} and in the files that "
+            f"{INDEX_FILE} names: take away those that are not meant."
+        )
     if single.is_file():
         return [single]
     if index.is_file():
@@ -149,12 +173,16 @@ def _instead(folder: Path) -> str:
     pickled = [name for name in names if name.endswith((*_PICKLED, ".bin.index.json"))]
     other = [name for name in names if name.endswith(".safetensors")]
     if other:
-        return (f"{other[0]} is not called {WEIGHTS_FILE}): rename it if it is the whole model in "
-                "transformers' layout, or give the folder of another revision.")
+        return (
+            f"{other[0]} is not called {WEIGHTS_FILE}): rename it if it is the whole model in "
+            "transformers' layout, or give the folder of another revision."
+        )
     if pickled:
-        return (f"{pickled[0]} is pickled, and reading a pickle can run code): convert it once with "
-                "from_pretrained and save_pretrained of transformers' model class, which writes "
-                f"{WEIGHTS_FILE}.")
+        return (
+            f"{pickled[0]} is pickled, and reading a pickle can run code): convert it once with "
+            "from_pretrained and save_pretrained of transformers' model class, which writes "
+            f"{WEIGHTS_FILE}."
+        )
     return f"there is neither {WEIGHTS_FILE} nor {INDEX_FILE}): complete the folder."
 
 
@@ -166,16 +194,21 @@ def _shards(folder: Path, index: Path) -> list[Path]:
         plain = [shard for shard in shards if Path(shard).name == shard and shard.endswith(".safetensors")]
         strange = sorted(set(shards) - set(plain))
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise UserError(f"{index} is no weight map ({first_line(problem)}): take the file as it was "
-                        "published.") from problem
+        raise UserError(
+            f"{index} is no weight map ({first_line(problem)}): take the file as it was published."
+        ) from problem
     if strange or not shards:
         found = repr(strange[0]) if strange else "nothing"
-        raise UserError(f"{index} names {found} where only safetensors files beside it may stand: "
-                        "take the file and the weights as they were published.")
+        raise UserError(
+            f"{index} names {found} where only safetensors files beside it may stand: "
+            "take the file and the weights as they were published."
+        )
     missing = [shard for shard in shards if not (folder / shard).is_file()]
     if missing:
-        raise UserError(f"The weights in {folder} cannot be read ({len(missing)} of {len(shards)} files that "
-                        f"{INDEX_FILE} names are missing, first: {missing[0]}): complete the folder.")
+        raise UserError(
+            f"The weights in {folder} cannot be read ({len(missing)} of {len(shards)} files that "
+            f"{INDEX_FILE} names are missing, first: {missing[0]}): complete the folder."
+        )
     return [folder / shard for shard in shards]
 
 
@@ -200,8 +233,9 @@ def load_model(architecture: ModuleType, folder: Path, dtype: torch.dtype) -> Pr
                 trust_remote_code=False,
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as problem:
-        raise UserError(f"The weights in {folder} cannot be read ({first_line(problem)}): complete the "
-                        "folder.") from problem
+        raise UserError(
+            f"The weights in {folder} cannot be read ({first_line(problem)}): complete the folder."
+        ) from problem
     _check_names(folder, found)
     _check_tie(folder, model)
     _check_numbers(folder, model)
@@ -226,28 +260,39 @@ def _check_names(folder: Path, found: dict[str, Any]) -> None:
     extra = sorted(found["unexpected_keys"])
     if wrong:
         name, stored, expected = wrong[0]
-        raise UserError(f"The weights in {folder} do not fit its config.json: {len(wrong)} tensors have "
-                        f"another shape (first: {name}, {tuple(stored)} instead of {tuple(expected)}): "
-                        "take weights and config.json from the same checkpoint.")
+        raise UserError(
+            f"The weights in {folder} do not fit its config.json: {len(wrong)} tensors have "
+            f"another shape (first: {name}, {tuple(stored)} instead of {tuple(expected)}): "
+            "take weights and config.json from the same checkpoint."
+        )
     if missing == ["lm_head.weight"]:
-        raise UserError(f"The weights in {folder} lack 1 tensors (first: lm_head.weight): complete the "
-                        "folder, or set tie_word_embeddings to true in config.json if the model writes "
-                        "with its word embeddings.")
+        raise UserError(
+            f"The weights in {folder} lack 1 tensors (first: lm_head.weight): complete the "
+            "folder, or set tie_word_embeddings to true in config.json if the model writes "
+            "with its word embeddings."
+        )
     if missing:
-        raise UserError(f"The weights in {folder} lack {len(missing)} tensors (first: {missing[0]}): "
-                        "complete the folder.")
+        raise UserError(
+            f"The weights in {folder} lack {len(missing)} tensors (first: {missing[0]}): complete the folder."
+        )
     if extra:
-        warnings.warn(f"{len(extra)} tensors in {folder} belong to nothing in the model and are left out "
-                      f"(first: {extra[0]}).", stacklevel=2)
+        warnings.warn(
+            f"{len(extra)} tensors in {folder} belong to nothing in the model and are left out "
+            f"(first: {extra[0]}).",
+            stacklevel=2,
+        )
 
 
 def _check_tie(folder: Path, model: PreTrainedModel) -> None:
     """Warns where config.json shares one matrix that the weights hold as two."""
     tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
     if model.config.tie_word_embeddings and not tied:
-        warnings.warn(f"config.json in {folder} says that input and output words share a matrix "
-                      "(tie_word_embeddings), but the weights hold two that differ; both are "
-                      "used.", stacklevel=2)
+        warnings.warn(
+            f"config.json in {folder} says that input and output words share a matrix "
+            "(tie_word_embeddings), but the weights hold two that differ; both are "
+            "used.",
+            stacklevel=2,
+        )
 
 
 def _check_numbers(folder: Path, model: PreTrainedModel) -> None:
@@ -259,9 +304,11 @@ def _check_numbers(folder: Path, model: PreTrainedModel) -> None:
         if not torch.stack(tensor.aminmax()).isfinite().all():
             damaged.append(name)
     if damaged:
-        raise UserError(f"The weights in {folder} hold NaN or infinite numbers in {len(damaged)} tensors "
-                        f"(first: {damaged[0]}): take another copy, or an earlier checkpoint of that "
-                        "training.")
+        raise UserError(
+            f"The weights in {folder} hold NaN or infinite numbers in {len(damaged)} tensors "
+            f"(first: {damaged[0]}): take another copy, or an earlier checkpoint of that "
+            "training."
+        )
 
 
 # --- tokenizer and image processor ---
@@ -283,17 +330,22 @@ def check_processor(
     beyond = {token: number for token, number in tokenizer.get_vocab().items() if number >= rows}
     if beyond:
         first = min(beyond, key=beyond.__getitem__)
-        raise UserError(f"The tokenizer in {folder} has {len(beyond)} tokens beyond the model's {rows} "
-                        f"embedding rows (first: {first!r}, number {beyond[first]}): take the tokenizer "
-                        "that was saved with the weights, or add the rows with resize_token_embeddings "
-                        "and save the model.")
+        raise UserError(
+            f"The tokenizer in {folder} has {len(beyond)} tokens beyond the model's {rows} "
+            f"embedding rows (first: {first!r}, number {beyond[first]}): take the tokenizer "
+            "that was saved with the weights, or add the rows with resize_token_embeddings "
+            "and save the model."
+        )
     if tokenizer.get_vocab().get(image) != config.image_token_id:
-        raise UserError(f"The tokenizer in {folder} has no token {image} with number "
-                        f"{config.image_token_id}, which config.json names: take tokenizer and config.json "
-                        "from the same checkpoint.")
+        raise UserError(
+            f"The tokenizer in {folder} has no token {image} with number "
+            f"{config.image_token_id}, which config.json names: take tokenizer and config.json "
+            "from the same checkpoint."
+        )
     if tokenizer.eos_token_id is None:
-        raise UserError(f"The tokenizer in {folder} has no end token: name it in tokenizer_config.json "
-                        "(eos_token).")
+        raise UserError(
+            f"The tokenizer in {folder} has no end token: name it in tokenizer_config.json (eos_token)."
+        )
     _check_pictures(folder, processor, config, architecture)
 
 
@@ -306,8 +358,10 @@ def _check_pictures(
     try:
         made = processor.image_processor(images=[Image.new("RGB", TEST_PICTURE)], return_tensors="pt")
     except Exception as problem:  # whatever its settings make it stumble over
-        raise UserError(f"The image processor in {folder} cannot prepare a picture of {width} x {height} "
-                        f"pixels ({first_line(problem)}): {remedy}") from problem
+        raise UserError(
+            f"The image processor in {folder} cannot prepare a picture of {width} x {height} "
+            f"pixels ({first_line(problem)}): {remedy}"
+        ) from problem
     misfit = architecture.misfit(processor.image_processor, made, config)
     if misfit:
         raise UserError(f"The image processor in {folder} does not belong to its model ({misfit}): {remedy}")

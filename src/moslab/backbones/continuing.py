@@ -24,8 +24,12 @@ class Continuation:
         self._cache = DynamicCache(config=self._language_model.config)
         self._read = batch.get("attention_mask", torch.ones_like(ids)).bool()  # [batch, time]
         self.last = backbone.states_at(self._read.sum(1) - 1, batch, self._cache)
-        self._next = self._read.sum(1, keepdim=True) + backbone.architecture.ahead(backbone.model, batch)  # [batch, 1], position of the next token
-        self._line = torch.zeros(0, 0, dtype=torch.bool, device=ids.device)  # [tokens, tokens]: which of the following tokens lead to which, each to itself
+        self._next = self._read.sum(1, keepdim=True) + backbone.architecture.ahead(
+            backbone.model, batch
+        )  # [batch, 1], position of the next token
+        self._line = torch.zeros(
+            0, 0, dtype=torch.bool, device=ids.device
+        )  # [tokens, tokens]: which of the following tokens lead to which, each to itself
 
     def follow(self, tokens: torch.Tensor, after: Sequence[int]) -> torch.Tensor:
         """Hidden states [batch, new, width] of further tokens [batch, new] or [new].
@@ -40,14 +44,26 @@ class Continuation:
                 line[number] |= line[before]
         self._line = line
         rows = len(self._read)
-        seen = torch.cat([self._read[:, None].expand(-1, new, -1), line[known:].expand(rows, -1, -1)], -1)  # [batch, new, time + known + new]
-        mask = torch.zeros(seen.shape, dtype=self.last.dtype, device=seen.device).masked_fill(~seen, torch.finfo(self.last.dtype).min)
+        seen = torch.cat(
+            [self._read[:, None].expand(-1, new, -1), line[known:].expand(rows, -1, -1)], -1
+        )  # [batch, new, time + known + new]
+        mask = torch.zeros(seen.shape, dtype=self.last.dtype, device=seen.device).masked_fill(
+            ~seen, torch.finfo(self.last.dtype).min
+        )
         positions = self._next + line[known:].sum(1) - 1
         config = self._language_model.config
-        usual, config._attn_implementation = config._attn_implementation, "branching"  # not every way of attending takes a mask of one's own
+        usual, config._attn_implementation = (
+            config._attn_implementation,
+            "branching",
+        )  # not every way of attending takes a mask of one's own
         try:
-            return self._language_model(input_ids=tokens.expand(rows, -1), attention_mask=mask[:, None], position_ids=positions, past_key_values=self._cache,
-                                        use_cache=True).last_hidden_state
+            return self._language_model(
+                input_ids=tokens.expand(rows, -1),
+                attention_mask=mask[:, None],
+                position_ids=positions,
+                past_key_values=self._cache,
+                use_cache=True,
+            ).last_hidden_state
         finally:
             config._attn_implementation = usual
 
@@ -64,7 +80,15 @@ class Continuation:
         return [row[: row.index(end)] if end in row else row for row in rows]
 
 
-def branching(module: nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: torch.Tensor, scaling: float, **_: Any) -> tuple[torch.Tensor, None]:
+def branching(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor,
+    scaling: float,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
     """Attention under any mask, [batch, 1, new, seen], of queries [batch, heads, new, width]. Heads that share keys [batch, fewer heads, seen, width] are taken together, so that no key is copied."""
     together = query.reshape(len(query), key.shape[1], -1, query.shape[-1]) * scaling
     weights = (together @ key.mT).unflatten(2, (-1, query.shape[2])) + attention_mask[:, :, None]

@@ -23,9 +23,19 @@ SPECIAL_TOKENS = ("<unk>", "<s>", "</s>", "<image>", "<pad>")
 def build_tokenizer(texts: Iterable[str], size: int = 1024) -> PreTrainedTokenizerFast:
     """The embedded base's kind of tokenizer with LLaMA's special tokens; like LLaMA's it opens a text with <s>."""
     tokenizer = byte_level_bpe(texts, size, SPECIAL_TOKENS)
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", SPECIAL_TOKENS.index("<s>"))])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>", padding_side="right",
-                                   additional_special_tokens=["<image>"], model_max_length=1024)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", SPECIAL_TOKENS.index("<s>"))]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        pad_token="<pad>",
+        padding_side="right",
+        additional_special_tokens=["<image>"],
+        model_max_length=1024,
+    )
 
 
 def build_processor(tokenizer: PreTrainedTokenizerFast) -> ImageTextProcessor:
@@ -37,13 +47,40 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> ImageTextProcessor:
 def build_config(tokenizer: PreTrainedTokenizerFast) -> LlavaConfig:
     """The true classes' configuration at this scale."""
     token = tokenizer.convert_tokens_to_ids
-    text = dict(model_type="llama", vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=4, num_attention_heads=4,
-                num_key_value_heads=2, max_position_embeddings=1024, rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
-                tie_word_embeddings=True, bos_token_id=token("<s>"), eos_token_id=token("</s>"), pad_token_id=token("<pad>"))
-    vision = dict(model_type="clip_vision_model", hidden_size=WIDTH, intermediate_size=3 * WIDTH, num_hidden_layers=5, num_attention_heads=4, image_size=SIDE,
-                  patch_size=PATCH, projection_dim=WIDTH)
-    return LlavaConfig(text_config=text, vision_config=vision, image_token_index=token("<image>"), image_seq_length=VISUAL_TOKENS, vision_feature_layer=-2,
-                       vision_feature_select_strategy="default", tie_word_embeddings=True)
+    text = dict(
+        model_type="llama",
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        intermediate_size=2 * WIDTH,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=1024,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+        tie_word_embeddings=True,
+        bos_token_id=token("<s>"),
+        eos_token_id=token("</s>"),
+        pad_token_id=token("<pad>"),
+    )
+    vision = dict(
+        model_type="clip_vision_model",
+        hidden_size=WIDTH,
+        intermediate_size=3 * WIDTH,
+        num_hidden_layers=5,
+        num_attention_heads=4,
+        image_size=SIDE,
+        patch_size=PATCH,
+        projection_dim=WIDTH,
+    )
+    return LlavaConfig(
+        text_config=text,
+        vision_config=vision,
+        image_token_index=token("<image>"),
+        image_seq_length=VISUAL_TOKENS,
+        vision_feature_layer=-2,
+        vision_feature_select_strategy="default",
+        tie_word_embeddings=True,
+    )
 
 
 def build_model(config: LlavaConfig, seed: int = 0) -> LlavaForConditionalGeneration:

@@ -34,7 +34,9 @@ PATCHES = 2**13  # that they may have together: 128 pictures of 64 x 64 pixels i
 SHARD_BYTES = 2**28  # of visual tokens in one file, and so in memory while they are computed
 SPOKEN_BYTES = 2**30  # more than this is announced
 SAMPLE = 16  # pictures whose size tells how large all of them will be
-Batch = tuple[list[int], torch.Tensor, list[int], dict[str, torch.Tensor]]  # rows, visual tokens [tokens, width], tokens of each picture, what goes beside them
+Batch = tuple[
+    list[int], torch.Tensor, list[int], dict[str, torch.Tensor]
+]  # rows, visual tokens [tokens, width], tokens of each picture, what goes beside them
 
 
 class Shard:
@@ -73,7 +75,7 @@ class Features:
     def of(self, row: int) -> torch.Tensor:
         """Visual tokens of one picture, [tokens, width]."""
         shard, number = self.places[row]
-        return shard.tensors["tokens"][shard.offsets[number]: shard.offsets[number + 1]]
+        return shard.tensors["tokens"][shard.offsets[number] : shard.offsets[number + 1]]
 
     def count(self, row: int) -> int:
         """Number of visual tokens of one picture."""
@@ -84,7 +86,10 @@ class Features:
         """What goes with the visual tokens of `rows`, by name, [rows, ...] (see `inputs.beside`)."""
         places = [self.places[int(row)] for row in rows]
         names = set(places[0][0].tensors) - {"tokens", "counts"}
-        return {name: torch.stack([shard.tensors[name][number] for shard, number in places]) for name in sorted(names)}
+        return {
+            name: torch.stack([shard.tensors[name][number] for shard, number in places])
+            for name in sorted(names)
+        }
 
 
 def cached_features(
@@ -138,9 +143,15 @@ def vision_key(backbone: Backbone) -> str:
         weights.update(f"{plain.dtype} {tuple(plain.shape)} ".encode())
         weights.update(plain.view(torch.uint8).numpy())
     processor = backbone.processor.image_processor.to_dict()
-    vision = {name: value for name, value in backbone.model.config.to_dict().items() if name.startswith("vision")}
+    vision = {
+        name: value for name, value in backbone.model.config.to_dict().items() if name.startswith("vision")
+    }
     architecture = backbone.model.config.model_type
-    return digest(json.loads(json.dumps([VERSION, RULE, architecture, vision, processor, weights.hexdigest()], default=str)))
+    return digest(
+        json.loads(
+            json.dumps([VERSION, RULE, architecture, vision, processor, weights.hexdigest()], default=str)
+        )
+    )
 
 
 # --- the files --------------------------------------------------------------------------------------------------
@@ -174,8 +185,10 @@ def announce(home: Path, table: ImageTable, rows: Sequence[int], backbone: Backb
     free = shutil.disk_usage(home.parent).free
     what = f"Features of {len(rows):,} pictures of {table.name}, {tokens:,.0f} visual tokens each, take {needed / 1e9:,.1f} GB"
     if needed > free:
-        raise UserError(f"{what}, but {home.parent} has {free / 1e9:,.1f} GB free: free some space, lower max_pixels, "
-                        "or use fewer images.")
+        raise UserError(
+            f"{what}, but {home.parent} has {free / 1e9:,.1f} GB free: free some space, lower max_pixels, "
+            "or use fewer images."
+        )
     if needed > SPOKEN_BYTES:
         print(f"{what} in {home.parent}.", flush=True)
 
@@ -202,11 +215,18 @@ def looked_at(table: ImageTable, rows: Sequence[int], backbone: Backbone) -> Ite
             inputs = backbone.inputs(pictures)
             with torch.no_grad():
                 tokens = backbone.look(inputs).cpu()
-            yield some, tokens, backbone.count(inputs), {name: value.cpu() for name, value in beside(inputs).items()}
+            yield (
+                some,
+                tokens,
+                backbone.count(inputs),
+                {name: value.cpu() for name, value in beside(inputs).items()},
+            )
             bar.update(len(some))
 
 
-def batches(table: ImageTable, rows: Sequence[int], backbone: Backbone) -> Iterator[tuple[list[int], list[Image]]]:
+def batches(
+    table: ImageTable, rows: Sequence[int], backbone: Backbone
+) -> Iterator[tuple[list[int], list[Image]]]:
     """Rows and their pictures, as many together as have `PATCHES` patches or fewer; a larger picture goes alone."""
     some: list[int] = []
     pictures: list[Image] = []

@@ -19,7 +19,15 @@ def model_inputs(batch: dict[str, Any], cache: Cache | None = None) -> dict[str,
     mask = batch.get("attention_mask")
     padded = mask is not None and not bool(mask.all())
     if "vision" in batch:
-        pictures = {"mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=batch["vision"])}}
+        pictures = {
+            "mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=batch["vision"])}
+        }
     else:
         pictures = {"pixel_values": batch["pixel_values"]}
-    return {"input_ids": batch["input_ids"], "attention_mask": mask if padded else None, "past_key_values": cache, "use_cache": cache is not None, **pictures}
+    return {
+        "input_ids": batch["input_ids"],
+        "attention_mask": mask if padded else None,
+        "past_key_values": cache,
+        "use_cache": cache is not None,
+        **pictures,
+    }

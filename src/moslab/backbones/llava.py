@@ -10,7 +10,13 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoImageProcessor, LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor, PreTrainedTokenizerFast
+from transformers import (
+    AutoImageProcessor,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+)
 from transformers.cache_utils import Cache
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
@@ -38,26 +44,52 @@ class ImageTextProcessor(LlavaProcessor):
         folder = Path(folder)
         config = checkpoints.read_config(folder)
         if hasattr(config, "mm_vision_tower"):
-            raise UserError(f"{folder} holds a LLaVA in its authors' own layout (mm_vision_tower in config.json): "
-                            "convert it to transformers' layout, or give one that is, such as llava-hf/llava-1.5-7b-hf.")
+            raise UserError(
+                f"{folder} holds a LLaVA in its authors' own layout (mm_vision_tower in config.json): "
+                "convert it to transformers' layout, or give one that is, such as llava-hf/llava-1.5-7b-hf."
+            )
         if config.vision_config.model_type != "clip_vision_model":
-            raise UserError(f"{folder} holds a LLaVA with a {config.vision_config.model_type} tower; this version reads LLaVA-1.5, whose tower is CLIP's.")
+            raise UserError(
+                f"{folder} holds a LLaVA with a {config.vision_config.model_type} tower; this version reads LLaVA-1.5, whose tower is CLIP's."
+            )
         try:
             tokenizer = checkpoints.read_tokenizer(folder)
-            image_processor = AutoImageProcessor.from_pretrained(folder, backend="pil", trust_remote_code=False)
-        except Exception as problem:  # damaged files make the libraries raise anything, bare Exceptions among them
-            raise UserError(f"{folder} holds no LLaVA-1.5 tokenizer and image processor ({first_line(problem)}): "
-                            "give a folder with tokenizer.json and preprocessor_config.json, laid out like llava-hf/llava-1.5-7b-hf.") from problem
+            image_processor = AutoImageProcessor.from_pretrained(
+                folder, backend="pil", trust_remote_code=False
+            )
+        except (
+            Exception
+        ) as problem:  # damaged files make the libraries raise anything, bare Exceptions among them
+            raise UserError(
+                f"{folder} holds no LLaVA-1.5 tokenizer and image processor ({first_line(problem)}): "
+                "give a folder with tokenizer.json and preprocessor_config.json, laid out like llava-hf/llava-1.5-7b-hf."
+            ) from problem
         if tokenizer.convert_tokens_to_ids("<image>") != config.image_token_id:
-            raise UserError(f"The tokenizer in {folder} has no token <image> with number {config.image_token_id}, which config.json names: "
-                            "give a folder laid out like llava-hf/llava-1.5-7b-hf.")
-        return cls.of(tokenizer, image_processor, config, templates.chat_template(folder, tokenizer, CHAT_TEMPLATE))
+            raise UserError(
+                f"The tokenizer in {folder} has no token <image> with number {config.image_token_id}, which config.json names: "
+                "give a folder laid out like llava-hf/llava-1.5-7b-hf."
+            )
+        return cls.of(
+            tokenizer, image_processor, config, templates.chat_template(folder, tokenizer, CHAT_TEMPLATE)
+        )
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerFast, image_processor: Any, config: LlavaConfig, chat_template: str = CHAT_TEMPLATE) -> "ImageTextProcessor":
+    def of(
+        cls,
+        tokenizer: PreTrainedTokenizerFast,
+        image_processor: Any,
+        config: LlavaConfig,
+        chat_template: str = CHAT_TEMPLATE,
+    ) -> "ImageTextProcessor":
         """From its parts."""
-        return cls(image_processor=image_processor, tokenizer=tokenizer, patch_size=config.vision_config.patch_size, num_additional_image_tokens=1,
-                   vision_feature_select_strategy=config.vision_feature_select_strategy, chat_template=chat_template)
+        return cls(
+            image_processor=image_processor,
+            tokenizer=tokenizer,
+            patch_size=config.vision_config.patch_size,
+            num_additional_image_tokens=1,
+            vision_feature_select_strategy=config.vision_feature_select_strategy,
+            chat_template=chat_template,
+        )
 
     def save(self, folder: str | Path) -> None:
         """Write tokenizer, image processor and chat template; `from_folder` reads them back."""
@@ -91,19 +123,25 @@ def tokens(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
     LLaMA's tokenizer puts a blank before whatever it is given, so the piece is encoded behind a line break, which joins with nothing.
     """
     before, joined = (tokenizer.encode(words, add_special_tokens=False) for words in ("\n", f"\n{text}"))
-    return joined[len(before):] if joined[: len(before)] == before else tokenizer.encode(text, add_special_tokens=False)
+    return (
+        joined[len(before) :]
+        if joined[: len(before)] == before
+        else tokenizer.encode(text, add_special_tokens=False)
+    )
 
 
 class UnreadLayer(CLIPEncoderLayer):
     """A layer above the last one whose output is read: it passes on what it is given."""
 
-    def forward(self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any) -> torch.Tensor:
+    def forward(
+        self, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any
+    ) -> torch.Tensor:
         return hidden_states
 
 
 def accelerate(model: Model) -> None:
     """The same numbers sooner: layers that no visual token depends on are passed over; weights and their names stay."""
-    for layer in model.model.vision_tower.encoder.layers[_depth(model.config):]:
+    for layer in model.model.vision_tower.encoder.layers[_depth(model.config) :]:
         layer.__class__ = UnreadLayer
 
 
@@ -117,7 +155,12 @@ def _depth(config: LlavaConfig) -> int:
 def vision_weights(model: Model) -> Iterator[nn.Parameter]:
     """Everything that visual tokens are made with: the tower as far as it is read, and the projector."""
     tower = model.model.vision_tower
-    parts = (tower.embeddings, tower.pre_layrnorm, *tower.encoder.layers[: _depth(model.config)], model.model.multi_modal_projector)
+    parts = (
+        tower.embeddings,
+        tower.pre_layrnorm,
+        *tower.encoder.layers[: _depth(model.config)],
+        model.model.multi_modal_projector,
+    )
     return chain.from_iterable(part.parameters() for part in parts)
 
 
@@ -130,8 +173,10 @@ def patches(model: Model, processor: ImageTextProcessor, size: tuple[int, int]) 
 def limit(processor: ImageTextProcessor, min_pixels: int | None, max_pixels: int | None) -> None:
     """UserError: every picture becomes a square of one size."""
     size = processor.image_processor.crop_size
-    raise UserError(f"LLaVA-1.5 sees every picture as a square of {size['height']} x {size['width']} pixels, so min_pixels and "
-                    "max_pixels mean nothing: leave them out.")
+    raise UserError(
+        f"LLaVA-1.5 sees every picture as a square of {size['height']} x {size['width']} pixels, so min_pixels and "
+        "max_pixels mean nothing: leave them out."
+    )
 
 
 def count(model: Model, inputs: dict[str, torch.Tensor]) -> list[int]:

@@ -21,15 +21,22 @@ class NewTokens(nn.Module):
         tokenizer, model = backbone.tokenizer, backbone.model
         taken = [name for name in names if name in tokenizer.get_vocab()]
         if taken:
-            raise UserError(f"The vocabulary of {backbone.name} already has a token {taken[0]!r}, which this scorer would add: load the backbone anew for each scorer.")
+            raise UserError(
+                f"The vocabulary of {backbone.name} already has a token {taken[0]!r}, which this scorer would add: load the backbone anew for each scorer."
+            )
         tokenizer.add_tokens(list(names), special_tokens=True)
         numbers = tokenizer.convert_tokens_to_ids(list(names))
         self.first = numbers[0]  # behind all others, also where a vocabulary leaves numbers out
         if numbers != list(range(self.first, self.first + len(names))):
-            raise UserError(f"The tokenizer of {backbone.name} gives new tokens numbers with gaps ({numbers}): "
-                            "use the tokenizer that was published with the checkpoint.")
+            raise UserError(
+                f"The tokenizer of {backbone.name} gives new tokens numbers with gaps ({numbers}): "
+                "use the tokenizer that was published with the checkpoint."
+            )
         old_inputs, old_outputs = model.get_input_embeddings(), model.get_output_embeddings()
-        self.inputs, self.outputs = (nn.Parameter(old.weight.detach()[: self.first].float().mean(0).repeat(len(names), 1)) for old in (old_inputs, old_outputs))
+        self.inputs, self.outputs = (
+            nn.Parameter(old.weight.detach()[: self.first].float().mean(0).repeat(len(names), 1))
+            for old in (old_inputs, old_outputs)
+        )
         model.set_input_embeddings(WiderInput(old_inputs, self))
         model.lm_head = WiderOutput(old_outputs, self)
 
@@ -56,7 +63,9 @@ class WiderInput(Wider):
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         new, number = self._new[0], ids - self._new[0].first
         known = self.old(ids.clamp(max=new.first - 1))
-        return torch.where((number >= 0)[..., None], F.embedding(number.clamp(min=0), new.inputs).to(known.dtype), known)
+        return torch.where(
+            (number >= 0)[..., None], F.embedding(number.clamp(min=0), new.inputs).to(known.dtype), known
+        )
 
 
 class WiderOutput(Wider):

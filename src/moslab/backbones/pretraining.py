@@ -50,7 +50,13 @@ class Stage:
 
 
 STAGES = (
-    Stage("vision", 400_000, 6e-3, ("photographs", "distorted", "degraded", "distorted", "generated", "distorted"), numbers=60),
+    Stage(
+        "vision",
+        400_000,
+        6e-3,
+        ("photographs", "distorted", "degraded", "distorted", "generated", "distorted"),
+        numbers=60,
+    ),
     Stage("language", 40_000, 4e-3, ("photographs", "degraded", "generated", "distorted"), batch=32, texts=2),
 )
 
@@ -65,7 +71,11 @@ class Plan:
     """
 
     stages: tuple[Stage, ...] = STAGES
-    rounds: tuple[tuple[str, tuple[float, ...]], ...] = (("early", (0.1, 0.1)), ("middle", (0.4, 0.4)), ("", (1.0, 1.0)))
+    rounds: tuple[tuple[str, tuple[float, ...]], ...] = (
+        ("early", (0.1, 0.1)),
+        ("middle", (0.4, 0.4)),
+        ("", (1.0, 1.0)),
+    )
     nowords: int = 24_000
     processes: int = 2
     seed: int = 4001
@@ -96,24 +106,53 @@ class Corpus(IterableDataset):
     """A stage's stream of fresh pictures with their texts; picture k of process r is a function of (seed, r, k) alone."""
 
     def __init__(self, plan: Plan, number: int, writer: "Writer", rank: int) -> None:
-        self.plan, self.number, self.stage, self.writer, self.rank = plan, number, plan.stages[number], writer, rank
+        self.plan, self.number, self.stage, self.writer, self.rank = (
+            plan,
+            number,
+            plan.stages[number],
+            writer,
+            rank,
+        )
         self.size = self.stage.batch // max(self.stage.texts, 1)
         self.batches = self.stage.images // (self.size * plan.processes)
 
     def __iter__(self) -> Iterator[Batch]:
         for step in range(self.batches):
             start = self.plan.first(self.number) + (step * self.plan.processes + self.rank) * self.size
-            yield make_batch(np.arange(start, start + self.size), self.plan.seed, self.writer, self.stage.sources, self.stage.texts)
+            yield make_batch(
+                np.arange(start, start + self.size),
+                self.plan.seed,
+                self.writer,
+                self.stage.sources,
+                self.stage.texts,
+            )
 
 
-def make_batch(ids: np.ndarray, seed: int, writer: "Writer", sources: Sequence[str] = ("photographs", "degraded"), texts: int = 1) -> Batch:
+def make_batch(
+    ids: np.ndarray,
+    seed: int,
+    writer: "Writer",
+    sources: Sequence[str] = ("photographs", "degraded"),
+    texts: int = 1,
+) -> Batch:
     """Pictures `ids` of the corpus `seed`, each with so many texts."""
     spec = draw_corpus(ids, seed, sources)
-    written = [writer.write(spec, row, Dice(seed, f"text {number}", int(ids[row]))) for number in range(texts) for row in range(len(ids))]
+    written = [
+        writer.write(spec, row, Dice(seed, f"text {number}", int(ids[row])))
+        for number in range(texts)
+        for row in range(len(ids))
+    ]
     tokens, supervised = pad(written)
-    return Batch(torch.from_numpy(np.stack([render(spec, row) for row in range(len(ids))])), tokens, supervised,
-                 {field: torch.from_numpy(number.astype(np.int64)) for field, number in spec.classes.items()},
-                 {name: torch.from_numpy(scaled.astype(np.float32)) for name, scaled in regression_targets(spec).items()})
+    return Batch(
+        torch.from_numpy(np.stack([render(spec, row) for row in range(len(ids))])),
+        tokens,
+        supervised,
+        {field: torch.from_numpy(number.astype(np.int64)) for field, number in spec.classes.items()},
+        {
+            name: torch.from_numpy(scaled.astype(np.float32))
+            for name, scaled in regression_targets(spec).items()
+        },
+    )
 
 
 # Where pictures come from: calm photographs, every degradation at every strength at once, intact photographs with one or two distortions, generated images.
@@ -125,7 +164,9 @@ SOURCES: dict[str, Callable[[int, np.ndarray], specs.Spec]] = {
 }
 
 
-def draw_corpus(ids: np.ndarray, seed: int, sources: Sequence[str] = ("photographs", "degraded")) -> specs.Spec:
+def draw_corpus(
+    ids: np.ndarray, seed: int, sources: Sequence[str] = ("photographs", "degraded")
+) -> specs.Spec:
     """Picture k comes from source k modulo their number."""
     drawn = [SOURCES[source](seed, ids) for source in sources]
     turn = ids % len(sources)
@@ -141,8 +182,14 @@ def regression_targets(spec: specs.Spec) -> dict[str, np.ndarray]:
 
     Roots of the share of the largest strength, with its sign: a little noise beside none is seen as more than a little more beside much.
     """
-    shares = {name: spec.values[name] / max(abs(bound) for pair in span for bound in pair) for name, span in specs.FULL.items()}
-    return {name: np.sign(share) * np.sqrt(np.abs(share)) for name, share in shares.items()} | {"x": 2 * spec.values["x"] - 1, "y": 2 * spec.values["y"] - 1}
+    shares = {
+        name: spec.values[name] / max(abs(bound) for pair in span for bound in pair)
+        for name, span in specs.FULL.items()
+    }
+    return {name: np.sign(share) * np.sqrt(np.abs(share)) for name, share in shares.items()} | {
+        "x": 2 * spec.values["x"] - 1,
+        "y": 2 * spec.values["y"] - 1,
+    }
 
 
 FILLER = 0  # every vocabulary's first token is said nowhere
@@ -162,11 +209,21 @@ def pad(texts: list[tuple[list[int], list[bool]]]) -> tuple[torch.Tensor, torch.
 class Writer:
     """Turns a picture's facts into one conversation in the chat template: token ids, and which of them are taught. words: whether rating words may be said."""
 
-    FORMS = {"list": 0.42, "level": 0.12, "questions": 0.12, "rated": 0.10, "caption": 0.08, "number": 0.12, "count": 0.04}
+    FORMS = {
+        "list": 0.42,
+        "level": 0.12,
+        "questions": 0.12,
+        "rated": 0.10,
+        "caption": 0.08,
+        "number": 0.12,
+        "count": 0.04,
+    }
     FACTS = 13  # attributes in one list
     EXERCISES = 6  # with numbers, in one conversation
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, chat: embedded.Chat = embedded.CHAT, words: bool = True) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, chat: embedded.Chat = embedded.CHAT, words: bool = True
+    ) -> None:
         self.tokenizer, self.chat, self.known = tokenizer, chat, {}
         shares = {form: share for form, share in self.FORMS.items() if words or form != "rated"}
         self.forms = {form: share / sum(shares.values()) for form, share in shares.items()}
@@ -181,14 +238,21 @@ class Writer:
         return getattr(self, f"_{form}")(spec, row, dice)
 
     def _list(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
-        return self._join(self._ask("Describe the photo.") + self._facts(language.attribute_list(spec, row, dice)[: self.FACTS]))
+        return self._join(
+            self._ask("Describe the photo.")
+            + self._facts(language.attribute_list(spec, row, dice)[: self.FACTS])
+        )
 
     def _level(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
         question, fields = dice.choice(list(language.LEVELS.items()))
         return self._turns([(question, self._facts(language.attribute_list(spec, row, dice, fields)))])
 
     def _facts(self, facts: list[tuple[str, str]]) -> list[tuple[str, bool]]:
-        pieces = [piece for number, (name, words) in enumerate(facts) for piece in ((f"{', ' if number else ''}{name}:", False), (f" {words}", True))]
+        pieces = [
+            piece
+            for number, (name, words) in enumerate(facts)
+            for piece in ((f"{', ' if number else ''}{name}:", False), (f" {words}", True))
+        ]
         return [*pieces, (".", False)]
 
     def _questions(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
@@ -197,19 +261,33 @@ class Writer:
 
     def _rated(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
         facts = language.rated_facts(spec, row, dice)[:2]
-        return self._turns([(f"How would you rate the {name} of this photo?", [(f"The {name} of the photo is", False), (f" {word}", True), (".", False)])
-                            for name, word in facts])
+        return self._turns(
+            [
+                (
+                    f"How would you rate the {name} of this photo?",
+                    [(f"The {name} of the photo is", False), (f" {word}", True), (".", False)],
+                )
+                for name, word in facts
+            ]
+        )
 
     def _caption(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
         words = language.caption(spec, row, dice).split(" ")
-        return self._join(self._ask("Write a caption.") + [((" " if i else "") + word, True) for i, word in enumerate(words)] + [(self.chat.end, True)])
+        return self._join(
+            self._ask("Write a caption.")
+            + [((" " if i else "") + word, True) for i, word in enumerate(words)]
+            + [(self.chat.end, True)]
+        )
 
     def _count(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
         question, number = language.count_question(spec, row, dice)
         return self._turns([(question, [(number, True)])])
 
     def _number(self, spec: specs.Spec, row: int, dice: Dice) -> tuple[list[int], list[bool]]:
-        exercises = [language.number_exercise(dice.choice(list(language.NUMBER_TASKS)), dice) for _ in range(self.EXERCISES)]
+        exercises = [
+            language.number_exercise(dice.choice(list(language.NUMBER_TASKS)), dice)
+            for _ in range(self.EXERCISES)
+        ]
         return self._turns([(question, [(answer, True)]) for question, answer in exercises])
 
     def _turns(self, turns: list[tuple[str, list[tuple[str, bool]]]]) -> tuple[list[int], list[bool]]:
@@ -219,13 +297,22 @@ class Writer:
         return self._join(pieces)
 
     def _ask(self, question: str, first: bool = True) -> list[tuple[str, bool]]:
-        opening, words = (self.chat.first + self.chat.picture, question) if first else (self.chat.next, self.chat.lead + question)
+        opening, words = (
+            (self.chat.first + self.chat.picture, question)
+            if first
+            else (self.chat.next, self.chat.lead + question)
+        )
         return [(opening, False), (words, False), (self.chat.answer, False)]
 
     def _join(self, pieces: list[tuple[str, bool]]) -> tuple[list[int], list[bool]]:
         before = [""] + [text for text, _ in pieces]
-        encoded = [(self.encode(self.chat.lead + text if last == self.chat.answer else text), taught) for last, (text, taught) in zip(before, pieces)]
-        return [token for ids, _ in encoded for token in ids], [taught for ids, taught in encoded for _ in ids]
+        encoded = [
+            (self.encode(self.chat.lead + text if last == self.chat.answer else text), taught)
+            for last, (text, taught) in zip(before, pieces)
+        ]
+        return [token for ids, _ in encoded for token in ids], [
+            taught for ids, taught in encoded for _ in ids
+        ]
 
 
 # Sentences of the scoring tasks, so that their words are single tokens. The tokenizer sees them; the model is never trained on them.
@@ -238,7 +325,9 @@ PROMPT_SENTENCES = (
 )
 
 
-UGC_SENTENCES = " ".join(f"{name.replace('_', ' ')}: {option}," for name, options in ugc.OPTIONS.items() for option in options)
+UGC_SENTENCES = " ".join(
+    f"{name.replace('_', ' ')}: {option}," for name, options in ugc.OPTIONS.items() for option in options
+)
 
 
 def tokenizer_texts(seed: int, pictures: int = 2000) -> Iterator[str]:
@@ -269,22 +358,36 @@ class Teacher(nn.Module):
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
-        self.model, self.architecture, self.base = model, architecture_of(model.config.model_type), BASES[model.config.model_type]
+        self.model, self.architecture, self.base = (
+            model,
+            architecture_of(model.config.model_type),
+            BASES[model.config.model_type],
+        )
         self.architecture.accelerate(model)
-        self.beside = beside(self.base.inputs(torch.zeros(1, 64, 64, 3)))  # the same for all pictures of one size
+        self.beside = beside(
+            self.base.inputs(torch.zeros(1, 64, 64, 3))
+        )  # the same for all pictures of one size
         width = self.base.VISUAL_TOKENS * self.base.WIDTH
-        self.classes = nn.ModuleDict({field: nn.Linear(width, len(names)) for field, names in specs.FIELDS.items()})
+        self.classes = nn.ModuleDict(
+            {field: nn.Linear(width, len(names)) for field, names in specs.FIELDS.items()}
+        )
         self.numbers = nn.Linear(width, len(specs.FULL) + 2)
 
     def look(self, pictures: torch.Tensor) -> torch.Tensor:
         """Visual tokens [batch, tokens, width] of uint8 pictures [batch, h, w, 3]."""
-        return self.architecture.look(self.model, self.base.inputs(pictures)).view(len(pictures), self.base.VISUAL_TOKENS, -1)
+        return self.architecture.look(self.model, self.base.inputs(pictures)).view(
+            len(pictures), self.base.VISUAL_TOKENS, -1
+        )
 
     def head_loss(self, tokens: torch.Tensor, batch: Batch, numbers: float) -> torch.Tensor:
         """Cross-entropies of all classes plus `numbers` times the smooth L1 of the graded numbers."""
         flat = tokens.flatten(1)
-        classes = sum(F.cross_entropy(head(flat), batch.classes[field]) for field, head in self.classes.items())
-        return classes + numbers * F.smooth_l1_loss(self.numbers(flat), torch.stack(list(batch.values.values()), 1), beta=0.1)
+        classes = sum(
+            F.cross_entropy(head(flat), batch.classes[field]) for field, head in self.classes.items()
+        )
+        return classes + numbers * F.smooth_l1_loss(
+            self.numbers(flat), torch.stack(list(batch.values.values()), 1), beta=0.1
+        )
 
     def text_states(self, tokens: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Last hidden states [batch, time, width]."""
@@ -297,9 +400,14 @@ class Teacher(nn.Module):
         lengths = (batch.ids != FILLER).sum(1)
         total = 0
         for rows in lengths.argsort().chunk(4):
-            ids, taught = batch.ids[rows, : lengths[rows].max()], batch.supervised[rows, 1: lengths[rows].max()]
+            ids, taught = (
+                batch.ids[rows, : lengths[rows].max()],
+                batch.supervised[rows, 1 : lengths[rows].max()],
+            )
             states = self.text_states(tokens[rows], ids)
-            total = total + F.cross_entropy(self.model.lm_head(states[:, :-1][taught]), ids[:, 1:][taught], reduction="sum")
+            total = total + F.cross_entropy(
+                self.model.lm_head(states[:, :-1][taught]), ids[:, 1:][taught], reduction="sum"
+            )
         return total / batch.supervised[:, 1:].sum()
 
 
@@ -308,13 +416,23 @@ class Teacher(nn.Module):
 
 PLANS = {
     "qwen2_vl": Plan(),
-    "llava": Plan((replace(STAGES[0], images=240_000), replace(STAGES[1], images=28_000)), rounds=(("", (1.0, 1.0)),), nowords=0, architecture="llava"),
-    "small": Plan(rounds=(("", (0.0, 1.0)),), nowords=0, eyes="embedded", layers=2)}
+    "llava": Plan(
+        (replace(STAGES[0], images=240_000), replace(STAGES[1], images=28_000)),
+        rounds=(("", (1.0, 1.0)),),
+        nowords=0,
+        architecture="llava",
+    ),
+    "small": Plan(rounds=(("", (0.0, 1.0)),), nowords=0, eyes="embedded", layers=2),
+}
 
 
 def train(folder: Path | None = None, plan: Plan = PLANS["qwen2_vl"]) -> Path:
     """Train a base from nothing into `folder` (default: its place in the package) with the checkpoints of its plan; returns the folder whose cards are due."""
-    folder = Path(folder or WEIGHTS / ("small" if plan.layers else "" if plan.architecture == "qwen2_vl" else plan.architecture))
+    folder = Path(
+        folder
+        or WEIGHTS
+        / ("small" if plan.layers else "" if plan.architecture == "qwen2_vl" else plan.architecture)
+    )
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / ".training.lock"):
         (folder / ".rendezvous").unlink(missing_ok=True)  # of a training that was killed
@@ -324,10 +442,16 @@ def train(folder: Path | None = None, plan: Plan = PLANS["qwen2_vl"]) -> Path:
 
 def _train_process(rank: int, folder: str, plan: Plan) -> None:
     torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/.rendezvous", rank=rank, world_size=plan.processes)
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/.rendezvous", rank=rank, world_size=plan.processes
+    )
     base = BASES[plan.architecture]
     tokenizer = base.build_tokenizer(tokenizer_texts(plan.seed))
-    teacher = Teacher(base.build_model(base.build_config(tokenizer, **{"layers": plan.layers} if plan.layers else {}), plan.seed))
+    teacher = Teacher(
+        base.build_model(
+            base.build_config(tokenizer, **{"layers": plan.layers} if plan.layers else {}), plan.seed
+        )
+    )
     if plan.eyes:
         teacher.model.model.visual.load_state_dict(load(plan.eyes).model.model.visual.state_dict())
     fresh_language = copy.deepcopy(teacher.model.model.language_model.state_dict())
@@ -335,10 +459,22 @@ def _train_process(rank: int, folder: str, plan: Plan) -> None:
 
     def keep(name: str, lessons: Sequence[Lesson]) -> None:
         if rank == 0:
-            save(teacher.model, tokenizer, Path(folder) / name, {"plan": asdict(plan), "world": world.PIXELS, "history": [lesson.history for lesson in lessons],
-                                                                 "seconds": round(time.time() - started)})
+            save(
+                teacher.model,
+                tokenizer,
+                Path(folder) / name,
+                {
+                    "plan": asdict(plan),
+                    "world": world.PIXELS,
+                    "history": [lesson.history for lesson in lessons],
+                    "seconds": round(time.time() - started),
+                },
+            )
 
-    lessons = [Lesson(plan, number, teacher, Writer(tokenizer, base.CHAT), rank) for number in range(len(plan.stages))]
+    lessons = [
+        Lesson(plan, number, teacher, Writer(tokenizer, base.CHAT), rank)
+        for number in range(len(plan.stages))
+    ]
     for name, shares in plan.rounds:
         for lesson, share in zip(lessons, shares):
             lesson.teach(round(share * lesson.corpus.batches))
@@ -346,7 +482,9 @@ def _train_process(rank: int, folder: str, plan: Plan) -> None:
     if plan.nowords:
         teacher.model.model.language_model.load_state_dict(fresh_language)
         silent = replace(plan, stages=(*plan.stages[:-1], replace(plan.stages[-1], images=plan.nowords)))
-        lesson = Lesson(silent, len(plan.stages) - 1, teacher, Writer(tokenizer, base.CHAT, words=False), rank)
+        lesson = Lesson(
+            silent, len(plan.stages) - 1, teacher, Writer(tokenizer, base.CHAT, words=False), rank
+        )
         lesson.teach(lesson.corpus.batches)
         keep("nowords", [*lessons[:-1], lesson])
     distributed.destroy_process_group()
@@ -358,12 +496,21 @@ class Lesson:
     """One stage under way: its corpus, optimisers and schedules, which outlast the rounds."""
 
     def __init__(self, plan: Plan, number: int, teacher: Teacher, writer: Writer, rank: int) -> None:
-        self.number, self.stage, self.processes, self.rank, self.teacher = number, plan.stages[number], plan.processes, rank, teacher
+        self.number, self.stage, self.processes, self.rank, self.teacher = (
+            number,
+            plan.stages[number],
+            plan.processes,
+            rank,
+            teacher,
+        )
         self.corpus = Corpus(plan, number, writer, rank)
         self.batches = iter(DataLoader(self.corpus, batch_size=None, num_workers=1, prefetch_factor=4))
         self.parameters = learning(self.stage, teacher)
         self.steppers = optimizers(teacher, self.parameters, self.stage.rate)
-        self.schedules = [torch.optim.lr_scheduler.LambdaLR(stepper, lambda step: warm_cosine(step, self.corpus.batches)) for stepper in self.steppers]
+        self.schedules = [
+            torch.optim.lr_scheduler.LambdaLR(stepper, lambda step: warm_cosine(step, self.corpus.batches))
+            for stepper in self.steppers
+        ]
         self.step, self.seconds, self.history = 0, 0.0, []
 
     def teach(self, until: int) -> None:
@@ -387,22 +534,46 @@ class Lesson:
     def _report(self, loss: float) -> None:
         seen = self.step * self.corpus.size * self.processes
         self.history.append({"images": seen, "loss": round(loss, 4)})
-        print(f"stage {self.number + 1}, {self.stage.teaches}: {seen:,} of {self.stage.images:,} pictures, loss {loss:.3f}, "
-              f"{seen / self.seconds:.0f} pictures/s", flush=True)
+        print(
+            f"stage {self.number + 1}, {self.stage.teaches}: {seen:,} of {self.stage.images:,} pictures, loss {loss:.3f}, "
+            f"{seen / self.seconds:.0f} pictures/s",
+            flush=True,
+        )
 
 
 def learning(stage: Stage, teacher: Teacher) -> list[nn.Parameter]:
     """What learns in a stage."""
     if stage.teaches == "vision":
-        return [*teacher.architecture.vision_weights(teacher.model), *teacher.classes.parameters(), *teacher.numbers.parameters()]
+        return [
+            *teacher.architecture.vision_weights(teacher.model),
+            *teacher.classes.parameters(),
+            *teacher.numbers.parameters(),
+        ]
     return list(teacher.model.model.language_model.parameters())
 
 
 def optimizers(teacher: Teacher, parameters: list[nn.Parameter], rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the blocks, in AdamW's units; AdamW at a rate of at most 0.002 for embeddings, biases, norms and heads."""
-    inner = {id(weight) for name, weight in teacher.model.model.named_parameters() if weight.ndim == 2 and "embed" not in name}
-    return [torch.optim.Muon([p for p in parameters if id(p) in inner], lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW([p for p in parameters if id(p) not in inner], lr=min(rate, 2e-3), weight_decay=0.05, betas=(0.9, 0.98), fused=True)]
+    inner = {
+        id(weight)
+        for name, weight in teacher.model.model.named_parameters()
+        if weight.ndim == 2 and "embed" not in name
+    }
+    return [
+        torch.optim.Muon(
+            [p for p in parameters if id(p) in inner],
+            lr=rate,
+            weight_decay=0.05,
+            adjust_lr_fn="match_rms_adamw",
+        ),
+        torch.optim.AdamW(
+            [p for p in parameters if id(p) not in inner],
+            lr=min(rate, 2e-3),
+            weight_decay=0.05,
+            betas=(0.9, 0.98),
+            fused=True,
+        ),
+    ]
 
 
 def stage_loss(stage: Stage, teacher: Teacher, batch: Batch) -> torch.Tensor:

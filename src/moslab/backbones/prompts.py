@@ -10,15 +10,28 @@ from moslab.utils.errors import UserError
 from moslab.world.draws import Dice, integers
 
 # Questions that say nothing of the single picture, by name. generic: Q-Align's, which DeQA-Score and Q-Scorer keep; rvtc: the one its abstract quotes; roc4mllm: of its training data.
-GENERIC = {"generic": "How would you rate the {aspect} of this image?", "rvtc": "How would you rate this image?", "realqa": "Rate the aesthetics and quality of this image briefly.",
-           "roc4mllm": "Could you evaluate the {aspect} of this image?"}
+GENERIC = {
+    "generic": "How would you rate the {aspect} of this image?",
+    "rvtc": "How would you rate this image?",
+    "realqa": "Rate the aesthetics and quality of this image briefly.",
+    "roc4mllm": "Could you evaluate the {aspect} of this image?",
+}
 TEXTS = ("image", *GENERIC, "title", "permuted", "random")
 SHOWN = ("title", "permuted", "random")  # those that show a picture's text, its own or another's
 SHUFFLES = 17  # seed of the shuffles
 
 # What is judged in each dataset.
-ASPECTS = {"iqa": "quality", "koniq10k": "quality", "iaa": "aesthetics", "ava": "aesthetics", "avacaptions": "aesthetics", "tad66k": "aesthetics", "icaa17k": "aesthetics",
-           "para": "aesthetics", "aadb": "aesthetics"}
+ASPECTS = {
+    "iqa": "quality",
+    "koniq10k": "quality",
+    "iaa": "aesthetics",
+    "ava": "aesthetics",
+    "avacaptions": "aesthetics",
+    "tad66k": "aesthetics",
+    "icaa17k": "aesthetics",
+    "para": "aesthetics",
+    "aadb": "aesthetics",
+}
 # What another score of the same pictures judges, by preset.
 OTHER_ASPECTS = {"alignment": "alignment", "quality": "quality", "color": "color aesthetics"}
 
@@ -48,7 +61,11 @@ class Wording:
         """The wording of a run on `table`. UserError for an unknown text."""
         if text not in TEXTS:
             raise UserError(f"Unknown text {text!r}: choose one of {', '.join(TEXTS)}.")
-        asked = table.annotations["asked"].to_numpy() if table.annotations is not None and "asked" in table.annotations else None
+        asked = (
+            table.annotations["asked"].to_numpy()
+            if table.annotations is not None and "asked" in table.annotations
+            else None
+        )
         return cls(dataset, text, preset, shown_texts(table, text) if text in SHOWN else None, asked)
 
     def loose(self, pictures: int, texts: Sequence[str] | None = None, asked: str | None = None) -> "Wording":
@@ -63,14 +80,18 @@ class Wording:
             UserError: for texts or a judgement that the wording needs and did not get, or got and would not use.
         """
         if self.shown is None and texts is not None:
-            raise UserError(f"This model was trained with text={self.text!r} and is shown no texts of pictures: "
-                            "leave texts out, or train one with text='title'.")
+            raise UserError(
+                f"This model was trained with text={self.text!r} and is shown no texts of pictures: "
+                "leave texts out, or train one with text='title'."
+            )
         if self.shown is not None:
             _check_loose_texts(self.text, pictures, texts)
         known = [] if self.asked is None else sorted(set(self.asked))
         if known and asked not in known:
-            raise UserError(f"This model was trained to judge {' and '.join(known)}, and asked is {asked!r}: "
-                            f"say which is meant, such as asked={known[0]!r}.")
+            raise UserError(
+                f"This model was trained to judge {' and '.join(known)}, and asked is {asked!r}: "
+                f"say which is meant, such as asked={known[0]!r}."
+            )
         if asked is not None and not known:
             raise UserError(f"This model judges one thing, {self.aspect(0)}: leave asked={asked!r} out.")
         shown = None if self.shown is None else np.array(texts, dtype=object)
@@ -97,8 +118,10 @@ def _check_loose_texts(text: str, pictures: int, texts: Sequence[str] | None) ->
     """UserError unless there is one text, and not an empty one, for each picture."""
     if texts is None or isinstance(texts, str) or len(texts) != pictures:
         found = "none" if texts is None else "a single one" if isinstance(texts, str) else f"{len(texts)}"
-        raise UserError(f"This model was trained with text={text!r}, and there are {found} for {pictures} pictures: "
-                        "give texts, a list with the title or generation prompt of each.")
+        raise UserError(
+            f"This model was trained with text={text!r}, and there are {found} for {pictures} pictures: "
+            "give texts, a list with the title or generation prompt of each."
+        )
     for number, one in enumerate(texts):
         if not isinstance(one, str) or not one.strip():
             raise UserError(f"The text of picture {number} is {one!r}: give its title or generation prompt.")
@@ -113,7 +136,9 @@ def shown_texts(table: ImageTable, text: str) -> np.ndarray:
         other = _moved(trained) | _moved(set(own) - trained)
         return np.array([other[one] for one in own])
     if text == "random":
-        return own[(integers(SHUFFLES, f"{table.name} texts", np.arange(len(own))) % np.uint64(len(own))).astype(int)]
+        return own[
+            (integers(SHUFFLES, f"{table.name} texts", np.arange(len(own))) % np.uint64(len(own))).astype(int)
+        ]
     return own
 
 

@@ -7,7 +7,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers import PreTrainedTokenizerFast, Qwen2VLConfig, Qwen2VLForConditionalGeneration, Qwen2VLProcessor
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen2VLConfig,
+    Qwen2VLForConditionalGeneration,
+    Qwen2VLProcessor,
+)
 from transformers.cache_utils import Cache
 from transformers.image_utils import SizeDict
 from transformers.models.qwen2_vl import modeling_qwen2_vl as qwen2_vl
@@ -46,9 +51,13 @@ class ImageTextProcessor(Qwen2VLProcessor):
         try:
             tokenizer = checkpoints.read_tokenizer(folder)
             image_processor = Qwen2VLImageProcessorPil.from_pretrained(folder, trust_remote_code=False)
-        except Exception as problem:  # damaged files make the libraries raise anything, bare Exceptions among them
-            raise UserError(f"{folder} holds no Qwen2-VL tokenizer and image processor ({first_line(problem)}): "
-                            "give a folder with tokenizer.json and preprocessor_config.json.") from problem
+        except (
+            Exception
+        ) as problem:  # damaged files make the libraries raise anything, bare Exceptions among them
+            raise UserError(
+                f"{folder} holds no Qwen2-VL tokenizer and image processor ({first_line(problem)}): "
+                "give a folder with tokenizer.json and preprocessor_config.json."
+            ) from problem
         _complete_limits(image_processor)
         template = templates.chat_template(folder, tokenizer, CHAT_TEMPLATE)
         return cls(image_processor=image_processor, tokenizer=tokenizer, chat_template=template)
@@ -78,11 +87,16 @@ def _complete_limits(image_processor: Qwen2VLImageProcessorPil) -> None:
         image_processor.size = SizeDict(shortest_edge=least, longest_edge=most)
 
 
-def misfit(image_processor: Qwen2VLImageProcessorPil, made: dict[str, torch.Tensor], config: Qwen2VLConfig) -> str:
+def misfit(
+    image_processor: Qwen2VLImageProcessorPil, made: dict[str, torch.Tensor], config: Qwen2VLConfig
+) -> str:
     """In what the image processor, or a picture `made` by it, is not what the model reads; '' if it is."""
     vision = config.vision_config
-    settings = {"patch_size": vision.patch_size, "merge_size": vision.spatial_merge_size,
-                "temporal_patch_size": vision.temporal_patch_size}
+    settings = {
+        "patch_size": vision.patch_size,
+        "merge_size": vision.spatial_merge_size,
+        "temporal_patch_size": vision.temporal_patch_size,
+    }
     for name, expected in settings.items():
         if getattr(image_processor, name) != expected:
             return f"{name} is {getattr(image_processor, name)}, and {expected} in config.json"
@@ -110,13 +124,25 @@ class MatrixPatchEmbed(qwen2_vl.PatchEmbed):
 class BatchedVisionAttention(qwen2_vl.VisionAttention):
     """Attention over pictures of equal size in one call; falls back to transformers' loop for mixed sizes."""
 
-    def forward(self, hidden_states: torch.Tensor, cu_seqlens: torch.Tensor, position_embeddings: tuple | None = None, **kwargs) -> torch.Tensor:
+    def forward(
+        self,
+        hidden_states: torch.Tensor,
+        cu_seqlens: torch.Tensor,
+        position_embeddings: tuple | None = None,
+        **kwargs,
+    ) -> torch.Tensor:
         lengths = cu_seqlens.diff()
         if self.config._attn_implementation != "sdpa" or bool((lengths != lengths[0]).any()):
-            return super().forward(hidden_states, cu_seqlens, position_embeddings=position_embeddings, **kwargs)
-        query, key, value = self.qkv(hidden_states).view(len(hidden_states), 3, self.num_heads, self.head_dim).unbind(1)
+            return super().forward(
+                hidden_states, cu_seqlens, position_embeddings=position_embeddings, **kwargs
+            )
+        query, key, value = (
+            self.qkv(hidden_states).view(len(hidden_states), 3, self.num_heads, self.head_dim).unbind(1)
+        )
         query, key = qwen2_vl.apply_rotary_pos_emb_vision(query, key, *position_embeddings)
-        query, key, value = (x.unflatten(0, (len(lengths), -1)).transpose(1, 2) for x in (query, key, value))  # [pictures, heads, patches, head_dim]
+        query, key, value = (
+            x.unflatten(0, (len(lengths), -1)).transpose(1, 2) for x in (query, key, value)
+        )  # [pictures, heads, patches, head_dim]
         attended = F.scaled_dot_product_attention(query, key, value, scale=self.scaling)
         return self.proj(attended.transpose(1, 2).reshape(hidden_states.shape))
 
@@ -152,8 +178,10 @@ def limit(processor: ImageTextProcessor, min_pixels: int | None, max_pixels: int
     least = min_pixels or size["shortest_edge"]
     most = max_pixels or size["longest_edge"]
     if least > most:
-        raise UserError(f"Pictures of at least {least:,} and at most {most:,} pixels were asked for: give max_pixels of at least "
-                        f"min_pixels ({size['shortest_edge']:,} and {size['longest_edge']:,} are the checkpoint's own).")
+        raise UserError(
+            f"Pictures of at least {least:,} and at most {most:,} pixels were asked for: give max_pixels of at least "
+            f"min_pixels ({size['shortest_edge']:,} and {size['longest_edge']:,} are the checkpoint's own)."
+        )
     processor.image_processor.size = type(size)(shortest_edge=least, longest_edge=most)
 
 
@@ -170,21 +198,36 @@ def look(model: Model, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
 def states(model: Model, batch: dict[str, Any], cache: Cache | None = None) -> torch.Tensor:
     """Last hidden states, [batch, time, width]."""
     kinds, positions = _positions(model, batch)
-    return model.model(**model_inputs(batch, cache), image_grid_thw=batch["image_grid_thw"], mm_token_type_ids=kinds, position_ids=positions).last_hidden_state
+    return model.model(
+        **model_inputs(batch, cache),
+        image_grid_thw=batch["image_grid_thw"],
+        mm_token_type_ids=kinds,
+        position_ids=positions,
+    ).last_hidden_state
 
 
 def ahead(model: Model, batch: dict[str, Any]) -> torch.Tensor:
     """How far the positions of tokens after a batch lie ahead of their place in the row, [batch, 1]: a picture takes as many positions as its longer side has tokens."""
-    merged = batch["image_grid_thw"] // torch.tensor([1, *[model.config.vision_config.spatial_merge_size] * 2], device=batch["image_grid_thw"].device)
+    merged = batch["image_grid_thw"] // torch.tensor(
+        [1, *[model.config.vision_config.spatial_merge_size] * 2], device=batch["image_grid_thw"].device
+    )
     return (merged.amax(1) - merged.prod(1))[:, None]
 
 
 def _positions(model: Model, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
     """Kinds of tokens [batch, time] and m-RoPE positions [3, batch, time]. Worked out once where every row has its picture at the same place."""
-    kinds, grids, mask = (batch["input_ids"] == model.config.image_token_id).int(), batch["image_grid_thw"], batch.get("attention_mask")
+    kinds, grids, mask = (
+        (batch["input_ids"] == model.config.image_token_id).int(),
+        batch["image_grid_thw"],
+        batch.get("attention_mask"),
+    )
     if bool((grids != grids[0]).any()) or bool((kinds != kinds[0]).any()):
-        return kinds, model.model.get_rope_index(batch["input_ids"], mm_token_type_ids=kinds, image_grid_thw=grids, attention_mask=mask)[0]
+        return kinds, model.model.get_rope_index(
+            batch["input_ids"], mm_token_type_ids=kinds, image_grid_thw=grids, attention_mask=mask
+        )[0]
     longest = int(mask.sum(1).argmax()) if mask is not None else 0
     row = slice(longest, longest + 1)
-    positions, _ = model.model.get_rope_index(batch["input_ids"][row], mm_token_type_ids=kinds[row], image_grid_thw=grids[:1])
+    positions, _ = model.model.get_rope_index(
+        batch["input_ids"][row], mm_token_type_ids=kinds[row], image_grid_thw=grids[:1]
+    )
     return kinds, positions.expand(-1, len(kinds), -1)

@@ -39,8 +39,10 @@ def _read(path: Path) -> Any:
         text = path.read_text(encoding="utf-8")
         return text if path.suffix == ".jinja" else json.loads(text).get("chat_template")
     except (OSError, ValueError, AttributeError) as problem:
-        raise UserError(f"The chat template in {path} cannot be read ({first_line(problem)}): "
-                        "take the file as it was published, or delete it.") from problem
+        raise UserError(
+            f"The chat template in {path} cannot be read ({first_line(problem)}): "
+            "take the file as it was published, or delete it."
+        ) from problem
 
 
 def _single(path: Path, found: Any) -> str:
@@ -51,8 +53,9 @@ def _single(path: Path, found: Any) -> str:
         found = found.get("default", found)
     if found is None or isinstance(found, str):
         return found or ""
-    raise UserError(f"{path} holds several chat templates and none called 'default': name the one that is "
-                    "meant so.")
+    raise UserError(
+        f"{path} holds several chat templates and none called 'default': name the one that is meant so."
+    )
 
 
 def conversation(
@@ -65,8 +68,9 @@ def conversation(
     """
     text, image = _rendered(processor, question), processor.image_token
     if image in question:
-        raise UserError(f"The text {question!r} holds {image}, which stands for a picture: take it out of "
-                        "the text.")
+        raise UserError(
+            f"The text {question!r} holds {image}, which stands for a picture: take it out of the text."
+        )
     return architecture.prompt_tokens(processor.tokenizer, text.replace(image, image * visual_tokens))
 
 
@@ -84,14 +88,19 @@ def check_template(folder: Path, processor: ProcessorMixin, architecture: Module
         try:
             text = _rendered(processor, question)
         except Exception as problem:  # whatever a template raises by itself or stumbles over
-            raise UserError(f"The chat template in {where} cannot be filled in ({first_line(problem)}): "
-                            f"{remedy}") from problem
+            raise UserError(
+                f"The chat template in {where} cannot be filled in ({first_line(problem)}): {remedy}"
+            ) from problem
         if text.count(image) != 1:
-            raise UserError(f"The chat template in {where} writes {text.count(image)} image tokens "
-                            f"({image}) for a picture and must write one: {remedy}")
+            raise UserError(
+                f"The chat template in {where} writes {text.count(image)} image tokens "
+                f"({image}) for a picture and must write one: {remedy}"
+            )
         if question not in text:
             raise UserError(f"The chat template in {where} leaves out the question: {remedy}")
         ids = conversation(processor, architecture, question, visual_tokens=3)
         if ids.count(tokenizer.convert_tokens_to_ids(image)) != 3:
-            raise UserError(f"The tokenizer in {folder} does not keep {image} together as one token: "
-                            "take the tokenizer that was published with the checkpoint.")
+            raise UserError(
+                f"The tokenizer in {folder} does not keep {image} together as one token: "
+                "take the tokenizer that was published with the checkpoint."
+            )

@@ -32,6 +32,7 @@ def main() -> int:
     from papermill.exceptions import PapermillExecutionError
 
     from moslab.batch.kernel import ENGINE
+
     try:
         papermill.execute_notebook(
             request["source"],

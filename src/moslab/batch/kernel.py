@@ -38,7 +38,11 @@ class OwnKernelManager(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        return KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"], display_name="Python 3", language="python")
+        return KernelSpec(
+            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            display_name="Python 3",
+            language="python",
+        )
 
 
 class WatchedClient(PapermillNotebookClient):
@@ -50,8 +54,16 @@ class WatchedClient(PapermillNotebookClient):
         code = [index for index, cell in enumerate(self.nb.cells) if cell.cell_type == "code"]
         started = time.time()
         for index, cell in enumerate(self.nb.cells):
-            write_json(self.progress, {"label": self.progress.stem, "done": sum(i < index for i in code), "total": len(code),
-                                       "started": started, "pid": os.getpid()})
+            write_json(
+                self.progress,
+                {
+                    "label": self.progress.stem,
+                    "done": sum(i < index for i in code),
+                    "total": len(code),
+                    "started": started,
+                    "pid": os.getpid(),
+                },
+            )
             if not self._succeeds(cell, index):
                 break
 

@@ -50,5 +50,9 @@ class Ledger:
 
     def last(self, notebook: str) -> dict[str, Any] | None:
         """The notebook's latest entry: `ended` with status done, or it has to run."""
-        mine = [entry for entry in self.entries() if entry.get("notebook") == notebook and entry.get("event") in ("started", "ended")]
+        mine = [
+            entry
+            for entry in self.entries()
+            if entry.get("notebook") == notebook and entry.get("event") in ("started", "ended")
+        ]
         return mine[-1] if mine else None

@@ -39,7 +39,9 @@ def declared(path: Path) -> dict[str, Parameter]:
     try:
         statements = ast.parse(source).body
     except SyntaxError as problem:
-        raise UserError(f"{path.name}: the parameters cell does not parse (line {problem.lineno}: {problem.msg}).") from problem
+        raise UserError(
+            f"{path.name}: the parameters cell does not parse (line {problem.lineno}: {problem.msg})."
+        ) from problem
     comments = _comments(source)
     found = {}
     for statement in statements:
@@ -58,7 +60,9 @@ def validate(path: Path, given: dict[str, Any]) -> dict[str, Any]:
     known = declared(path)
     unknown = sorted(set(given) - set(known))
     if unknown:
-        raise UserError(f"{Path(path).name} has no parameter {unknown[0]!r}: its parameters are {', '.join(known)}.")
+        raise UserError(
+            f"{Path(path).name} has no parameter {unknown[0]!r}: its parameters are {', '.join(known)}."
+        )
     return {name: _convert(Path(path).name, name, value, known[name]) for name, value in given.items()}
 
 
@@ -129,7 +133,9 @@ def code_cells(path: Path) -> list[dict[str, Any]]:
     try:
         cells = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as problem:
-        raise UserError(f"{path} is not a notebook ({type(problem).__name__}: {problem}); restore it from git.") from problem
+        raise UserError(
+            f"{path} is not a notebook ({type(problem).__name__}: {problem}); restore it from git."
+        ) from problem
     return [{**cell, "source": "".join(cell["source"])} for cell in cells if cell["cell_type"] == "code"]
 
 
@@ -142,7 +148,11 @@ def _parameters_source(path: Path) -> str:
 
 def _comments(source: str) -> dict[int, str]:
     tokens = tokenize.generate_tokens(StringIO(source).readline)
-    return {token.start[0]: token.string.lstrip("# ").rstrip() for token in tokens if token.type == tokenize.COMMENT}
+    return {
+        token.start[0]: token.string.lstrip("# ").rstrip()
+        for token in tokens
+        if token.type == tokenize.COMMENT
+    }
 
 
 def _is_docstring(statement: ast.stmt) -> bool:
@@ -151,13 +161,19 @@ def _is_docstring(statement: ast.stmt) -> bool:
 
 def _read_line(path: Path, statement: ast.stmt, comments: dict[int, str]) -> tuple[str, Parameter]:
     where = f"{path.name}, line {statement.lineno} of the parameters cell"
-    if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value is not None):
+    if not (
+        isinstance(statement, ast.AnnAssign)
+        and isinstance(statement.target, ast.Name)
+        and statement.value is not None
+    ):
         raise UserError(f"{where}: write each parameter as `name: type = value   # help`.")
     if statement.end_lineno != statement.lineno:
         raise UserError(f"{where}: write each parameter on one line.")
     comment = comments.get(statement.lineno, "")
     if "=" in comment or "=" in ast.unparse(statement.value):
-        raise UserError(f"{where}: an equals sign in the value or its comment hides the parameter from papermill; reword it.")
+        raise UserError(
+            f"{where}: an equals sign in the value or its comment hides the parameter from papermill; reword it."
+        )
     try:
         parameter = Parameter(_read_type(statement.annotation), ast.literal_eval(statement.value), comment)
     except ValueError as problem:
@@ -170,10 +186,16 @@ def _read_line(path: Path, statement: ast.stmt, comments: dict[int, str]) -> tup
 def _read_type(annotation: ast.expr) -> Any:
     if isinstance(annotation, ast.Name) and annotation.id in PLAIN | NESTED:
         return (PLAIN | NESTED)[annotation.id]
-    if isinstance(annotation, ast.Subscript) and isinstance(annotation.value, ast.Name) and annotation.value.id in NESTED:
+    if (
+        isinstance(annotation, ast.Subscript)
+        and isinstance(annotation.value, ast.Name)
+        and annotation.value.id in NESTED
+    ):
         inner = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
         return NESTED[annotation.value.id][tuple(_read_type(part) for part in inner)]
-    raise ValueError(f"the annotation {ast.unparse(annotation)} is not a plain built-in (str, int, float, bool, list[...], dict[...])")
+    raise ValueError(
+        f"the annotation {ast.unparse(annotation)} is not a plain built-in (str, int, float, bool, list[...], dict[...])"
+    )
 
 
 def _fits(value: Any, kind: Any) -> bool:
@@ -185,15 +207,19 @@ def _fits(value: Any, kind: Any) -> bool:
     if origin is list:
         return isinstance(value, list) and all(_fits(part, inner[0]) for part in value if inner)
     if origin is dict:
-        return isinstance(value, dict) and all(_fits(key, inner[0]) and _fits(part, inner[1]) for key, part in value.items() if inner)
+        return isinstance(value, dict) and all(
+            _fits(key, inner[0]) and _fits(part, inner[1]) for key, part in value.items() if inner
+        )
     return isinstance(value, origin)
 
 
 def _convert(notebook: str, name: str, value: Any, parameter: Parameter) -> Any:
     read = _literal(value) if isinstance(value, str) and parameter.type is not str else value
     if not _fits(read, parameter.type):
-        raise UserError(f"{notebook}: parameter {name} is {value!r}, but should be of type {type_name(parameter.type)}, "
-                        f"like {parameter.default!r}.")
+        raise UserError(
+            f"{notebook}: parameter {name} is {value!r}, but should be of type {type_name(parameter.type)}, "
+            f"like {parameter.default!r}."
+        )
     return float(read) if parameter.type is float else read
 
 

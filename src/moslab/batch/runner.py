@@ -30,9 +30,22 @@ from moslab.utils import paths, processes
 from moslab.utils.errors import UserError
 from moslab.utils.files import cannot_write, digest, read_json
 
-EMPTIED = ("ledger.jsonl", "results", "notebooks", "figures", "progress", "logs", "runs")  # by a fresh start, the ledger first
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
-              "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+EMPTIED = (
+    "ledger.jsonl",
+    "results",
+    "notebooks",
+    "figures",
+    "progress",
+    "logs",
+    "runs",
+)  # by a fresh start, the ledger first
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+}
 SOCKET_FOLDER = "moslab-kernel-{pid}-"
 NEEDED_MB = 200
 FULL_MB = 1  # less than this is left where a disk has filled up
@@ -140,7 +153,10 @@ def reproduce(
     jobs = count_jobs(jobs)
     limits = time_limits(profile, cell_limit, notebook_limit)
     everything = {"profile": profile, "runs": runs, "jobs": jobs, "output": str(folder), **(given or {})}
-    typed = {source: parameters.validate(source, {**profile_parameters(profile, source), **everything}) for source in sources}
+    typed = {
+        source: parameters.validate(source, {**profile_parameters(profile, source), **everything})
+        for source in sources
+    }
     for source, values in typed.items():
         parameters.check_values(source.name, values)
     with exclusive(folder, profile):
@@ -165,13 +181,17 @@ def find_notebooks(wanted: str | list[str] | None) -> list[Path]:
     """The notebooks asked for, in reading order; UserError listing what exists for one that does not."""
     known = {path.stem: path for path in sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
     if not known:
-        raise UserError(f"There are no notebooks in {paths.NOTEBOOKS}: run this from a complete copy of the repository.")
+        raise UserError(
+            f"There are no notebooks in {paths.NOTEBOOKS}: run this from a complete copy of the repository."
+        )
     names = wanted.replace(",", " ").split() if isinstance(wanted, str) else list(wanted or [])
     chosen = set()
     for name in names:
         found = [stem for stem in known if Path(name).stem in (stem, stem[:2])]
         if not found:
-            raise UserError(f"There is no notebook {name!r}: choose from {', '.join(known)} (the number is enough).")
+            raise UserError(
+                f"There is no notebook {name!r}: choose from {', '.join(known)} (the number is enough)."
+            )
         chosen.update(found)
     return [path for stem, path in known.items() if not names or stem in chosen]
 
@@ -206,7 +226,9 @@ def exclusive(folder: Path, profile: str) -> Iterator[None]:
         guard = FileLock(str(folder / "batch.lock"))
         guard.acquire(timeout=0)
     except Timeout:
-        raise UserError(f"Another batch is running the {profile} profile in {folder}: wait for it, or stop it first.") from None
+        raise UserError(
+            f"Another batch is running the {profile} profile in {folder}: wait for it, or stop it first."
+        ) from None
     except OSError as problem:
         raise cannot_write(folder, problem) from problem
     try:
@@ -231,7 +253,9 @@ def prepare(folder: Path, fresh: bool) -> None:
     except OSError as problem:
         raise cannot_write(folder, problem) from problem
     if free < NEEDED_MB:
-        raise UserError(f"{folder} has {free:.0f} MB free, but a batch needs at least {NEEDED_MB} MB: free some space and start again.")
+        raise UserError(
+            f"{folder} has {free:.0f} MB free, but a batch needs at least {NEEDED_MB} MB: free some space and start again."
+        )
     sweep_sockets()
 
 
@@ -293,7 +317,7 @@ def sweep_sockets() -> None:
     """Remove the socket folders of batches that were killed."""
     start = SOCKET_FOLDER.format(pid="")
     for folder in Path(tempfile.gettempdir()).glob(f"{start[:-1]}*-*"):
-        owner = folder.name[len(start) - 1:].split("-")[0]
+        owner = folder.name[len(start) - 1 :].split("-")[0]
         if owner.isdigit() and not processes.is_alive(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -315,7 +339,9 @@ def plan(folder: Path, profile: str, typed: dict[Path, dict[str, Any]], jobs: in
 def code_digest() -> str:
     """Of every file of the package: code, claims, tuned learning rates, the base's weights."""
     package = paths.PACKAGE
-    files = [path for path in sorted(package.rglob("[!.]*")) if path.is_file() and "__pycache__" not in path.parts]
+    files = [
+        path for path in sorted(package.rglob("[!.]*")) if path.is_file() and "__pycache__" not in path.parts
+    ]
     return digest({str(path.relative_to(package)): file_digest(path) for path in files})
 
 
@@ -331,14 +357,20 @@ def inputs_digest(source: Path, given: dict[str, Any], code: str) -> str:
     cells = [cell["source"] for cell in parameters.code_cells(source)]
     asked = {name: value for name, value in given.items() if name not in ("jobs", "output", "data_root")}
     root = paths.data_root(given.get("data_root") or None)
-    return digest([cells, asked, code, [name for name in datasets.PUBLISHED if root and (root / name).is_dir()]])
+    return digest(
+        [cells, asked, code, [name for name in datasets.PUBLISHED if root and (root / name).is_dir()]]
+    )
 
 
 def is_done(task: Task, ledger: Ledger) -> bool:
     """Whether the ledger's last word is success with these inputs, and the result is still the one written then."""
     last = ledger.last(task.stem) or {}
-    return (last.get("status") == "done" and last["inputs"] == task.inputs and task.notebook.is_file()
-            and last["result"] == file_digest(task.result))
+    return (
+        last.get("status") == "done"
+        and last["inputs"] == task.inputs
+        and task.notebook.is_file()
+        and last["result"] == file_digest(task.result)
+    )
 
 
 def still_looked_at(task: Task, profile: str) -> bool:
@@ -371,7 +403,15 @@ def estimate(
         return None, None
     local, committed = folder / "runs", paths.REFERENCE / "runs" / profile
     afresh = {"headline": record.get("headline", []), "fresh": record.get("runs", []), "reuse": []}[runs]
-    missing = [key for key in record.get("runs", []) if key not in counted and not any((store / key / "run.json").is_file() for store in ([local] if key in afresh else [local, committed]))]
+    missing = [
+        key
+        for key in record.get("runs", [])
+        if key not in counted
+        and not any(
+            (store / key / "run.json").is_file()
+            for store in ([local] if key in afresh else [local, committed])
+        )
+    ]
     counted.update(missing)
     training = sum(record.get("run_seconds", {}).get(key, 0.0) for key in missing)
     return len(missing), record.get("seconds", 0.0) + training / min(jobs, max(len(missing), 1))
@@ -388,8 +428,19 @@ def run_all(tasks: list[Task], console: Console) -> list[Outcome]:
     ledgers = {task.stem: Ledger(task.folder / "ledger.jsonl") for task in tasks}
     for task in tasks:
         if not task.done:
-            ledgers[task.stem].append("queued", notebook=task.stem, pid=os.getpid(), inputs=task.inputs, parameters=digest(task.given))
-    return [Outcome(task.stem, "done already", 0.0, task.notebook) if task.done else run_one(task, ledgers[task.stem], console) for task in tasks]
+            ledgers[task.stem].append(
+                "queued",
+                notebook=task.stem,
+                pid=os.getpid(),
+                inputs=task.inputs,
+                parameters=digest(task.given),
+            )
+    return [
+        Outcome(task.stem, "done already", 0.0, task.notebook)
+        if task.done
+        else run_one(task, ledgers[task.stem], console)
+        for task in tasks
+    ]
 
 
 def run_one(task: Task, ledger: Ledger, console: Console) -> Outcome:
@@ -414,7 +465,12 @@ def run_one(task: Task, ledger: Ledger, console: Console) -> Outcome:
     seconds = round(time.time() - started, 2)
     outcome = Outcome(task.stem, "failed" if reason else "done", seconds, where, reason)
     # Said before it is written: on a full disk the ledger cannot take it.
-    console.print(f"{task.stem}: {outcome.status} after {seconds:.0f} s{': ' + reason if reason else ''}", highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"{task.stem}: {outcome.status} after {seconds:.0f} s{': ' + reason if reason else ''}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
     ledger.append(
         "ended",
         notebook=task.stem,
@@ -432,8 +488,16 @@ def run_one(task: Task, ledger: Ledger, console: Console) -> Outcome:
     return outcome
 
 
-def execute(source: Path, output: Path, given: dict[str, Any], progress: Path, log: Path, on_start: Any = lambda pid: None,
-            on_wait: Any = lambda: None, limits: Limits = NO_LIMITS) -> int:
+def execute(
+    source: Path,
+    output: Path,
+    given: dict[str, Any],
+    progress: Path,
+    log: Path,
+    on_start: Any = lambda pid: None,
+    on_wait: Any = lambda: None,
+    limits: Limits = NO_LIMITS,
+) -> int:
     """Run a notebook in a child process that dies with this one. All paths absolute.
 
     The child ends itself when a cell reaches its limit; at the notebook's limit all of them are killed.
@@ -453,8 +517,15 @@ def execute(source: Path, output: Path, given: dict[str, Any], progress: Path, l
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
         with log.open("w") as stream:
-            child = subprocess.Popen([sys.executable, "-m", "moslab.batch.child"], stdin=subprocess.PIPE, stdout=stream, stderr=stream, text=True,
-                                     env=child_environment(sockets), cwd=source.parent)
+            child = subprocess.Popen(
+                [sys.executable, "-m", "moslab.batch.child"],
+                stdin=subprocess.PIPE,
+                stdout=stream,
+                stderr=stream,
+                text=True,
+                env=child_environment(sockets),
+                cwd=source.parent,
+            )
             try:
                 on_start(child.pid)
                 hand_over(child, request)
@@ -491,8 +562,15 @@ def hand_over(child: subprocess.Popen, request: dict[str, Any]) -> None:
 def child_environment(sockets: str) -> dict[str, str]:
     """One thread per process, this very package, and none of the user's Jupyter or IPython settings."""
     search = [os.path.abspath(part) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
-    return {**os.environ, **ONE_THREAD, "MOSLAB_HOME": str(paths.ROOT), "MOSLAB_SOCKETS": sockets, "IPYTHONDIR": sockets,
-            "JUPYTER_RUNTIME_DIR": sockets, **({"PYTHONPATH": os.pathsep.join(search)} if search else {})}
+    return {
+        **os.environ,
+        **ONE_THREAD,
+        "MOSLAB_HOME": str(paths.ROOT),
+        "MOSLAB_SOCKETS": sockets,
+        "IPYTHONDIR": sockets,
+        "JUPYTER_RUNTIME_DIR": sockets,
+        **({"PYTHONPATH": os.pathsep.join(search)} if search else {}),
+    }
 
 
 def why_failed(status: int, result: Path, notebook: Path, log: Path, limits: Limits = NO_LIMITS) -> str:
@@ -559,7 +637,9 @@ def notebook_error(notebook: Path) -> str:
         cells = parameters.code_cells(notebook)
     except (OSError, UserError):
         return ""
-    errors = [output for cell in cells for output in cell.get("outputs", []) if output["output_type"] == "error"]
+    errors = [
+        output for cell in cells for output in cell.get("outputs", []) if output["output_type"] == "error"
+    ]
     if not errors:
         return ""
     name, message = errors[-1]["ename"], " ".join(errors[-1]["evalue"].split())
@@ -589,9 +669,16 @@ def show_summary(console: Console, outcomes: list[Outcome], folder: Path) -> Non
     """The table, the reasons of what failed, and where everything lies."""
     console.print(summary_table(outcomes))
     for outcome in outcomes:
-        lines = [f"{outcome.stem}: {shorten(outcome.where)}"] + ([f"  failed: {outcome.reason}"] if outcome.reason else [])
+        lines = [f"{outcome.stem}: {shorten(outcome.where)}"] + (
+            [f"  failed: {outcome.reason}"] if outcome.reason else []
+        )
         console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
-    console.print(f"Runs, results, figures and the ledger: {shorten(folder)}", highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"Runs, results, figures and the ledger: {shorten(folder)}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def why_not_reproduced(outcomes: list[Outcome]) -> str:

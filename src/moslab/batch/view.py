@@ -49,7 +49,11 @@ def duration(seconds: float | None) -> str:
 def plan_table(tasks: list["Task"], profile: str, jobs: int) -> Table:
     """Before anything starts: what will run and how long that should take."""
     table = Table(title=f"Profile {profile}, {jobs} process{'es' if jobs > 1 else ''}", title_justify="left")
-    for heading, side in (("notebook", "left"), ("training runs missing", "right"), ("estimated time", "right")):
+    for heading, side in (
+        ("notebook", "left"),
+        ("training runs missing", "right"),
+        ("estimated time", "right"),
+    ):
         table.add_column(heading, justify=side)
     for task in tasks:
         missing = "unknown" if task.missing is None else str(task.missing)
@@ -67,8 +71,16 @@ def summary_table(outcomes: list["Outcome"]) -> Table:
     for heading in ("notebook", "claim", "verdict now", "reference", "change"):
         table.add_column(heading, overflow="fold")
     for outcome in outcomes:
-        rows = [row for change in QUIET for row in _counted([item for item in outcome.comparisons if item.change == change])]
-        rows += [[item.claim, item.now, item.before, _change(item)] for item in outcome.comparisons if item.change not in QUIET]
+        rows = [
+            row
+            for change in QUIET
+            for row in _counted([item for item in outcome.comparisons if item.change == change])
+        ]
+        rows += [
+            [item.claim, item.now, item.before, _change(item)]
+            for item in outcome.comparisons
+            if item.change not in QUIET
+        ]
         for number, row in enumerate(rows or [["", "", "", ""]]):
             table.add_row(_heading(outcome) if number == 0 else "", *row)
         table.add_section()
@@ -77,8 +89,14 @@ def summary_table(outcomes: list["Outcome"]) -> Table:
 
 def _counted(items: list["Comparison"]) -> list[list[str]]:
     """One row for verdicts of the same change, none where there are none."""
-    found = ", ".join(f"{count} {verdict}" for verdict, count in Counter(item.now for item in items).most_common())
-    return [[f"{len(items)} verdict{'s' if len(items) > 1 else ''}", found, "", _change(items[0])]] if items else []
+    found = ", ".join(
+        f"{count} {verdict}" for verdict, count in Counter(item.now for item in items).most_common()
+    )
+    return (
+        [[f"{len(items)} verdict{'s' if len(items) > 1 else ''}", found, "", _change(items[0])]]
+        if items
+        else []
+    )
 
 
 def _change(item: "Comparison") -> str:
@@ -137,7 +155,9 @@ class Watch:
             self._live.update(self.bars(read_progress(self.folder / "progress")))
         elif time.time() - self._said > PLAIN_EVERY:
             self._said = time.time()
-            self.console.print(self.line(read_progress(self.folder / "progress")), highlight=False, soft_wrap=True)
+            self.console.print(
+                self.line(read_progress(self.folder / "progress")), highlight=False, soft_wrap=True
+            )
 
     def bars(self, records: list[dict[str, Any]]) -> Table:
         """A bar for the notebook's cells, one for each training run in flight, each with its time left."""
@@ -145,17 +165,30 @@ class Watch:
         for record in sorted(records, key=lambda record: record["name"] != self.task.stem):
             cells = record["name"] == self.task.stem
             left = self.left(records) if cells else _left(record)
-            table.add_row(record["label"], ProgressBar(total=record["total"] or 1, completed=record["done"], width=30),
-                          f"{record['done']:.0f} of {record['total']:.0f}{' cells' if cells else ''}", "" if left is None else f"{duration(left)} left")
+            table.add_row(
+                record["label"],
+                ProgressBar(total=record["total"] or 1, completed=record["done"], width=30),
+                f"{record['done']:.0f} of {record['total']:.0f}{' cells' if cells else ''}",
+                "" if left is None else f"{duration(left)} left",
+            )
         return table
 
     def line(self, records: list[dict[str, Any]]) -> str:
         """The same in one plain line."""
-        cells = next((f"cell {record['done']} of {record['total']}, " for record in records if record["name"] == self.task.stem), "")
+        cells = next(
+            (
+                f"cell {record['done']} of {record['total']}, "
+                for record in records
+                if record["name"] == self.task.stem
+            ),
+            "",
+        )
         flying = sum(record["name"] != self.task.stem for record in records)
         left = self.left(records)
-        return (f"{self.task.stem}: {cells}{self.finished()} training runs finished, {flying} in flight, {duration(time.time() - self.started)} so far"
-                + ("" if left is None else f", about {duration(left)} left"))
+        return (
+            f"{self.task.stem}: {cells}{self.finished()} training runs finished, {flying} in flight, {duration(time.time() - self.started)} so far"
+            + ("" if left is None else f", about {duration(left)} left")
+        )
 
     def finished(self) -> int:
         """Training runs finished since the notebook started."""

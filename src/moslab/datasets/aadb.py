@@ -18,13 +18,32 @@ from moslab.datasets.about import About
 from moslab.datasets.table import COLUMNS, FolderPixels, ImageTable
 
 ABOUT = About(
-    "AADB (Kong et al., 2016)", 10_000, "github.com/aimerykong/deepImageAestheticsAnalysis", "open",
-    signs=(), files=("imgListTrainRegression_score.txt", "imgListTestNewRegression_score.txt"), splits={"train": 8_458, "val": 500, "test": 1_000}, size="2.2 GB, or 140 MB at 256x256",
-    layout=("aadb/imgListFiles_label/imgList<set>Regression_score.txt", "aadb/datasetImages_warp256/"))
+    "AADB (Kong et al., 2016)",
+    10_000,
+    "github.com/aimerykong/deepImageAestheticsAnalysis",
+    "open",
+    signs=(),
+    files=("imgListTrainRegression_score.txt", "imgListTestNewRegression_score.txt"),
+    splits={"train": 8_458, "val": 500, "test": 1_000},
+    size="2.2 GB, or 140 MB at 256x256",
+    layout=("aadb/imgListFiles_label/imgList<set>Regression_score.txt", "aadb/datasetImages_warp256/"),
+)
 PRESETS = ("default",)
 SCALE = (0.0, 1.0)
 SETS = {"train": "Train", "val": "Validation", "test": "TestNew"}
-ATTRIBUTES = ("BalacingElements", "ColorHarmony", "Content", "DoF", "Light", "MotionBlur", "Object", "Repetition", "RuleOfThirds", "Symmetry", "VividColor")  # the files' own spelling
+ATTRIBUTES = (
+    "BalacingElements",
+    "ColorHarmony",
+    "Content",
+    "DoF",
+    "Light",
+    "MotionBlur",
+    "Object",
+    "Repetition",
+    "RuleOfThirds",
+    "Symmetry",
+    "VividColor",
+)  # the files' own spelling
 HOMES = ("imgListFiles_label", "imgListFiles_label/imgListFiles_label", "")
 PICTURES = ("datasetImages_warp256", "datasetImages_originalSize")
 
@@ -37,14 +56,22 @@ def load(root: Path, preset: str = "default") -> ImageTable:
         frames[split] = untested(frames[split], frames["test"])
     frame = labelfile.joined(folder, frames.values())
     attributes = frame.drop(columns=list(COLUMNS))
-    return ImageTable("aadb", frame[list(COLUMNS)], FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])), SCALE, version=preset,
-                      annotations=attributes if attributes.columns.size else None)
+    return ImageTable(
+        "aadb",
+        frame[list(COLUMNS)],
+        FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])),
+        SCALE,
+        version=preset,
+        annotations=attributes if attributes.columns.size else None,
+    )
 
 
 def read(folder: Path, split: str) -> pd.DataFrame:
     """The frame of one split, attributes beside it."""
     file = f"imgList{SETS[split]}Regression_{{}}.txt"
-    path = labelfile.first_existing(folder, [Path(home, file.format("score")).as_posix() for home in HOMES], f"{split} scores")
+    path = labelfile.first_existing(
+        folder, [Path(home, file.format("score")).as_posix() for home in HOMES], f"{split} scores"
+    )
     labels = values(path, "score")
     labelfile.check_range(path, "score", labels["score"], *SCALE, "the scale of the scores")
     frame = labelfile.table_frame(path, labels, labels["image"], labels["score"], split=split)
@@ -66,5 +93,8 @@ def untested(frame: pd.DataFrame, tested: pd.DataFrame) -> pd.DataFrame:
     """The pictures of a split that are not in the test set; warns how many are."""
     shared = frame["image"].isin(tested["image"])
     if shared.any():
-        warnings.warn(f"{shared.sum():,} of {len(frame):,} {frame['split'][0]} pictures of AADB are also listed in TestNew; they are test pictures alone.", stacklevel=3)
+        warnings.warn(
+            f"{shared.sum():,} of {len(frame):,} {frame['split'][0]} pictures of AADB are also listed in TestNew; they are test pictures alone.",
+            stacklevel=3,
+        )
     return frame[~shared]

@@ -17,9 +17,15 @@ from moslab.world.draws import uniform
 from moslab.world.made import split_names
 
 ABOUT = About(
-    "AGIQA-3K (Li et al., 2023)", 2_982, "github.com/lcysyzxdxc/AGIQA-3k-Database", "open",
-    signs=(frozenset(["name", "prompt", "mos_quality", "std_quality", "mos_align", "std_align"]),), licence="MIT",
-    layout=("agiqa3k/data.csv", "agiqa3k/images/"), own_split="ours: 18 % of the prompts held out as test_novel, the others' pictures one by one")
+    "AGIQA-3K (Li et al., 2023)",
+    2_982,
+    "github.com/lcysyzxdxc/AGIQA-3k-Database",
+    "open",
+    signs=(frozenset(["name", "prompt", "mos_quality", "std_quality", "mos_align", "std_align"]),),
+    licence="MIT",
+    layout=("agiqa3k/data.csv", "agiqa3k/images/"),
+    own_split="ours: 18 % of the prompts held out as test_novel, the others' pictures one by one",
+)
 SCORES = {"default": ("mos_quality", "std_quality"), "alignment": ("mos_align", "std_align")}
 PRESETS = tuple(SCORES)
 PROMPT_PARTS = ["adj1", "adj2", "style"]  # empty where a prompt has none
@@ -38,10 +44,30 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     numbers = [column for pair in SCORES.values() for column in pair]
     labels = labelfile.read_labels(path, numbers=numbers, texts=["name", "prompt"], optional=PROMPT_PARTS)
     check(path, labels)
-    annotations = labels[PROMPT_PARTS + numbers].assign(generator=labels["name"].str.split("_").str[0]).reset_index(drop=True)
+    annotations = (
+        labels[PROMPT_PARTS + numbers]
+        .assign(generator=labels["name"].str.split("_").str[0])
+        .reset_index(drop=True)
+    )
     mos, sd = SCORES[preset]
-    frame = labelfile.table_frame(path, labels, labels["name"], labels[mos], sd=labels[sd], text=labels["prompt"], split=splits(labels), group=labels["prompt"])
-    return ImageTable("agiqa3k", frame, FolderPixels(labelfile.picture_folder(folder, ["images", ""], frame["image"]), tuple(frame["image"])), SCALE, version=preset, annotations=annotations)
+    frame = labelfile.table_frame(
+        path,
+        labels,
+        labels["name"],
+        labels[mos],
+        sd=labels[sd],
+        text=labels["prompt"],
+        split=splits(labels),
+        group=labels["prompt"],
+    )
+    return ImageTable(
+        "agiqa3k",
+        frame,
+        FolderPixels(labelfile.picture_folder(folder, ["images", ""], frame["image"]), tuple(frame["image"])),
+        SCALE,
+        version=preset,
+        annotations=annotations,
+    )
 
 
 def check(path: Path, labels: pd.DataFrame) -> None:
@@ -54,8 +80,15 @@ def check(path: Path, labels: pd.DataFrame) -> None:
 
 def splits(labels: pd.DataFrame) -> np.ndarray:
     """Names of splits [n], by keyed draws from the prompt and the picture's name alone."""
-    return split_names(uniform(SEED, "agiqa3k.split", _numbers(labels["name"])), TRAIN, VAL, uniform(SEED, "agiqa3k.held out", _numbers(labels["prompt"])) < HELD_OUT)
+    return split_names(
+        uniform(SEED, "agiqa3k.split", _numbers(labels["name"])),
+        TRAIN,
+        VAL,
+        uniform(SEED, "agiqa3k.held out", _numbers(labels["prompt"])) < HELD_OUT,
+    )
 
 
 def _numbers(texts: pd.Series) -> np.ndarray:
-    return np.array([int.from_bytes(sha256(text.encode()).digest()[:8], "big") for text in texts], dtype=np.uint64)
+    return np.array(
+        [int.from_bytes(sha256(text.encode()).digest()[:8], "big") for text in texts], dtype=np.uint64
+    )

@@ -19,9 +19,15 @@ from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.utils.errors import UserError
 
 ABOUT = About(
-    "AVA (Murray et al., 2012)", 255_530, "lists at github.com/imfing/ava_downloader; the official host is gone, pictures are shared by third parties", "loose",
-    signs=(frozenset(["score2", "score11", "tag1", "tag3"]),), splits={"test": 19_930}, files=("AVA.txt",),
-    layout=("ava/AVA.txt", "ava/generic_test.jpgl", "ava/challenges.txt", "ava/images/"))
+    "AVA (Murray et al., 2012)",
+    255_530,
+    "lists at github.com/imfing/ava_downloader; the official host is gone, pictures are shared by third parties",
+    "loose",
+    signs=(frozenset(["score2", "score11", "tag1", "tag3"]),),
+    splits={"test": 19_930},
+    files=("AVA.txt",),
+    layout=("ava/AVA.txt", "ava/generic_test.jpgl", "ava/challenges.txt", "ava/images/"),
+)
 PRESETS = ("default",)
 SCALE = (1.0, 10.0)
 COUNTS = [f"count{score}" for score in range(1, 11)]
@@ -37,12 +43,21 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     parts = [read_official(folder / "AVA.txt")] if official else read_tanet(folder)
     labels, votes = (pd.concat([part[place] for part in parts], ignore_index=True) for place in (0, 1))
     if official:
-        labels["split"] = np.where(labels["image"].isin(official_test_list(folder, labels["image"])), "test", "train")
+        labels["split"] = np.where(
+            labels["image"].isin(official_test_list(folder, labels["image"])), "test", "train"
+        )
     labels["text"] = titles(folder, labels["group"])
     counted = votes.to_numpy()
     labels["mos"], labels["sd"] = labelfile.mean_and_sd(counted, *SCALE)
     frame = labels[["image", "text", "mos", "sd", "split", "group", "source"]]
-    return ImageTable("ava", frame, pictures(folder, frame["image"]), SCALE, votes=counted, version="official" if official else "tanet")
+    return ImageTable(
+        "ava",
+        frame,
+        pictures(folder, frame["image"]),
+        SCALE,
+        votes=counted,
+        version="official" if official else "tanet",
+    )
 
 
 def read_official(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -53,16 +68,24 @@ def read_official(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def read_tanet(folder: Path) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     """The CSV files that are there, each as (labels, votes); no picture may be in two."""
-    paths = [folder / f"{split}.csv" for split in ("train", "val", "test") if (folder / f"{split}.csv").is_file()]
+    paths = [
+        folder / f"{split}.csv" for split in ("train", "val", "test") if (folder / f"{split}.csv").is_file()
+    ]
     if not paths:
-        raise UserError(f"{folder} has neither AVA.txt nor train.csv, val.csv or test.csv: put AVA's label file there.")
+        raise UserError(
+            f"{folder} has neither AVA.txt nor train.csv, val.csv or test.csv: put AVA's label file there."
+        )
     parts, seen = [], {}
     for path in paths:
-        labels = labelfile.read_labels(path, numbers=[name for name in TANET if name != "tag3"], texts=["image_id", "tag3"])
+        labels = labelfile.read_labels(
+            path, numbers=[name for name in TANET if name != "tag3"], texts=["image_id", "tag3"]
+        )
         part = split_off_votes(path, labels.rename(columns=TANET), split=path.stem)
         twice = next((image for image in part[0]["image"].tolist() if image in seen), None)
         if twice is not None:
-            raise UserError(f"{path.name} and {seen[twice]} in {folder} both hold image {twice}: training and test must not share pictures.")
+            raise UserError(
+                f"{path.name} and {seen[twice]} in {folder} both hold image {twice}: training and test must not share pictures."
+            )
         seen |= dict.fromkeys(part[0]["image"], path.name)
         parts.append(part)
     return parts
@@ -72,8 +95,12 @@ def split_off_votes(path: Path, labels: pd.DataFrame, split: str) -> tuple[pd.Da
     """Checked labels (image, split, group, source) and their ten vote counts as uint16."""
     labelfile.check_unique(path, labels["image_id"])
     votes = pd.DataFrame(labelfile.counts(path, labels[COUNTS]))
-    rows = {"image": labels["image_id"].to_numpy(), "split": split, "group": labels["challenge"].to_numpy(),
-            "source": labelfile.sources(path, labels.index)}
+    rows = {
+        "image": labels["image_id"].to_numpy(),
+        "split": split,
+        "group": labels["challenge"].to_numpy(),
+        "source": labelfile.sources(path, labels.index),
+    }
     return pd.DataFrame(rows), votes
 
 
@@ -85,9 +112,14 @@ def official_test_list(folder: Path, images: pd.Series) -> set[str]:
         raise UserError(f"{path} is empty: download the official list of 20,000 test ids again.")
     unlabelled = len(listed - set(images))
     if unlabelled == len(listed):
-        raise UserError(f"{path}: none of its {len(listed):,} ids is in AVA.txt; the two files do not belong together.")
+        raise UserError(
+            f"{path}: none of its {len(listed):,} ids is in AVA.txt; the two files do not belong together."
+        )
     if unlabelled:
-        warnings.warn(f"{path.name} names {unlabelled:,} of {len(listed):,} images that have no labels; they are left out.", stacklevel=3)
+        warnings.warn(
+            f"{path.name} names {unlabelled:,} of {len(listed):,} images that have no labels; they are left out.",
+            stacklevel=3,
+        )
     return listed
 
 
@@ -98,13 +130,18 @@ def titles(folder: Path, challenges: pd.Series) -> pd.Series:
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
         fields = line.split(maxsplit=1)
         if len(fields) == 1:
-            raise UserError(f"{path}, line {number}: {line.strip()!r} has no title; expected '<challenge id> <Title_In_Words>'.")
+            raise UserError(
+                f"{path}, line {number}: {line.strip()!r} has no title; expected '<challenge id> <Title_In_Words>'."
+            )
         if fields:
             title_of[fields[0]] = fields[1].replace("_", " ").strip()
     text = challenges.map(title_of)
     untitled = int(text.isna().sum())
     if untitled:
-        warnings.warn(f"{untitled:,} of {len(text):,} images belong to challenges that {path.name} does not name; their text is empty.", stacklevel=3)
+        warnings.warn(
+            f"{untitled:,} of {len(text):,} images belong to challenges that {path.name} does not name; their text is empty.",
+            stacklevel=3,
+        )
     return text.fillna("")
 
 

@@ -19,9 +19,14 @@ from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.utils.errors import UserError
 
 ABOUT = About(
-    "AVA-Captions (Ghosal et al., 2019)", None, "github.com/V-Sense/Aesthetic-Image-Captioning-ICCVW-2019; pictures and scores are AVA's", "loose",
+    "AVA-Captions (Ghosal et al., 2019)",
+    None,
+    "github.com/V-Sense/Aesthetic-Image-Captioning-ICCVW-2019; pictures and scores are AVA's",
+    "loose",
     signs=(frozenset(["images", "dataset"]),),
-    layout=("avacaptions/CLEAN_AVA_FULL_AFTER_SUBJECTIVE_CLEANING.json", "ava/"), own_split="AVA's, or with the preset captions its authors'")
+    layout=("avacaptions/CLEAN_AVA_FULL_AFTER_SUBJECTIVE_CLEANING.json", "ava/"),
+    own_split="AVA's, or with the preset captions its authors'",
+)
 PRESETS = ("default", "captions")
 LABELS = ("CLEAN_AVA_FULL_AFTER_SUBJECTIVE_CLEANING.json",)
 KINDS = {"filename": str, "split": str, "sentences": list}
@@ -41,7 +46,9 @@ def load(root: Path, preset: str = "default") -> ImageTable:
 
     Warns how many captioned pictures have no scores in ava/.
     """
-    path = labelfile.first_existing(labelfile.dataset_folder(root, "avacaptions", "AVA-Captions"), LABELS, "captions")
+    path = labelfile.first_existing(
+        labelfile.dataset_folder(root, "avacaptions", "AVA-Captions"), LABELS, "captions"
+    )
     found = read(path)
     table = ava.load(root)
     rows = np.flatnonzero(table.frame["image"].isin(list(found)))
@@ -51,8 +58,15 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     if preset == "captions":
         frame["split"] = [entry.split for entry in captioned]
     pixels = FolderPixels(table.pixels.folder, tuple(table.pixels.names[row] for row in rows))
-    return ImageTable("avacaptions", frame, pixels, table.scale, votes=table.votes[rows], version=f"{table.version} {preset}",
-                      annotations=pd.DataFrame({"captions": [entry.captions for entry in captioned]}))
+    return ImageTable(
+        "avacaptions",
+        frame,
+        pixels,
+        table.scale,
+        votes=table.votes[rows],
+        version=f"{table.version} {preset}",
+        annotations=pd.DataFrame({"captions": [entry.captions for entry in captioned]}),
+    )
 
 
 def read(path: Path) -> dict[str, Captioned]:
@@ -77,14 +91,26 @@ def slim(entry: dict) -> dict:
 
 def picture(where: str, entry: Any) -> tuple[str, Captioned]:
     """AVA's id of an entry, with its split and captions; `where` opens the sentence if something is missing."""
-    lacking = [key for key, kind in KINDS.items() if not isinstance(entry, dict) or not isinstance(entry.get(key), kind) or not entry[key]]
+    lacking = [
+        key
+        for key, kind in KINDS.items()
+        if not isinstance(entry, dict) or not isinstance(entry.get(key), kind) or not entry[key]
+    ]
     if lacking:
-        raise UserError(f"{where} lacks {', '.join(lacking)}: expected filename, split and a list of sentences. Take the published file.")
-    captions = [sentence.get("clean") if isinstance(sentence, dict) else None for sentence in entry["sentences"]]
+        raise UserError(
+            f"{where} lacks {', '.join(lacking)}: expected filename, split and a list of sentences. Take the published file."
+        )
+    captions = [
+        sentence.get("clean") if isinstance(sentence, dict) else None for sentence in entry["sentences"]
+    ]
     if not all(isinstance(caption, str) and caption.strip() for caption in captions):
-        raise UserError(f"{where} ({entry['filename']}) has a sentence without text under clean. Take the published file.")
+        raise UserError(
+            f"{where} ({entry['filename']}) has a sentence without text under clean. Take the published file."
+        )
     if entry["split"].strip() not in SPLITS:
-        raise UserError(f"{where} ({entry['filename']}): split is {entry['split']!r}, expected one of {', '.join(SPLITS)}. Mend the entry.")
+        raise UserError(
+            f"{where} ({entry['filename']}): split is {entry['split']!r}, expected one of {', '.join(SPLITS)}. Mend the entry."
+        )
     image = PurePosixPath(entry["filename"].strip().replace("\\", "/")).stem
     return image, Captioned(entry["split"].strip(), [caption.strip() for caption in captions])
 
@@ -92,6 +118,11 @@ def picture(where: str, entry: Any) -> tuple[str, Captioned]:
 def warn_of_unscored(path: Path, scored: int, captioned: int) -> None:
     """UserError if no captioned picture has scores, a warning if some have none."""
     if not scored:
-        raise UserError(f"{path}: none of its {captioned:,} pictures has scores in ava/; the two do not belong together.")
+        raise UserError(
+            f"{path}: none of its {captioned:,} pictures has scores in ava/; the two do not belong together."
+        )
     if scored < captioned:
-        warnings.warn(f"{path.name} has captions of {captioned - scored:,} of {captioned:,} pictures that have no scores in ava/; they are left out.", stacklevel=3)
+        warnings.warn(
+            f"{path.name} has captions of {captioned - scored:,} of {captioned:,} pictures that have no scores in ava/; they are left out.",
+            stacklevel=3,
+        )

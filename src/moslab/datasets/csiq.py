@@ -18,11 +18,25 @@ from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.utils.errors import UserError
 
 SHEET = ["image", "dst_idx", "dst_type", "dst_lev", "dmos_std", "dmos"]
-ABOUT = About("CSIQ (Larson and Chandler, 2010)", 866, "s2.smu.edu/~eclarson/csiq.html", "open", signs=(frozenset(SHEET),), layout=("csiq/csiq.DMOS.csv", "csiq/dst_imgs/"),
-              own_split="ours, by reference")
+ABOUT = About(
+    "CSIQ (Larson and Chandler, 2010)",
+    866,
+    "s2.smu.edu/~eclarson/csiq.html",
+    "open",
+    signs=(frozenset(SHEET),),
+    layout=("csiq/csiq.DMOS.csv", "csiq/dst_imgs/"),
+    own_split="ours, by reference",
+)
 PRESETS = ("default",)
 LABELS = ("csiq.DMOS.csv", "csiq_dmos.csv", "meta_info_CSIQDataset.csv")
-TAGS = {"noise": "AWGN", "jpeg": "JPEG", "jpeg 2000": "jpeg2000", "fnoise": "fnoise", "blur": "BLUR", "contrast": "contrast"}
+TAGS = {
+    "noise": "AWGN",
+    "jpeg": "JPEG",
+    "jpeg 2000": "jpeg2000",
+    "fnoise": "fnoise",
+    "blur": "BLUR",
+    "contrast": "contrast",
+}
 SCALE = (0.0, 1.0)
 
 
@@ -31,14 +45,35 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     folder = labelfile.dataset_folder(root, "csiq", "CSIQ")
     path = labelfile.first_existing(folder, LABELS, "table of scores (sheet all_by_image)")
     official = "dst_type" in labelfile.header(path)
-    labels = read_sheet(path) if official else labelfile.read_labels(path, numbers=["dmos"], texts=["ref_name", "dist_name"]).assign(dmos_std=np.nan)
+    labels = (
+        read_sheet(path)
+        if official
+        else labelfile.read_labels(path, numbers=["dmos"], texts=["ref_name", "dist_name"]).assign(
+            dmos_std=np.nan
+        )
+    )
     labelfile.check_unique(path, labels["dist_name"])
     labelfile.check_range(path, "dmos", labels["dmos"], *SCALE, "the scale of the scores")
     told = labelfile.distortions(path, labels["dist_name"], r"(.+)\.(\w+)\.(\d+)", "1600.AWGN.1.png")
-    frame = labelfile.table_frame(path, labels, labels["dist_name"], labels["dmos"], sd=labels["dmos_std"], split=splits.drawn("csiq", told["reference"]), group=told["reference"])
+    frame = labelfile.table_frame(
+        path,
+        labels,
+        labels["dist_name"],
+        labels["dmos"],
+        sd=labels["dmos_std"],
+        split=splits.drawn("csiq", told["reference"]),
+        group=told["reference"],
+    )
     home = labelfile.picture_folder(folder, ["dst_imgs", "dst_imgs_all"], frame["image"])
-    return ImageTable("csiq", frame, FolderPixels(home, labelfile.places(home, frame["image"])), SCALE, higher_is_better=False, version="official" if official else "pyiqa",
-                      annotations=told[["distortion", "level"]].reset_index(drop=True))
+    return ImageTable(
+        "csiq",
+        frame,
+        FolderPixels(home, labelfile.places(home, frame["image"])),
+        SCALE,
+        higher_is_better=False,
+        version="official" if official else "pyiqa",
+        annotations=told[["distortion", "level"]].reset_index(drop=True),
+    )
 
 
 def read_sheet(path: Path) -> pd.DataFrame:
@@ -49,5 +84,9 @@ def read_sheet(path: Path) -> pd.DataFrame:
     tags = labels["dst_type"].map(TAGS)
     if tags.isna().any():
         line = labels.index[tags.isna().to_numpy().argmax()]
-        raise UserError(f"{path}, line {line}: dst_type is {labels['dst_type'][line]!r}, expected one of {', '.join(TAGS)}. Mend the line.")
-    return labels.assign(dist_name=labels["image"] + "." + tags + "." + labels["dst_lev"].astype(int).astype(str) + ".png")
+        raise UserError(
+            f"{path}, line {line}: dst_type is {labels['dst_type'][line]!r}, expected one of {', '.join(TAGS)}. Mend the line."
+        )
+    return labels.assign(
+        dist_name=labels["image"] + "." + tags + "." + labels["dst_lev"].astype(int).astype(str) + ".png"
+    )

@@ -20,8 +20,15 @@ from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.utils.errors import UserError
 
-ABOUT = About("your own CSV file", None, "yourself: see the page on data", "open", signs=(frozenset(["image", "score"]), frozenset(["image", "dmos"])),
-              layout=("csv/NAME.csv", "csv/NAME/"), own_split="yours, or ours, by group or picture")
+ABOUT = About(
+    "your own CSV file",
+    None,
+    "yourself: see the page on data",
+    "open",
+    signs=(frozenset(["image", "score"]), frozenset(["image", "dmos"])),
+    layout=("csv/NAME.csv", "csv/NAME/"),
+    own_split="yours, or ours, by group or picture",
+)
 PRESETS = None  # whatever files there are
 OPTIONAL = ("text", "votes", "split", "group")
 NAMES = {  # other names of the columns, in whichever capitals
@@ -84,8 +91,15 @@ def load(root: Path, preset: str = "default") -> ImageTable:
         split=split,
         group=group,
     )
-    return ImageTable("csv", frame, FolderPixels(labelfile.home_of(frame["image"], folder / preset, folder, root), tuple(frame["image"])), scale,
-                      votes=votes, higher_is_better=score == "score", version=preset)
+    return ImageTable(
+        "csv",
+        frame,
+        FolderPixels(labelfile.home_of(frame["image"], folder / preset, folder, root), tuple(frame["image"])),
+        scale,
+        votes=votes,
+        higher_is_better=score == "score",
+        version=preset,
+    )
 
 
 def columns(path: Path) -> dict[str, str]:

@@ -11,13 +11,20 @@ from moslab.datasets.table import COLUMNS, ArrayPixels, ImageTable, Pixels
 from moslab.world import World, generate
 
 
-def load(name: str, preset: str = "default", size: tuple[int, int] = (64, 64), images: int | None = None) -> ImageTable:
+def load(
+    name: str, preset: str = "default", size: tuple[int, int] = (64, 64), images: int | None = None
+) -> ImageTable:
     """A task of the world with its default number of pictures or the first `images`; size is (height, width). UserError for what it does not know.
 
     preset 'both' of aigiqa: every picture twice, once for each of its two scores, with the annotation `asked` ('quality' or 'alignment') for the question to be asked.
     """
     if (name, preset) == ("aigiqa", "both"):
-        return in_turn({"quality": load(name, "default", size, images), "alignment": load(name, "alignment", size, images)})
+        return in_turn(
+            {
+                "quality": load(name, "default", size, images),
+                "alignment": load(name, "alignment", size, images),
+            }
+        )
     return table_of(generate(name, preset, images, size))
 
 
@@ -61,6 +68,14 @@ def in_turn(tables: dict[str, ImageTable]) -> ImageTable:
     def woven(frames: list[pd.DataFrame]) -> pd.DataFrame:
         return pd.concat(frames, ignore_index=True).iloc[order].reset_index(drop=True)
 
-    frame = woven([table.frame.assign(image=table.frame["image"] + f" {asked}") for asked, table in tables.items()])
-    return replace(first, frame=frame, pixels=RepeatedPixels(first.pixels, times), votes=np.stack([table.votes for table in tables.values()], 1).reshape(len(frame), -1),
-                   version=" ".join(table.version for table in tables.values()), annotations=woven([table.annotations.assign(asked=asked) for asked, table in tables.items()]))
+    frame = woven(
+        [table.frame.assign(image=table.frame["image"] + f" {asked}") for asked, table in tables.items()]
+    )
+    return replace(
+        first,
+        frame=frame,
+        pixels=RepeatedPixels(first.pixels, times),
+        votes=np.stack([table.votes for table in tables.values()], 1).reshape(len(frame), -1),
+        version=" ".join(table.version for table in tables.values()),
+        annotations=woven([table.annotations.assign(asked=asked) for asked, table in tables.items()]),
+    )

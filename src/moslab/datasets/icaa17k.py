@@ -16,9 +16,14 @@ from moslab.datasets.about import About
 from moslab.datasets.table import COLUMNS, FolderPixels, ImageTable
 
 ABOUT = About(
-    "ICAA17K (He et al., 2023)", 17_726, "github.com/woshidandan/Image-Color-Aesthetics-and-Quality-Assessment", "open",
-    signs=(frozenset(["ID", "color", "MOS", "probability"]),), splits={"train": 15_734, "test": 1_617},
-    layout=("icaa17k/1train.csv", "icaa17k/1test.csv", "icaa17k/images/"))
+    "ICAA17K (He et al., 2023)",
+    17_726,
+    "github.com/woshidandan/Image-Color-Aesthetics-and-Quality-Assessment",
+    "open",
+    signs=(frozenset(["ID", "color", "MOS", "probability"]),),
+    splits={"train": 15_734, "test": 1_617},
+    layout=("icaa17k/1train.csv", "icaa17k/1test.csv", "icaa17k/images/"),
+)
 SCORES = {"default": "MOS", "color": "color"}
 PRESETS = tuple(SCORES)
 PUBLISHED = ["color", "MOS", "probability"]
@@ -30,8 +35,14 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     """The labels, pictures opened lazily. preset: 'default' for aesthetics as a whole, 'color' for that of the colours. The annotations hold both scores and the probability."""
     folder = labelfile.dataset_folder(root, "icaa17k", "ICAA17K")
     frame = labelfile.joined(folder, [read(folder, split, SCORES[preset]) for split in ("train", "test")])
-    return ImageTable("icaa17k", frame[list(COLUMNS)], FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])), SCALE, version=preset,
-                      annotations=frame[PUBLISHED])
+    return ImageTable(
+        "icaa17k",
+        frame[list(COLUMNS)],
+        FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])),
+        SCALE,
+        version=preset,
+        annotations=frame[PUBLISHED],
+    )
 
 
 def read(folder: Path, split: str, score: str) -> pd.DataFrame:
@@ -41,4 +52,6 @@ def read(folder: Path, split: str, score: str) -> pd.DataFrame:
     for name in SCORES.values():
         labelfile.check_range(path, name, labels[name], *SCALE, "the scale of the scores")
     photograph = labels["ID"].str.replace("\\", "/").str.split("/").str[-1]
-    return labelfile.table_frame(path, labels, labels["ID"], labels[score], split=split, group=photograph).join(labels[PUBLISHED].reset_index(drop=True))
+    return labelfile.table_frame(
+        path, labels, labels["ID"], labels[score], split=split, group=photograph
+    ).join(labels[PUBLISHED].reset_index(drop=True))

@@ -15,8 +15,15 @@ from moslab.datasets import labelfile, splits
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 
-ABOUT = About("KADID-10k (Lin et al., 2019)", 10_125, "its authors' page, database.mmsp-kn.de", "open", signs=(frozenset(["dist_img", "ref_img", "dmos", "var"]),),
-              layout=("kadid10k/dmos.csv", "kadid10k/images/"), own_split="ours, by reference")
+ABOUT = About(
+    "KADID-10k (Lin et al., 2019)",
+    10_125,
+    "its authors' page, database.mmsp-kn.de",
+    "open",
+    signs=(frozenset(["dist_img", "ref_img", "dmos", "var"]),),
+    layout=("kadid10k/dmos.csv", "kadid10k/images/"),
+    own_split="ours, by reference",
+)
 PRESETS = ("default", "deqa")
 SCALE = (1.0, 5.0)
 
@@ -31,6 +38,21 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     labelfile.check_range(path, "var", labels["var"], 0, SCALE[1] - SCALE[0], "a deviation")
     told = labelfile.distortions(path, labels["dist_img"])
     sd = np.sqrt(labels["var"]) if preset == "deqa" else labels["var"]
-    frame = labelfile.table_frame(path, labels, labels["dist_img"], labels["dmos"], sd=sd, split=splits.drawn("kadid10k", told["reference"]), group=told["reference"])
+    frame = labelfile.table_frame(
+        path,
+        labels,
+        labels["dist_img"],
+        labels["dmos"],
+        sd=sd,
+        split=splits.drawn("kadid10k", told["reference"]),
+        group=told["reference"],
+    )
     pixels = FolderPixels(labelfile.picture_folder(folder, ["images"], frame["image"]), tuple(frame["image"]))
-    return ImageTable("kadid10k", frame, pixels, SCALE, version=preset, annotations=told[["distortion", "level"]].reset_index(drop=True))
+    return ImageTable(
+        "kadid10k",
+        frame,
+        pixels,
+        SCALE,
+        version=preset,
+        annotations=told[["distortion", "level"]].reset_index(drop=True),
+    )

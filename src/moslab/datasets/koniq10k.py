@@ -17,9 +17,14 @@ from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.utils.errors import UserError
 
 ABOUT = About(
-    "KonIQ-10k (Hosu et al., 2020)", 10_073, "its authors' page, database.mmsp-kn.de, pictures in two sizes", "open",
-    signs=(frozenset(["image_name", "c1", "c5", "c_total", "MOS", "SD", "set"]),), splits={"train": 7_058, "val": 1_000, "test": 2_015},
-    layout=("koniq10k/metadata/koniq10k_distributions_sets.csv", "koniq10k/512x384/"))
+    "KonIQ-10k (Hosu et al., 2020)",
+    10_073,
+    "its authors' page, database.mmsp-kn.de, pictures in two sizes",
+    "open",
+    signs=(frozenset(["image_name", "c1", "c5", "c_total", "MOS", "SD", "set"]),),
+    splits={"train": 7_058, "val": 1_000, "test": 2_015},
+    layout=("koniq10k/metadata/koniq10k_distributions_sets.csv", "koniq10k/512x384/"),
+)
 LABELS = ("metadata/koniq10k_distributions_sets.csv", "koniq10k_distributions_sets.csv")
 SIZES = ("512x384", "1024x768")
 SPLITS = {"training": "train", "validation": "val", "test": "test"}
@@ -43,14 +48,19 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     column, _, size = f"default:{preset}".partition(":") if preset in SIZES else preset.partition(":")
     pictures = picture_folders(folder, size, [sized(column, size) for size in SIZES])
     path = labelfile.first_existing(folder, LABELS, "label file")
-    labels = labelfile.read_labels(path, numbers=[*SHARES, "c_total", "MOS", "SD"], texts=["image_name", "set"])
+    labels = labelfile.read_labels(
+        path, numbers=[*SHARES, "c_total", "MOS", "SD"], texts=["image_name", "set"]
+    )
     check(path, labels)
     mean, sd, scale = scores(labels, column)
-    frame = labelfile.table_frame(path, labels, labels["image_name"], mean, sd=sd, split=labels["set"].map(SPLITS))
+    frame = labelfile.table_frame(
+        path, labels, labels["image_name"], mean, sd=sd, split=labels["set"].map(SPLITS)
+    )
     votes = labelfile.counts(path, labels[SHARES].mul(labels["c_total"], axis=0))
     home = labelfile.picture_folder(folder, pictures, frame["image"])
-    return ImageTable("koniq10k", frame, FolderPixels(home, tuple(frame["image"])), scale,
-                      votes=votes, version=preset)
+    return ImageTable(
+        "koniq10k", frame, FolderPixels(home, tuple(frame["image"])), scale, votes=votes, version=preset
+    )
 
 
 def sized(preset: str, size: str) -> str:
@@ -72,8 +82,10 @@ def picture_folders(folder: Path, size: str, choices: Sequence[str]) -> Sequence
     if size:
         return [size]
     if both_sizes(folder):
-        raise UserError(f"{folder} holds pictures of both sizes, {' and '.join(SIZES)}, on which results "
-                        f"differ: choose the preset {' or '.join(choices)}.")
+        raise UserError(
+            f"{folder} holds pictures of both sizes, {' and '.join(SIZES)}, on which results "
+            f"differ: choose the preset {' or '.join(choices)}."
+        )
     return [*SIZES, "images"]
 
 
@@ -104,10 +116,14 @@ def check(path: Path, labels: pd.DataFrame) -> None:
     labelfile.check_range(path, "c_total", labels["c_total"], 1, 65_535, "a score needs at least one vote")
     for name in SHARES:
         labelfile.check_range(path, name, labels[name], 0, 1, "a share of the votes")
-    labelfile.check_range(path, "c1 + ... + c5", labels[SHARES].sum(axis=1), 0.99, 1.01, "shares of the votes sum to 1")
+    labelfile.check_range(
+        path, "c1 + ... + c5", labels[SHARES].sum(axis=1), 0.99, 1.01, "shares of the votes sum to 1"
+    )
     labelfile.check_range(path, "SD", labels["SD"], 0, 4, "a deviation of votes from 1 to 5")
     labelfile.check_range(path, "MOS", labels["MOS"], 1, 100, "the scale of that column")
     unknown = ~labels["set"].isin(list(SPLITS))
     if unknown.any():
         line = labels.index[unknown.to_numpy().argmax()]
-        raise UserError(f"{path}, line {line}: set is {labels['set'][line]!r}, expected one of {', '.join(SPLITS)}. Mend the line.")
+        raise UserError(
+            f"{path}, line {line}: set is {labels['set'][line]!r}, expected one of {', '.join(SPLITS)}. Mend the line."
+        )

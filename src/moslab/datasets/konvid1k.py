@@ -15,11 +15,20 @@ from moslab.datasets import labelfile, splits
 from moslab.datasets.about import About
 from moslab.datasets.table import FramePixels, ImageTable
 
-ABOUT = About("KoNViD-1k (Hosu et al., 2017)", 1_200, "its authors' page, database.mmsp-kn.de", "open",
-              signs=(frozenset(["flickr_id", "mos"]), frozenset(["flickr_id", "file_name", "MOS"])), size="2.3 GB",
-              layout=("konvid1k/KoNViD_1k_attributes.csv", "konvid1k/frames/<flickr_id>/"), own_split="ours, by video")
+ABOUT = About(
+    "KoNViD-1k (Hosu et al., 2017)",
+    1_200,
+    "its authors' page, database.mmsp-kn.de",
+    "open",
+    signs=(frozenset(["flickr_id", "mos"]), frozenset(["flickr_id", "file_name", "MOS"])),
+    size="2.3 GB",
+    layout=("konvid1k/KoNViD_1k_attributes.csv", "konvid1k/frames/<flickr_id>/"),
+    own_split="ours, by video",
+)
 PRESETS = ("default",)
-LABELS = [f"{home}KoNViD_1k_{name}.csv" for name in ("attributes", "mos") for home in ("", "KoNViD_1k_metadata/")]
+LABELS = [
+    f"{home}KoNViD_1k_{name}.csv" for name in ("attributes", "mos") for home in ("", "KoNViD_1k_metadata/")
+]
 SCALE = (1.0, 5.0)
 
 
@@ -29,14 +38,23 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     path = labelfile.first_existing(folder, LABELS, "label file")
     columns = labelfile.header(path)
     mos = "MOS" if "MOS" in columns else "mos"
-    others = [name for name in columns if name not in ("flickr_id", mos) and not name.startswith("Unnamed")]  # the last are pandas' names for a header's empty fields
+    others = [
+        name for name in columns if name not in ("flickr_id", mos) and not name.startswith("Unnamed")
+    ]  # the last are pandas' names for a header's empty fields
     labels = labelfile.read_labels(path, numbers=[mos], texts=["flickr_id"], optional=others)
     labelfile.check_unique(path, labels["flickr_id"])
     labelfile.check_range(path, mos, labels[mos], *SCALE, "the scale of the scores")
     frame = labelfile.table_frame(path, labels, labels["flickr_id"], labels[mos])
     frame["split"] = splits.drawn("konvid1k", frame["image"])
     annotations = labels[others].apply(measured).reset_index(drop=True) if others else None
-    return ImageTable("konvid1k", frame, FramePixels(folder / "frames", tuple(frame["image"])), SCALE, version=preset, annotations=annotations)
+    return ImageTable(
+        "konvid1k",
+        frame,
+        FramePixels(folder / "frames", tuple(frame["image"])),
+        SCALE,
+        version=preset,
+        annotations=annotations,
+    )
 
 
 def measured(column: pd.Series) -> pd.Series:

@@ -29,14 +29,24 @@ def dataset_folder(root: Path, name: str, title: str) -> Path:
     """The dataset's folder below the data root."""
     folder = root / name
     if not folder.is_dir():
-        raise UserError(f"{root} holds no folder {name}: put {title} there, or give the data root that has it.{still_packed(root, name)}")
+        raise UserError(
+            f"{root} holds no folder {name}: put {title} there, or give the data root that has it.{still_packed(root, name)}"
+        )
     return folder
 
 
 def still_packed(folder: Path, name: str = "") -> str:
     """A sentence if archives (whose name begins with `name`) lie in a folder where unpacked files were expected, else nothing."""
     ends = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar", ".z01")
-    found = sorted(file.name for file in folder.iterdir() if file.name.lower().startswith(name.lower()) and file.name.lower().endswith(ends)) if folder.is_dir() else []
+    found = (
+        sorted(
+            file.name
+            for file in folder.iterdir()
+            if file.name.lower().startswith(name.lower()) and file.name.lower().endswith(ends)
+        )
+        if folder.is_dir()
+        else []
+    )
     return f" {found[0]} is still packed: unpack it there." if found else ""
 
 
@@ -47,20 +57,32 @@ def first_existing(folder: Path, candidates: Sequence[str], what: str) -> Path:
             return folder / candidate
     for path in (folder / candidate for candidate in candidates):
         if path.suffix == ".csv" and path.with_suffix(".xlsx").is_file():
-            raise UserError(f"{path.with_suffix('.xlsx')} is a workbook, which is not read here: save its {what} as CSV beside it, named {path.name}.")
-    raise UserError(f"{folder} has no {what}: expected {' or '.join(candidates)} there. Download it from the dataset's page.{still_packed(folder)}")
+            raise UserError(
+                f"{path.with_suffix('.xlsx')} is a workbook, which is not read here: save its {what} as CSV beside it, named {path.name}."
+            )
+    raise UserError(
+        f"{folder} has no {what}: expected {' or '.join(candidates)} there. Download it from the dataset's page.{still_packed(folder)}"
+    )
 
 
 def named_file(folder: Path, name: str, suffix: str, prefix: str = "") -> Path:
     """The file that a preset names; UserError listing those there are."""
     if (folder / f"{prefix}{name}{suffix}").is_file():
         return folder / f"{prefix}{name}{suffix}"
-    there = sorted(path.name[len(prefix): -len(suffix)] for path in folder.glob(f"{prefix}*{suffix}")) if folder.is_dir() else []
+    there = (
+        sorted(path.name[len(prefix) : -len(suffix)] for path in folder.glob(f"{prefix}*{suffix}"))
+        if folder.is_dir()
+        else []
+    )
     other = next((path.name for path in sorted(folder.glob(f"{glob.escape(prefix + name)}.*"))), "")
     if other:
-        raise UserError(f"{folder} has no file {prefix}{name}{suffix} but {other}, which is not read: save "
-                        f"it as {prefix}{name}{suffix}, parted by commas and in UTF-8.")
-    raise UserError(f"{folder} has no file {prefix}{name}{suffix}: give preset the name of one of its files ({', '.join(there) or 'there is none'}).{still_packed(folder)}")
+        raise UserError(
+            f"{folder} has no file {prefix}{name}{suffix} but {other}, which is not read: save "
+            f"it as {prefix}{name}{suffix}, parted by commas and in UTF-8."
+        )
+    raise UserError(
+        f"{folder} has no file {prefix}{name}{suffix}: give preset the name of one of its files ({', '.join(there) or 'there is none'}).{still_packed(folder)}"
+    )
 
 
 def home_of(images: Sequence[str], *folders: Path) -> Path:
@@ -124,20 +146,32 @@ def places(home: Path, images: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def read_labels(path: Path, numbers: Sequence[str], texts: Sequence[str], names: Sequence[str] | None = None, optional: Sequence[str] = (),
-                sep: str = r"\s+") -> pd.DataFrame:
+def read_labels(
+    path: Path,
+    numbers: Sequence[str],
+    texts: Sequence[str],
+    names: Sequence[str] | None = None,
+    optional: Sequence[str] = (),
+    sep: str = r"\s+",
+) -> pd.DataFrame:
     """A label file with the asked columns, `numbers` as float64 and `texts` as str without blanks around them, indexed by line number (first line 1).
 
     names: the columns of a file without a header, its fields parted by `sep`; None for a CSV file with one. Blank lines are passed over. optional: texts that may be empty, then ''.
     UserError for a missing or empty file, a missing column, an empty field, or a field that should be a number and is not.
     """
     columns = list(names) if names is not None else header(path)
-    layout = {"sep": ",", "header": 0, "names": columns} if names is None else {"sep": sep, "header": None, "names": columns}
+    layout = (
+        {"sep": ",", "header": 0, "names": columns}
+        if names is None
+        else {"sep": sep, "header": None, "names": columns}
+    )
     texts = [*texts, *optional]
     missing = [name for name in (*texts, *numbers) if name not in columns]
     if missing:
-        raise UserError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has {', '.join(columns)}. "
-                        "Take the file as its authors publish it.")
+        raise UserError(
+            f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; it has {', '.join(columns)}. "
+            "Take the file as its authors publish it."
+        )
     try:
         frame = parse(path, layout, {name: np.float64 for name in numbers} | {name: str for name in texts})
     except UserError:
@@ -172,8 +206,10 @@ def header(path: Path) -> list[str]:
         raise undecodable(path)
     parting = next((sign for sign in PARTED if len(columns) == 1 and sign in columns[0]), None)
     if parting:
-        raise UserError(f"{path} parts its fields by {PARTED[parting]} (its first line is {columns[0]!r}): "
-                        "save it with commas, and its numbers with points (3.5, not 3,5).")
+        raise UserError(
+            f"{path} parts its fields by {PARTED[parting]} (its first line is {columns[0]!r}): "
+            "save it with commas, and its numbers with points (3.5, not 3,5)."
+        )
     return columns
 
 
@@ -220,20 +256,32 @@ def parse(path: Path, layout: dict, types: dict[str, type], numbers: Sequence[st
         if kind is not str or name in numbers:
             missing[name] = list(MISSING)
     try:
-        frame = pd.read_csv(path, dtype=types, skip_blank_lines=False, encoding="utf-8-sig",
-                            skipinitialspace=True, keep_default_na=False, na_values=missing, **layout)
+        frame = pd.read_csv(
+            path,
+            dtype=types,
+            skip_blank_lines=False,
+            encoding="utf-8-sig",
+            skipinitialspace=True,
+            keep_default_na=False,
+            na_values=missing,
+            **layout,
+        )
     except pd.errors.EmptyDataError as problem:
         raise UserError(f"{path} is empty: download it again.") from problem
     except UnicodeDecodeError as problem:
         raise undecodable(path, problem) from problem
     except pd.errors.ParserError as problem:
-        raise UserError(f"{path} cannot be read as a table ({str(problem).strip()}): download "
-                        "it again, or in one of your own put texts with commas in quotes and "
-                        "write numbers with points.") from problem
+        raise UserError(
+            f"{path} cannot be read as a table ({str(problem).strip()}): download "
+            "it again, or in one of your own put texts with commas in quotes and "
+            "write numbers with points."
+        ) from problem
     if not isinstance(frame.index, pd.RangeIndex):  # pandas takes surplus leading fields for row names
-        raise UserError(f"{path}: the first row has more fields than there are columns "
-                        f"({len(frame.columns)}). Take the published file, or in one of your own put texts "
-                        "with commas in quotes and write numbers with points.")
+        raise UserError(
+            f"{path}: the first row has more fields than there are columns "
+            f"({len(frame.columns)}). Take the published file, or in one of your own put texts "
+            "with commas in quotes and write numbers with points."
+        )
     return frame[list(types)]
 
 
@@ -249,8 +297,10 @@ def check_fields(path: Path, frame: pd.DataFrame, numbers: Sequence[str]) -> Non
             expected = "a name" if name not in numbers else "a number"
             if name in numbers and re.fullmatch(r"[+-]?\d*,\d+", str(column[line]).strip()):
                 expected = "a number with a point in place of the comma (3.5)"
-            raise UserError(f"{path}, line {line}, column {name} {found}: expected {expected}. Mend the "
-                            "line or take the published file.")
+            raise UserError(
+                f"{path}, line {line}, column {name} {found}: expected {expected}. Mend the "
+                "line or take the published file."
+            )
 
 
 def check_unique(path: Path, images: pd.Series) -> None:
@@ -261,8 +311,9 @@ def check_unique(path: Path, images: pd.Series) -> None:
         line = names.index[twice.to_numpy().argmax()]
         first = names.index[(names == names[line]).to_numpy().argmax()]
         alias = "" if images[first] == images[line] else f" as {images[first]}"
-        raise UserError(f"{path}, line {line}: {images[line]} is already on line {first}{alias}. Keep one "
-                        "of the two.")
+        raise UserError(
+            f"{path}, line {line}: {images[line]} is already on line {first}{alias}. Keep one of the two."
+        )
 
 
 def picture_names(images: pd.Series) -> pd.Series:
@@ -288,9 +339,11 @@ def check_local(path: Path, images: pd.Series) -> None:
     remote = images.str.match(r"[A-Za-z][\w+.-]*://")
     if remote.any():
         line = images.index[remote.to_numpy().argmax()]
-        raise UserError(f"{path}, line {line}: {images[line]} is an address on the web, and pictures are "
-                        "not fetched: download it and write its file's name, "
-                        f"{images[line].rstrip('/').rpartition('/')[2]}.")
+        raise UserError(
+            f"{path}, line {line}: {images[line]} is an address on the web, and pictures are "
+            "not fetched: download it and write its file's name, "
+            f"{images[line].rstrip('/').rpartition('/')[2]}."
+        )
 
 
 def check_range(path: Path, column: str, values: pd.Series, low: float, high: float, why: str) -> None:
@@ -298,19 +351,29 @@ def check_range(path: Path, column: str, values: pd.Series, low: float, high: fl
     bad = (values < low) | (values > high)
     if bad.any():
         line = values.index[bad.to_numpy().argmax()]
-        raise UserError(f"{path}, line {line}: {column} is {values[line]:g}, expected {low:g} to {high:g} ({why}). Mend or remove the line.")
+        raise UserError(
+            f"{path}, line {line}: {column} is {values[line]:g}, expected {low:g} to {high:g} ({why}). Mend or remove the line."
+        )
 
 
-def distortions(path: Path, images: pd.Series, form: str = r"([^_]+)_(\d+)_(\d+)", example: str = "I01_05_2.bmp") -> pd.DataFrame:
+def distortions(
+    path: Path, images: pd.Series, form: str = r"([^_]+)_(\d+)_(\d+)", example: str = "I01_05_2.bmp"
+) -> pd.DataFrame:
     """Reference, distortion (str) and level (int) that the names of distorted pictures tell, as of the three groups of `form`; `images` is indexed by line.
 
     UserError for the first name of another form than the example.
     """
-    parts = images.str.replace("\\", "/").str.extract(rf"^(?:.*/)?{form}\.\w+$").set_axis(["reference", "distortion", "level"], axis=1)
+    parts = (
+        images.str.replace("\\", "/")
+        .str.extract(rf"^(?:.*/)?{form}\.\w+$")
+        .set_axis(["reference", "distortion", "level"], axis=1)
+    )
     bad = parts["reference"].isna()
     if bad.any():
         line = parts.index[bad.to_numpy().argmax()]
-        raise UserError(f"{path}, line {line}: {images[line]!r} does not tell reference, distortion and level as {example} does. Take the published file.")
+        raise UserError(
+            f"{path}, line {line}: {images[line]!r} does not tell reference, distortion and level as {example} does. Take the published file."
+        )
     return parts.astype({"level": int})
 
 
@@ -334,8 +397,9 @@ def mean_and_sd(votes: np.ndarray, low: float, high: float) -> tuple[np.ndarray,
     return mean, np.sqrt(np.divide(squares, raters - 1, out=np.full(len(votes), np.nan), where=raters > 1))
 
 
-def usable_deviations(path: Path, column: str, sd: pd.Series, mos: pd.Series,
-                      scale: tuple[float, float] | None) -> pd.Series:
+def usable_deviations(
+    path: Path, column: str, sd: pd.Series, mos: pd.Series, scale: tuple[float, float] | None
+) -> pd.Series:
     """Deviations of ratings, all NaN with a warning where they cannot lie on the scale of the scores.
 
     No ratings deviate by more than the scale's width over the root of two (two raters, at its two ends); and
@@ -359,8 +423,11 @@ def usable_deviations(path: Path, column: str, sd: pd.Series, mos: pd.Series,
         found = f"are {usual:g} in the middle, beside scores that range over {spread:g}"
     else:
         return sd
-    warnings.warn(f"{path.name}: the deviations in {column} {found}: they lie on another "
-                  "scale than the scores, or are not deviations of ratings, and are not used.", stacklevel=3)
+    warnings.warn(
+        f"{path.name}: the deviations in {column} {found}: they lie on another "
+        "scale than the scores, or are not deviations of ratings, and are not used.",
+        stacklevel=3,
+    )
     return sd * np.nan
 
 
@@ -371,8 +438,9 @@ def nominal_scale(mos: pd.Series) -> tuple[float, float]:
     return holding[0] if holding else (lowest, highest)
 
 
-def check_votes(where: Sequence[str], column: str, mos: np.ndarray, votes: np.ndarray,
-                scale: tuple[float, float]) -> None:
+def check_votes(
+    where: Sequence[str], column: str, mos: np.ndarray, votes: np.ndarray, scale: tuple[float, float]
+) -> None:
     """UserError for the first score [n] that is not the mean of its votes [n, levels].
 
     It may be off by 2 % of the scale, and by 0.05, for scores that are rounded.
@@ -385,18 +453,39 @@ def check_votes(where: Sequence[str], column: str, mos: np.ndarray, votes: np.nd
     off = ~(np.abs(np.asarray(mos) - mean) <= tolerance)
     if off.any():
         row = off.argmax()
-        raise UserError(f"{where[row]}: {column} is {mos[row]:g}, and its votes have the mean "
-                        f"{mean[row]:.4g} ({off.sum():,} of {len(off):,} rows are off by more than "
-                        f"{tolerance:.2g}). Mend it, or leave the votes out.")
+        raise UserError(
+            f"{where[row]}: {column} is {mos[row]:g}, and its votes have the mean "
+            f"{mean[row]:.4g} ({off.sum():,} of {len(off):,} rows are off by more than "
+            f"{tolerance:.2g}). Mend it, or leave the votes out."
+        )
 
 
-def table_frame(path: Path, labels: pd.DataFrame, image: pd.Series, mos: pd.Series, *, sd: pd.Series | float = np.nan, text: pd.Series | str = "",
-                split: pd.Series | np.ndarray | str = "test", group: pd.Series | str = "") -> pd.DataFrame:
+def table_frame(
+    path: Path,
+    labels: pd.DataFrame,
+    image: pd.Series,
+    mos: pd.Series,
+    *,
+    sd: pd.Series | float = np.nan,
+    text: pd.Series | str = "",
+    split: pd.Series | np.ndarray | str = "test",
+    group: pd.Series | str = "",
+) -> pd.DataFrame:
     """The frame of an `ImageTable` from labels indexed by line, with the `picture_names`."""
     check_local(path, image)
     image = picture_names(image)
-    return pd.DataFrame({"image": image, "text": text, "mos": mos, "sd": sd, "split": split, "group": group,
-                         "source": sources(path, labels.index)}, index=labels.index).reset_index(drop=True)
+    return pd.DataFrame(
+        {
+            "image": image,
+            "text": text,
+            "mos": mos,
+            "sd": sd,
+            "split": split,
+            "group": group,
+            "source": sources(path, labels.index),
+        },
+        index=labels.index,
+    ).reset_index(drop=True)
 
 
 def joined(folder: Path, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -407,7 +496,9 @@ def joined(folder: Path, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     if twice.any():
         row = twice.argmax()
         first = (images == images[row]).argmax()
-        raise UserError(f"{folder}: {images[row]} is on {places[first]} and again on {places[row]}. Keep one of the two: training and test must not share pictures.")
+        raise UserError(
+            f"{folder}: {images[row]} is on {places[first]} and again on {places[row]}. Keep one of the two: training and test must not share pictures."
+        )
     return frame
 
 
@@ -432,4 +523,6 @@ def parse_json(path: Path, text: str, line: int = 1, hook: Callable[[dict], Any]
     try:
         return json.loads(text, object_hook=hook)
     except json.JSONDecodeError as problem:
-        raise UserError(f"{path}, line {line + problem.lineno - 1}, column {problem.colno}: not valid JSON ({problem.msg}). Take the published file.") from problem
+        raise UserError(
+            f"{path}, line {line + problem.lineno - 1}, column {problem.colno}: not valid JSON ({problem.msg}). Take the published file."
+        ) from problem

@@ -27,12 +27,28 @@ from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.utils.errors import UserError
 
-ABOUT = About("JSON lists of Q-Align, DeQA-Score, Q-Scorer, Compare2Score or ROC4MLLM", None, "their repositories and hub datasets (q-future/q-align-datasets, zhiyuanyou/Data-DeQA-Score)", "open",
-              signs=(frozenset(["image", "conversations"]), frozenset(["image", "gt_score"]), frozenset(["img_path", "gt_score"])),
-              layout=("FOLDER/train_NAME*.json", "FOLDER/test_NAME*.json", "FOLDER/"), own_split="the files'")
+ABOUT = About(
+    "JSON lists of Q-Align, DeQA-Score, Q-Scorer, Compare2Score or ROC4MLLM",
+    None,
+    "their repositories and hub datasets (q-future/q-align-datasets, zhiyuanyou/Data-DeQA-Score)",
+    "open",
+    signs=(
+        frozenset(["image", "conversations"]),
+        frozenset(["image", "gt_score"]),
+        frozenset(["img_path", "gt_score"]),
+    ),
+    layout=("FOLDER/train_NAME*.json", "FOLDER/test_NAME*.json", "FOLDER/"),
+    own_split="the files'",
+)
 PRESETS = None  # whatever files there are
-PARTS = {"train": "train", "training": "train", "val": "val", "validation": "val",
-         "test": "test", "testing": "test"}
+PARTS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
 _PART = "|".join(PARTS)
 NAMED = re.compile(rf"(?P<part>{_PART})[_-](?P<name>.+)|(?P<name_>.+)[_-](?P<part_>{_PART})(?:_set)?")
 # koniq_3, agi_split3 and split-3 are numbered; koniq_7k2 and tid2013 are not.
@@ -81,8 +97,16 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     frame["sd"] = labelfile.usable_deviations(listed, "std", labels["sd"], labels["mos"], stated)
     home = labelfile.home_of(frame["image"], folder, folder.parent, root)
     kept = labels.drop(columns=["image", "mos", "sd", "split", "source", "group", "target"], errors="ignore")
-    return ImageTable("lists", frame, FolderPixels(home, tuple(frame["image"])), scale, votes=votes,
-                      higher_is_better=asked.direction != "dmos", version=preset, annotations=kept)
+    return ImageTable(
+        "lists",
+        frame,
+        FolderPixels(home, tuple(frame["image"])),
+        scale,
+        votes=votes,
+        higher_is_better=asked.direction != "dmos",
+        version=preset,
+        annotations=kept,
+    )
 
 
 def parsed(preset: str) -> Preset:
@@ -170,15 +194,19 @@ def files(root: Path, asked: Preset) -> list[Part]:
     longer = [part for part in there if part.name.startswith(starts) and part.split not in known]
     if not exact and not longer:
         names = ", ".join(sorted({f"{above}/{part.name}" for part in there}))
-        raise UserError(f"{folder} has no JSON lists of {name!r}: give the preset as FOLDER/NAME; there is "
-                        f"{names or 'no train_NAME.json or test_NAME.json'}.{labelfile.still_packed(folder)}")
+        raise UserError(
+            f"{folder} has no JSON lists of {name!r}: give the preset as FOLDER/NAME; there is "
+            f"{names or 'no train_NAME.json or test_NAME.json'}.{labelfile.still_packed(folder)}"
+        )
     fitting = sorted(chosen(exact + longer, folder, asked), key=lambda part: part.path)
     for split in dict.fromkeys(part.split for part in fitting):
         several = [part for part in fitting if part.split == split]
         if len(several) > 1:
-            raise UserError(f"{folder} has several {split} lists of {name!r}, "
-                            f"{' and '.join(part.path.name for part in several)}: name one whole "
-                            f"({above}/{several[0].name}), or move the others away.")
+            raise UserError(
+                f"{folder} has several {split} lists of {name!r}, "
+                f"{' and '.join(part.path.name for part in several)}: name one whole "
+                f"({above}/{several[0].name}), or move the others away."
+            )
     return fitting
 
 
@@ -193,8 +221,10 @@ def chosen(parts: Sequence[Part], folder: Path, asked: Preset) -> list[Part]:
     choices = ", ".join(f"{asked.place}:{number}" for number in numbers)
     if asked.number is None:
         if len(numbers) > 1:
-            raise UserError(f"{folder} has {len(numbers)} numbered splits of {name!r}, whose pictures are "
-                            f"partly the same: choose one of {choices}.")
+            raise UserError(
+                f"{folder} has {len(numbers)} numbered splits of {name!r}, whose pictures are "
+                f"partly the same: choose one of {choices}."
+            )
         return list(parts)
     if asked.number not in numbers:
         way = f"choose one of {choices}" if numbers else "its lists are not numbered, so leave the number out"

@@ -17,9 +17,16 @@ from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.utils.errors import UserError, first_line
 
 LISTS = {"image": "AllImages_release", "mos": "AllMOS_release", "sd": "AllStdDev_release"}
-ABOUT = About("LIVE Challenge (Ghadiyaram and Bovik, 2016)", 1_162, "live.ece.utexas.edu/research/ChallengeDB", "form", signs=tuple(frozenset([name]) for name in LISTS.values()),
-              licence="free to use and to pass on with its copyright notice and a citation",
-              layout=(*(f"livec/Data/{name}.mat" for name in LISTS.values()), "livec/Images/"), own_split="ours, by picture")
+ABOUT = About(
+    "LIVE Challenge (Ghadiyaram and Bovik, 2016)",
+    1_162,
+    "live.ece.utexas.edu/research/ChallengeDB",
+    "form",
+    signs=tuple(frozenset([name]) for name in LISTS.values()),
+    licence="free to use and to pass on with its copyright notice and a citation",
+    layout=(*(f"livec/Data/{name}.mat" for name in LISTS.values()), "livec/Images/"),
+    own_split="ours, by picture",
+)
 PRESETS = ("default", "all")
 HOMES = ("", "ChallengeDB_release/")
 SCALE = (0.0, 100.0)
@@ -28,15 +35,29 @@ SCALE = (0.0, 100.0)
 def load(root: Path, preset: str = "default") -> ImageTable:
     """The labels, pictures opened lazily, SD over raters as published. preset: 'all' keeps the seven pictures that raters practised on."""
     folder = labelfile.dataset_folder(root, "livec", "LIVE Challenge")
-    paths = {column: labelfile.first_existing(folder, [f"{home}Data/{name}.mat" for home in HOMES], f"file {name}.mat") for column, name in LISTS.items()}
+    paths = {
+        column: labelfile.first_existing(
+            folder, [f"{home}Data/{name}.mat" for home in HOMES], f"file {name}.mat"
+        )
+        for column, name in LISTS.items()
+    }
     labels = read(paths)
     labels["practice"] = labels["image"].str.match(r"t\d+\.")
     if preset == "default":
         labels = labels[~labels["practice"]]
     frame = labelfile.table_frame(paths["image"], labels, labels["image"], labels["mos"], sd=labels["sd"])
     frame["split"] = splits.drawn("livec", frame["image"])
-    names = tuple(f"trainingImages/{image}" if practice else image for image, practice in zip(frame["image"], labels["practice"]))
-    return ImageTable("livec", frame, FolderPixels(labelfile.picture_folder(paths["image"].parents[1], ["Images"], names), names), SCALE, version=preset)
+    names = tuple(
+        f"trainingImages/{image}" if practice else image
+        for image, practice in zip(frame["image"], labels["practice"])
+    )
+    return ImageTable(
+        "livec",
+        frame,
+        FolderPixels(labelfile.picture_folder(paths["image"].parents[1], ["Images"], names), names),
+        SCALE,
+        version=preset,
+    )
 
 
 def read(paths: Mapping[str, Path]) -> pd.DataFrame:
@@ -44,7 +65,9 @@ def read(paths: Mapping[str, Path]) -> pd.DataFrame:
     lists = {column: variable(path) for column, path in paths.items()}
     for column, values in lists.items():
         if len(values) != len(lists["image"]):
-            raise UserError(f"{paths[column]} has {len(values):,} values for the {len(lists['image']):,} names in {paths['image'].name}: the files do not belong together. Download them again.")
+            raise UserError(
+                f"{paths[column]} has {len(values):,} values for the {len(lists['image']):,} names in {paths['image'].name}: the files do not belong together. Download them again."
+            )
     labels = pd.DataFrame(lists, index=range(1, len(lists["image"]) + 1))
     labels["image"] = [name.strip() or None if isinstance(name, str) else None for name in lists["image"]]
     for column, path in paths.items():
@@ -63,9 +86,13 @@ def variable(path: Path) -> np.ndarray:
     try:
         content = loadmat(path, squeeze_me=True)
     except Exception as problem:  # scipy lets out whatever its parser stumbles on
-        raise UserError(f"{path} is not a MATLAB file that can be read ({first_line(problem)}): download it again.") from problem
+        raise UserError(
+            f"{path} is not a MATLAB file that can be read ({first_line(problem)}): download it again."
+        ) from problem
     if path.stem not in content:
-        raise UserError(f"{path} lacks the variable {path.stem}; it has {', '.join(name for name in content if not name.startswith('__'))}. Take the file as its authors publish it.")
+        raise UserError(
+            f"{path} lacks the variable {path.stem}; it has {', '.join(name for name in content if not name.startswith('__'))}. Take the file as its authors publish it."
+        )
     values = np.atleast_1d(content[path.stem]).ravel()
     if not len(values):
         raise UserError(f"{path} has no rows: download it again.")

@@ -15,16 +15,37 @@ from moslab.datasets.about import About
 from moslab.datasets.table import COLUMNS, FolderPixels, ImageTable
 
 ABOUT = About(
-    "PARA (Yang et al., 2022)", 31_220, "its authors' page, cv-datasets.institutecv.com, after agreeing to its terms", "form",
-    signs=(frozenset(["imageName", "sessionId", "aestheticScore_mean", "aestheticScore_1.0", "qualityScore_mean"]),), splits={"train": 28_220, "test": 3_000},
+    "PARA (Yang et al., 2022)",
+    31_220,
+    "its authors' page, cv-datasets.institutecv.com, after agreeing to its terms",
+    "form",
+    signs=(
+        frozenset(
+            ["imageName", "sessionId", "aestheticScore_mean", "aestheticScore_1.0", "qualityScore_mean"]
+        ),
+    ),
+    splits={"train": 28_220, "test": 3_000},
     licence="research and learning only",
-    layout=("para/annotation/PARA-GiaaTrain.csv", "para/annotation/PARA-GiaaTest.csv", "para/imgs/"))
+    layout=("para/annotation/PARA-GiaaTrain.csv", "para/annotation/PARA-GiaaTest.csv", "para/imgs/"),
+)
 SCORES = {"default": "aestheticScore", "quality": "qualityScore"}
 PRESETS = tuple(SCORES)
 SCALE = (1.0, 5.0)
 VOTES = [f"aestheticScore_{level / 2:.1f}" for level in range(2, 11)]  # 1.0, 1.5, ..., 5.0
-MEANS = [f"{name}_mean" for name in ("aestheticScore", "qualityScore", "compositionScore", "colorScore", "dofScore", "lightScore", "contentScore", "contentPreference",
-                                     "willingnessToShare")]
+MEANS = [
+    f"{name}_mean"
+    for name in (
+        "aestheticScore",
+        "qualityScore",
+        "compositionScore",
+        "colorScore",
+        "dofScore",
+        "lightScore",
+        "contentScore",
+        "contentPreference",
+        "willingnessToShare",
+    )
+]
 PUBLISHED = ["semantic", *MEANS]
 
 
@@ -36,7 +57,15 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     folder = labelfile.dataset_folder(root, "para", "PARA")
     frame = labelfile.joined(folder, [read(folder, split, SCORES[preset]) for split in ("train", "test")])
     votes = frame[VOTES].to_numpy() if preset == "default" else None
-    return ImageTable("para", frame[list(COLUMNS)], FolderPixels(labelfile.picture_folder(folder, ["imgs"], frame["image"]), tuple(frame["image"])), SCALE, votes=votes, version=preset, annotations=frame[PUBLISHED])
+    return ImageTable(
+        "para",
+        frame[list(COLUMNS)],
+        FolderPixels(labelfile.picture_folder(folder, ["imgs"], frame["image"]), tuple(frame["image"])),
+        SCALE,
+        votes=votes,
+        version=preset,
+        annotations=frame[PUBLISHED],
+    )
 
 
 def read(folder: Path, split: str, score: str) -> pd.DataFrame:
@@ -44,9 +73,18 @@ def read(folder: Path, split: str, score: str) -> pd.DataFrame:
     file = f"PARA-Giaa{split.capitalize()}.csv"
     path = labelfile.first_existing(folder, [f"annotation/{file}", file], f"{split} labels")
     deviations = [f"{name}_std" for name in SCORES.values()]
-    labels = labelfile.read_labels(path, numbers=[*VOTES, *MEANS, *deviations], texts=["imageName", "sessionId"], optional=["semantic"])
+    labels = labelfile.read_labels(
+        path, numbers=[*VOTES, *MEANS, *deviations], texts=["imageName", "sessionId"], optional=["semantic"]
+    )
     check(path, labels, deviations)
-    frame = labelfile.table_frame(path, labels, labels["sessionId"] + "/" + labels["imageName"], labels[f"{score}_mean"], sd=labels[f"{score}_std"], split=split)
+    frame = labelfile.table_frame(
+        path,
+        labels,
+        labels["sessionId"] + "/" + labels["imageName"],
+        labels[f"{score}_mean"],
+        sd=labels[f"{score}_std"],
+        split=split,
+    )
     votes = pd.DataFrame(labelfile.counts(path, labels[VOTES]), columns=VOTES)
     return pd.concat([frame, votes, labels[PUBLISHED].reset_index(drop=True)], axis=1)
 
@@ -57,4 +95,11 @@ def check(path: Path, labels: pd.DataFrame, deviations: list[str]) -> None:
         labelfile.check_range(path, name, labels[name], *SCALE, "the scale of the scores")
     for name in deviations:
         labelfile.check_range(path, name, labels[name], 0, SCALE[1] - SCALE[0], "a deviation")
-    labelfile.check_range(path, "the sum of the votes", labels[VOTES].sum(axis=1), 2, 65_535, "raters are counted, not their shares")
+    labelfile.check_range(
+        path,
+        "the sum of the votes",
+        labels[VOTES].sum(axis=1),
+        2,
+        65_535,
+        "raters are counted, not their shares",
+    )

@@ -21,15 +21,22 @@ def photo(name: str, size: int = 64) -> Image.Image:
     pixels = getattr(data, name)()
     side = min(pixels.shape[:2])
     top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    return Image.fromarray(pixels[top:top + side, left:left + side]).resize((size, size), Image.Resampling.LANCZOS)
+    return Image.fromarray(pixels[top : top + side, left : left + side]).resize(
+        (size, size), Image.Resampling.LANCZOS
+    )
 
 
 def degraded(picture: Image.Image, kind: str, severity: float) -> Image.Image:
     """The picture after one degradation of a severity in [0, 1], the same numbers as in the iqa task; 0 changes nothing."""
     if kind not in DEGRADATIONS:
-        raise UserError(f"There is no degradation {kind!r} of photographs: choose one of {', '.join(DEGRADATIONS)}.")
+        raise UserError(
+            f"There is no degradation {kind!r} of photographs: choose one of {', '.join(DEGRADATIONS)}."
+        )
     planes = np.asarray(as_rgb(picture, "The picture", "to be degraded"), np.float32).transpose(2, 0, 1) / 255
     strength = float(distort.apply(kind, np.array([severity]), np.zeros(1))[0])
-    after = {"blur": lambda: degrade.blur(planes, strength), "noise": lambda: degrade.noise(planes, strength, key=0),
-             "jpeg": lambda: degrade.jpeg(planes, strength)}[kind]()
+    after = {
+        "blur": lambda: degrade.blur(planes, strength),
+        "noise": lambda: degrade.noise(planes, strength, key=0),
+        "jpeg": lambda: degrade.jpeg(planes, strength),
+    }[kind]()
     return Image.fromarray((np.clip(after, 0, 1) * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0))

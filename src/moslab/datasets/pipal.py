@@ -14,8 +14,16 @@ from moslab.datasets import labelfile, splits
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 
-ABOUT = About("PIPAL (Gu et al., 2020)", 23_200, "github.com/HaomingCai/PIPAL-dataset", "open", signs=(frozenset(["hq_name", "dist_name", "elo_score"]),), files=("A0001.txt",),
-              layout=("pipal/Train_Label/*.txt", "pipal/Train_Dist/"), own_split="ours, by reference")
+ABOUT = About(
+    "PIPAL (Gu et al., 2020)",
+    23_200,
+    "github.com/HaomingCai/PIPAL-dataset",
+    "open",
+    signs=(frozenset(["hq_name", "dist_name", "elo_score"]),),
+    files=("A0001.txt",),
+    layout=("pipal/Train_Label/*.txt", "pipal/Train_Dist/"),
+    own_split="ours, by reference",
+)
 PRESETS = ("default",)
 SCALE = (900.0, 1850.0)
 
@@ -23,21 +31,36 @@ SCALE = (900.0, 1850.0)
 def load(root: Path, preset: str = "default") -> ImageTable:
     """The labels, pictures opened lazily. Group is the reference; the annotations hold the class of distortion and the type within it."""
     folder = labelfile.dataset_folder(root, "pipal", "PIPAL")
-    paths = sorted((folder / "Train_Label").glob("*.txt")) or [labelfile.first_existing(folder, ["Train_Label/A0001.txt", "meta_info_PIPALDataset.csv"], "labels")]
+    paths = sorted((folder / "Train_Label").glob("*.txt")) or [
+        labelfile.first_existing(folder, ["Train_Label/A0001.txt", "meta_info_PIPALDataset.csv"], "labels")
+    ]
     parts = [read(path) for path in paths]
     frame = labelfile.joined(folder, [part for part, _ in parts])
     frame["split"] = splits.drawn("pipal", frame["group"])
     annotations = pd.concat([told for _, told in parts], ignore_index=True)
-    return ImageTable("pipal", frame, FolderPixels(folder, labelfile.places(folder, frame["image"])), SCALE, version=preset, annotations=annotations)
+    return ImageTable(
+        "pipal",
+        frame,
+        FolderPixels(folder, labelfile.places(folder, frame["image"])),
+        SCALE,
+        version=preset,
+        annotations=annotations,
+    )
 
 
 def read(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A label file's frame, and what its names tell."""
     if path.suffix == ".txt":
-        labels = labelfile.read_labels(path, numbers=["elo_score"], texts=["dist_name"], names=["dist_name", "elo_score"], sep=",")
+        labels = labelfile.read_labels(
+            path, numbers=["elo_score"], texts=["dist_name"], names=["dist_name", "elo_score"], sep=","
+        )
     else:
         labels = labelfile.read_labels(path, numbers=["elo_score"], texts=["hq_name", "dist_name"])
-    labelfile.check_range(path, "elo_score", labels["elo_score"], 500, 2500, "Elo ratings, which lie between 900 and 1,850")
+    labelfile.check_range(
+        path, "elo_score", labels["elo_score"], 500, 2500, "Elo ratings, which lie between 900 and 1,850"
+    )
     told = labelfile.distortions(path, labels["dist_name"], example="A0001_03_07.bmp")
-    frame = labelfile.table_frame(path, labels, labels["dist_name"], labels["elo_score"], group=told["reference"])
+    frame = labelfile.table_frame(
+        path, labels, labels["dist_name"], labels["elo_score"], group=told["reference"]
+    )
     return frame, told[["distortion", "level"]].rename(columns={"level": "type"})

@@ -25,10 +25,31 @@ from moslab.utils.errors import UserError
 
 # Where each collection of lists keeps a dataset's: the loader's preset.
 LISTS = {
-    "qalign": {name: f"qalign_json/{alias}" for name, alias in (("koniq10k", "koniq"), ("spaq", "spaq"), ("kadid10k", "kadid"), ("ava", "ava"), ("agiqa3k", "agi"), ("livec", "livec"), ("csiq", "csiq"))},
-    "deqa": {name: f"{folder}/metas/{alias}" for name, folder, alias in (
-        ("koniq10k", "KONIQ", "koniq"), ("spaq", "SPAQ", "spaq"), ("kadid10k", "KADID10K", "kadid"), ("pipal", "PIPAL", "pipal"), ("livec", "LIVE-WILD", "livew"), ("agiqa3k", "AGIQA3K", "agiqa"),
-        ("tid2013", "TID2013", "tid"), ("csiq", "CSIQ", "csiq"))},
+    "qalign": {
+        name: f"qalign_json/{alias}"
+        for name, alias in (
+            ("koniq10k", "koniq"),
+            ("spaq", "spaq"),
+            ("kadid10k", "kadid"),
+            ("ava", "ava"),
+            ("agiqa3k", "agi"),
+            ("livec", "livec"),
+            ("csiq", "csiq"),
+        )
+    },
+    "deqa": {
+        name: f"{folder}/metas/{alias}"
+        for name, folder, alias in (
+            ("koniq10k", "KONIQ", "koniq"),
+            ("spaq", "SPAQ", "spaq"),
+            ("kadid10k", "KADID10K", "kadid"),
+            ("pipal", "PIPAL", "pipal"),
+            ("livec", "LIVE-WILD", "livew"),
+            ("agiqa3k", "AGIQA3K", "agiqa"),
+            ("tid2013", "TID2013", "tid"),
+            ("csiq", "CSIQ", "csiq"),
+        )
+    },
 }
 MIXED_SCALE = (1.0, 5.0)
 
@@ -47,8 +68,9 @@ def check_protocol(protocol: str, dataset: str) -> None:
     made += ["tanet"] if dataset == "ava" else []
     if folded or protocol in made or by_number:
         return
-    raise UserError(f"{dataset} knows no protocol {protocol!r}: choose one of "
-                    f"{', '.join([*made, 'folds-K-I'])}.")
+    raise UserError(
+        f"{dataset} knows no protocol {protocol!r}: choose one of {', '.join([*made, 'folds-K-I'])}."
+    )
 
 
 def apply(protocol: str, table: ImageTable, root: Path | None) -> ImageTable:
@@ -60,13 +82,23 @@ def apply(protocol: str, table: ImageTable, root: Path | None) -> ImageTable:
         groups = table.frame["group"].where(table.frame["group"] != "", table.frame["image"])
         split = np.where(splits.folds(table.name, groups, k, seed) == held_out, "test", "train")
     elif protocol == "tanet":
-        split = _listed(table, {image: part for labels, _ in ava.read_tanet(root / "ava") for image, part in zip(labels["image"], labels["split"])}, protocol)
+        split = _listed(
+            table,
+            {
+                image: part
+                for labels, _ in ava.read_tanet(root / "ava")
+                for image, part in zip(labels["image"], labels["split"])
+            },
+            protocol,
+        )
     else:
         collection, _, number = protocol.partition("-")
         asked = lists.Preset(LISTS[collection][table.name], int(number) if number else None, "")
         listed = lists.read(root, asked)
         split = _listed(table, _by_name(listed, protocol), protocol)
-    return replace(table, frame=table.frame.assign(split=split), version=f"{table.version} {protocol}".strip())
+    return replace(
+        table, frame=table.frame.assign(split=split), version=f"{table.version} {protocol}".strip()
+    )
 
 
 def _by_name(listed: pd.DataFrame, protocol: str) -> dict[str, str]:
@@ -80,10 +112,12 @@ def _by_name(listed: pd.DataFrame, protocol: str) -> dict[str, str]:
     twice = names["name"].duplicated()
     if twice.any():
         name = names["name"][twice].iloc[0]
-        raise UserError(f"The lists of protocol {protocol!r} name {name} for "
-                        f"{' and for '.join(names['split'][names['name'] == name])}, with {twice.sum():,} "
-                        "such names in all: training and test must not share pictures. Take the published "
-                        "lists.")
+        raise UserError(
+            f"The lists of protocol {protocol!r} name {name} for "
+            f"{' and for '.join(names['split'][names['name'] == name])}, with {twice.sum():,} "
+            "such names in all: training and test must not share pictures. Take the published "
+            "lists."
+        )
     return dict(zip(names["name"], names["split"]))
 
 
@@ -94,9 +128,14 @@ def _listed(table: ImageTable, part: dict[str, str], protocol: str) -> np.ndarra
     split = names.map(part).fillna(names.map(stems)).fillna("unused").to_numpy()
     found = int((split != "unused").sum())
     if not found:
-        raise UserError(f"The lists of protocol {protocol!r} name none of the {len(table):,} pictures of {table.name}: they belong to another copy.")
+        raise UserError(
+            f"The lists of protocol {protocol!r} name none of the {len(table):,} pictures of {table.name}: they belong to another copy."
+        )
     if found < len(table) or found < len(part):
-        warnings.warn(f"{protocol} lists {len(part):,} pictures; {len(part) - found:,} of them are not in {table.name}, and {len(table) - found:,} of its {len(table):,} are in no list and stay unused.", stacklevel=3)
+        warnings.warn(
+            f"{protocol} lists {len(part):,} pictures; {len(part) - found:,} of them are not in {table.name}, and {len(table) - found:,} of its {len(table):,} are in no list and stay unused.",
+            stacklevel=3,
+        )
     return split
 
 
@@ -142,15 +181,28 @@ def join(tables: Sequence[ImageTable]) -> ImageTable:
     for table in upright:
         least, most = table.frame["mos"].min(), table.frame["mos"].max()
         if least == most:
-            raise UserError(f"All scores of {table.name} are {least:g}, so they cannot be carried to "
-                            f"{low:g}-{high:g}: leave it out, or take another file.")
+            raise UserError(
+                f"All scores of {table.name} are {least:g}, so they cannot be carried to "
+                f"{low:g}-{high:g}: leave it out, or take another file."
+            )
         step = (high - low) / (most - least)
-        frames.append(table.frame.assign(image=f"{table.name}/" + table.frame["image"], mos=low + (table.frame["mos"] - least) * step, sd=table.frame["sd"] * step,
-                                         group=(f"{table.name}/" + table.frame["group"]).where(table.frame["group"] != "", "")))
+        frames.append(
+            table.frame.assign(
+                image=f"{table.name}/" + table.frame["image"],
+                mos=low + (table.frame["mos"] - least) * step,
+                sd=table.frame["sd"] * step,
+                group=(f"{table.name}/" + table.frame["group"]).where(table.frame["group"] != "", ""),
+            )
+        )
     names = [table.name for table in upright]
     if len(set(names)) < len(names):
         raise UserError(f"{'+'.join(names)} names a dataset twice: name each once.")
     lengths = [len(table) for table in upright]
-    return ImageTable("+".join(names), pd.concat(frames, ignore_index=True), JoinedPixels(tuple(table.pixels for table in upright), tuple(np.cumsum([0, *lengths[:-1]]).tolist())), MIXED_SCALE,
-                      version=" ".join(f"{table.name}:{table.version}" for table in upright),
-                      annotations=pd.DataFrame({"dataset": pd.Categorical(np.repeat(names, lengths), categories=names)}))
+    return ImageTable(
+        "+".join(names),
+        pd.concat(frames, ignore_index=True),
+        JoinedPixels(tuple(table.pixels for table in upright), tuple(np.cumsum([0, *lengths[:-1]]).tolist())),
+        MIXED_SCALE,
+        version=" ".join(f"{table.name}:{table.version}" for table in upright),
+        annotations=pd.DataFrame({"dataset": pd.Categorical(np.repeat(names, lengths), categories=names)}),
+    )

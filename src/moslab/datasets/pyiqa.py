@@ -20,9 +20,19 @@ from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.utils.errors import UserError
 
-ABOUT = About("meta files of pyiqa (Chen and Mo, 2022)", None, "the hub dataset chaofengc/IQA-PyTorch-Datasets-metainfo", "open",
-              signs=(frozenset(["img_name", "official_split"]), frozenset(["img_name", "ratio802_seed123_split_01"]), frozenset(["dist_name", "ratio802_seed123_split_01"])),
-              layout=("pyiqa/meta_info_NAME.csv",), own_split="the file's")
+ABOUT = About(
+    "meta files of pyiqa (Chen and Mo, 2022)",
+    None,
+    "the hub dataset chaofengc/IQA-PyTorch-Datasets-metainfo",
+    "open",
+    signs=(
+        frozenset(["img_name", "official_split"]),
+        frozenset(["img_name", "ratio802_seed123_split_01"]),
+        frozenset(["dist_name", "ratio802_seed123_split_01"]),
+    ),
+    layout=("pyiqa/meta_info_NAME.csv",),
+    own_split="the file's",
+)
 PRESETS = None  # whatever files there are
 HOMES = {
     "SPAQDataset": "SPAQ/TestImage",
@@ -46,7 +56,9 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     """One meta file; scores as it has them, the scale from the lowest to the highest."""
     name, column, size = parsed(preset)
     folder = labelfile.dataset_folder(root, "pyiqa", "pyiqa's meta files")
-    path = labelfile.named_file(folder / "meta_info" if (folder / "meta_info").is_dir() else folder, name, ".csv", "meta_info_")
+    path = labelfile.named_file(
+        folder / "meta_info" if (folder / "meta_info").is_dir() else folder, name, ".csv", "meta_info_"
+    )
     columns = labelfile.header(path)
     image, mos = (_first(path, columns, among) for among in (IMAGES, SCORES))
     split = split_column(path, columns, column)

@@ -18,9 +18,14 @@ from moslab.utils.errors import UserError
 from moslab.world.ugc import SCALE
 
 ABOUT = About(
-    "RealQA (Li et al., 2025)", 14_715, "github.com/AMAP-ML/RealQA", "open",
-    signs=(frozenset(["image", "split", "score", "attributes", "reasons"]),), splits={"train": 13_712, "test": 1_003},
-    layout=("realqa/realqa.jsonl", "realqa/"))
+    "RealQA (Li et al., 2025)",
+    14_715,
+    "github.com/AMAP-ML/RealQA",
+    "open",
+    signs=(frozenset(["image", "split", "score", "attributes", "reasons"]),),
+    splits={"train": 13_712, "test": 1_003},
+    layout=("realqa/realqa.jsonl", "realqa/"),
+)
 PRESETS = ("default",)
 FIELDS = ["image", "split", "score"]
 SPLITS = ("train", "val", "test")
@@ -34,20 +39,33 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     labelfile.check_range(path, "score", labels["score"], *SCALE, "the scale of the scores")
     frame = labelfile.table_frame(path, labels, labels["image"], labels["score"], split=labels["split"])
     said = labels.drop(columns=FIELDS).reset_index(drop=True)
-    return ImageTable("realqa", frame, FolderPixels(folder, tuple(frame["image"])), (float(SCALE[0]), float(SCALE[1])), version=preset,
-                      annotations=said if said.columns.size else None)
+    return ImageTable(
+        "realqa",
+        frame,
+        FolderPixels(folder, tuple(frame["image"])),
+        (float(SCALE[0]), float(SCALE[1])),
+        version=preset,
+        annotations=said if said.columns.size else None,
+    )
 
 
 def read(path: Path) -> pd.DataFrame:
     """Image, split and score of every picture, attributes and reasons beside them, indexed by line."""
-    lines = {number: text for number, text in enumerate(labelfile.read_text(path).split("\n"), 1) if text.strip()}
-    labels = pd.DataFrame([row(path, number, labelfile.parse_json(path, text, number)) for number, text in lines.items()], index=list(lines))
+    lines = {
+        number: text for number, text in enumerate(labelfile.read_text(path).split("\n"), 1) if text.strip()
+    }
+    labels = pd.DataFrame(
+        [row(path, number, labelfile.parse_json(path, text, number)) for number, text in lines.items()],
+        index=list(lines),
+    )
     labelfile.check_fields(path, labels[FIELDS], numbers=["score"])
     labelfile.check_unique(path, labels["image"])
     unknown = ~labels["split"].isin(SPLITS)
     if unknown.any():
         line = labels.index[unknown.to_numpy().argmax()]
-        raise UserError(f"{path}, line {line}: split is {labels['split'][line]!r}, expected one of {', '.join(SPLITS)}. Mend the line.")
+        raise UserError(
+            f"{path}, line {line}: split is {labels['split'][line]!r}, expected one of {', '.join(SPLITS)}. Mend the line."
+        )
     return labels.astype({"score": float})
 
 
@@ -55,6 +73,8 @@ def row(path: Path, line: int, entry: Any) -> dict[str, Any]:
     """One picture's object laid flat; None for a field that is missing or empty."""
     parts = [entry.get(key, {}) for key in ("attributes", "reasons")] if isinstance(entry, dict) else [None]
     if not all(isinstance(part, dict) for part in parts):
-        raise UserError(f"{path}, line {line}: expected an object with {', '.join(FIELDS)}, and attributes and reasons as objects. Mend the line.")
+        raise UserError(
+            f"{path}, line {line}: expected an object with {', '.join(FIELDS)}, and attributes and reasons as objects. Mend the line."
+        )
     fields = {key: None if entry.get(key) is None else str(entry[key]).strip() or None for key in FIELDS}
     return parts[0] | {f"{name}_reason": reason for name, reason in parts[1].items()} | fields

@@ -17,9 +17,15 @@ from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 
 ATTRIBUTES = ["Brightness", "Colorfulness", "Contrast", "Noisiness", "Sharpness"]
-ABOUT = About("SPAQ (Fang et al., 2020)", 11_125, "github.com/h4nwei/SPAQ", "open",
-              signs=(frozenset(["Image name", "MOS", *ATTRIBUTES]), frozenset(["image_id", "MOS", *ATTRIBUTES])),
-              layout=("spaq/Annotations/MOS and Image attribute scores.csv", "spaq/TestImage/"), own_split="ours, by picture")
+ABOUT = About(
+    "SPAQ (Fang et al., 2020)",
+    11_125,
+    "github.com/h4nwei/SPAQ",
+    "open",
+    signs=(frozenset(["Image name", "MOS", *ATTRIBUTES]), frozenset(["image_id", "MOS", *ATTRIBUTES])),
+    layout=("spaq/Annotations/MOS and Image attribute scores.csv", "spaq/TestImage/"),
+    own_split="ours, by picture",
+)
 PRESETS = ("default",)
 OFFICIAL = ("Annotations/MOS and Image attribute scores.csv", "MOS and Image attribute scores.csv")
 PASSED_ON = {"spaqTrain.csv": "train", "spaqTest.csv": "test"}
@@ -34,10 +40,21 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     if halves:
         version, scale, parts = "icaa17k", (0.0, 10.0), [read(path, "image_id", 10) for path in halves]
     else:
-        version, scale, parts = "official", (0.0, 100.0), [read(labelfile.first_existing(folder, OFFICIAL, "table of scores"), "Image name", 100)]
+        version, scale, parts = (
+            "official",
+            (0.0, 100.0),
+            [read(labelfile.first_existing(folder, OFFICIAL, "table of scores"), "Image name", 100)],
+        )
     frame = labelfile.joined(folder, [part for part, _ in parts])
     annotations = pd.concat([attributes for _, attributes in parts], ignore_index=True)
-    return ImageTable("spaq", frame, FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])), scale, version=version, annotations=annotations)
+    return ImageTable(
+        "spaq",
+        frame,
+        FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])),
+        scale,
+        version=version,
+        annotations=annotations,
+    )
 
 
 def read(path: Path, name: str, top: float) -> tuple[pd.DataFrame, pd.DataFrame]:

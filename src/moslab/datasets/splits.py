@@ -9,7 +9,12 @@ import numpy as np
 def drawn(key: str, groups: Sequence[str], train: float = 0.7, val: float = 0.1) -> np.ndarray:
     """'train', 'val' or 'test' for every picture, [n]. groups: what must not be torn apart, such as reference pictures or prompts; the pictures' own names where nothing belongs together."""
     share = {group: _number(key, group) / 2**64 for group in set(groups)}
-    return np.array(["train" if share[group] < train else "val" if share[group] < train + val else "test" for group in groups])
+    return np.array(
+        [
+            "train" if share[group] < train else "val" if share[group] < train + val else "test"
+            for group in groups
+        ]
+    )
 
 
 def folds(key: str, groups: Sequence[str], k: int, seed: int = 0) -> np.ndarray:

@@ -14,7 +14,16 @@ from PIL import Image
 
 from moslab.datasets import locating
 from moslab.datasets.labelfile import still_packed
-from moslab.datasets.pictures import MISSING, OUTSIDE, PictureError, as_rgb, check_file, read, shown, unreachable
+from moslab.datasets.pictures import (
+    MISSING,
+    OUTSIDE,
+    PictureError,
+    as_rgb,
+    check_file,
+    read,
+    shown,
+    unreachable,
+)
 from moslab.utils.content import digests_of
 from moslab.utils.errors import UserError
 from moslab.utils.files import digest
@@ -116,7 +125,7 @@ class NamedPixels:
     def _below(self, row: int, place: str) -> str:
         """What of a place follows the folder; all of it where labels give whole paths."""
         name = self.names[row]
-        return place[len(os.path.join(self.folder, name)) - len(name):]
+        return place[len(os.path.join(self.folder, name)) - len(name) :]
 
     @cached_property
     def _own_names(self) -> frozenset[str]:
@@ -206,7 +215,12 @@ class ImageTable:
         if self.higher_is_better:
             return self
         votes = None if self.votes is None else self.votes[:, ::-1]
-        return replace(self, frame=self.frame.assign(mos=sum(self.scale) - self.frame["mos"]), votes=votes, higher_is_better=True)
+        return replace(
+            self,
+            frame=self.frame.assign(mos=sum(self.scale) - self.frame["mos"]),
+            votes=votes,
+            higher_is_better=True,
+        )
 
     def contents(self, rows: Sequence[int]) -> list[str]:
         """SHA-256 of the file that each picture of `rows` is read from, '' for pictures in memory.
@@ -227,16 +241,28 @@ class ImageTable:
 
     def manifest(self) -> str:
         """Digest of everything in the labels that can change a result: ids, scores, deviations, votes, texts, splits, groups, whatever else is published, version."""
-        columns = {name: self.frame[name].astype(str).tolist() for name in ("image", "text", "split", "group")}
+        columns = {
+            name: self.frame[name].astype(str).tolist() for name in ("image", "text", "split", "group")
+        }
         scores = {name: [f"{value:.6f}" for value in self.frame[name]] for name in ("mos", "sd")}
-        votes = "" if self.votes is None else sha256(np.round(self.votes, 6).astype("<f8").tobytes()).hexdigest()
-        said = "" if self.annotations is None else sha256(self.annotations.to_csv(index=False).encode()).hexdigest()
+        votes = (
+            "" if self.votes is None else sha256(np.round(self.votes, 6).astype("<f8").tobytes()).hexdigest()
+        )
+        said = (
+            ""
+            if self.annotations is None
+            else sha256(self.annotations.to_csv(index=False).encode()).hexdigest()
+        )
         return digest([self.name, self.version, columns, scores, votes, said])
 
 
 def training_rows(table: ImageTable) -> np.ndarray:
     """Rows marked for training; all where none is."""
-    return np.flatnonzero((table.frame["split"] == "train").to_numpy()) if (table.frame["split"] == "train").any() else np.arange(len(table))
+    return (
+        np.flatnonzero((table.frame["split"] == "train").to_numpy())
+        if (table.frame["split"] == "train").any()
+        else np.arange(len(table))
+    )
 
 
 def within(table: ImageTable, root: Path) -> ImageTable:

@@ -16,9 +16,21 @@ from moslab.datasets.about import About
 from moslab.datasets.table import COLUMNS, FolderPixels, ImageTable
 
 ABOUT = About(
-    "TAD66K (He et al., 2022)", 66_327, "github.com/woshidandan/TANet-image-aesthetics-and-quality-assessment", "open",
-    signs=(frozenset(["image", "score"]),), splits={"train": 52_248, "test": 14_079}, size="10.7 GB", licence="Apache-2.0",
-    layout=("tad66k/labels/merge/train.csv", "tad66k/labels/merge/test.csv", "tad66k/labels/unmerge/<split>/<theme>.csv", "tad66k/TAD66K/"))
+    "TAD66K (He et al., 2022)",
+    66_327,
+    "github.com/woshidandan/TANet-image-aesthetics-and-quality-assessment",
+    "open",
+    signs=(frozenset(["image", "score"]),),
+    splits={"train": 52_248, "test": 14_079},
+    size="10.7 GB",
+    licence="Apache-2.0",
+    layout=(
+        "tad66k/labels/merge/train.csv",
+        "tad66k/labels/merge/test.csv",
+        "tad66k/labels/unmerge/<split>/<theme>.csv",
+        "tad66k/TAD66K/",
+    ),
+)
 PRESETS = ("default",)
 SCALE = (1.0, 10.0)
 HOMES = ("labels", "")
@@ -32,13 +44,21 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     theme_of = themes(folder)
     theme = pd.Series([theme_of.get(image, "") for image in frame["image"]], dtype=str)
     frame["group"] = theme.where(~theme.str.contains(","), "")
-    return ImageTable("tad66k", frame[list(COLUMNS)], FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])), SCALE, version=preset,
-                      annotations=pd.DataFrame({"theme": theme}))
+    return ImageTable(
+        "tad66k",
+        frame[list(COLUMNS)],
+        FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])),
+        SCALE,
+        version=preset,
+        annotations=pd.DataFrame({"theme": theme}),
+    )
 
 
 def read(folder: Path, split: str) -> pd.DataFrame:
     """The frame of one split."""
-    path = labelfile.first_existing(folder, [Path(home, "merge", f"{split}.csv").as_posix() for home in HOMES], f"{split} labels")
+    path = labelfile.first_existing(
+        folder, [Path(home, "merge", f"{split}.csv").as_posix() for home in HOMES], f"{split} labels"
+    )
     labels = labelfile.read_labels(path, numbers=["score"], texts=["image"])
     labelfile.check_range(path, "score", labels["score"], *SCALE, "the scale of the scores")
     return labelfile.table_frame(path, labels, labels["image"], labels["score"], split=split)

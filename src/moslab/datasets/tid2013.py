@@ -14,8 +14,18 @@ from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.utils.errors import UserError
 
-ABOUT = About("TID2013 (Ponomarenko et al., 2015)", 3_000, "ponomarenko.info/tid2013.htm", "open", signs=(), files=("mos_with_names.txt",), size="0.9 GB packed", licence="education and research",
-              layout=("tid2013/mos_with_names.txt", "tid2013/mos_std.txt", "tid2013/distorted_images/"), own_split="ours, by reference")
+ABOUT = About(
+    "TID2013 (Ponomarenko et al., 2015)",
+    3_000,
+    "ponomarenko.info/tid2013.htm",
+    "open",
+    signs=(),
+    files=("mos_with_names.txt",),
+    size="0.9 GB packed",
+    licence="education and research",
+    layout=("tid2013/mos_with_names.txt", "tid2013/mos_std.txt", "tid2013/distorted_images/"),
+    own_split="ours, by reference",
+)
 PRESETS = ("default",)
 SCALE = (0.0, 9.0)
 
@@ -29,9 +39,24 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     labelfile.check_range(path, "mos", labels["mos"], *SCALE, "the scale of the scores")
     told = labelfile.distortions(path, labels["name"])
     reference = told["reference"].str.upper()
-    frame = labelfile.table_frame(path, labels, labels["name"], labels["mos"], split=splits.drawn("tid2013", reference), group=reference)
-    annotations = told[["distortion", "level"]].reset_index(drop=True).assign(standard_error=standard_errors(folder / "mos_std.txt", len(labels)))
-    return ImageTable("tid2013", frame, FolderPixels(labelfile.picture_folder(folder, ["distorted_images"], frame["image"]), tuple(frame["image"])), SCALE, version=preset, annotations=annotations)
+    frame = labelfile.table_frame(
+        path, labels, labels["name"], labels["mos"], split=splits.drawn("tid2013", reference), group=reference
+    )
+    annotations = (
+        told[["distortion", "level"]]
+        .reset_index(drop=True)
+        .assign(standard_error=standard_errors(folder / "mos_std.txt", len(labels)))
+    )
+    return ImageTable(
+        "tid2013",
+        frame,
+        FolderPixels(
+            labelfile.picture_folder(folder, ["distorted_images"], frame["image"]), tuple(frame["image"])
+        ),
+        SCALE,
+        version=preset,
+        annotations=annotations,
+    )
 
 
 def standard_errors(path: Path, n: int) -> np.ndarray:
@@ -41,5 +66,7 @@ def standard_errors(path: Path, n: int) -> np.ndarray:
     errors = labelfile.read_labels(path, numbers=["mos_std"], texts=[], names=["mos_std"])
     labelfile.check_range(path, "mos_std", errors["mos_std"], 0, SCALE[1], "a standard error")
     if len(errors) != n:
-        raise UserError(f"{path} has {len(errors):,} lines for the {n:,} scores in mos_with_names.txt: the two files do not belong together. Take both as published.")
+        raise UserError(
+            f"{path} has {len(errors):,} lines for the {n:,} scores in mos_with_names.txt: the two files do not belong together. Take both as published."
+        )
     return errors["mos_std"].to_numpy()

@@ -17,26 +17,45 @@ from moslab.utils.paths import profile_dir
 from moslab.utils.processes import die_with_parent
 
 From = Literal["reference", "headline", "reuse", "fresh"]
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")} | {"TOKENIZERS_PARALLELISM": "false"}
+_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")} | {
+    "TOKENIZERS_PARALLELISM": "false"
+}
 
 
 def stores(runs: From, profile: str) -> list[Store]:
     """Where finished runs may come from, in order: reference; local then reference (reuse, and headline where it does not say otherwise); local alone (fresh)."""
     local, reference = Store(profile_dir(profile) / "runs"), Store(paths.REFERENCE / "runs" / profile)
-    known = {"reference": [reference], "headline": [local, reference], "reuse": [local, reference], "fresh": [local]}
+    known = {
+        "reference": [reference],
+        "headline": [local, reference],
+        "reuse": [local, reference],
+        "fresh": [local],
+    }
     if runs not in known:
         raise UserError(f"Unknown source of runs {runs!r}: choose one of {', '.join(known)}.")
     return known[runs]
 
 
-def missing(experiments: Iterable[Experiment], runs: From, profile: str, afresh: Collection[str] = ()) -> list[Experiment]:
+def missing(
+    experiments: Iterable[Experiment], runs: From, profile: str, afresh: Collection[str] = ()
+) -> list[Experiment]:
     """The experiments that would have to be trained, each once. afresh: keys that with runs="headline" are not taken from the reference."""
     found, local = stores(runs, profile), stores("fresh", profile)
-    absent = {e.key: e for e in experiments if not any(store.has(e.key) for store in (local if runs == "headline" and e.key in afresh else found))}
+    absent = {
+        e.key: e
+        for e in experiments
+        if not any(store.has(e.key) for store in (local if runs == "headline" and e.key in afresh else found))
+    }
     return list(absent.values())
 
 
-def collect(experiments: Sequence[Experiment], runs: From = "reference", profile: str = "embedded", jobs: int = 0, afresh: Collection[str] = ()) -> list[Run]:
+def collect(
+    experiments: Sequence[Experiment],
+    runs: From = "reference",
+    profile: str = "embedded",
+    jobs: int = 0,
+    afresh: Collection[str] = (),
+) -> list[Run]:
     """The runs of `experiments`, in their order, training what is missing.
 
     jobs: training processes, 0 for one per core. afresh: see `missing`. With runs="reference" nothing is ever trained and a missing run is a UserError.
@@ -44,8 +63,10 @@ def collect(experiments: Sequence[Experiment], runs: From = "reference", profile
     look_again()
     todo = missing(experiments, runs, profile, afresh)
     if todo and runs == "reference":
-        raise UserError(f"{len(todo)} of {len(experiments)} runs are not in the reference (first: {todo[0].label}, key {todo[0].key}): "
-                        "set runs = 'reuse' to train them here.")
+        raise UserError(
+            f"{len(todo)} of {len(experiments)} runs are not in the reference (first: {todo[0].label}, key {todo[0].key}): "
+            "set runs = 'reuse' to train them here."
+        )
     train_all(todo, profile, jobs)
     return [_finished(experiment, stores(runs, profile)) for experiment in experiments]
 
@@ -55,8 +76,10 @@ def _finished(experiment: Experiment, among: Sequence[Store]) -> Run:
     for store in among:
         if store.has(experiment.key):
             return store.get(experiment.key)
-    raise UserError(f"There is no run of {experiment.label} after training: its labels, pictures or weights "
-                    "changed meanwhile. Start again.")
+    raise UserError(
+        f"There is no run of {experiment.label} after training: its labels, pictures or weights "
+        "changed meanwhile. Start again."
+    )
 
 
 def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0) -> None:
@@ -67,7 +90,9 @@ def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0) ->
     groups: dict[str, list[Experiment]] = {}
     for experiment in experiments:
         groups.setdefault(experiment.training, []).append(experiment)
-    from moslab.experiments.worker import train_together  # loads transformers, so only where something is trained
+    from moslab.experiments.worker import (
+        train_together,
+    )  # loads transformers, so only where something is trained
 
     jobs = min(jobs or os.cpu_count() or 1, len(groups))
     os.environ |= _ONE_THREAD  # inherited by the workers before they load any numerical library
@@ -86,13 +111,14 @@ def _check(future: Future, experiment: Experiment) -> None:
     try:
         future.result()
     except BrokenProcessPool as problem:
-        raise UserError(f"A training process was killed (out of memory?) while {experiment.label} was due: finished runs are kept, "
-                        "start again with fewer jobs to go on.") from problem
+        raise UserError(
+            f"A training process was killed (out of memory?) while {experiment.label} was due: finished runs are kept, "
+            "start again with fewer jobs to go on."
+        ) from problem
 
 
 def _start_worker() -> None:
     die_with_parent()
     import torch
+
     torch.set_num_threads(1)
-
-

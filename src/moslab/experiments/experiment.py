@@ -17,10 +17,25 @@ from moslab.utils.errors import UserError
 from moslab.utils.files import digest
 
 METHOD_VERSIONS = {"training": 1, "evaluation": 1}  # raised by hand whenever the numbers change
-Text = Literal["image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random"]  # see `moslab.backbones.prompts.Wording`
+Text = Literal[
+    "image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random"
+]  # see `moslab.backbones.prompts.Wording`
 Recipe = Literal["lm", "lora", "full", "scratch", "head"]
-LATER = ("protocol", "test_dataset", "every_epoch", "related", "min_pixels", "max_pixels")  # fields that came later: while they are not set, runs keep the key they always had
-EVALUATION = ("splits", "test_text", "test_images", "test_dataset", "related")  # fields that training knows nothing of
+LATER = (
+    "protocol",
+    "test_dataset",
+    "every_epoch",
+    "related",
+    "min_pixels",
+    "max_pixels",
+)  # fields that came later: while they are not set, runs keep the key they always had
+EVALUATION = (
+    "splits",
+    "test_text",
+    "test_images",
+    "test_dataset",
+    "related",
+)  # fields that training knows nothing of
 FROZEN_VISION: tuple[str, ...] = ("lm", "lora", "head")
 
 
@@ -31,29 +46,49 @@ class Experiment(BaseModel):
 
     dataset: str = "iqa"
     preset: str = Field("default", description="variant of an embedded dataset")
-    images: int | None = Field(None, ge=8, description="how many pictures an embedded dataset is generated with")
+    images: int | None = Field(
+        None, ge=8, description="how many pictures an embedded dataset is generated with"
+    )
     protocol: str = Field("", description="splits other than the dataset's own")
     root: str | None = Field(None, description="folder of published datasets")
     text: Text = "image"
-    test_text: Text | None = Field(None, description="what the test pictures are shown with, if other than in training")
+    test_text: Text | None = Field(
+        None, description="what the test pictures are shown with, if other than in training"
+    )
     scorer: str = "bins"
     options: dict[str, Any] = {}
     range: Literal["train_minmax", "scale"] = "train_minmax"
     backbone: str = "embedded"
     recipe: Recipe = "lm"
     precision: Literal["float32", "bfloat16"] = "float32"
-    min_pixels: int | None = Field(None, ge=1, description="smaller pictures are enlarged to so many pixels; the checkpoint's own limit if not given")
-    max_pixels: int | None = Field(None, ge=1, description="larger pictures are shrunk to so many pixels; the checkpoint's own limit if not given")
+    min_pixels: int | None = Field(
+        None,
+        ge=1,
+        description="smaller pictures are enlarged to so many pixels; the checkpoint's own limit if not given",
+    )
+    max_pixels: int | None = Field(
+        None,
+        ge=1,
+        description="larger pictures are shrunk to so many pixels; the checkpoint's own limit if not given",
+    )
     epochs: float = Field(4, gt=0)
     batch_size: int = Field(64, ge=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(0.01, ge=0)
     warmup: float = Field(0.1, ge=0, le=1)
-    train_images: int | None = Field(None, ge=2, description="the first so many of the training split; all if not given")
-    test_images: int | None = Field(None, ge=2, description="the first so many of each evaluated split; all if not given")
+    train_images: int | None = Field(
+        None, ge=2, description="the first so many of the training split; all if not given"
+    )
+    test_images: int | None = Field(
+        None, ge=2, description="the first so many of each evaluated split; all if not given"
+    )
     splits: tuple[str, ...] = Field(("test",), min_length=1)
-    test_dataset: str = Field("", description="evaluated on these splits of another dataset, if not of the one trained on")
-    every_epoch: bool = Field(False, description="evaluated after every epoch, too; kept in the run's history")
+    test_dataset: str = Field(
+        "", description="evaluated on these splits of another dataset, if not of the one trained on"
+    )
+    every_epoch: bool = Field(
+        False, description="evaluated after every epoch, too; kept in the run's history"
+    )
     related: bool = Field(False, description="asked about the attributes of other pictures afterwards")
     seed: int = Field(0, ge=0)
 
@@ -107,12 +142,20 @@ class Experiment(BaseModel):
         """What is trained, as `key` would name it: equal for experiments that only look at the same trained model in different ways."""
         unset = {name for name in ("min_pixels", "max_pixels") if not getattr(self, name)}
         fields = self.model_dump(mode="json", exclude={"root", "backbone", *EVALUATION, *unset})
-        trained = {name: value for name, value in self.options.items() if name not in scorer_class(self.scorer).READING}
-        return self._digest(fields | {"options": trained}, [self.dataset], [self._pictures(self.dataset, "training")])
+        trained = {
+            name: value
+            for name, value in self.options.items()
+            if name not in scorer_class(self.scorer).READING
+        }
+        return self._digest(
+            fields | {"options": trained}, [self.dataset], [self._pictures(self.dataset, "training")]
+        )
 
     def _digest(self, fields: dict[str, Any], tables: list[str], shown: list[str]) -> str:
         versions = METHOD_VERSIONS | {self.scorer: scorer_class(self.scorer).version}
-        labels = [_manifest(name, self.root, self.preset, self.protocol, self.images) for name in tables if name]
+        labels = [
+            _manifest(name, self.root, self.preset, self.protocol, self.images) for name in tables if name
+        ]
         return digest([fields, *labels, *filter(None, shown), _fingerprint(self.backbone), versions])
 
     def _pictures(self, name: str, use: Literal["training", "evaluated"]) -> str:

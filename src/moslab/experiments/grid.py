@@ -30,18 +30,26 @@ class Grid:
     def __post_init__(self) -> None:
         for name, values in (("datasets", self.datasets), ("arms", self.arms), ("seeds", self.seeds)):
             if not values:
-                raise UserError(f"The grid has no {name}: give at least one (three or more seeds for a verdict).")
+                raise UserError(
+                    f"The grid has no {name}: give at least one (three or more seeds for a verdict)."
+                )
         if len(set(self.seeds)) < len(self.seeds):
             raise UserError(f"The seeds {list(self.seeds)} repeat: a verdict needs different ones.")
 
     def experiments(self) -> dict[tuple[str, str, int], Experiment]:
         """(dataset, arm, seed) -> experiment, every field checked."""
-        return {(dataset, arm, seed): make_on(dataset, seed=seed, **{**self.setting, **fields})
-                for dataset in self.datasets for arm, fields in self.arms.items() for seed in self.seeds}
+        return {
+            (dataset, arm, seed): make_on(dataset, seed=seed, **{**self.setting, **fields})
+            for dataset in self.datasets
+            for arm, fields in self.arms.items()
+            for seed in self.seeds
+        }
 
     def afresh(self) -> set[str]:
         """Keys of the headline arms' runs."""
-        return {experiment.key for (_, arm, _), experiment in self.experiments().items() if arm in self.headline}
+        return {
+            experiment.key for (_, arm, _), experiment in self.experiments().items() if arm in self.headline
+        }
 
     def certain(self, runs: Mapping[str, Run]) -> set[str]:
         """Keys of the runs (given by key) whose certainty is read; UserError for one committed without it."""
@@ -51,8 +59,10 @@ class Grid:
         for key in sorted(keys):
             if not set(CERTAINTY) <= set(runs[key].predictions):
                 label = runs[key].experiment.label
-                raise UserError(f"Run {key} ({label}) was committed without entropy and top probability: "
-                                "set runs = 'fresh' to train it here.")
+                raise UserError(
+                    f"Run {key} ({label}) was committed without entropy and top probability: "
+                    "set runs = 'fresh' to train it here."
+                )
         return keys
 
 
@@ -92,12 +102,18 @@ class Results:
         for (where, arm, _), run in self.runs.items():
             if where == dataset:
                 rows = run.split(split)
-                arms.setdefault(arm, []).append(rows["score"].fillna(rows["score"].mean()).fillna(0.0).to_numpy())
+                arms.setdefault(arm, []).append(
+                    rows["score"].fillna(rows["score"].mean()).fillna(0.0).to_numpy()
+                )
                 shown.append(rows[["image", "target"]].reset_index(drop=True))
         if not shown:
-            raise UserError(f"There are no runs on {dataset!r} in these results; they hold {', '.join(sorted({where for where, _, _ in self.runs}))}.")
+            raise UserError(
+                f"There are no runs on {dataset!r} in these results; they hold {', '.join(sorted({where for where, _, _ in self.runs}))}."
+            )
         if not all(shown[0].equals(other) for other in shown):
-            raise UserError(f"The arms on {dataset} were evaluated on different images and cannot be compared.")
+            raise UserError(
+                f"The arms on {dataset} were evaluated on different images and cannot be compared."
+            )
         return {arm: np.stack(rows) for arm, rows in arms.items()}, shown[0]["target"].to_numpy()
 
     def table(self, metric: str = "srcc", split: str = "test") -> pd.DataFrame:

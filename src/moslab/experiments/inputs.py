@@ -17,7 +17,13 @@ from moslab.utils.errors import UserError
 
 def labelled(experiment: Experiment, name: str) -> ImageTable:
     """The dataset that is trained on, or the other one that is tested on; higher scores for better pictures."""
-    return datasets.load(name, root=experiment.root, preset=experiment.preset, protocol=experiment.protocol, images=experiment.images).upright()
+    return datasets.load(
+        name,
+        root=experiment.root,
+        preset=experiment.preset,
+        protocol=experiment.protocol,
+        images=experiment.images,
+    ).upright()
 
 
 def training_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:
@@ -38,13 +44,17 @@ def rows_looked_at(experiments: Sequence[Experiment], table: ImageTable) -> np.n
 def fitted_scorer(experiment: Experiment, table: ImageTable) -> Scorer:
     """The scorer with its coding fitted to the training scores, on the experiment's range."""
     labels = Labels.of(table, training_rows(experiment, table))
-    low, high = table.scale if experiment.range == "scale" else (float(labels.mos.min()), float(labels.mos.max()))
+    low, high = (
+        table.scale if experiment.range == "scale" else (float(labels.mos.min()), float(labels.mos.max()))
+    )
     scorer = scorer_class(experiment.scorer)(scorer_options(experiment.scorer, experiment.options))
     scorer.fit(labels, low, high)
     return scorer
 
 
-def teachable(name: str, arms: Mapping[Hashable, Mapping[str, Any]], setting: Mapping[str, Any]) -> tuple[dict[Hashable, Mapping[str, Any]], list[str]]:
+def teachable(
+    name: str, arms: Mapping[Hashable, Mapping[str, Any]], setting: Mapping[str, Any]
+) -> tuple[dict[Hashable, Mapping[str, Any]], list[str]]:
     """The arms of a grid whose scorers can learn a dataset's labels, and a sentence for each of the others (soft labels where there are no deviations)."""
     kept, left_out, table = {}, [], None
     for arm, fields in arms.items():
@@ -67,8 +77,14 @@ def check_inputs(experiment: Experiment, table: ImageTable) -> None:
 
 def check_texts(experiment: Experiment, rows: np.ndarray, table: ImageTable) -> None:
     """UserError for a picture without the text that its prompt needs, before anything is loaded."""
-    without = rows[(table.frame["text"].to_numpy()[rows] == "")] if {experiment.text, experiment.test_text} & set(SHOWN) else []
+    without = (
+        rows[(table.frame["text"].to_numpy()[rows] == "")]
+        if {experiment.text, experiment.test_text} & set(SHOWN)
+        else []
+    )
     if len(without):
         first = table.frame.iloc[without[0]]
-        raise UserError(f"{table.name} has no text for {len(without):,} of {len(rows):,} pictures (first: {first['image']}, {first['source']}): "
-                        "use text='image' or 'generic'.")
+        raise UserError(
+            f"{table.name} has no text for {len(without):,} of {len(rows):,} pictures (first: {first['image']}, {first['source']}): "
+            "use text='image' or 'generic'."
+        )

@@ -20,6 +20,8 @@ def trained(experiment: Experiment, profile: str) -> Reader:
             model.load_state_dict(load_file(path), strict=False)
         else:
             training.fit(experiment, table, reader)
-            write_atomic(path, save({name: weight.detach().cpu().contiguous() for name, weight in learned.items()}))
+            write_atomic(
+                path, save({name: weight.detach().cpu().contiguous() for name, weight in learned.items()})
+            )
     model.eval()
     return reader

@@ -97,8 +97,16 @@ class Store:
             stored = folder / DISTRIBUTIONS
             distributions = np.load(stored, allow_pickle=False)["distributions"] if stored.exists() else None
             experiment = Experiment(**record["experiment"])
-            return Run(experiment, key, predictions, record["metrics"], record["history"], record["seconds"],
-                       record["provenance"], distributions)
+            return Run(
+                experiment,
+                key,
+                predictions,
+                record["metrics"],
+                record["history"],
+                record["seconds"],
+                record["provenance"],
+                distributions,
+            )
         except DAMAGE as problem:
             reason = (str(problem) or type(problem).__name__).splitlines()[0]
             raise UserError(f"The run in {folder} is damaged ({reason}): {_remedy(folder)}.") from problem
@@ -126,8 +134,14 @@ class Store:
             if run.distributions is not None:
                 write_atomic(working / DISTRIBUTIONS, _distributions_file(run.distributions))
             experiment = run.experiment.model_dump(mode="json")
-            record = {"key": run.key, "experiment": experiment, "metrics": run.metrics,
-                      "history": run.history, "seconds": run.seconds, "provenance": run.provenance}
+            record = {
+                "key": run.key,
+                "experiment": experiment,
+                "metrics": run.metrics,
+                "history": run.history,
+                "seconds": run.seconds,
+                "provenance": run.provenance,
+            }
             digests = {"predictions": sha256(predictions), "tables": tables, "record": digest(record)}
             write_json(working / RECORD, record | {"sha256": digests})
             self._move_in(working, target)
@@ -139,8 +153,11 @@ class Store:
 
     def _put_table(self, working: Path, block: pd.DataFrame) -> str:
         """Keep the images and targets of one split, unless they are there; returns their file's SHA-256."""
-        table = {"split": block["split"].iloc[0], "images": block["image"].tolist(),
-                 "targets": block["target"].tolist()}
+        table = {
+            "split": block["split"].iloc[0],
+            "images": block["image"].tolist(),
+            "targets": block["target"].tolist(),
+        }
         content = _packed(json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode())
         name = sha256(content)
         path = self._table_path(name)
@@ -211,6 +228,7 @@ def _blocks(predictions: pd.DataFrame) -> list[pd.DataFrame]:
 
 # A file of columns: gzip of one line of JSON and the columns' bytes, one behind the other, little-endian.
 # docs/runs.md describes it for other languages.
+
 
 def columns_file(frame: pd.DataFrame) -> bytes:
     """The columns of `frame` as a compact file, the same bytes for the same values."""

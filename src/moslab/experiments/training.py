@@ -91,31 +91,54 @@ def execute_together(experiments: Sequence[Experiment], progress: Progress | Non
         run = evaluated(experiment, table, reader, history, seconds)
         look_again()
         if not run.key == experiment.key == key:
-            raise UserError(f"Labels, pictures or weights of {experiment.label} changed while it was trained, so nobody "
-                            "knows what it looked at: start again.")
+            raise UserError(
+                f"Labels, pictures or weights of {experiment.label} changed while it was trained, so nobody "
+                "knows what it looked at: start again."
+            )
         yield run
         seconds = dict.fromkeys(seconds, 0.0)
 
 
-def evaluated(experiment: Experiment, table: ImageTable, reader: Reader, history: list[dict[str, float]], seconds: dict[str, float]) -> Run:
+def evaluated(
+    experiment: Experiment,
+    table: ImageTable,
+    reader: Reader,
+    history: list[dict[str, float]],
+    seconds: dict[str, float],
+) -> Run:
     """The run of an experiment whose model was just trained on `table`."""
     started, scale = time.time(), table.scale
     if experiment.test_dataset:
-        table = labelled(experiment, experiment.test_dataset)  # scores are carried over linearly from one nominal scale to the other, which changes no correlation
-        features = reader.features and cached_features(table, reader.backbone, evaluated_rows(experiment, table))
+        table = labelled(
+            experiment, experiment.test_dataset
+        )  # scores are carried over linearly from one nominal scale to the other, which changes no correlation
+        features = reader.features and cached_features(
+            table, reader.backbone, evaluated_rows(experiment, table)
+        )
         reader = replace(reader, features=features, _prompts={})
     if experiment.test_text or experiment.test_dataset:
-        reader = replace(reader, wording=Wording.of(table, experiment.dataset, experiment.test_text or experiment.text, experiment.preset))
+        reader = replace(
+            reader,
+            wording=Wording.of(
+                table, experiment.dataset, experiment.test_text or experiment.text, experiment.preset
+            ),
+        )
     rows = evaluated_rows(experiment, table)
     scores = evaluation.predict(reader, table, rows)
     if experiment.test_dataset:
-        scores = replace(scores, score=table.scale[0] + (scores.score - scale[0]) * np.ptp(table.scale) / np.ptp(scale))
+        scores = replace(
+            scores, score=table.scale[0] + (scores.score - scale[0]) * np.ptp(table.scale) / np.ptp(scale)
+        )
     predictions = evaluation.predictions_frame(table, rows, scores)
     metrics = evaluation.measure(predictions)
     if experiment.related:
         predictions = pd.concat([predictions, attribute_answers.answers(reader.backbone)], ignore_index=True)
-    seconds = {phase: round(value, 2) for phase, value in (seconds | {"evaluation": time.time() - started}).items()}
-    return Run(experiment, experiment.key, predictions, metrics, history, seconds, provenance(), scores.distribution)
+    seconds = {
+        phase: round(value, 2) for phase, value in (seconds | {"evaluation": time.time() - started}).items()
+    }
+    return Run(
+        experiment, experiment.key, predictions, metrics, history, seconds, provenance(), scores.distribution
+    )
 
 
 def prepare(experiment: Experiment, *others: Experiment) -> tuple[ImageTable, Reader]:
@@ -128,20 +151,34 @@ def prepare(experiment: Experiment, *others: Experiment) -> tuple[ImageTable, Re
         check_inputs(one, table)
     set_seed(experiment.seed)
     scorer = fitted_scorer(experiment, table)
-    backbone = loading.load(experiment.backbone, scratch=experiment.recipe == "scratch", seed=experiment.seed,
-                              dtype=weight_type(experiment), min_pixels=experiment.min_pixels, max_pixels=experiment.max_pixels)
+    backbone = loading.load(
+        experiment.backbone,
+        scratch=experiment.recipe == "scratch",
+        seed=experiment.seed,
+        dtype=weight_type(experiment),
+        min_pixels=experiment.min_pixels,
+        max_pixels=experiment.max_pixels,
+    )
     scorer.attach(backbone)
     set_trainable(experiment.recipe, backbone, scorer)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone.model.to(device), scorer.to(device)
     frozen = experiment.recipe in FROZEN_VISION
-    features = cached_features(table, backbone, rows_looked_at([experiment, *others], table)) if frozen else None
-    return table, Reader(backbone, scorer, Wording.of(table, experiment.dataset, experiment.text, experiment.preset), features)
+    features = (
+        cached_features(table, backbone, rows_looked_at([experiment, *others], table)) if frozen else None
+    )
+    return table, Reader(
+        backbone, scorer, Wording.of(table, experiment.dataset, experiment.text, experiment.preset), features
+    )
 
 
 def weight_type(experiment: Experiment) -> torch.dtype:
     """bfloat16 weights only where the backbone itself does not learn; learning weights stay float32 under bfloat16 autocast."""
-    return torch.bfloat16 if experiment.precision == "bfloat16" and experiment.recipe in ("lora", "head") else torch.float32
+    return (
+        torch.bfloat16
+        if experiment.precision == "bfloat16" and experiment.recipe in ("lora", "head")
+        else torch.float32
+    )
 
 
 def set_trainable(recipe: str, backbone: Backbone, scorer: Scorer) -> None:
@@ -153,15 +190,24 @@ def set_trainable(recipe: str, backbone: Backbone, scorer: Scorer) -> None:
         model.lm_head.requires_grad_(True)
     if recipe == "lora":
         from peft import LoraConfig, inject_adapter_in_model
-        adapters = LoraConfig(r=LORA_RANK, lora_alpha=2 * LORA_RANK, target_modules=r".*language_model.*\.(q|k|v|o|gate|up|down)_proj")
+
+        adapters = LoraConfig(
+            r=LORA_RANK,
+            lora_alpha=2 * LORA_RANK,
+            target_modules=r".*language_model.*\.(q|k|v|o|gate|up|down)_proj",
+        )
         inject_adapter_in_model(adapters, model)
         for weight in filter(lambda p: p.requires_grad, model.parameters()):
             weight.data = weight.data.float()  # also on a bfloat16 backbone
     if not any(p.requires_grad for module in (model, scorer) for p in module.parameters()):
-        raise UserError(f"Recipe {recipe!r} leaves nothing to train for scorer {scorer.name!r}, which has no weights of its own: use lm, lora or full.")
+        raise UserError(
+            f"Recipe {recipe!r} leaves nothing to train for scorer {scorer.name!r}, which has no weights of its own: use lm, lora or full."
+        )
 
 
-def fit(experiment: Experiment, table: ImageTable, reader: Reader, progress: Progress | None = None) -> list[dict[str, float]]:
+def fit(
+    experiment: Experiment, table: ImageTable, reader: Reader, progress: Progress | None = None
+) -> list[dict[str, float]]:
     """Run the Trainer; returns the logged training losses, or what the scorer measured of every step."""
     rows = training_rows(experiment, table)
     targets = reader.scorer.encode(Labels.of(table, rows))
@@ -171,24 +217,53 @@ def fit(experiment: Experiment, table: ImageTable, reader: Reader, progress: Pro
 
     with tempfile.TemporaryDirectory(prefix="moslab-") as folder:
         observer = Observer(experiment, table, reader)
-        trainer = Trainer(model=ScoringModel(reader), args=arguments(experiment, folder, len(rows)), train_dataset=Rows(rows, targets), data_collator=collate,
-                          callbacks=[Reporter(progress)] * bool(progress) + [observer] * experiment.every_epoch)
+        trainer = Trainer(
+            model=ScoringModel(reader),
+            args=arguments(experiment, folder, len(rows)),
+            train_dataset=Rows(rows, targets),
+            data_collator=collate,
+            callbacks=[Reporter(progress)] * bool(progress) + [observer] * experiment.every_epoch,
+        )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
     steps = [{"step": number} | step for number, step in enumerate(reader.scorer.steps, start=1)] or [
-        {"step": entry["step"], "loss": entry["loss"]} for entry in trainer.state.log_history if "loss" in entry]
-    return [{name: value if isinstance(value, int) else round(value, 5) for name, value in step.items()} for step in [*steps, *observer.epochs]]
+        {"step": entry["step"], "loss": entry["loss"]}
+        for entry in trainer.state.log_history
+        if "loss" in entry
+    ]
+    return [
+        {name: value if isinstance(value, int) else round(value, 5) for name, value in step.items()}
+        for step in [*steps, *observer.epochs]
+    ]
 
 
 def arguments(experiment: Experiment, folder: str, images: int) -> TrainingArguments:
     """Trainer settings: AdamW, linear warm-up, cosine decay, gradients clipped at 1."""
     steps = max(1, round(experiment.epochs * images / experiment.batch_size))
     return TrainingArguments(
-        output_dir=folder, max_steps=steps, per_device_train_batch_size=experiment.batch_size, learning_rate=experiment.learning_rate,
-        weight_decay=experiment.weight_decay, lr_scheduler_type="cosine", warmup_steps=round(experiment.warmup * steps), max_grad_norm=1.0,
-        optim="adamw_torch_fused", seed=experiment.seed, data_seed=experiment.seed, bf16=experiment.precision == "bfloat16" and torch.cuda.is_available(),
-        logging_steps=max(1, steps // 40), save_strategy="no", report_to=[], disable_tqdm=True, remove_unused_columns=False, dataloader_drop_last=False,
-        dataloader_num_workers=0, dataloader_pin_memory=False, use_cpu=not torch.cuda.is_available(), log_level="error")
+        output_dir=folder,
+        max_steps=steps,
+        per_device_train_batch_size=experiment.batch_size,
+        learning_rate=experiment.learning_rate,
+        weight_decay=experiment.weight_decay,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(experiment.warmup * steps),
+        max_grad_norm=1.0,
+        optim="adamw_torch_fused",
+        seed=experiment.seed,
+        data_seed=experiment.seed,
+        bf16=experiment.precision == "bfloat16" and torch.cuda.is_available(),
+        logging_steps=max(1, steps // 40),
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_drop_last=False,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=False,
+        use_cpu=not torch.cuda.is_available(),
+        log_level="error",
+    )
 
 
 class Reporter(TrainerCallback):
@@ -215,4 +290,7 @@ class Observer(TrainerCallback):
         scores = evaluation.predict(self.reader, self.table, self.rows)
         codes = self.reader.scorer.encode(Labels.of(self.table, self.rows))
         model.train(learning)
-        self.epochs.append({"step": state.global_step, "epoch": len(self.epochs) + 1} | evaluation.at_a_glance(scores, codes, self.table.frame["mos"].to_numpy()[self.rows]))
+        self.epochs.append(
+            {"step": state.global_step, "epoch": len(self.epochs) + 1}
+            | evaluation.at_a_glance(scores, codes, self.table.frame["mos"].to_numpy()[self.rows])
+        )

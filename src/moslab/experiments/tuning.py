@@ -9,7 +9,13 @@ from moslab.utils.errors import UserError
 from moslab.utils.files import read_json
 
 TABLE = paths.PACKAGE / "tuning.json"
-CANDIDATES = {"lm": (1.5e-3, 3e-3, 6e-3), "lora": (1e-3, 2e-3, 4e-3), "full": (1e-4, 3e-4, 7e-4), "scratch": (3e-4, 7e-4, 1.5e-3), "head": (1e-3, 3e-3, 1e-2)}
+CANDIDATES = {
+    "lm": (1.5e-3, 3e-3, 6e-3),
+    "lora": (1e-3, 2e-3, 4e-3),
+    "full": (1e-4, 3e-4, 7e-4),
+    "scratch": (3e-4, 7e-4, 1.5e-3),
+    "head": (1e-3, 3e-3, 1e-2),
+}
 
 
 @cache
@@ -25,7 +31,7 @@ def tuned_rate(scorer: str, dataset: str, recipe: str) -> float:
         entry = table().get(f"{name}/{recipe}/{scorer}")
         if entry:
             return float(entry["learning_rate"])
-    raise UserError(f"No learning rate was tuned for scorer {scorer!r} with recipe {recipe!r} on {dataset!r}: give learning_rate, "
-                    f"or run `python -m moslab tune --dataset {stand_in} --recipe {recipe} --scorer {scorer}`.")
-
-
+    raise UserError(
+        f"No learning rate was tuned for scorer {scorer!r} with recipe {recipe!r} on {dataset!r}: give learning_rate, "
+        f"or run `python -m moslab tune --dataset {stand_in} --recipe {recipe} --scorer {scorer}`."
+    )

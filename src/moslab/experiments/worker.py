@@ -39,4 +39,13 @@ class Progress:
         now = self.clock()
         if now - self.last >= 0.5 or done == total:
             self.last = now
-            write_json(self.path, {"label": self.label, "done": done, "total": total, "started": self.started, "pid": os.getpid()})
+            write_json(
+                self.path,
+                {
+                    "label": self.label,
+                    "done": done,
+                    "total": total,
+                    "started": self.started,
+                    "pid": os.getpid(),
+                },
+            )

@@ -48,10 +48,13 @@ def plcc(prediction: np.ndarray, target: np.ndarray, fit: str = "raw") -> float:
         if not np.isfinite(fitted).all() or not usable("PLCC after the logistic fit", fitted, target):
             return float("nan")
         if fitted[prediction.argmax()] < fitted[prediction.argmin()]:
-            warnings.warn("The logistic curve falls: higher predictions go with lower "
-                          f"targets (SRCC {srcc(prediction, target):+.2f}), which PLCC after "
-                          "the fit hides; turn the scale round, or read SRCC and the raw "
-                          "PLCC.", stacklevel=2)
+            warnings.warn(
+                "The logistic curve falls: higher predictions go with lower "
+                f"targets (SRCC {srcc(prediction, target):+.2f}), which PLCC after "
+                "the fit hides; turn the scale round, or read SRCC and the raw "
+                "PLCC.",
+                stacklevel=2,
+            )
         prediction = fitted
     return correlation(prediction, target)
 
@@ -89,7 +92,9 @@ def logistic4(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     try:
         return logistic_curve(prediction, *logistic_parameters(prediction, target))
     except RuntimeError:
-        warnings.warn("The logistic fit did not converge, so its PLCC is NaN: read the raw PLCC instead.", stacklevel=2)
+        warnings.warn(
+            "The logistic fit did not converge, so its PLCC is NaN: read the raw PLCC instead.", stacklevel=2
+        )
         return np.full(len(prediction), np.nan)
 
 
@@ -115,7 +120,9 @@ def paired(prediction: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.n
     """Both sides as float64 [n]; UserError when they do not pair up."""
     prediction, target = (np.asarray(side, dtype=np.float64) for side in (prediction, target))
     if prediction.ndim != 1 or prediction.shape != target.shape:
-        raise UserError(f"A metric needs one prediction per target: got predictions {prediction.shape} and targets {target.shape}.")
+        raise UserError(
+            f"A metric needs one prediction per target: got predictions {prediction.shape} and targets {target.shape}."
+        )
     return prediction, target
 
 
@@ -125,7 +132,9 @@ def usable(metric: str, prediction: np.ndarray, target: np.ndarray, least: int =
         return False
     for name, side in (("predictions", prediction), ("targets", target)):
         if np.ptp(side) == 0:
-            warnings.warn(f"{metric} is undefined, so NaN: all {len(side)} {name} equal {side[0]:g}.", stacklevel=3)
+            warnings.warn(
+                f"{metric} is undefined, so NaN: all {len(side)} {name} equal {side[0]:g}.", stacklevel=3
+            )
             return False
     return True
 
@@ -134,16 +143,27 @@ def finite(metric: str, prediction: np.ndarray, target: np.ndarray, least: int) 
     """Whether there are `least` pairs and all are numbers. Nothing is dropped: a missing score is part of the result. Warns where not."""
     missing = int((~np.isfinite(prediction) | ~np.isfinite(target)).sum())
     if len(prediction) < least:
-        warnings.warn(f"{metric} is undefined, so NaN: {len(prediction)} images, at least {least} needed.", stacklevel=4)
+        warnings.warn(
+            f"{metric} is undefined, so NaN: {len(prediction)} images, at least {least} needed.", stacklevel=4
+        )
     elif missing:
-        warnings.warn(f"{metric} is undefined, so NaN: {missing} of {len(prediction)} images have no score or no target; "
-                      "decide what a missing score counts as, and say so.", stacklevel=4)
+        warnings.warn(
+            f"{metric} is undefined, so NaN: {missing} of {len(prediction)} images have no score or no target; "
+            "decide what a missing score counts as, and say so.",
+            stacklevel=4,
+        )
     return len(prediction) >= least and not missing
 
 
 METRICS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "srcc": srcc, "plcc": plcc, "plcc_logistic4": plcc_logistic4, "mae": mae,
+    "srcc": srcc,
+    "plcc": plcc,
+    "plcc_logistic4": plcc_logistic4,
+    "mae": mae,
 }
 METRICS_PROTOCOL = {
-    "srcc": PROTOCOLS["raw"], "plcc": PROTOCOLS["raw"], "plcc_logistic4": PROTOCOLS["logistic4"], "mae": PROTOCOLS["raw"],
+    "srcc": PROTOCOLS["raw"],
+    "plcc": PROTOCOLS["raw"],
+    "plcc_logistic4": PROTOCOLS["logistic4"],
+    "mae": PROTOCOLS["raw"],
 }

@@ -23,8 +23,13 @@ def measure(shares: torch.Tensor, digits: torch.Tensor) -> dict[str, float]:
     shares = shares.double()
     others = shares.scatter(-1, digits[..., None], 0.0)
     renormalised = others / others.sum(-1, keepdim=True).clamp(min=1e-30)
-    distance = {name: (weights * (share @ values - digits)).sum(1) for name, share in zip(NAMES, (shares, others, renormalised))}
-    return {name: float(distance[name].abs().mean()) for name in NAMES} | {f"{name}_squared": float(distance[name].square().mean()) for name in NAMES}
+    distance = {
+        name: (weights * (share @ values - digits)).sum(1)
+        for name, share in zip(NAMES, (shares, others, renormalised))
+    }
+    return {name: float(distance[name].abs().mean()) for name in NAMES} | {
+        f"{name}_squared": float(distance[name].square().mean()) for name in NAMES
+    }
 
 
 def convergence(history: Sequence[Mapping[str, float]], name: str, window: int = 100) -> dict[str, float]:
@@ -43,7 +48,9 @@ def places(numbers: np.ndarray | torch.Tensor, m: int) -> torch.Tensor:
 def sure_of(numbers: np.ndarray | torch.Tensor, m: int, share: float = 0.9) -> torch.Tensor:
     """Hand-made shares [n, M, 10] of one who says `numbers` [n]: `share` on the digit said at each place, the rest evenly on the other nine."""
     digits = places(numbers, m)
-    return torch.full((*digits.shape, 10), (1 - share) / 9, dtype=torch.float64).scatter(-1, digits[..., None], share)
+    return torch.full((*digits.shape, 10), (1 - share) / 9, dtype=torch.float64).scatter(
+        -1, digits[..., None], share
+    )
 
 
 def digit_cross_entropy(shares: torch.Tensor, digits: torch.Tensor) -> torch.Tensor:
@@ -54,7 +61,9 @@ def digit_cross_entropy(shares: torch.Tensor, digits: torch.Tensor) -> torch.Ten
 def without_picture(digits: torch.Tensor, tokens: int) -> dict[str, dict[str, float]]:
     """What `measure` gives to models that have not seen a picture, and the loss of an answer of so many tokens whose fixed ones are certain: one that finds all digits equally likely, and
     one that knows how often each stands at each place. digits: those of the labels [n, M]."""
-    often = torch.stack([torch.bincount(place, minlength=10) for place in digits.unbind(1)]).double() / len(digits)
+    often = torch.stack([torch.bincount(place, minlength=10) for place in digits.unbind(1)]).double() / len(
+        digits
+    )
     known = {"nothing": torch.full_like(often, 0.1), "how often each digit stands at each place": often}
     found = {}
     for name, shares in known.items():
@@ -70,4 +79,11 @@ def over_steps(histories: Sequence[Sequence[Mapping[str, float]]], name: str, wi
     shortest = min(len(history) for history in histories)
     values = np.array([[step[name] for step in history[:shortest]] for history in histories])
     smooth = np.stack([np.convolve(row, np.full(width, 1 / width), "valid") for row in values])
-    return pd.DataFrame({"step": np.arange(width, shortest + 1), "value": smooth.mean(0), "low": smooth.min(0), "high": smooth.max(0)})
+    return pd.DataFrame(
+        {
+            "step": np.arange(width, shortest + 1),
+            "value": smooth.mean(0),
+            "low": smooth.min(0),
+            "high": smooth.max(0),
+        }
+    )

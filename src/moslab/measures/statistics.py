@@ -65,7 +65,9 @@ class Difference:
         return getattr(self, f"low{name}"), getattr(self, f"high{name}")
 
 
-def bootstrap(metric: str, scores: np.ndarray, target: np.ndarray, n: int = 1000, seed: int = 0, level: float = 0.95) -> Interval:
+def bootstrap(
+    metric: str, scores: np.ndarray, target: np.ndarray, n: int = 1000, seed: int = 0, level: float = 0.95
+) -> Interval:
     """Value and percentile interval of a metric of `scores` [images] over `n` resamples of the images.
 
     Resamples on which the metric is undefined (all picks tied) are left out. NaN throughout, with the metric's warning, where the value is NaN.
@@ -79,14 +81,30 @@ def bootstrap(metric: str, scores: np.ndarray, target: np.ndarray, n: int = 1000
     return Interval(value, float(low), float(high))
 
 
-def compare(metric: str, a: np.ndarray, b: np.ndarray, target: np.ndarray, n: int = 1000, seed: int = 0,
-            allow_few: bool = False) -> Difference:
+def compare(
+    metric: str,
+    a: np.ndarray,
+    b: np.ndarray,
+    target: np.ndarray,
+    n: int = 1000,
+    seed: int = 0,
+    allow_few: bool = False,
+) -> Difference:
     """metric(a) - metric(b) for two arms [seeds, images] on the same images: `contrast` with weights 1 and -1."""
-    return contrast(metric, {"the first arm": a, "the second arm": b}, [1.0, -1.0], target, n, seed, allow_few)
+    return contrast(
+        metric, {"the first arm": a, "the second arm": b}, [1.0, -1.0], target, n, seed, allow_few
+    )
 
 
-def contrast(metric: str, arms: Mapping[str, np.ndarray] | Sequence[np.ndarray], weights: Sequence[float], target: np.ndarray,
-             n: int = 1000, seed: int = 0, allow_few: bool = False) -> Difference:
+def contrast(
+    metric: str,
+    arms: Mapping[str, np.ndarray] | Sequence[np.ndarray],
+    weights: Sequence[float],
+    target: np.ndarray,
+    n: int = 1000,
+    seed: int = 0,
+    allow_few: bool = False,
+) -> Difference:
     """sum of weights[k] * metric(arms[k]), the weights summing to zero; arms by name (or in order), each [seeds, images].
 
     n: resamples. allow_few: fewer than three seeds give a marked result (`few`) instead of a UserError.
@@ -96,13 +114,22 @@ def contrast(metric: str, arms: Mapping[str, np.ndarray] | Sequence[np.ndarray],
     return combination(metric, arms, weights, target, n, seed, allow_few)
 
 
-def estimate(metric: str, arm: np.ndarray, target: np.ndarray, n: int = 1000, seed: int = 0, allow_few: bool = False) -> Difference:
+def estimate(
+    metric: str, arm: np.ndarray, target: np.ndarray, n: int = 1000, seed: int = 0, allow_few: bool = False
+) -> Difference:
     """The metric of one arm [seeds, images] by itself, with the standard error of both parts; `per_seed` is what one training run gives."""
     return combination(metric, [arm], [1.0], target, n, seed, allow_few)
 
 
-def combination(metric: str, arms: Mapping[str, np.ndarray] | Sequence[np.ndarray], weights: Sequence[float], target: np.ndarray,
-                n: int, seed: int, allow_few: bool) -> Difference:
+def combination(
+    metric: str,
+    arms: Mapping[str, np.ndarray] | Sequence[np.ndarray],
+    weights: Sequence[float],
+    target: np.ndarray,
+    n: int,
+    seed: int,
+    allow_few: bool,
+) -> Difference:
     """sum of weights[k] * metric(arms[k]) for any weights."""
     scores, target = stacked(arms, target, len(weights), allow_few)
     weights = np.asarray(weights, dtype=np.float64)
@@ -113,8 +140,15 @@ def combination(metric: str, arms: Mapping[str, np.ndarray] | Sequence[np.ndarra
     return difference(value, image_variance, weights @ by_seed, len(target))
 
 
-def against_number(metric: str, arm: np.ndarray, number: float, target: np.ndarray, n: int = 1000, seed: int = 0,
-                   allow_few: bool = False) -> Difference:
+def against_number(
+    metric: str,
+    arm: np.ndarray,
+    number: float,
+    target: np.ndarray,
+    n: int = 1000,
+    seed: int = 0,
+    allow_few: bool = False,
+) -> Difference:
     """metric of one arm [seeds, images] minus a published number.
 
     Papers report single training runs, so here the metric is taken per seed and then averaged, in the value and in every resample.
@@ -133,22 +167,42 @@ def difference(value: float, image_variance: float, by_seed: np.ndarray, images:
     variance = image_variance + seed_variance
     df = (seeds - 1) * (variance / seed_variance) ** 2 if seed_variance > 0 else np.inf
     se = float(np.sqrt(variance))
-    ends = [value + sign * se * stats.t.ppf((1 + level) / 2, df) for level in (0.90, 0.95, 0.99) for sign in (-1, 1)]
+    ends = [
+        value + sign * se * stats.t.ppf((1 + level) / 2, df)
+        for level in (0.90, 0.95, 0.99)
+        for sign in (-1, 1)
+    ]
     p = float(value == 0) if se == 0 else 2 * stats.t.sf(abs(value) / se, df)
-    return Difference(value, se, float(df), float(p), *(float(end) for end in ends), seeds=seeds, n=images,
-                      se_images=float(np.sqrt(image_variance)), se_seeds=float(np.sqrt(seed_variance)),
-                      per_seed=float(by_seed.mean()), few=seeds < LEAST_SEEDS)
+    return Difference(
+        value,
+        se,
+        float(df),
+        float(p),
+        *(float(end) for end in ends),
+        seeds=seeds,
+        n=images,
+        se_images=float(np.sqrt(image_variance)),
+        se_seeds=float(np.sqrt(seed_variance)),
+        per_seed=float(by_seed.mean()),
+        few=seeds < LEAST_SEEDS,
+    )
 
 
 def over_seeds(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
     """Mean of one value per training seed [seeds] with its t interval; a single seed has no spread, and the interval is the value."""
     values = np.asarray(values, dtype=np.float64)
     mean = float(values.mean())
-    reach = stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    reach = (
+        stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+        if len(values) > 1
+        else 0.0
+    )
     return mean, mean - float(reach), mean + float(reach)
 
 
-def share_interval(values: Sequence[float], more: Sequence[float], level: float = 0.95, n: int = 2000, seed: int = 0) -> tuple[float, float]:
+def share_interval(
+    values: Sequence[float], more: Sequence[float], level: float = 0.95, n: int = 2000, seed: int = 0
+) -> tuple[float, float]:
     """Percentile interval of the mean of shares, or of differences of shares, [n]: resampled together with the made-up values `more`, such as one success and one failure, so that it has a width where
     all values are equal (as Agresti and Caffo do for shares)."""
     values = np.concatenate([np.asarray(values, dtype=np.float64), more])
@@ -164,13 +218,20 @@ def known(metric: str):
     return METRICS[metric]
 
 
-def stacked(arms: Mapping[str, np.ndarray] | Sequence[np.ndarray], target: np.ndarray, expected: int,
-            allow_few: bool) -> tuple[np.ndarray, np.ndarray]:
+def stacked(
+    arms: Mapping[str, np.ndarray] | Sequence[np.ndarray], target: np.ndarray, expected: int, allow_few: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Arms as one float array [arms, seeds, images] beside the target [images]; UserError for anything that does not pair up."""
-    named = dict(arms) if isinstance(arms, Mapping) else {f"arm {place}": arm for place, arm in enumerate(arms, 1)}
+    named = (
+        dict(arms)
+        if isinstance(arms, Mapping)
+        else {f"arm {place}": arm for place, arm in enumerate(arms, 1)}
+    )
     target = np.asarray(target, dtype=np.float64)
     if len(named) != expected:
-        raise UserError(f"{len(named)} arms ({', '.join(named)}) but {expected} weights: give one weight per arm.")
+        raise UserError(
+            f"{len(named)} arms ({', '.join(named)}) but {expected} weights: give one weight per arm."
+        )
     rows = {name: np.atleast_2d(np.asarray(arm, dtype=np.float64)) for name, arm in named.items()}
     first = next(iter(rows.values())).shape
     for name, arm in rows.items():
@@ -178,18 +239,28 @@ def stacked(arms: Mapping[str, np.ndarray] | Sequence[np.ndarray], target: np.nd
     return np.stack(list(rows.values())), target
 
 
-def check_arm(name: str, arm: np.ndarray, first: tuple[int, ...], target: np.ndarray, allow_few: bool) -> None:
+def check_arm(
+    name: str, arm: np.ndarray, first: tuple[int, ...], target: np.ndarray, allow_few: bool
+) -> None:
     """One sentence for the first thing that is wrong with an arm."""
     if arm.shape[1:] != target.shape:
-        raise UserError(f"{name} has scores of shape {arm.shape} but there are {target.size} targets: expected [seeds, images].")
+        raise UserError(
+            f"{name} has scores of shape {arm.shape} but there are {target.size} targets: expected [seeds, images]."
+        )
     if len(arm) < LEAST_SEEDS and not allow_few:
-        raise UserError(f"{name} has {len(arm)} training seed{'s' * (len(arm) != 1)}, a verdict needs at least {LEAST_SEEDS}: "
-                        "add seeds to the notebook's parameters.")
+        raise UserError(
+            f"{name} has {len(arm)} training seed{'s' * (len(arm) != 1)}, a verdict needs at least {LEAST_SEEDS}: "
+            "add seeds to the notebook's parameters."
+        )
     if arm.shape != first:
-        raise UserError(f"{name} has {len(arm)} seeds but the first arm {first[0]}: train the same seeds in every arm.")
+        raise UserError(
+            f"{name} has {len(arm)} seeds but the first arm {first[0]}: train the same seeds in every arm."
+        )
     missing = int((~np.isfinite(arm)).sum())
     if missing:
-        raise UserError(f"{name} lacks {missing} of {arm.size} scores: decide what an unparsed answer counts as before comparing.")
+        raise UserError(
+            f"{name} lacks {missing} of {arm.size} scores: decide what an unparsed answer counts as before comparing."
+        )
 
 
 def resampled(metric: str, scores: np.ndarray, target: np.ndarray, n: int, seed: int) -> np.ndarray:
@@ -202,9 +273,13 @@ def resampled(metric: str, scores: np.ndarray, target: np.ndarray, n: int, seed:
     names = [(metric, n, seed, sha256(target.tobytes() + arm.tobytes()).digest()) for arm in scores]
     new = {name: arm for name, arm in zip(names, scores) if name not in _DRAWN}
     if new:
-        arms = np.stack([logistic4(arm, target) if metric == "plcc_logistic4" else arm for arm in new.values()])
+        arms = np.stack(
+            [logistic4(arm, target) if metric == "plcc_logistic4" else arm for arm in new.values()]
+        )
         with np.errstate(invalid="ignore", divide="ignore"):
-            draws = np.concatenate([WEIGHTED[metric](arms, target, counts) for counts in image_counts(len(target), n, seed)])
+            draws = np.concatenate(
+                [WEIGHTED[metric](arms, target, counts) for counts in image_counts(len(target), n, seed)]
+            )
         if len(_DRAWN) > REMEMBERED:
             _DRAWN.clear()
         _DRAWN.update(zip(new, draws.T))
@@ -229,7 +304,9 @@ def weighted_srcc(scores: np.ndarray, target: np.ndarray, counts: np.ndarray) ->
     for arm in scores:
         ranks = mid_ranks(arm, counts) - center
         weighted = counts * ranks
-        columns.append((weighted * target_ranks).sum(axis=1) / np.sqrt((weighted * ranks).sum(axis=1) * spread))
+        columns.append(
+            (weighted * target_ranks).sum(axis=1) / np.sqrt((weighted * ranks).sum(axis=1) * spread)
+        )
     return np.stack(columns, axis=1)
 
 
@@ -262,4 +339,9 @@ def weighted_mae(scores: np.ndarray, target: np.ndarray, counts: np.ndarray) -> 
     return counts @ np.abs(scores - target).T / counts.shape[1]
 
 
-WEIGHTED = {"srcc": weighted_srcc, "plcc": weighted_plcc, "plcc_logistic4": weighted_plcc, "mae": weighted_mae}
+WEIGHTED = {
+    "srcc": weighted_srcc,
+    "plcc": weighted_plcc,
+    "plcc_logistic4": weighted_plcc,
+    "mae": weighted_mae,
+}

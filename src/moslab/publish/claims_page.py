@@ -30,9 +30,31 @@ def cost_table(results: list[dict[str, Any]]) -> str:
         machine, times = result.get("provenance"), result.get("run_seconds", {})
         headline = result.get("headline", [])
         if machine:
-            rows.append([result["notebook"], len(times), len(headline), f"{sum(times.values()) / 60:.1f}", f"{sum(times[key] for key in headline) / 60:.1f}", f"{result['seconds']:.0f}",
-                         f"{machine['cpu']}, {machine['cores']} cores", machine["commit"]["id"][:10]])
-    return markdown(["notebook", "runs", "of them headline", "training, core minutes", "of them headline", "notebook itself, seconds", "measured on", "commit"], rows)
+            rows.append(
+                [
+                    result["notebook"],
+                    len(times),
+                    len(headline),
+                    f"{sum(times.values()) / 60:.1f}",
+                    f"{sum(times[key] for key in headline) / 60:.1f}",
+                    f"{result['seconds']:.0f}",
+                    f"{machine['cpu']}, {machine['cores']} cores",
+                    machine["commit"]["id"][:10],
+                ]
+            )
+    return markdown(
+        [
+            "notebook",
+            "runs",
+            "of them headline",
+            "training, core minutes",
+            "of them headline",
+            "notebook itself, seconds",
+            "measured on",
+            "commit",
+        ],
+        rows,
+    )
 
 
 def results_table(results: list[dict[str, Any]]) -> str:
@@ -40,9 +62,19 @@ def results_table(results: list[dict[str, Any]]) -> str:
     rows = []
     for name, found in by_claim(results).items():
         claim, _ = found[0]
-        rows.append([f"{claim.get('paper', NOTHING)}: {claim.get('place', NOTHING)} ({claim.get('source', NOTHING)})", claim.get("statement", name),
-                     "<br>".join(f"{one.get('on') or 'all'}: **{one['verdict']}** {measured(one)}" for one, _ in found), ", ".join(dict.fromkeys(link(notebook, "") for _, notebook in found))])
-    return markdown(["paper, place, source", "claim", "judged on: verdict, difference [interval], n", "notebook"], rows)
+        rows.append(
+            [
+                f"{claim.get('paper', NOTHING)}: {claim.get('place', NOTHING)} ({claim.get('source', NOTHING)})",
+                claim.get("statement", name),
+                "<br>".join(
+                    f"{one.get('on') or 'all'}: **{one['verdict']}** {measured(one)}" for one, _ in found
+                ),
+                ", ".join(dict.fromkeys(link(notebook, "") for _, notebook in found)),
+            ]
+        )
+    return markdown(
+        ["paper, place, source", "claim", "judged on: verdict, difference [interval], n", "notebook"], rows
+    )
 
 
 def by_claim(results: list[dict[str, Any]]) -> dict[str, list[tuple[dict[str, Any], str]]]:
@@ -58,7 +90,9 @@ def measured(claim: Mapping[str, Any]) -> str:
     """`SRCC +0.012 [-0.003, +0.027], n 1,587`, without interval what labels alone give; nothing for a claim without a value."""
     if claim.get("value") is None:
         return ""
-    interval = f" [{claim['low']:+.3f}, {claim['high']:+.3f}]" if claim.get("low") != claim.get("high") else ""
+    interval = (
+        f" [{claim['low']:+.3f}, {claim['high']:+.3f}]" if claim.get("low") != claim.get("high") else ""
+    )
     size = f", n {claim['n']:,}" if claim.get("n") else ""
     return f"{METRIC_NAMES.get(claim.get('metric', ''), '')} {claim['value']:+.3f}{interval}{size}".strip()
 
@@ -71,27 +105,69 @@ def link(notebook: str, up: str) -> str:
 def claims_page(results: list[dict[str, Any]]) -> str:
     """docs/claims.md: every claim of every paper with its verdicts, what no notebook measures yet, and where the papers contradict themselves."""
     judged, papers = by_claim(results), [load_paper(path.stem) for path in sorted(PAPERS.glob("*.yaml"))]
-    return PAGE.format(papers="\n\n".join(_paper(paper, judged) for paper in papers), tables=_open_tables(papers))
+    return PAGE.format(
+        papers="\n\n".join(_paper(paper, judged) for paper in papers), tables=_open_tables(papers)
+    )
 
 
 def _paper(paper: Paper, judged: Mapping[str, list[tuple[dict[str, Any], str]]]) -> str:
     rows = [row for claim in paper.claims for row in _claim_rows(claim, judged.get(claim.id, []))]
     contradictions = "\n".join(f"* {' / '.join(one.places)}: {one.what}" for one in paper.contradictions)
-    table = markdown(["claim", "place", "source", "paper's value", "judged on", "our value [interval]", "seeds", "verdict", "notebook"], rows)
+    table = markdown(
+        [
+            "claim",
+            "place",
+            "source",
+            "paper's value",
+            "judged on",
+            "our value [interval]",
+            "seeds",
+            "verdict",
+            "notebook",
+        ],
+        rows,
+    )
     return f"## {paper.title}\n\n{paper.authors} ({paper.reference}). {paper.note}\n\n{table}\n\n### Where it contradicts itself\n\n{contradictions or 'Nothing found.'}"
 
 
 def _claim_rows(claim: Claim, found: list[tuple[dict[str, Any], str]]) -> list[list[Any]]:
-    published = ", ".join(f"{METRIC_NAMES[name]} {value:.3f}" for name, value in claim.published.items()) or {"order": "better", "equivalence": "equal", "trend": "rising", "existence": "above"}[claim.kind]
+    published = (
+        ", ".join(f"{METRIC_NAMES[name]} {value:.3f}" for name, value in claim.published.items())
+        or {"order": "better", "equivalence": "equal", "trend": "rising", "existence": "above"}[claim.kind]
+    )
     published += f", margin {claim.margin:g}" if claim.margin is not None else ""
     head = [claim.statement, str(claim.place), claim.source, published]
     if not found:
-        return [[*head, NOTHING, NOTHING, NOTHING, "a number, compared at paper scale only" if claim.kind == "number" else ABSENT, NOTHING]]
-    return [[*head, one.get("on") or "all", measured(one) or NOTHING, one.get("seeds") or NOTHING, f"**{one['verdict']}**", link(notebook, "../")] for one, notebook in found]
+        return [
+            [
+                *head,
+                NOTHING,
+                NOTHING,
+                NOTHING,
+                "a number, compared at paper scale only" if claim.kind == "number" else ABSENT,
+                NOTHING,
+            ]
+        ]
+    return [
+        [
+            *head,
+            one.get("on") or "all",
+            measured(one) or NOTHING,
+            one.get("seeds") or NOTHING,
+            f"**{one['verdict']}**",
+            link(notebook, "../"),
+        ]
+        for one, notebook in found
+    ]
 
 
 def _open_tables(papers: list[Paper]) -> str:
-    rows = [[paper.paper, table.where, table.what, table.source, table.note or NOTHING] for paper in papers for table in paper.tables if not table.notebook]
+    rows = [
+        [paper.paper, table.where, table.what, table.source, table.note or NOTHING]
+        for paper in papers
+        for table in paper.tables
+        if not table.notebook
+    ]
     return markdown(["paper", "table", "what it shows", "source", "note"], rows)
 
 

@@ -24,8 +24,19 @@ def datasets_table() -> str:
     """A row per published dataset: what the first line of its module says, where it lies, its presets beside the default, and its split."""
     rows = []
     for name, module in datasets.PUBLISHED.items():
-        about, what = module.ABOUT, module.__doc__.partition("\n")[0].partition(", official split")[0].rstrip(".")
-        split = "official: " + ", ".join(f"{part} {pictures:,}" for part, pictures in about.splits.items()) if about.splits else about.own_split
-        presets = "the file's name" if module.PRESETS is None else ", ".join(f"`{preset}`" for preset in module.PRESETS if preset != "default")
+        about, what = (
+            module.ABOUT,
+            module.__doc__.partition("\n")[0].partition(", official split")[0].rstrip("."),
+        )
+        split = (
+            "official: " + ", ".join(f"{part} {pictures:,}" for part, pictures in about.splits.items())
+            if about.splits
+            else about.own_split
+        )
+        presets = (
+            "the file's name"
+            if module.PRESETS is None
+            else ", ".join(f"`{preset}`" for preset in module.PRESETS if preset != "default")
+        )
         rows.append([f"`{name}`", what, "<br>".join(f"`{place}`" for place in about.layout), presets, split])
     return markdown(["name", "what it is", "below the data root", "other presets", "split"], rows)

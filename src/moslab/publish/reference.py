@@ -18,11 +18,19 @@ from moslab.utils.files import read_json, sealed, sha256, write_atomic, write_js
 PROFILES = ("smoke", "embedded")
 SHOWN = "embedded"  # the profile whose notebooks and figures are committed
 DEFAULTS = {"output": "", "jobs": 0, "data_root": ""}  # of the parameters that only say where and how
-KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
+KERNEL = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 
 
-def reference(notebooks: str | list[str] | None = None, jobs: int | None = None, fresh: bool = False, profiles: tuple[str, ...] = PROFILES,
-              console: Console | None = None) -> list[runner.Outcome]:
+def reference(
+    notebooks: str | list[str] | None = None,
+    jobs: int | None = None,
+    fresh: bool = False,
+    profiles: tuple[str, ...] = PROFILES,
+    console: Console | None = None,
+) -> list[runner.Outcome]:
     """Run the notebooks in each profile and commit-ready copy what they gave: results, run records, ledger, figures, executed notebooks, README tables.
 
     A change against the former reference is shown, but is no failure here; a notebook that fails is a UserError and nothing is copied.
@@ -33,7 +41,9 @@ def reference(notebooks: str | list[str] | None = None, jobs: int | None = None,
         found = runner.reproduce(profile, notebooks, jobs, fresh, "fresh", console=console)
         failed = [outcome.stem for outcome in found if not outcome.ran]
         if failed:
-            raise UserError(f"{', '.join(failed)} failed in the {profile} profile, so the reference stays as it is: mend that and start again.")
+            raise UserError(
+                f"{', '.join(failed)} failed in the {profile} profile, so the reference stays as it is: mend that and start again."
+            )
         outcomes += found
     stems = [path.stem for path in runner.find_notebooks(notebooks)]
     for profile in profiles:
@@ -45,7 +55,12 @@ def reference(notebooks: str | list[str] | None = None, jobs: int | None = None,
         for stem in stems:
             console.print(f"{stem}: executing the stored copy", highlight=False)
             executed[stem] = executed_copy(stem)
-        for stem, notebook in executed.items():  # after the last one ran, or the next one's provenance would tell of local changes
+        for (
+            stem,
+            notebook,
+        ) in (
+            executed.items()
+        ):  # after the last one ran, or the next one's provenance would tell of local changes
             write_json(paths.NOTEBOOKS / f"{stem}.ipynb", notebook)
         publish_tables()
     return outcomes
@@ -65,7 +80,17 @@ def publish_results(profile: str, stems: list[str]) -> None:
 
 def portable(result: dict[str, Any]) -> dict[str, Any]:
     """The record with the parameters that only say where and how put back to their defaults."""
-    return {**result, "parameters": {**result.get("parameters", {}), **{name: value for name, value in DEFAULTS.items() if name in ("output", "jobs", *result.get("parameters", {}))}}}
+    return {
+        **result,
+        "parameters": {
+            **result.get("parameters", {}),
+            **{
+                name: value
+                for name, value in DEFAULTS.items()
+                if name in ("output", "jobs", *result.get("parameters", {}))
+            },
+        },
+    }
 
 
 def publish_runs(profile: str) -> None:
@@ -81,7 +106,9 @@ def publish_runs(profile: str) -> None:
         if local.has(key):
             copy_run(local.get(key), committed, certainty=key in certain)
         elif not committed.has(key):
-            raise UserError(f"Run {key} is named by a result of the {profile} profile, but is in no store: run `make reference FRESH=1`.")
+            raise UserError(
+                f"Run {key} is named by a result of the {profile} profile, but is in no store: run `make reference FRESH=1`."
+            )
     for key in set(committed.keys()) - needed:
         shutil.rmtree(committed.folder / key)
     committed.prune()
@@ -114,8 +141,9 @@ def _publish_figure(local: Path, committed: Path, expected: str) -> None:
     if committed.is_file() and sha256(committed.read_bytes()) == expected:
         return
     if not local.is_file() or sha256(local.read_bytes()) != expected:
-        raise UserError(f"{local} is missing or is not the figure that was recorded: "
-                        "run `make reference FRESH=1`.")
+        raise UserError(
+            f"{local} is missing or is not the figure that was recorded: run `make reference FRESH=1`."
+        )
     write_atomic(committed, local.read_bytes())
 
 
@@ -127,7 +155,9 @@ def executed_copy(stem: str) -> dict[str, Any]:
         status = runner.execute(source, output, {}, Path(folder) / "progress.json", log)
         if status:
             reason = runner.notebook_error(output) or log.read_text(errors="replace")[-2000:]
-            raise UserError(f"{stem} ran, but fails with its stored parameters on the new reference: {reason}.")
+            raise UserError(
+                f"{stem} ran, but fails with its stored parameters on the new reference: {reason}."
+            )
         return stored_form(read_json(output))
 
 
@@ -145,6 +175,9 @@ def publish_tables() -> None:
     """The README's tables and the page of all claims, from the committed results."""
     readme = paths.ROOT / "README.md"
     if readme.is_file():
-        results = [read_json(path) for path in sorted((paths.REFERENCE / "results" / SHOWN).glob("[0-9][0-9]_*.json"))]
+        results = [
+            read_json(path)
+            for path in sorted((paths.REFERENCE / "results" / SHOWN).glob("[0-9][0-9]_*.json"))
+        ]
         write_atomic(readme, render_readme(readme.read_text(encoding="utf-8"), results))
         write_atomic(paths.ROOT / "docs" / "claims.md", claims_page(results))

@@ -20,9 +20,13 @@ from moslab.utils.files import write_atomic
 
 # Arms beside every scorer with its defaults: the ways of reading or teaching it that its paper compares.
 VARIANTS: dict[str, dict[str, Any]] = {
-    "digits, each digit's mean": {"scorer": "digits", "options": {"decoding": "expectation"}}, "digits, tree": {"scorer": "digits", "options": {"decoding": "tree"}},
-    "qscorer, one token": {"scorer": "qscorer", "options": {"tokens": 1}}, "qscorer, read on the token": {"scorer": "qscorer", "options": {"read": "token"}},
-    "regression, from logits": {"scorer": "regression", "options": {"form": "logits"}}, "roc, coupled": {"scorer": "roc", "options": {"form": "coupled"}}}
+    "digits, each digit's mean": {"scorer": "digits", "options": {"decoding": "expectation"}},
+    "digits, tree": {"scorer": "digits", "options": {"decoding": "tree"}},
+    "qscorer, one token": {"scorer": "qscorer", "options": {"tokens": 1}},
+    "qscorer, read on the token": {"scorer": "qscorer", "options": {"read": "token"}},
+    "regression, from logits": {"scorer": "regression", "options": {"form": "logits"}},
+    "roc, coupled": {"scorer": "roc", "options": {"form": "coupled"}},
+}
 # Where they are trained, and which of them (all where nothing is said): ugc has the attributes that a chain tells, so the chain stands there beside the text scorers that it can end in.
 DATASETS: dict[str, tuple[str, ...]] = {"iqa": (), "iaa": (), "ugc": ("chain", "digits", "levels")}
 SETTING = {"train_images": 2000, "epochs": 4}
@@ -32,7 +36,9 @@ RECIPE_SETTING = {"train_images": 500, "epochs": 8}
 RECIPE_DATA = {"soft_levels": "iqa"}
 
 
-def write_table(seeds: Sequence[int], names: Sequence[str] = (), jobs: int = 0, page: Path | None = None) -> str:
+def write_table(
+    seeds: Sequence[int], names: Sequence[str] = (), jobs: int = 0, page: Path | None = None
+) -> str:
     """Train what is missing and write docs/scorers.md. names: these scorers and their variants only; all if none is given. A scorer that cannot learn a dataset's labels is listed with the reason."""
     for name in names:
         scorers.scorer_class(name)
@@ -48,7 +54,13 @@ def write_table(seeds: Sequence[int], names: Sequence[str] = (), jobs: int = 0, 
             else:
                 experiments |= Grid([dataset], {arm: fields}, list(seeds), SETTING).experiments()
     for arm, recipe in product((arm for arm in chosen if arm in scorers.NAMES), RECIPES):
-        experiment = make(scorer=arm, dataset=RECIPE_DATA.get(arm, "ugc"), recipe=recipe, learning_rate=CANDIDATES[recipe][1], **RECIPE_SETTING)
+        experiment = make(
+            scorer=arm,
+            dataset=RECIPE_DATA.get(arm, "ugc"),
+            recipe=recipe,
+            learning_rate=CANDIDATES[recipe][1],
+            **RECIPE_SETTING,
+        )
         if reason := refusal(experiment):
             left_out[recipe, arm] = reason
         else:
@@ -56,8 +68,15 @@ def write_table(seeds: Sequence[int], names: Sequence[str] = (), jobs: int = 0, 
     results = Results(dict(zip(experiments, collect(list(experiments.values()), "reuse", "embedded", jobs))))
     sections = [_section(results, name) + _reasons(left_out, name) for name in DATASETS]
     recipes = _recipes(results) + "".join(_reasons(left_out, name) for name in RECIPES)
-    text = PAGE.format(images=f"{SETTING['train_images']:,}", epochs=SETTING["epochs"], seeds=len(seeds), sections="\n".join(sections), recipes=recipes,
-                       few=RECIPE_SETTING["train_images"], long=RECIPE_SETTING["epochs"])
+    text = PAGE.format(
+        images=f"{SETTING['train_images']:,}",
+        epochs=SETTING["epochs"],
+        seeds=len(seeds),
+        sections="\n".join(sections),
+        recipes=recipes,
+        few=RECIPE_SETTING["train_images"],
+        long=RECIPE_SETTING["epochs"],
+    )
     write_atomic(page or paths.ROOT / "docs" / "scorers.md", text)
     return text
 
@@ -78,9 +97,26 @@ def _section(results: Results, dataset: str) -> str:
         metrics = [run.metrics["test"] for run in runs]
         answers = sum(len(run.split("test")) for run in runs)
         unread = sum(int(found["unparsed"][0]) for found in metrics)
-        rows.append([arm, *(_spread([found[name][0] for found in metrics]) for name in ("srcc", "plcc", "mae")), f"{unread:,} of {answers:,}",
-                     f"{np.mean([run.seconds['training'] for run in runs]):.0f}", f"{np.mean([run.seconds['evaluation'] for run in runs]):.1f}", f"{runs[0].experiment.learning_rate:g}"])
-    header = ["scorer", "SRCC", "PLCC", "MAE", "answers not read", "training, s", "scoring, s", "learning rate"]
+        rows.append(
+            [
+                arm,
+                *(_spread([found[name][0] for found in metrics]) for name in ("srcc", "plcc", "mae")),
+                f"{unread:,} of {answers:,}",
+                f"{np.mean([run.seconds['training'] for run in runs]):.0f}",
+                f"{np.mean([run.seconds['evaluation'] for run in runs]):.1f}",
+                f"{runs[0].experiment.learning_rate:g}",
+            ]
+        )
+    header = [
+        "scorer",
+        "SRCC",
+        "PLCC",
+        "MAE",
+        "answers not read",
+        "training, s",
+        "scoring, s",
+        "learning rate",
+    ]
     return f"## {dataset}\n\n{markdown(header, rows)}\n"
 
 
@@ -90,13 +126,44 @@ def _recipes(results: Results) -> str:
     for (recipe, arm, _), run in results.runs.items():
         if recipe in RECIPES:
             losses, tenth = [entry["loss"] for entry in run.history], max(1, len(run.history) // 10)
-            rows.append([arm, run.experiment.dataset, recipe, f"{np.mean(losses[:tenth]):.3f}", f"{np.mean(losses[-tenth:]):.3f}", f"{run.metrics['test']['srcc'][0]:.3f}",
-                         f"{run.metrics['test']['unparsed'][0]:,.0f} of {len(run.split('test')):,}", f"{run.seconds['training']:.0f}", f"{run.experiment.learning_rate:g}"])
-    return markdown(["scorer", "dataset", "recipe", "loss, first tenth", "last tenth", "SRCC", "answers not read", "training, s", "learning rate"], rows) + "\n"
+            rows.append(
+                [
+                    arm,
+                    run.experiment.dataset,
+                    recipe,
+                    f"{np.mean(losses[:tenth]):.3f}",
+                    f"{np.mean(losses[-tenth:]):.3f}",
+                    f"{run.metrics['test']['srcc'][0]:.3f}",
+                    f"{run.metrics['test']['unparsed'][0]:,.0f} of {len(run.split('test')):,}",
+                    f"{run.seconds['training']:.0f}",
+                    f"{run.experiment.learning_rate:g}",
+                ]
+            )
+    return (
+        markdown(
+            [
+                "scorer",
+                "dataset",
+                "recipe",
+                "loss, first tenth",
+                "last tenth",
+                "SRCC",
+                "answers not read",
+                "training, s",
+                "learning rate",
+            ],
+            rows,
+        )
+        + "\n"
+    )
 
 
 def _reasons(left_out: Mapping[tuple[str, str], str], where: str) -> str:
-    return "".join(f"\nLeft out: {arm} ({where}). {reason}\n" for (place, arm), reason in left_out.items() if place == where)
+    return "".join(
+        f"\nLeft out: {arm} ({where}). {reason}\n"
+        for (place, arm), reason in left_out.items()
+        if place == where
+    )
 
 
 def _spread(values: list[float]) -> str:

@@ -35,7 +35,10 @@ def bounds_table(world: World) -> list[list[str]]:
     for split in ("train", "val", "test", "test_novel"):
         chosen = (frame["split"] == split).to_numpy()
         if chosen.any():
-            reached = [_plcc(world.bounds[name][chosen], frame["mos"][chosen]) if name in world.bounds else "-" for name in BOUNDS]
+            reached = [
+                _plcc(world.bounds[name][chosen], frame["mos"][chosen]) if name in world.bounds else "-"
+                for name in BOUNDS
+            ]
             rows.append([f"{world.task} {world.preset}", split, f"{chosen.sum():,}", *reached])
     return rows
 
@@ -49,35 +52,125 @@ def _plcc(bound: Iterable[float], mos: Iterable[float]) -> str:
 
 
 def _text(worlds: dict[tuple[str, str], World]) -> str:
-    scored = {name: world for name, world in worlds.items() if name[0] != "iaa" or name[1] == "default"}  # the other presets of iaa are variants of one score
+    scored = {
+        name: world for name, world in worlds.items() if name[0] != "iaa" or name[1] == "default"
+    }  # the other presets of iaa are variants of one score
     measured = {name: leaks(table_of(world)) for name, world in scored.items()}
     views = list(dict.fromkeys(view for found in measured.values() for view in found))
     probed = probe.table()
     said = {name: worlds[name, "default"].annotations.iloc[3] for name in TASKS}
     return TEMPLATE.format(
-        versions=", ".join(f"{task} {version}" for task, version in LABELS.items()), pixels=PIXELS, seed=SEED,
-        scores=markdown(["task", "n", "scale", "mean", "SD of the MOS", "lowest", "highest", "votes per picture", "SD over raters"], [_score_row(world) for world in scored.values()]),
-        bounds=markdown(["task", "split", "n", *BOUNDS], [row for world in worlds.values() for row in bounds_table(world)]),
-        leaks=markdown(["task", *views], [[" ".join(name), *(f"{found[view]:.3f}" if view in found else "-" for view in views)] for name, found in measured.items()]),
-        floor=probe.FLOOR, probe=markdown(["task", "latent", "classes", "n", "readability"],
-                                          [[row["task"], row["latent"], str(row["classes"]), f"{row['n']:,}", f"{row['readability']:.2f}"] for row in probed["table"]]),
-        presets=markdown(["preset", "b", "offset", "compliance", "a title silences what it names"],
-                         [[name, f"{p.b:g}", f"{p.offset:g}", f"{p.compliance:g}", "yes" if p.override else "no"] for name, p in iaa.PRESETS.items()]),
-        generators=markdown(["generator", "facets wrong", "artefacts (logit)"], [[name, f"{error:g}", f"{artefact:g}"] for name, error, artefact in zip(aigiqa.GENERATORS, aigiqa.ERROR, aigiqa.ARTEFACTS)]),
-        attributes=markdown(["level", "attribute", "say in the composite", "options, counted from 1"],
-                            [[level, name.replace("_", " "), f"{ugc.WEIGHTS[name]:g}", "1 to 10" if ugc.OPTIONS[name] == ugc.MARKS else ", ".join(ugc.OPTIONS[name])]
-                             for level, names in ugc.LEVELS.items() for name in names]),
-        texts=markdown(["task", "kind", "example"], [[task, kind.replace("_", " "), row[kind]] for task, row in said.items() for kind in ("caption", "comment", "rated_comment")]
-                       + [["ugc", f"reason, {name.replace('_', '-')}", said["ugc"][f"{name}_reason"]] for name in ugc.REASONED]),
-        words=len(language.vocabulary()), vocabulary=", ".join(language.vocabulary()), a=iaa.A, taste=iaa.TASTE, tuned=TUNING, iqa_raters=iqa.RATERS, iaa_raters=iaa.RATERS,
-        stability=STABILITY, titles=len(titles()), held_out=HELD_OUT, aigiqa_raters=aigiqa.RATERS, prompts_held_out=f"{100 * aigiqa.HELD_OUT:.0f} %", clear=probe.CLEAR_SEVERITY, train=probe.TRAIN)
+        versions=", ".join(f"{task} {version}" for task, version in LABELS.items()),
+        pixels=PIXELS,
+        seed=SEED,
+        scores=markdown(
+            [
+                "task",
+                "n",
+                "scale",
+                "mean",
+                "SD of the MOS",
+                "lowest",
+                "highest",
+                "votes per picture",
+                "SD over raters",
+            ],
+            [_score_row(world) for world in scored.values()],
+        ),
+        bounds=markdown(
+            ["task", "split", "n", *BOUNDS], [row for world in worlds.values() for row in bounds_table(world)]
+        ),
+        leaks=markdown(
+            ["task", *views],
+            [
+                [" ".join(name), *(f"{found[view]:.3f}" if view in found else "-" for view in views)]
+                for name, found in measured.items()
+            ],
+        ),
+        floor=probe.FLOOR,
+        probe=markdown(
+            ["task", "latent", "classes", "n", "readability"],
+            [
+                [
+                    row["task"],
+                    row["latent"],
+                    str(row["classes"]),
+                    f"{row['n']:,}",
+                    f"{row['readability']:.2f}",
+                ]
+                for row in probed["table"]
+            ],
+        ),
+        presets=markdown(
+            ["preset", "b", "offset", "compliance", "a title silences what it names"],
+            [
+                [name, f"{p.b:g}", f"{p.offset:g}", f"{p.compliance:g}", "yes" if p.override else "no"]
+                for name, p in iaa.PRESETS.items()
+            ],
+        ),
+        generators=markdown(
+            ["generator", "facets wrong", "artefacts (logit)"],
+            [
+                [name, f"{error:g}", f"{artefact:g}"]
+                for name, error, artefact in zip(aigiqa.GENERATORS, aigiqa.ERROR, aigiqa.ARTEFACTS)
+            ],
+        ),
+        attributes=markdown(
+            ["level", "attribute", "say in the composite", "options, counted from 1"],
+            [
+                [
+                    level,
+                    name.replace("_", " "),
+                    f"{ugc.WEIGHTS[name]:g}",
+                    "1 to 10" if ugc.OPTIONS[name] == ugc.MARKS else ", ".join(ugc.OPTIONS[name]),
+                ]
+                for level, names in ugc.LEVELS.items()
+                for name in names
+            ],
+        ),
+        texts=markdown(
+            ["task", "kind", "example"],
+            [
+                [task, kind.replace("_", " "), row[kind]]
+                for task, row in said.items()
+                for kind in ("caption", "comment", "rated_comment")
+            ]
+            + [
+                ["ugc", f"reason, {name.replace('_', '-')}", said["ugc"][f"{name}_reason"]]
+                for name in ugc.REASONED
+            ],
+        ),
+        words=len(language.vocabulary()),
+        vocabulary=", ".join(language.vocabulary()),
+        a=iaa.A,
+        taste=iaa.TASTE,
+        tuned=TUNING,
+        iqa_raters=iqa.RATERS,
+        iaa_raters=iaa.RATERS,
+        stability=STABILITY,
+        titles=len(titles()),
+        held_out=HELD_OUT,
+        aigiqa_raters=aigiqa.RATERS,
+        prompts_held_out=f"{100 * aigiqa.HELD_OUT:.0f} %",
+        clear=probe.CLEAR_SEVERITY,
+        train=probe.TRAIN,
+    )
 
 
 def _score_row(world: World) -> list[str]:
     frame, votes = world.labels, world.votes
     mos = frame["mos"]
     voted = ["-", "-"] if votes is None else [f"{votes.sum(1).mean():.0f}", f"{frame['sd'].mean():.2f}"]
-    return [f"{world.task} {world.preset}", f"{len(frame):,}", "{:g} to {:g}".format(*world.scale), f"{mos.mean():.2f}", f"{mos.std():.2f}", f"{mos.min():.2f}", f"{mos.max():.2f}", *voted]
+    return [
+        f"{world.task} {world.preset}",
+        f"{len(frame):,}",
+        "{:g} to {:g}".format(*world.scale),
+        f"{mos.mean():.2f}",
+        f"{mos.std():.2f}",
+        f"{mos.min():.2f}",
+        f"{mos.max():.2f}",
+        *voted,
+    ]
 
 
 TEMPLATE = """# Data card: the embedded photo world

@@ -36,4 +36,6 @@ def scorer_options(name: str, options: dict[str, Any]) -> "Options":
         first = problem.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         known = ", ".join(scorer_class(name).Options.model_fields) or "none"
-        raise UserError(f"Scorer {name!r}, option {where!r}: {first['msg']} (got {first.get('input')!r}); its options are {known}.") from problem
+        raise UserError(
+            f"Scorer {name!r}, option {where!r}: {first['msg']} (got {first.get('input')!r}); its options are {known}."
+        ) from problem

@@ -37,13 +37,19 @@ class Labels:
     def origins(self) -> np.ndarray:
         """Which of several joined datasets a picture is from, [n], numbered; all 0 in one dataset."""
         joined = self.annotations is not None and "dataset" in self.annotations
-        return self.annotations["dataset"].cat.codes.to_numpy() if joined else np.zeros(np.size(self.mos), dtype=int)
+        return (
+            self.annotations["dataset"].cat.codes.to_numpy()
+            if joined
+            else np.zeros(np.size(self.mos), dtype=int)
+        )
 
     def deviations(self, scorer: str) -> np.ndarray:
         """The deviations [n]; UserError where one is missing."""
         missing = np.size(self.mos) if self.sd is None else int(np.isnan(self.sd).sum())
         if missing:
-            raise UserError(f"{scorer} needs the deviation of the votes, which {missing:,} of {np.size(self.mos):,} pictures lack: use data with SD, or another scorer or label.")
+            raise UserError(
+                f"{scorer} needs the deviation of the votes, which {missing:,} of {np.size(self.mos):,} pictures lack: use data with SD, or another scorer or label."
+            )
         return self.sd
 
     @classmethod
@@ -51,7 +57,13 @@ class Labels:
         """The labels of some rows of a table."""
         mos, sd = (table.frame[name].to_numpy(dtype=np.float64)[rows] for name in ("mos", "sd"))
         votes, said = table.votes, table.annotations
-        return cls(mos, sd, None if votes is None else votes[rows], table.scale, None if said is None else said.iloc[rows])
+        return cls(
+            mos,
+            sd,
+            None if votes is None else votes[rows],
+            table.scale,
+            None if said is None else said.iloc[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,9 @@ class Scorer(nn.Module):
     name: ClassVar[str]
     version: ClassVar[int]
     Options: ClassVar[type[Options]] = Options
-    READING: ClassVar[frozenset[str]] = frozenset()  # options that say how a trained model is read, and change nothing in its training
+    READING: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # options that say how a trained model is read, and change nothing in its training
     reads_on = False  # whether decoding needs words behind the place where the score is read
 
     def __init__(self, options: Any = None) -> None:
@@ -135,7 +149,9 @@ class Scorer(nn.Module):
         """Add this scorer's own weights, sized for the backbone."""
         raise NotImplementedError
 
-    def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
+    def loss(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor:
         """Training loss. states: last hidden states [batch, time, width]; vocabulary: the model's output matrix."""
         raise NotImplementedError
 

@@ -23,10 +23,17 @@ Convention = Literal["linspace", "midpoints"]
 
 class Options(base.Options):
     bins: int = Field(51, ge=2, description="K, how many bins")
-    centers: Convention = Field("linspace", description="outermost centers on the range's ends, or in the middle of K equal intervals")
-    spacing: Literal["uniform", "quantile"] = Field("uniform", description="bins of equal width, or of equally many training images")
+    centers: Convention = Field(
+        "linspace", description="outermost centers on the range's ends, or in the middle of K equal intervals"
+    )
+    spacing: Literal["uniform", "quantile"] = Field(
+        "uniform", description="bins of equal width, or of equally many training images"
+    )
     decoding: Literal["expectation", "argmax"] = "expectation"
-    labels: Literal["nearest", "sd", "votes"] = Field("nearest", description="a target is the nearest bin, a normal of the votes' SD over the bins, or the votes themselves")
+    labels: Literal["nearest", "sd", "votes"] = Field(
+        "nearest",
+        description="a target is the nearest bin, a normal of the votes' SD over the bins, or the votes themselves",
+    )
 
 
 # --- coding -----------------------------------------------------------------------------------------------------------------------------
@@ -51,7 +58,9 @@ def quantile_centers(mos: np.ndarray, k: int) -> np.ndarray:
     middles = np.quantile(mos, (np.arange(k) + 0.5) / k)
     distinct = min(len(np.unique(mos)), len(np.unique(middles)))
     if distinct < k:
-        raise UserError(f"{k} quantile bins need {k} distinct scores; the training scores give {distinct}: use fewer bins.")
+        raise UserError(
+            f"{k} quantile bins need {k} distinct scores; the training scores give {distinct}: use fewer bins."
+        )
     return middles
 
 
@@ -93,17 +102,27 @@ class Bins(base.Scorer):
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         k = self.options.bins
-        self.bin_centers = quantile_centers(labels.mos, k) if self.options.spacing == "quantile" else centers(k, low, high, self.options.centers)
+        self.bin_centers = (
+            quantile_centers(labels.mos, k)
+            if self.options.spacing == "quantile"
+            else centers(k, low, high, self.options.centers)
+        )
         if self.options.labels == "sd":
             labels.deviations("bins with labels='sd'")
         if self.options.labels == "votes" and labels.votes is None:
-            raise UserError("bins with labels='votes' needs the votes, and these data have none: use labels='nearest' or 'sd'.")
+            raise UserError(
+                "bins with labels='votes' needs the votes, and these data have none: use labels='nearest' or 'sd'."
+            )
 
     def encode(self, labels: base.Labels) -> np.ndarray:
         """Targets: bin numbers [n], or soft labels [n, bins]."""
         if self.options.labels == "sd":
             return encode_sd(labels.mos, labels.sd, self.bin_centers)
-        return encode_votes(labels.votes, labels.scale, self.bin_centers) if self.options.labels == "votes" else encode(labels.mos, self.bin_centers)
+        return (
+            encode_votes(labels.votes, labels.scale, self.bin_centers)
+            if self.options.labels == "votes"
+            else encode(labels.mos, self.bin_centers)
+        )
 
     def restore(self, targets: np.ndarray) -> np.ndarray:
         soft = targets if targets.ndim == 2 else np.eye(len(self.bin_centers))[targets]
@@ -116,7 +135,9 @@ class Bins(base.Scorer):
         """[n, bins]; the head is float32 even where the backbone is bfloat16."""
         return self.head(states.float())
 
-    def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
+    def loss(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor:
         target = batch["target"].float() if batch["target"].is_floating_point() else batch["target"]
         return F.cross_entropy(self.logits(base.at_read_position(states, batch)), target)
 

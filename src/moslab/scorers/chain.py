@@ -18,15 +18,29 @@ from moslab.backbones.base import Backbone
 from moslab.scorers import base, digits, levels, scorer_options
 from moslab.utils.errors import UserError
 
-ATTRIBUTES = ("eye_catching", "composition", "subject_integrity", "subject_clutter", "background_clutter", "level_shot", "image_clarity", "exposure", "saturation")  # RealQA's nine
+ATTRIBUTES = (
+    "eye_catching",
+    "composition",
+    "subject_integrity",
+    "subject_clutter",
+    "background_clutter",
+    "level_shot",
+    "image_clarity",
+    "exposure",
+    "saturation",
+)  # RealQA's nine
 INNER = {"digits": digits.Digits, "levels": levels.Levels}
 
 
 class Options(base.Options):
-    format: Literal["prose", "listed"] = Field("prose", description="sentences (Q2-R2) or a list for a parser (Q3-R3)")
+    format: Literal["prose", "listed"] = Field(
+        "prose", description="sentences (Q2-R2) or a list for a parser (Q3-R3)"
+    )
     score: Literal["digits", "levels"] = Field("digits", description="the text scorer that ends the answer")
     settings: dict[str, Any] = Field({}, description="its options")
-    attributes: tuple[str, ...] = Field(ATTRIBUTES, min_length=1, description="annotations that are told, in their order")
+    attributes: tuple[str, ...] = Field(
+        ATTRIBUTES, min_length=1, description="annotations that are told, in their order"
+    )
 
     @model_validator(mode="after")
     def _settings_of_the_score(self) -> "Options":
@@ -56,7 +70,9 @@ def heard(text: str, attributes: dict[str, tuple[str, ...]], form: str) -> dict[
     plain = re.sub(r"\s*([.;:])\s*", r"\1", text.lower())
     found = {}
     for name, options in attributes.items():
-        pattern = rf"the {spoken(name)} is ([^.;:]*)\." if form == "prose" else rf"(?:^|;){spoken(name)}:([^.;:]*);"
+        pattern = (
+            rf"the {spoken(name)} is ([^.;:]*)\." if form == "prose" else rf"(?:^|;){spoken(name)}:([^.;:]*);"
+        )
         answer = re.search(pattern, plain)
         found[name] = answer[1].strip() if answer and answer[1].strip() in options else ""
     return found
@@ -79,14 +95,26 @@ class Chain(base.Scorer):
         known = [] if labels.annotations is None else list(labels.annotations)
         missing = [name for name in self.options.attributes if name not in known]
         if missing:
-            raise UserError(f"chain tells {len(self.options.attributes)} attributes first, and these data have no {missing[0]!r}: give attributes=..., some of {', '.join(known) or 'none that there are'}.")
+            raise UserError(
+                f"chain tells {len(self.options.attributes)} attributes first, and these data have no {missing[0]!r}: give attributes=..., some of {', '.join(known) or 'none that there are'}."
+            )
         self.inner.fit(labels, low, high)
-        self.known = {name: tuple(sorted(set(labels.annotations[name].astype(str)))) for name in self.options.attributes}
+        self.known = {
+            name: tuple(sorted(set(labels.annotations[name].astype(str)))) for name in self.options.attributes
+        }
 
     def encode(self, labels: base.Labels) -> np.ndarray:
         """Targets [n, 1 + attributes]: the score's own, then the number of each option."""
-        numbers = {name: {option: number for number, option in enumerate(options)} for name, options in self.known.items()}
-        return np.column_stack([self.inner.encode(labels), *(labels.annotations[name].astype(str).map(numbers[name]) for name in self.known)])
+        numbers = {
+            name: {option: number for number, option in enumerate(options)}
+            for name, options in self.known.items()
+        }
+        return np.column_stack(
+            [
+                self.inner.encode(labels),
+                *(labels.annotations[name].astype(str).map(numbers[name]) for name in self.known),
+            ]
+        )
 
     def restore(self, targets: np.ndarray) -> np.ndarray:
         return self.inner.restore(targets[:, 0])
@@ -102,10 +130,19 @@ class Chain(base.Scorer):
 
     def attach(self, backbone: Backbone) -> None:
         self.inner.attach(backbone)
-        longest = {name: max(options, key=lambda option: len(backbone.tokens(option))) for name, options in self.known.items()}
-        self.longest = len(backbone.tokens(told(longest, self.options.format))) + len(backbone.tokens(f" {self.sentence}")) + 8
+        longest = {
+            name: max(options, key=lambda option: len(backbone.tokens(option)))
+            for name, options in self.known.items()
+        }
+        self.longest = (
+            len(backbone.tokens(told(longest, self.options.format)))
+            + len(backbone.tokens(f" {self.sentence}"))
+            + 8
+        )
 
-    def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
+    def loss(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor:
         return base.text_loss(states, batch["labels"], vocabulary)
 
     def decode(self, read: base.Reading) -> base.Scores:
@@ -113,5 +150,10 @@ class Chain(base.Scorer):
         place = [text.lower().find(self.sentence.strip().lower()) for text in texts]
         before = [text[: max(start, 0)].strip() for text, start in zip(texts, place)]
         scores = self.inner.decode(read.again([f"{words} {self.sentence}".lstrip() for words in before]))
-        said = [heard(text, self.known, self.options.format) for text in (words if start >= 0 else text for words, text, start in zip(before, texts, place))]
-        return base.Scores(np.where(np.array(place) < 0, np.nan, scores.score), scores.distribution, pd.DataFrame(said))
+        said = [
+            heard(text, self.known, self.options.format)
+            for text in (words if start >= 0 else text for words, text, start in zip(before, texts, place))
+        ]
+        return base.Scores(
+            np.where(np.array(place) < 0, np.nan, scores.score), scores.distribution, pd.DataFrame(said)
+        )

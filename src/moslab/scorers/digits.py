@@ -26,9 +26,17 @@ Mapping = Literal["0-9.99", "1-9.99", "native"]
 
 class Options(base.Options):
     digits: int = Field(3, ge=1, le=3, description="M, how many significant digits: 4, 4.0 or 3.99")
-    decoding: Literal["greedy", "expectation", "tree"] = Field("greedy", description="the number as written, each digit's mean, or the mean over all numbers")
-    mapping: Mapping = Field("0-9.99", description="where the range's ends lie among the numbers written; native writes scores as they are")
-    ncm: bool = Field(False, description="keep RealQA's numerical continuity metrics of every training step in the run's history")
+    decoding: Literal["greedy", "expectation", "tree"] = Field(
+        "greedy", description="the number as written, each digit's mean, or the mean over all numbers"
+    )
+    mapping: Mapping = Field(
+        "0-9.99",
+        description="where the range's ends lie among the numbers written; native writes scores as they are",
+    )
+    ncm: bool = Field(
+        False,
+        description="keep RealQA's numerical continuity metrics of every training step in the run's history",
+    )
 
 
 # --- coding -----------------------------------------------------------------------------------------------------------------------------
@@ -40,7 +48,9 @@ def places(mapping: Mapping, low: float, high: float) -> tuple[float, float]:
     if mapping != "native":
         return float(mapping.split("-")[0]), 9.99
     if low < 0 or high > 10:
-        raise UserError(f"digits with mapping='native' writes numbers from 0 to 10, and the scores reach from {low:g} to {high:g}: use mapping='0-9.99'.")
+        raise UserError(
+            f"digits with mapping='native' writes numbers from 0 to 10, and the scores reach from {low:g} to {high:g}: use mapping='0-9.99'."
+        )
     return low, high
 
 
@@ -72,7 +82,9 @@ def decode(number: np.ndarray, low: float, high: float, mapping: Mapping = "0-9.
     return low + (np.asarray(number, dtype=np.float64) - first) / (last - first) * (high - low)
 
 
-def through_digits(mos: np.ndarray, m: int, low: float, high: float, mapping: Mapping = "0-9.99") -> np.ndarray:
+def through_digits(
+    mos: np.ndarray, m: int, low: float, high: float, mapping: Mapping = "0-9.99"
+) -> np.ndarray:
     """Scores [n] written with M digits and read back, [n]."""
     return decode(encode(mos, m, low, high, mapping) / 10 ** (m - 1), low, high, mapping)
 
@@ -104,37 +116,67 @@ class Digits(base.Scorer):
         return SENTENCE + self.blank
 
     def completion(self, target: int) -> str:
-        return f" {written(target, self.options.digits)}."[len(self.blank):]
+        return f" {written(target, self.options.digits)}."[len(self.blank) :]
 
     def attach(self, backbone: Backbone) -> None:
         """Finds the tokens of digits and point, and whether the blank before a number is a token of its own (Qwen2-VL, LLaMA-2) or part of its first digit."""
         self.tokenizer = backbone.tokenizer
         self.blank = " " if len(backbone.tokens(" 7")) == 2 else ""
-        spelled = [backbone.answer(SENTENCE + self.blank, f" {digit}.{digit}{digit}."[len(self.blank):])[1] for digit in range(10)]
-        alike = all(len(tokens) == 5 and tokens[2] == tokens[3] and tokens[1] == tokens[4] == spelled[0][1] for tokens in spelled)
-        if not alike or len({tokens[0] for tokens in spelled}) < 10 or len({tokens[2] for tokens in spelled}) < 10:
-            raise UserError(f"The tokenizer of {backbone.name} does not write numbers digit by digit; the digits scorer cannot use it.")
+        spelled = [
+            backbone.answer(SENTENCE + self.blank, f" {digit}.{digit}{digit}."[len(self.blank) :])[1]
+            for digit in range(10)
+        ]
+        alike = all(
+            len(tokens) == 5 and tokens[2] == tokens[3] and tokens[1] == tokens[4] == spelled[0][1]
+            for tokens in spelled
+        )
+        if (
+            not alike
+            or len({tokens[0] for tokens in spelled}) < 10
+            or len({tokens[2] for tokens in spelled}) < 10
+        ):
+            raise UserError(
+                f"The tokenizer of {backbone.name} does not write numbers digit by digit; the digits scorer cannot use it."
+            )
         for name, place in (("first_digits", 0), ("later_digits", 2), ("point", 1)):
             self.register_buffer(name, torch.tensor([tokens[place] for tokens in spelled]), persistent=False)
         self.point = self.point[:1]
 
-    def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
+    def loss(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor:
         loss = base.text_loss(states, batch["labels"], vocabulary)
         if self.options.ncm:
             with torch.no_grad():
-                self.steps.append({"loss": float(loss)} | ncm.measure(*self.taught_digits(states, batch, vocabulary)))
+                self.steps.append(
+                    {"loss": float(loss)} | ncm.measure(*self.taught_digits(states, batch, vocabulary))
+                )
         return loss
 
-    def taught_digits(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> tuple[torch.Tensor, torch.Tensor]:
+    def taught_digits(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Predicted shares [batch, M, 10] and true digits [batch, M] of answers that stand in the batch."""
         m = self.options.digits
-        rows, places = torch.arange(len(states), device=states.device), (0, 2, 3)[:m]  # the point stands between
-        shares = [self._shares(vocabulary, states[rows, batch["read_position"] + place], self.later_digits if place else self.first_digits) for place in places]
+        rows, places = (
+            torch.arange(len(states), device=states.device),
+            (0, 2, 3)[:m],
+        )  # the point stands between
+        shares = [
+            self._shares(
+                vocabulary,
+                states[rows, batch["read_position"] + place],
+                self.later_digits if place else self.first_digits,
+            )
+            for place in places
+        ]
         digits = torch.stack([batch["target"] // 10**power % 10 for power in reversed(range(m))], 1)
         return torch.stack(shares, 1), digits
 
     def decode(self, read: base.Reading) -> base.Scores:
-        number, probability = {"greedy": self.greedy, "expectation": self.expectation, "tree": self.tree}[self.options.decoding](read)
+        number, probability = {"greedy": self.greedy, "expectation": self.expectation, "tree": self.tree}[
+            self.options.decoding
+        ](read)
         return base.Scores(decode(number, self.low, self.high, self.options.mapping), probability)
 
     def greedy(self, read: base.Reading) -> tuple[np.ndarray, np.ndarray]:
@@ -149,8 +191,12 @@ class Digits(base.Scorer):
         if self.options.digits > 2:
             said.append(read.vocabulary(read.follow(said[-1][:, None], [1])[:, 0]).argmax(-1))
         point = int(self.point)
-        texts = self.tokenizer.batch_decode([self._written(row, point) for row in torch.stack(said, 1).tolist()])
-        return np.array([parse(text) for text in texts]), self._shares(read.vocabulary, read.states, self.first_digits).double().cpu().numpy()
+        texts = self.tokenizer.batch_decode(
+            [self._written(row, point) for row in torch.stack(said, 1).tolist()]
+        )
+        return np.array([parse(text) for text in texts]), self._shares(
+            read.vocabulary, read.states, self.first_digits
+        ).double().cpu().numpy()
 
     def _written(self, row: list[int], point: int) -> list[int]:
         """The tokens of an answer that the model has written itself: up to its end, and no further than where the point was laid down against its will."""
@@ -167,23 +213,32 @@ class Digits(base.Scorer):
         if self.options.digits > 2:
             behind = read.follow(self.later_digits[shares[1].argmax(-1)][:, None], [1])
             shares.append(self._shares(read.vocabulary, behind[:, 0], self.later_digits))
-        number = sum(share.double() @ torch.arange(10.0, dtype=torch.float64, device=share.device) / 10**place for place, share in enumerate(shares))
+        number = sum(
+            share.double() @ torch.arange(10.0, dtype=torch.float64, device=share.device) / 10**place
+            for place, share in enumerate(shares)
+        )
         return number.cpu().numpy(), shares[0].double().cpu().numpy()
 
     def tree(self, read: base.Reading) -> tuple[np.ndarray, np.ndarray]:
         """Numbers [n], the mean over all numbers of M digits, and their probabilities [n, 10^M]. Only digits stand where digits belong: a point or a word there has no share."""
         probability = self._shares(read.vocabulary, read.states, self.first_digits).double()
         if self.options.digits > 1:
-            tokens = torch.cat([self.first_digits, self.point.expand(10)])  # digits 0 to 9, then the point behind each
+            tokens = torch.cat(
+                [self.first_digits, self.point.expand(10)]
+            )  # digits 0 to 9, then the point behind each
             after = [-1] * 10 + list(range(10))
             if self.options.digits > 2:
                 tokens = torch.cat([tokens, self.later_digits.repeat(10)])  # ten digits behind each point
                 after += [10 + number // 10 for number in range(100)]
             behind = read.follow(tokens, after)
             for states in (behind[:, 10:20], behind[:, 20:])[: self.options.digits - 1]:
-                probability = (probability[..., None] * self._shares(read.vocabulary, states, self.later_digits).double()).flatten(1)
+                probability = (
+                    probability[..., None] * self._shares(read.vocabulary, states, self.later_digits).double()
+                ).flatten(1)
         probability = probability.cpu().numpy()
-        return probability @ (np.arange(10**self.options.digits) / 10 ** (self.options.digits - 1)), probability
+        return probability @ (
+            np.arange(10**self.options.digits) / 10 ** (self.options.digits - 1)
+        ), probability
 
     def _shares(self, vocabulary: nn.Linear, states: torch.Tensor, digits: torch.Tensor) -> torch.Tensor:
         """Softmax over the ten digits alone, [..., 10]."""

@@ -23,7 +23,9 @@ LEVELS = ("bad", "poor", "fair", "good", "excellent")
 
 class Options(base.Options):
     # Left out of runs' keys while it is the default: it came later.
-    decoding: Literal["expectation", "argmax"] = Field("expectation", exclude_if=lambda how: how == "expectation")
+    decoding: Literal["expectation", "argmax"] = Field(
+        "expectation", exclude_if=lambda how: how == "expectation"
+    )
 
 
 # --- coding -----------------------------------------------------------------------------------------------------------------------------
@@ -48,7 +50,9 @@ def first_tokens(backbone: Backbone) -> list[int]:
     """The first token of each word behind other words. UserError where two words share it."""
     first = [backbone.tokens(f" {word}")[0] for word in LEVELS]
     if len(set(first)) < len(LEVELS):
-        raise UserError(f"The tokenizer of {backbone.name} gives two level words the same first token; levels cannot be read from it.")
+        raise UserError(
+            f"The tokenizer of {backbone.name} gives two level words the same first token; levels cannot be read from it."
+        )
     return first
 
 
@@ -79,12 +83,16 @@ class Levels(base.Scorer):
     def attach(self, backbone: Backbone) -> None:
         self.register_buffer("level_tokens", torch.tensor(first_tokens(backbone)), persistent=False)
 
-    def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
+    def loss(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor:
         return base.text_loss(states, batch["labels"], vocabulary)
 
     def probability(self, read: base.Reading) -> np.ndarray:
         """Softmax over the five words alone, [n, 5]."""
-        logits = F.linear(read.states, read.vocabulary.weight[self.level_tokens])  # five rows of the vocabulary are enough
+        logits = F.linear(
+            read.states, read.vocabulary.weight[self.level_tokens]
+        )  # five rows of the vocabulary are enough
         return logits.float().softmax(-1).double().cpu().numpy()
 
     def decode(self, read: base.Reading) -> base.Scores:

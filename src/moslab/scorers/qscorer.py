@@ -26,14 +26,32 @@ LOWEST, HIGHEST = 0.0, 5.0  # of what the network may say; scores lie on 1 to 5
 
 class Options(base.Options):
     tokens: int = Field(5, ge=1, le=100, description="k, how many score tokens")
-    read: Literal["before", "token"] = Field("before", description="scores are read where the token is predicted, as in training, or on the token itself, as in the released code")
-    clamp: Literal["loss", "score"] = Field("score", description="the output is cut to 0 ... 5 already in the loss, as in the released code, or only in the score")
+    read: Literal["before", "token"] = Field(
+        "before",
+        description="scores are read where the token is predicted, as in training, or on the token itself, as in the released code",
+    )
+    clamp: Literal["loss", "score"] = Field(
+        "score",
+        description="the output is cut to 0 ... 5 already in the loss, as in the released code, or only in the score",
+    )
     weight: float = Field(1.0, gt=0, description="of the whole loss; 0.05 in the released code")
-    kl: float = Field(0.0, ge=0, description="weight of the divergence of DeQA's soft label from the score tokens, with k = 5")
-    fidelity: float = Field(0.0, ge=0, description="weight of DeQA's fidelity loss on the order of the pictures in a batch")
-    norm_in_norm: float = Field(0.0, ge=0, description="weight of the distance of normalised scores in a batch")
-    ranking: float = Field(0.0, ge=0, description="weight of a hinge on every pair's order, as wide as their scores differ")
-    hyper: bool = Field(False, description="the last layer's weights are made from the state, as a hyper-network does")
+    kl: float = Field(
+        0.0,
+        ge=0,
+        description="weight of the divergence of DeQA's soft label from the score tokens, with k = 5",
+    )
+    fidelity: float = Field(
+        0.0, ge=0, description="weight of DeQA's fidelity loss on the order of the pictures in a batch"
+    )
+    norm_in_norm: float = Field(
+        0.0, ge=0, description="weight of the distance of normalised scores in a batch"
+    )
+    ranking: float = Field(
+        0.0, ge=0, description="weight of a hinge on every pair's order, as wide as their scores differ"
+    )
+    hyper: bool = Field(
+        False, description="the last layer's weights are made from the state, as a hyper-network does"
+    )
 
 
 # --- coding -----------------------------------------------------------------------------------------------------------------------------
@@ -76,7 +94,9 @@ class Network(nn.Module):
 
     def __init__(self, width: int, hyper: bool) -> None:
         super().__init__()
-        self.hidden = nn.Sequential(nn.Linear(width, width // 2), nn.ReLU(), nn.Linear(width // 2, width // 4), nn.ReLU())
+        self.hidden = nn.Sequential(
+            nn.Linear(width, width // 2), nn.ReLU(), nn.Linear(width // 2, width // 4), nn.ReLU()
+        )
         self.last = nn.Linear(width, width // 4 + 1) if hyper else nn.Linear(width // 4, 1)
         self.hyper = hyper
         for layer in (self.hidden[0], self.hidden[2], self.last):
@@ -105,13 +125,17 @@ class QScorer(base.Scorer):
         base.check_range(low, high)
         self.low, self.high = low, high
         if self.options.kl and self.options.tokens != 5:
-            raise UserError(f"qscorer with kl compares its tokens with five soft levels, and has {self.options.tokens}: use tokens=5.")
+            raise UserError(
+                f"qscorer with kl compares its tokens with five soft levels, and has {self.options.tokens}: use tokens=5."
+            )
         if self.options.kl or self.options.fidelity:
             labels.deviations("qscorer with kl or fidelity")
 
     def encode(self, labels: base.Labels) -> np.ndarray:
         sd = np.full(len(labels.mos), np.nan) if labels.sd is None else labels.sd
-        return np.column_stack([encode(labels.mos, sd, self.options.tokens, self.low, self.high), labels.origins])
+        return np.column_stack(
+            [encode(labels.mos, sd, self.options.tokens, self.low, self.high), labels.origins]
+        )
 
     def restore(self, targets: np.ndarray) -> np.ndarray:
         return decode(targets[:, 1], self.low, self.high)
@@ -123,19 +147,31 @@ class QScorer(base.Scorer):
         return f"<score{int(target[0]) + 1}>."
 
     def attach(self, backbone: Backbone) -> None:
-        self.tokens = NewTokens(backbone, [f"<score{number}>" for number in range(1, self.options.tokens + 1)])
+        self.tokens = NewTokens(
+            backbone, [f"<score{number}>" for number in range(1, self.options.tokens + 1)]
+        )
         self.network = Network(backbone.width, self.options.hyper)
 
-    def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
+    def loss(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor:
         read = base.at_read_position(states, batch)
         mos, sd, origin = batch["target"].float()[:, 1:].unbind(1)
         output = self.network(read.float())
         scores = output.clamp(LOWEST, HIGHEST) if self.options.clamp == "loss" else output
         total = base.text_loss(states, batch["labels"], vocabulary) + F.mse_loss(scores, mos)
         if self.options.kl:
-            soft = torch.as_tensor(soft_levels.encode(mos.cpu().numpy(), sd.cpu().numpy()), dtype=torch.float32, device=output.device)
+            soft = torch.as_tensor(
+                soft_levels.encode(mos.cpu().numpy(), sd.cpu().numpy()),
+                dtype=torch.float32,
+                device=output.device,
+            )
             total = total + self.options.kl * F.cross_entropy(self.tokens.logits(read), soft)
-        pairs = {"fidelity": lambda: soft_levels.fidelity_loss(scores, mos, sd, origin), "norm_in_norm": lambda: norm_in_norm_loss(scores, mos), "ranking": lambda: ranking_loss(scores, mos)}
+        pairs = {
+            "fidelity": lambda: soft_levels.fidelity_loss(scores, mos, sd, origin),
+            "norm_in_norm": lambda: norm_in_norm_loss(scores, mos),
+            "ranking": lambda: ranking_loss(scores, mos),
+        }
         for name, extra in pairs.items():
             weight = getattr(self.options, name)
             if weight and len(mos) > 1:
@@ -148,4 +184,7 @@ class QScorer(base.Scorer):
         if self.options.read == "token":
             states = read.follow(read.vocabulary(states).argmax(-1, keepdim=True), [-1])[:, 0]
         output = self.network(states.float()).double().cpu().numpy()
-        return base.Scores(decode(output, self.low, self.high), self.tokens.logits(read.states).softmax(-1).double().cpu().numpy())
+        return base.Scores(
+            decode(output, self.low, self.high),
+            self.tokens.logits(read.states).softmax(-1).double().cpu().numpy(),
+        )

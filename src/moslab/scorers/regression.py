@@ -18,7 +18,9 @@ from moslab.scorers import base
 
 
 class Options(base.Options):
-    form: Literal["state", "logits", "plain"] = Field("state", description="what the linear layer reads, and whether a sigmoid follows")
+    form: Literal["state", "logits", "plain"] = Field(
+        "state", description="what the linear layer reads, and whether a sigmoid follows"
+    )
 
 
 # --- coding -----------------------------------------------------------------------------------------------------------------------------
@@ -51,14 +53,22 @@ class Regression(base.Scorer):
         self.low, self.high, self.mean = low, high, float(np.mean(labels.mos))
 
     def encode(self, labels: base.Labels) -> np.ndarray:
-        return np.array(labels.mos, dtype=np.float64) if self.options.form == "plain" else encode(labels.mos, self.low, self.high)
+        return (
+            np.array(labels.mos, dtype=np.float64)
+            if self.options.form == "plain"
+            else encode(labels.mos, self.low, self.high)
+        )
 
     def restore(self, targets: np.ndarray) -> np.ndarray:
         return targets if self.options.form == "plain" else decode(targets, self.low, self.high)
 
     def attach(self, backbone: Backbone) -> None:
-        self.head = nn.Linear(backbone.model.lm_head.out_features if self.options.form == "logits" else backbone.width, 1)
-        nn.init.constant_(self.head.bias, self.mean if self.options.form == "plain" else 0.0)  # a number far from zero takes long to learn
+        self.head = nn.Linear(
+            backbone.model.lm_head.out_features if self.options.form == "logits" else backbone.width, 1
+        )
+        nn.init.constant_(
+            self.head.bias, self.mean if self.options.form == "plain" else 0.0
+        )  # a number far from zero takes long to learn
 
     def outputs(self, states: torch.Tensor, vocabulary: nn.Linear) -> torch.Tensor:
         """Targets as predicted, [n]; the head is float32 even where the backbone is bfloat16."""
@@ -66,8 +76,12 @@ class Regression(base.Scorer):
         number = self.head(read.float())[:, 0]
         return number if self.options.form == "plain" else number.sigmoid()
 
-    def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
-        return F.mse_loss(self.outputs(base.at_read_position(states, batch), vocabulary), batch["target"].float())
+    def loss(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor:
+        return F.mse_loss(
+            self.outputs(base.at_read_position(states, batch), vocabulary), batch["target"].float()
+        )
 
     def decode(self, read: base.Reading) -> base.Scores:
         found = self.outputs(read.states, read.vocabulary).double().cpu().numpy()

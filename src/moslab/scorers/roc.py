@@ -28,13 +28,24 @@ LOWEST, HIGHEST = 1.0, 10.0  # the scale on which scores and smooth L1 lie
 
 
 class Options(base.Options):
-    form: Literal["decoupled", "coupled"] = Field("decoupled", description="a position token in the text and score tokens beside it, or level words for both")
+    form: Literal["decoupled", "coupled"] = Field(
+        "decoupled",
+        description="a position token in the text and score tokens beside it, or level words for both",
+    )
     tokens: int = Field(10, ge=2, le=1000, description="N, how many score tokens, evenly over the range")
     regression: float = Field(1.0, ge=0, description="weight of smooth L1")
-    votes: float = Field(0.0, ge=0, description="weight of the cross-entropy with the votes; with it the range is the nominal scale, where votes lie")
+    votes: float = Field(
+        0.0,
+        ge=0,
+        description="weight of the cross-entropy with the votes; with it the range is the nominal scale, where votes lie",
+    )
     emd: float = Field(0.0, ge=0, description="weight of the earth mover's distance to the votes")
-    also: tuple[str, ...] = Field((), description="annotations with numbers that are scored in the same sentence")
-    then: str = Field("", description="an annotation with text, such as a comment, that is taught behind the scores")
+    also: tuple[str, ...] = Field(
+        (), description="annotations with numbers that are scored in the same sentence"
+    )
+    then: str = Field(
+        "", description="an annotation with text, such as a comment, that is taught behind the scores"
+    )
 
 
 # --- coding -----------------------------------------------------------------------------------------------------------------------------
@@ -84,18 +95,29 @@ class Roc(base.Scorer):
         self.count = len(levels.LEVELS) if self.coupled else self.options.tokens
         if self.options.votes or self.options.emd:
             if labels.votes is None:
-                raise UserError("roc with votes or emd needs the votes, and these data have none: leave both at 0.")
+                raise UserError(
+                    "roc with votes or emd needs the votes, and these data have none: leave both at 0."
+                )
             if labels.votes.shape[1] != self.count:
-                raise UserError(f"roc compares {self.count} tokens with votes on {labels.votes.shape[1]} levels: use tokens={labels.votes.shape[1]} and form='decoupled'.")
+                raise UserError(
+                    f"roc compares {self.count} tokens with votes on {labels.votes.shape[1]} levels: use tokens={labels.votes.shape[1]} and form='decoupled'."
+                )
             self.low, self.high = labels.scale
         if self.coupled and self.options.also:
-            raise UserError("roc with form='coupled' has one score in its sentence: use form='decoupled' with also=....")
+            raise UserError(
+                "roc with form='coupled' has one score in its sentence: use form='decoupled' with also=...."
+            )
         self.ranges = {name: _range(labels, name) for name in self.options.also}
-        self.texts = sorted(set(_annotation(labels, self.options.then).astype(str))) if self.options.then else []
+        self.texts = (
+            sorted(set(_annotation(labels, self.options.then).astype(str))) if self.options.then else []
+        )
 
     def encode(self, labels: base.Labels) -> np.ndarray:
         """Targets [n, ...]: the score on 1 to 10 and those of `also`; the score's level; with votes their shares; the number of the text behind."""
-        columns = [encode(labels.mos, self.low, self.high), *(encode(_annotation(labels, name).astype(float), *ends) for name, ends in self.ranges.items())]
+        columns = [
+            encode(labels.mos, self.low, self.high),
+            *(encode(_annotation(labels, name).astype(float), *ends) for name, ends in self.ranges.items()),
+        ]
         columns.append(levels.encode(labels.mos, self.low, self.high))
         if self.options.votes or self.options.emd:
             columns.append(labels.votes / labels.votes.sum(1, keepdims=True))
@@ -110,7 +132,11 @@ class Roc(base.Scorer):
         return prefix
 
     def completion(self, target: np.ndarray) -> str:
-        scores = f" {levels.LEVELS[int(target[1])]}" if self.coupled else POSITION + "".join(piece + POSITION for piece in self.between)
+        scores = (
+            f" {levels.LEVELS[int(target[1])]}"
+            if self.coupled
+            else POSITION + "".join(piece + POSITION for piece in self.between)
+        )
         return f"{scores}. {self.texts[int(target[-1])]}" if self.options.then else f"{scores}."
 
     @property
@@ -124,12 +150,22 @@ class Roc(base.Scorer):
             return
         self.tokens = NewTokens(backbone, [POSITION, *(f"[IMG{number}]" for number in range(self.count))])
         pieces = [backbone.tokens(POSITION + piece) for piece in self.between]
-        self.register_buffer("further", torch.tensor([token for piece in pieces for token in piece], dtype=torch.long), persistent=False)
-        self.ends = np.cumsum([len(piece) for piece in pieces]).astype(int) - 1  # where the further scores are read, in `further`
+        self.register_buffer(
+            "further",
+            torch.tensor([token for piece in pieces for token in piece], dtype=torch.long),
+            persistent=False,
+        )
+        self.ends = (
+            np.cumsum([len(piece) for piece in pieces]).astype(int) - 1
+        )  # where the further scores are read, in `further`
 
     def logits(self, states: torch.Tensor, vocabulary: nn.Linear) -> torch.Tensor:
         """Of the score tokens, or of the five words, [..., N]."""
-        return F.linear(states, vocabulary.weight[self.words]).float() if self.coupled else self.tokens.logits(states)[..., 1:]
+        return (
+            F.linear(states, vocabulary.weight[self.words]).float()
+            if self.coupled
+            else self.tokens.logits(states)[..., 1:]
+        )
 
     def at_scores(self, states: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """The hidden states where scores are read, [batch, scores, width]: where [SCORE] is taught next."""
@@ -138,12 +174,19 @@ class Roc(base.Scorer):
         row, time = (batch["labels"] == self.tokens.first).nonzero(as_tuple=True)
         return states[row, time - 1].unflatten(0, (len(states), -1))
 
-    def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
+    def loss(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor:
         logits = self.logits(self.at_scores(states, batch), vocabulary)  # [batch, scores, N]
         count, probability = logits.shape[1], logits.softmax(-1)
-        target, votes = batch["target"].float()[:, :count], batch["target"].float()[:, count + 1: count + 1 + self.count]
+        target, votes = (
+            batch["target"].float()[:, :count],
+            batch["target"].float()[:, count + 1 : count + 1 + self.count],
+        )
         scores = probability @ torch.linspace(LOWEST, HIGHEST, self.count, device=logits.device)
-        total = base.text_loss(states, batch["labels"], vocabulary) + self.options.regression * F.smooth_l1_loss(scores, target)
+        total = base.text_loss(
+            states, batch["labels"], vocabulary
+        ) + self.options.regression * F.smooth_l1_loss(scores, target)
         if self.options.votes:
             total = total + self.options.votes * F.cross_entropy(logits[:, 0], votes)
         return total + self.options.emd * emd_loss(probability[:, 0], votes) if self.options.emd else total
@@ -153,7 +196,12 @@ class Roc(base.Scorer):
         said = None
         if self.options.also:
             behind = read.follow(self.further, range(-1, len(self.further) - 1))
-            said = pd.DataFrame({name: decode(self._probability(behind[:, end], read.vocabulary), *ends) for (name, ends), end in zip(self.ranges.items(), self.ends)})
+            said = pd.DataFrame(
+                {
+                    name: decode(self._probability(behind[:, end], read.vocabulary), *ends)
+                    for (name, ends), end in zip(self.ranges.items(), self.ends)
+                }
+            )
         return base.Scores(decode(probability, self.low, self.high), probability, said)
 
     def _probability(self, states: torch.Tensor, vocabulary: nn.Linear) -> np.ndarray:

@@ -22,8 +22,13 @@ TINY = 1e-8
 
 
 class Options(base.Options):
-    label: Literal["density", "area"] = Field("density", description="the normal's density at the levels (KonIQ, KADID), or its area around them (SPAQ)")
-    other_words: float = Field(0.05, ge=0, description="weight of the cross-entropy of all words but the level")
+    label: Literal["density", "area"] = Field(
+        "density",
+        description="the normal's density at the levels (KonIQ, KADID), or its area around them (SPAQ)",
+    )
+    other_words: float = Field(
+        0.05, ge=0, description="weight of the cross-entropy of all words but the level"
+    )
     fidelity: float = Field(1.0, ge=0, description="weight of the ranking loss")
 
 
@@ -43,7 +48,11 @@ def encode(mos: np.ndarray, sd: np.ndarray, how: str = "density") -> np.ndarray:
     """
     mos, sd = np.asarray(mos, dtype=np.float64)[:, None], np.asarray(sd, dtype=np.float64)[:, None]
     spread = np.maximum(sd, TINY)
-    shares = norm.pdf(PLACES, mos, spread) if how == "density" else norm.cdf(PLACES + 0.5, mos, spread) - norm.cdf(PLACES - 0.5, mos, spread)
+    shares = (
+        norm.pdf(PLACES, mos, spread)
+        if how == "density"
+        else norm.cdf(PLACES + 0.5, mos, spread) - norm.cdf(PLACES - 0.5, mos, spread)
+    )
     total, moment = shares.sum(1, keepdims=True), (shares * PLACES).sum(1, keepdims=True)
     slope = (mos - 3) / (moment - 3 * total + 1e-9)
     adjusted = np.maximum(slope * shares + (1 - slope * total) / 5, 0)
@@ -67,7 +76,9 @@ def decode(probability: np.ndarray, low: float, high: float) -> np.ndarray:
 # --- loss -------------------------------------------------------------------------------------------------------------------------------
 
 
-def fidelity_loss(scores: torch.Tensor, mos: torch.Tensor, sd: torch.Tensor, origin: torch.Tensor) -> torch.Tensor:
+def fidelity_loss(
+    scores: torch.Tensor, mos: torch.Tensor, sd: torch.Tensor, origin: torch.Tensor
+) -> torch.Tensor:
     """Fidelity of the order of all pairs in a batch (Tsai et al. 2007, with Thurstone's model): predicted with deviation 1, true with the votes' own; pairs within one dataset only. All [n]."""
     first, second = torch.triu_indices(len(scores), len(scores), 1, device=scores.device)
     alike = origin[first] == origin[second]
@@ -75,7 +86,9 @@ def fidelity_loss(scores: torch.Tensor, mos: torch.Tensor, sd: torch.Tensor, ori
     if not len(first):
         return scores.sum() * 0
     predicted = 0.5 * (1 + torch.erf((scores[first] - scores[second]) / 2))
-    true = 0.5 * (1 + torch.erf((mos[first] - mos[second]) / (2 * (sd[first] ** 2 + sd[second] ** 2) + TINY).sqrt()))
+    true = 0.5 * (
+        1 + torch.erf((mos[first] - mos[second]) / (2 * (sd[first] ** 2 + sd[second] ** 2) + TINY).sqrt())
+    )
     return (1 - (predicted * true + TINY).sqrt() - ((1 - predicted) * (1 - true) + TINY).sqrt()).mean()
 
 
@@ -103,17 +116,23 @@ class SoftLevels(levels.Levels):
     def completion(self, target: np.ndarray) -> str:
         return f" {levels.LEVELS[int(np.argmax(target[:5]))]}."
 
-    def loss(self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear) -> torch.Tensor:
+    def loss(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor:
         soft, mos, sd, origin = batch["target"].float().split([5, 1, 1, 1], 1)
         logits = vocabulary(base.at_read_position(states, batch)).float()  # [batch, vocabulary]
         said = logits.log_softmax(-1)[:, self.level_tokens]
         divergence = (torch.xlogy(soft, soft) - soft * said).sum(1).mean()
         others = batch["labels"].clone()
-        others[torch.arange(len(others), device=others.device), batch["read_position"] + 1] = -100  # the level itself
+        others[
+            torch.arange(len(others), device=others.device), batch["read_position"] + 1
+        ] = -100  # the level itself
         words = base.text_loss(states, others, vocabulary)
         total = divergence + self.options.other_words * words
         if self.options.fidelity:
-            scores = logits[:, self.level_tokens].softmax(-1) @ torch.as_tensor(PLACES, dtype=torch.float32, device=logits.device)
+            scores = logits[:, self.level_tokens].softmax(-1) @ torch.as_tensor(
+                PLACES, dtype=torch.float32, device=logits.device
+            )
             total = total + self.options.fidelity * fidelity_loss(scores, mos[:, 0], sd[:, 0], origin[:, 0])
         return total
 

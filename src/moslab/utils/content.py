@@ -63,7 +63,9 @@ def _stat(name: str) -> Stat:
     try:
         found = os.stat(name)
     except (OSError, ValueError) as problem:
-        raise UserError(f"{name} is missing or cannot be looked at ({_reason(problem)}): complete the folder.") from problem
+        raise UserError(
+            f"{name} is missing or cannot be looked at ({_reason(problem)}): complete the folder."
+        ) from problem
     if not stat.S_ISREG(found.st_mode):  # whoever opens a pipe waits for ever
         raise UserError(f"{name} is no ordinary file and cannot be read: put the file there.")
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns
@@ -71,8 +73,14 @@ def _stat(name: str) -> Stat:
 
 def _read(names: Sequence[str]) -> Iterator[str]:
     """Digests of files that have to be read, in order, several at a time."""
-    parts = [names[start: start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]
-    bar = tqdm(total=len(names), desc="reading files", unit="file", leave=False, disable=None if len(names) > FEW else True)
+    parts = [names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]
+    bar = tqdm(
+        total=len(names),
+        desc="reading files",
+        unit="file",
+        leave=False,
+        disable=None if len(names) > FEW else True,
+    )
     with bar, ThreadPoolExecutor(_THREADS) as pool:
         for digests in pool.map(_hash_each, parts):
             bar.update(len(digests))
@@ -88,7 +96,9 @@ def _hash(name: str) -> str:
         with open(name, "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as problem:
-        raise UserError(f"{name} cannot be read ({_reason(problem)}): make it readable or download it again.") from problem
+        raise UserError(
+            f"{name} cannot be read ({_reason(problem)}): make it readable or download it again."
+        ) from problem
 
 
 def _reason(problem: Exception) -> str:
@@ -161,7 +171,9 @@ def _rows(memory: sqlite3.Connection, folder: str, names: Sequence[str]) -> dict
     columns = "select name, size, modified, changed, digest from files where folder = ?"
     some = f"{columns} and name in ({','.join('?' * len(names))})"
     try:
-        rows = memory.execute(columns, [folder]) if len(names) > FEW else memory.execute(some, [folder, *names])
+        rows = (
+            memory.execute(columns, [folder]) if len(names) > FEW else memory.execute(some, [folder, *names])
+        )
         return {name: ((size, modified, changed), digest) for name, size, modified, changed, digest in rows}
     except sqlite3.Error:
         return {}

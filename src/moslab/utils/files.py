@@ -40,8 +40,10 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
 
 def cannot_write(path: Path, problem: OSError) -> UserError:
     """The sentence for a full disk, a read-only folder and their kin."""
-    return UserError(f"Cannot write {path}: {problem.strerror or problem}. Free some space or make the folder writable, "
-                     "then start again; finished runs are kept.")
+    return UserError(
+        f"Cannot write {path}: {problem.strerror or problem}. Free some space or make the folder writable, "
+        "then start again; finished runs are kept."
+    )
 
 
 def write_json(path: Path, content: Any) -> Path:

@@ -29,7 +29,9 @@ def data_root(given: str | None = None) -> Path | None:
             folder = user_path(value, name)
             if not os.path.isdir(folder):
                 hint = "take away the blanks around it, or " if value != value.strip() else ""
-                raise UserError(f"{folder} (from {name}) is not a folder: {hint}give the folder that holds koniq10k/, ava/, ...")
+                raise UserError(
+                    f"{folder} (from {name}) is not a folder: {hint}give the folder that holds koniq10k/, ava/, ..."
+                )
             return folder.resolve()
     sibling = ROOT.parent / "shared" / "datasets"
     return sibling if sibling.is_dir() else None
@@ -40,5 +42,7 @@ def user_path(given: str, source: str) -> Path:
     try:
         return Path(given).expanduser()
     except RuntimeError as problem:
-        raise UserError(f"{given} (from {source}) begins with a home folder that this machine does not know: "
-                        "write the path out from its root.") from problem
+        raise UserError(
+            f"{given} (from {source}) begins with a home folder that this machine does not know: "
+            "write the path out from its root."
+        ) from problem

@@ -21,7 +21,20 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-PACKAGES = ("moslab", "torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors", "numpy", "scipy", "pandas", "pillow", "papermill")
+PACKAGES = (
+    "moslab",
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pillow",
+    "papermill",
+)
 
 
 def provenance() -> dict[str, Any]:
@@ -50,7 +63,20 @@ def commit() -> dict[str, Any]:
     """{"id", "dirty"} of the work tree, runs and figures aside; without git the id is read from .git, and dirty is None (unknown)."""
     try:
         found = _git("rev-parse", "HEAD")
-        return {"id": found, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!papermill_runs", ":!figures"))}
+        return {
+            "id": found,
+            "dirty": bool(
+                _git(
+                    "status",
+                    "--porcelain",
+                    "--untracked-files=no",
+                    "--",
+                    ".",
+                    ":!papermill_runs",
+                    ":!figures",
+                )
+            ),
+        }
     except (OSError, subprocess.SubprocessError):
         return {"id": _read_head(paths.ROOT / ".git"), "dirty": None}
 
@@ -84,7 +110,9 @@ def peak_memory() -> int:
     if resource is None:
         return psutil.Process().memory_info().rss
     unit = 1 if sys.platform == "darwin" else 1024
-    return unit * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return unit * max(
+        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
 
 
 class Card:
@@ -98,29 +126,40 @@ class Card:
         return "\n".join(f"{name:<{width}}  {value}" for name, value in self.rows)
 
     def _repr_html_(self) -> str:
-        lines = "".join(f"<tr><th style='text-align:left'>{html.escape(name)}</th><td style='text-align:left'>{html.escape(value)}</td></tr>"
-                        for name, value in self.rows)
+        lines = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th><td style='text-align:left'>{html.escape(value)}</td></tr>"
+            for name, value in self.rows
+        )
         return f"<table>{lines}</table>"
 
 
 def card(found: dict[str, Any]) -> Card:
     """What a reader wants to see of `provenance()`."""
-    state = {True: " with local changes", False: "", None: " (local changes unknown)"}[found["commit"]["dirty"]]
+    state = {True: " with local changes", False: "", None: " (local changes unknown)"}[
+        found["commit"]["dirty"]
+    ]
     packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items())
-    return Card([
-        ("commit", found["commit"]["id"][:12] + state),
-        ("lock file", found["lock"]),
-        ("packages", packages),
-        ("machine", f"{found['cpu']}, {found['cores']} cores, {found['threads']} thread(s) per process, {found['platform']}"),
-        ("accelerator", found["accelerator"]),
-        ("python", found["python"]),
-        ("peak memory", f"{found['peak_memory'] / 2**20:.0f} MiB"),
-        ("time", f"started {found['started']}, {found['wall']:.0f} s"),
-    ])
+    return Card(
+        [
+            ("commit", found["commit"]["id"][:12] + state),
+            ("lock file", found["lock"]),
+            ("packages", packages),
+            (
+                "machine",
+                f"{found['cpu']}, {found['cores']} cores, {found['threads']} thread(s) per process, {found['platform']}",
+            ),
+            ("accelerator", found["accelerator"]),
+            ("python", found["python"]),
+            ("peak memory", f"{found['peak_memory'] / 2**20:.0f} MiB"),
+            ("time", f"started {found['started']}, {found['wall']:.0f} s"),
+        ]
+    )
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(["git", "-C", str(paths.ROOT), *arguments], capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    return subprocess.run(
+        ["git", "-C", str(paths.ROOT), *arguments], capture_output=True, text=True, check=True, timeout=10
+    ).stdout.strip()
 
 
 def _read_head(folder: Path) -> str:

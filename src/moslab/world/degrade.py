@@ -13,10 +13,75 @@ GRAY = np.array([0.299, 0.587, 0.114], np.float32)  # luma weights of ITU-R BT.6
 HAZE = np.float32(0.82)  # brightness of fog
 
 # Annex K of the JPEG standard (ITU-T T.81), luminance and chrominance.
-_LUMA = np.array([
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
-    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99],
-    np.float32).reshape(8, 8)
+_LUMA = np.array(
+    [
+        16,
+        11,
+        10,
+        16,
+        24,
+        40,
+        51,
+        61,
+        12,
+        12,
+        14,
+        19,
+        26,
+        58,
+        60,
+        55,
+        14,
+        13,
+        16,
+        24,
+        40,
+        57,
+        69,
+        56,
+        14,
+        17,
+        22,
+        29,
+        51,
+        87,
+        80,
+        62,
+        18,
+        22,
+        37,
+        56,
+        68,
+        109,
+        103,
+        77,
+        24,
+        35,
+        55,
+        64,
+        81,
+        104,
+        113,
+        92,
+        49,
+        64,
+        78,
+        87,
+        103,
+        121,
+        120,
+        101,
+        72,
+        92,
+        95,
+        98,
+        112,
+        100,
+        103,
+        99,
+    ],
+    np.float32,
+).reshape(8, 8)
 _CHROMA = np.full((8, 8), 99, np.float32)
 _CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 _YCC = np.array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]], np.float32)  # JFIF
@@ -38,10 +103,12 @@ def blur(image: np.ndarray, sigma: float) -> np.ndarray:
 def _band(length: int, step: int) -> np.ndarray:
     sigma = step / 8
     reach = int(4 * sigma + 1)
-    taps = np.exp(-np.arange(-reach, reach + 1) ** 2 / (2 * sigma * sigma))
+    taps = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma * sigma))
     band = np.zeros((length, length))
     for row in range(length):
-        np.add.at(band[row], np.clip(np.arange(row - reach, row + reach + 1), 0, length - 1), taps / taps.sum())
+        np.add.at(
+            band[row], np.clip(np.arange(row - reach, row + reach + 1), 0, length - 1), taps / taps.sum()
+        )
     return band.astype(np.float32)
 
 
@@ -55,7 +122,7 @@ def motion(image: np.ndarray, length: float, angle: float) -> np.ndarray:
     total = np.zeros_like(image)
     for offset in np.arange(steps) - (steps - 1) / 2:
         top, left = steps + round(offset * np.sin(angle)), steps + round(offset * np.cos(angle))
-        total += padded[:, top:top + height, left:left + width]
+        total += padded[:, top : top + height, left : left + width]
     return total / np.float32(steps)
 
 
@@ -79,7 +146,10 @@ def noise(image: np.ndarray, deviation: float, key: int) -> np.ndarray:
     """Sensor noise, weaker where the picture is bright; `key` chooses the place in a fixed sheet of normal draws."""
     sheet = _noise_sheet()
     _, height, width = image.shape
-    rows, columns = (np.arange(height) + key) % sheet.shape[1], (np.arange(width) + key // sheet.shape[1]) % sheet.shape[2]
+    rows, columns = (
+        (np.arange(height) + key) % sheet.shape[1],
+        (np.arange(width) + key // sheet.shape[1]) % sheet.shape[2],
+    )
     weight = 0.35 + 0.65 * np.sqrt(np.clip(1 - image, 0, 1))
     return image + np.float32(deviation) * sheet[:, rows[:, None], columns] * weight
 

@@ -39,8 +39,14 @@ def distorted(stream: str, seed: int, ids: np.ndarray) -> Distorted:
     """Draw intact pictures and their distortions."""
     before = intact(stream, seed, ids)
     kinds = np.stack([choice(seed, f"{stream}.distortion", ids, np.array(WEIGHTS), sub) for sub in (0, 1)], 1)
-    first = uniform(seed, f"{stream}.severity", ids, 0) ** 1.1 * (uniform(seed, f"{stream}.pristine", ids) >= PRISTINE)
-    second = SECOND_SEVERITY * uniform(seed, f"{stream}.severity", ids, 1) ** 1.3 * (uniform(seed, f"{stream}.second", ids) < SECOND)
+    first = uniform(seed, f"{stream}.severity", ids, 0) ** 1.1 * (
+        uniform(seed, f"{stream}.pristine", ids) >= PRISTINE
+    )
+    second = (
+        SECOND_SEVERITY
+        * uniform(seed, f"{stream}.severity", ids, 1) ** 1.3
+        * (uniform(seed, f"{stream}.second", ids) < SECOND)
+    )
     severities = np.round(np.stack([first, np.where(_compatible(kinds), second, 0)], 1), 6)
     after = before
     for kind in KINDS:
@@ -52,8 +58,15 @@ def distorted(stream: str, seed: int, ids: np.ndarray) -> Distorted:
 def apply(kind: str, severity: np.ndarray, value: np.ndarray) -> np.ndarray:
     """The number of the distortion's field after a distortion of `severity`; severity 0 leaves it as it was."""
     strength = {
-        "blur": 3.0 * severity, "motion": 3 + 13 * severity, "noise": 0.22 * severity**1.2, "jpeg": 0.4 + 12 * severity**2, "under": value - 3.6 * severity,
-        "over": value + 2.5 * severity, "fog": 0.9 * severity, "fade": value * (1 - severity)}[kind]
+        "blur": 3.0 * severity,
+        "motion": 3 + 13 * severity,
+        "noise": 0.22 * severity**1.2,
+        "jpeg": 0.4 + 12 * severity**2,
+        "under": value - 3.6 * severity,
+        "over": value + 2.5 * severity,
+        "fog": 0.9 * severity,
+        "fade": value * (1 - severity),
+    }[kind]
     return np.where(severity > 0, strength, value)
 
 

@@ -15,12 +15,17 @@ DEAD_ZONE = np.array([0, 0.05, 0, 0.10, 0.06, 0.02, 0.12, 0.01])  # differences 
 WEIGHT = np.array([0.55, 0.55, 0.65, 0.12, 0.55, 1.50, 2.2, 1.5])
 BEST, WORST, MIDDLE, STEEPNESS = 4.35, 1.05, 0.60, 2.1
 WINDOW, CONTRAST_FLOOR, INFORMATION_FLOOR, VISIBLE_JUMP = 7, 9e-4, 4e-4, 0.02
-_RED_DIFFERENCE, _BLUE_DIFFERENCE = np.array([0.5, -0.42, -0.08], np.float32), np.array([-0.17, -0.33, 0.5], np.float32)
+_RED_DIFFERENCE, _BLUE_DIFFERENCE = (
+    np.array([0.5, -0.42, -0.08], np.float32),
+    np.array([-0.17, -0.33, 0.5], np.float32),
+)
 
 
 def features(original: np.ndarray, distorted: np.ndarray, chunk: int = 200) -> np.ndarray:
     """Eight differences per picture, 0 = identical, rounded to 1e-4: [n, 8] in the order of `FEATURES`, from uint8 [n, height, width, 3]."""
-    parts = [_features(original[i:i + chunk], distorted[i:i + chunk]) for i in range(0, len(original), chunk)]
+    parts = [
+        _features(original[i : i + chunk], distorted[i : i + chunk]) for i in range(0, len(original), chunk)
+    ]
     return np.round(np.concatenate(parts), 4)
 
 
@@ -38,11 +43,26 @@ def _features(original: np.ndarray, distorted: np.ndarray) -> np.ndarray:
     a, b = original.astype(np.float32) / 255, distorted.astype(np.float32) / 255
     luma_a, luma_b = a @ GRAY, b @ GRAY
     chroma_a, chroma_b = chroma(a), chroma(b)
-    structure = 1 - _contrast_structure(luma_a, luma_b) ** 0.45 * _contrast_structure(_halved(luma_a), _halved(luma_b)) ** 0.55
+    structure = (
+        1
+        - _contrast_structure(luma_a, luma_b) ** 0.45
+        * _contrast_structure(_halved(luma_a), _halved(luma_b)) ** 0.55
+    )
     clipping = np.maximum(_clipped(luma_b) - _clipped(luma_a), 0)
     colorfulness = np.abs(np.log((_norm(chroma_b) + 0.03) / (_norm(chroma_a) + 0.03)))
-    return np.stack([structure, np.abs(luma_b.mean((1, 2)) - luma_a.mean((1, 2))), clipping, colorfulness, _lost_edges(_halved(luma_a), _halved(luma_b)), _gradient_deviation(luma_a, luma_b),
-                     np.maximum(_blocks(luma_b, chroma_b) - _blocks(luma_a, chroma_a), 0), _tint(chroma_a, chroma_b)], 1)
+    return np.stack(
+        [
+            structure,
+            np.abs(luma_b.mean((1, 2)) - luma_a.mean((1, 2))),
+            clipping,
+            colorfulness,
+            _lost_edges(_halved(luma_a), _halved(luma_b)),
+            _gradient_deviation(luma_a, luma_b),
+            np.maximum(_blocks(luma_b, chroma_b) - _blocks(luma_a, chroma_a), 0),
+            _tint(chroma_a, chroma_b),
+        ],
+        1,
+    )
 
 
 def chroma(image: np.ndarray) -> np.ndarray:
@@ -68,6 +88,7 @@ def _lost_edges(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
     The planes are halved pictures, so blocks are four pixels wide; jumps at their borders do not count, or they would stand in for the texture they replaced.
     """
+
     def strength(plane: np.ndarray) -> np.ndarray:
         squares = [(np.diff(plane, axis=axis) ** 2).mean(3 - axis) for axis in (1, 2)]
         return np.sqrt([square[:, np.arange(square.shape[1]) % 4 != 3].mean(1) for square in squares])
@@ -77,18 +98,22 @@ def _lost_edges(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _contrast_structure(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The contrast-structure part of structural similarity, weighted by how much there is to see at each place; [n] in 0..1."""
+
     def local(plane: np.ndarray) -> np.ndarray:
         return uniform_filter(plane, (1, WINDOW, WINDOW), mode="reflect")
 
     mean_a, mean_b = local(a), local(b)
     variance_a, variance_b = np.maximum(local(a * a) - mean_a**2, 0), np.maximum(local(b * b) - mean_b**2, 0)
-    similarity = (2 * (local(a * b) - mean_a * mean_b) + CONTRAST_FLOOR) / (variance_a + variance_b + CONTRAST_FLOOR)
+    similarity = (2 * (local(a * b) - mean_a * mean_b) + CONTRAST_FLOOR) / (
+        variance_a + variance_b + CONTRAST_FLOOR
+    )
     weight = np.log1p(variance_a / INFORMATION_FLOOR) + np.log1p(variance_b / INFORMATION_FLOOR) + 0.25
     return np.maximum((weight * similarity).sum((1, 2)) / weight.sum((1, 2)), 0)
 
 
 def _gradient_deviation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Spread of the gradient similarity, and half its mean loss: structure that appears where none was."""
+
     def magnitude(plane: np.ndarray) -> np.ndarray:
         dx, dy = plane[:, 1:-1, 2:] - plane[:, 1:-1, :-2], plane[:, 2:, 1:-1] - plane[:, :-2, 1:-1]
         return np.sqrt(dx * dx + dy * dy)

@@ -21,10 +21,20 @@ SCALE = (1, 10)
 PICTURES = 10_000
 MEAN = 5.4
 QUALITY: dict[str, tuple[float, ...]] = {  # liking of each class when no title speaks of it
-    "position": (0.40, 0.15, -0.35), "clutter": (0.45, 0, -0.75), "saturation": (-0.15, -0.35, 0.10, 0.30), "light": (-1.1, -0.45, 0.25, -0.35, -1.2),
-    "motion": (0, -0.9), "focus": (-0.15, 0.30), "tilt": (0.20, -0.45), "size": (-0.30, 0.10, 0.25), "blur": (0.35, -0.15, -0.80, -1.3),
-    "color": (0.25, 0.15, 0.10, -0.10, 0.10, 0, 0.05, -0.30), "kind": (0.25, 0.10, 0, 0.30, 0.10, 0.05, -0.30, -0.40),
-    "scene": (0.20, 0.50, 0.10, 0, -0.25, 0.05, -0.60), "texture": (-0.05, 0.08, 0.08)}
+    "position": (0.40, 0.15, -0.35),
+    "clutter": (0.45, 0, -0.75),
+    "saturation": (-0.15, -0.35, 0.10, 0.30),
+    "light": (-1.1, -0.45, 0.25, -0.35, -1.2),
+    "motion": (0, -0.9),
+    "focus": (-0.15, 0.30),
+    "tilt": (0.20, -0.45),
+    "size": (-0.30, 0.10, 0.25),
+    "blur": (0.35, -0.15, -0.80, -1.3),
+    "color": (0.25, 0.15, 0.10, -0.10, 0.10, 0, 0.05, -0.30),
+    "kind": (0.25, 0.10, 0, 0.30, 0.10, 0.05, -0.30, -0.40),
+    "scene": (0.20, 0.50, 0.10, 0, -0.25, 0.05, -0.60),
+    "texture": (-0.05, 0.08, 0.08),
+}
 A, TASTE, INDIFFERENT_MATCH = 0.6, 0.34, 0.55
 RATERS, RATERS_SPREAD, RATERS_RANGE, RATER_DEVIATION = 150, 0.3, (40, 400), 1.4
 TRAIN, VAL = 0.75, 0.07  # shares of the pictures whose title is not held out
@@ -46,7 +56,8 @@ class Preset:
 PRESETS = {
     "default": Preset(0.75, 0.13, 0.62, True, 0.0872, 0.956),
     "strong": Preset(1.15, 0.13, 0.62, True, 0.1393, 0.880),
-    "null": Preset(0.0, 0.0, 0.0, False, 0.0015, 1.008)}  # titles mean nothing: whatever gains from them is at fault
+    "null": Preset(0.0, 0.0, 0.0, False, 0.0015, 1.008),
+}  # titles mean nothing: whatever gains from them is at fault
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,9 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     """Pictures with titles, labels, votes [n, 10] and bounds on the label scale."""
     entries = enter(PRESETS[preset], seed, ids)
     frame, votes, bounds = label(entries, PRESETS[preset], seed)
-    return Made(frame, render_all(entries.spec, size), votes, bounds, pd.DataFrame(index=frame.index), entries.spec)
+    return Made(
+        frame, render_all(entries.spec, size), votes, bounds, pd.DataFrame(index=frame.index), entries.spec
+    )
 
 
 def label(entries: Entries, preset: Preset, seed: int) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
@@ -76,26 +89,47 @@ def label(entries: Entries, preset: Preset, seed: int) -> tuple[pd.DataFrame, np
     ids, title, rows = entries.spec.ids, entries.title, np.arange(len(entries.title))
     score = scores(entries.spec, preset)
     wrong = _other_title(title, seed, ids)
-    raw = pd.DataFrame({
-        "truth": score[rows, title] + TASTE * normal(seed, "iaa.taste", ids), "image_text": score[rows, title],
-        "image_only": (title_posterior(entries.spec, preset) * score).sum(1), "text_only": expected_scores(preset)[title], "wrong_text": score[rows, wrong]})
+    raw = pd.DataFrame(
+        {
+            "truth": score[rows, title] + TASTE * normal(seed, "iaa.taste", ids),
+            "image_text": score[rows, title],
+            "image_only": (title_posterior(entries.spec, preset) * score).sum(1),
+            "text_only": expected_scores(preset)[title],
+            "wrong_text": score[rows, wrong],
+        }
+    )
     bounds = MEAN + preset.gain * (raw - preset.center)
-    raters = np.clip(np.rint(RATERS * np.exp(RATERS_SPREAD * normal(seed, "iaa.raters", ids))), *RATERS_RANGE).astype(int)
+    raters = np.clip(
+        np.rint(RATERS * np.exp(RATERS_SPREAD * normal(seed, "iaa.raters", ids))), *RATERS_RANGE
+    ).astype(int)
     votes = cast_votes("iaa", seed, ids, bounds["truth"].to_numpy(), raters, RATER_DEVIATION, SCALE)
     names = np.array([entry.text for entry in titles()])[title]
     mos, sd = opinion_scores(votes, SCALE)
-    return pd.DataFrame({"text": names, "split": _splits(title, seed, ids), "group": names, "mos": mos, "sd": sd}), votes, bounds
+    return (
+        pd.DataFrame(
+            {"text": names, "split": _splits(title, seed, ids), "group": names, "mos": mos, "sd": sd}
+        ),
+        votes,
+        bounds,
+    )
 
 
 def scores(spec: Spec, preset: Preset) -> np.ndarray:
     """Unscaled score of every picture under every title, [n, titles], without taste."""
-    liking = {field: _shown(np.array(table)[spec.classes[field]], field, spec) for field, table in QUALITY.items()}
+    liking = {
+        field: _shown(np.array(table)[spec.classes[field]], field, spec) for field, table in QUALITY.items()
+    }
     total = sum(liking.values())
     columns = []
     for entry, offset in zip(titles(), _offsets(preset)):
         fields = [CONCEPTS[name].field for name in entry.concepts]
         rest = total - sum(liking[field] for field in fields) if preset.override else total
-        match = [_shown(np.array(CONCEPTS[name].match)[spec.classes[CONCEPTS[name].field]], CONCEPTS[name].field, spec) for name in entry.concepts]
+        match = [
+            _shown(
+                np.array(CONCEPTS[name].match)[spec.classes[CONCEPTS[name].field]], CONCEPTS[name].field, spec
+            )
+            for name in entry.concepts
+        ]
         columns.append(A * rest + preset.b * _answer(match) + offset)
     return np.stack(columns, 1)
 
@@ -104,10 +138,17 @@ def expected_scores(preset: Preset) -> np.ndarray:
     """Unscaled mean score of each title's pictures, exactly, [titles]: what the text alone tells."""
     tables, means = _shown_tables(preset), []
     for number, (entry, offset) in enumerate(zip(titles(), _offsets(preset))):
-        liking = {field: _colored(field, tables, number) * float(tables[field][number] @ np.array(table)) for field, table in QUALITY.items()}
+        liking = {
+            field: _colored(field, tables, number) * float(tables[field][number] @ np.array(table))
+            for field, table in QUALITY.items()
+        }
         fields = [CONCEPTS[name].field for name in entry.concepts]
         rest = sum(liking.values()) - (sum(liking[field] for field in fields) if preset.override else 0)
-        match = [_colored(CONCEPTS[name].field, tables, number) * float(tables[CONCEPTS[name].field][number] @ np.array(CONCEPTS[name].match)) for name in entry.concepts]
+        match = [
+            _colored(CONCEPTS[name].field, tables, number)
+            * float(tables[CONCEPTS[name].field][number] @ np.array(CONCEPTS[name].match))
+            for name in entry.concepts
+        ]
         means.append(A * rest + preset.b * _answer(match) + offset)
     return np.array(means)
 
@@ -116,7 +157,9 @@ def title_posterior(spec: Spec, preset: Preset) -> np.ndarray:
     """Probability of every title given what is seen in the picture, by Bayes' rule, [n, titles]."""
     logarithm = np.tile(np.log(shares()), (len(spec), 1))
     for field, table in _class_tables(preset).items():
-        ratio = np.log(np.maximum(table, 1e-12) / np.maximum(np.array(MIXES["iaa"][field]), 1e-12))  # [titles, classes]
+        ratio = np.log(
+            np.maximum(table, 1e-12) / np.maximum(np.array(MIXES["iaa"][field]), 1e-12)
+        )  # [titles, classes]
         logarithm += ratio[:, spec.classes[field]].T * _evidence(field, spec)[:, None]
     weight = np.exp(logarithm - logarithm.max(1, keepdims=True))
     return weight / weight.sum(1, keepdims=True)
@@ -124,14 +167,18 @@ def title_posterior(spec: Spec, preset: Preset) -> np.ndarray:
 
 def _class_tables(preset: Preset) -> dict[str, np.ndarray]:
     """Class probabilities of every field under every title, [titles, classes]: part of the pictures shows the classes that answer it best."""
-    tables = {field: np.tile(np.array(MIXES["iaa"][field], dtype=float), (len(titles()), 1)) for field in FIELDS}
+    tables = {
+        field: np.tile(np.array(MIXES["iaa"][field], dtype=float), (len(titles()), 1)) for field in FIELDS
+    }
     tables = {field: table / table.sum(1, keepdims=True) for field, table in tables.items()}
     for number, entry in enumerate(titles()):
         for name in entry.concepts:
             concept = CONCEPTS[name]
             usual = tables[concept.field][number].copy()
             wanted = usual * (np.array(concept.match) >= 0.8)
-            tables[concept.field][number] = preset.compliance * wanted / wanted.sum() + (1 - preset.compliance) * usual
+            tables[concept.field][number] = (
+                preset.compliance * wanted / wanted.sum() + (1 - preset.compliance) * usual
+            )
     return tables
 
 
@@ -168,8 +215,15 @@ def _answer(match: list[np.ndarray] | list[float]) -> np.ndarray | float:
 
 def _offsets(preset: Preset) -> np.ndarray:
     """Some challenges are popular: a draw per concept, so that the offset of a title never seen follows from its words; weighted mean 0."""
-    draws = dict(zip((*CONCEPTS, *(entry.text for entry in titles() if not entry.concepts)), normal(1, "iaa.offset", np.arange(len(CONCEPTS) + 3)).tolist()))
-    raw = np.array([sum(draws[name] for name in _words(entry)) / len(_words(entry)) ** 0.5 for entry in titles()])
+    draws = dict(
+        zip(
+            (*CONCEPTS, *(entry.text for entry in titles() if not entry.concepts)),
+            normal(1, "iaa.offset", np.arange(len(CONCEPTS) + 3)).tolist(),
+        )
+    )
+    raw = np.array(
+        [sum(draws[name] for name in _words(entry)) / len(_words(entry)) ** 0.5 for entry in titles()]
+    )
     return preset.offset * (raw - raw @ shares())
 
 

@@ -30,8 +30,17 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     votes = cast_votes("iqa", seed, ids, truth, np.full(len(ids), RATERS), RATER_DEVIATION, SCALE)
     split = split_names(uniform(seed, "iqa.split", ids), TRAIN, VAL)
     mos, sd = opinion_scores(votes, SCALE)
-    frame = pd.DataFrame({"text": "", "split": split, "group": [f"original {number}" for number in ids], "mos": mos, "sd": sd})
-    return Made(frame, images, votes, pd.DataFrame({"truth": truth, "image_only": visible}), pd.DataFrame(index=frame.index), drawn.spec)
+    frame = pd.DataFrame(
+        {"text": "", "split": split, "group": [f"original {number}" for number in ids], "mos": mos, "sd": sd}
+    )
+    return Made(
+        frame,
+        images,
+        votes,
+        pd.DataFrame({"truth": truth, "image_only": visible}),
+        pd.DataFrame(index=frame.index),
+        drawn.spec,
+    )
 
 
 def measure(drawn: Distorted, images: np.ndarray, size: Size, chunk: int = 500) -> np.ndarray:

@@ -8,7 +8,9 @@ import pandas as pd
 from moslab.world.specs import Spec
 
 
-def split_names(place: np.ndarray, train: float, val: float, held_out: np.ndarray | None = None) -> np.ndarray:
+def split_names(
+    place: np.ndarray, train: float, val: float, held_out: np.ndarray | None = None
+) -> np.ndarray:
     """Names of splits [n] from uniform draws `place` [n] and shares; what is held out is 'test_novel' wherever it falls."""
     novel = np.zeros(len(place), bool) if held_out is None else held_out
     return np.select([novel, place < train, place < train + val], ["test_novel", "train", "val"], "test")

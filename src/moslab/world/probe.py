@@ -27,14 +27,44 @@ HELD_OUT = {"iaa": 3_000, "iqa": 4_000, "aigiqa": 3_000, "ugc": 3_000}
 LABELLED = {  # the fields that a task's labels speak of
     "iaa": tuple(field for field in FIELDS if np.count_nonzero(MIXES["iaa"][field]) > 1),
     "aigiqa": ("color", "kind", "scene", "texture", "saturation", "light", "fog"),
-    "ugc": ("integrity", "debris", "clutter", "tilt", "blur", "motion", "noise", "jpeg", "light", "saturation", "position", "size", "color", "scene", "texture", "focus")}
+    "ugc": (
+        "integrity",
+        "debris",
+        "clutter",
+        "tilt",
+        "blur",
+        "motion",
+        "noise",
+        "jpeg",
+        "light",
+        "saturation",
+        "position",
+        "size",
+        "color",
+        "scene",
+        "texture",
+        "focus",
+    ),
+}
 DRAWN = {
-    "iaa": lambda ids: draw("probe iaa", SEED, ids, MIXES["iaa"], severity="calm"), "aigiqa": lambda ids: prompted("probe aigiqa", SEED, ids).spec,
-    "ugc": lambda ids: draw("probe ugc", SEED, ids, MIXES["ugc"], severity="calm")}
-CLEAR_SEVERITY, FAINT = 0.5, 0.1  # a distortion or artefact of at least this severity must be told from none, or from next to none
+    "iaa": lambda ids: draw("probe iaa", SEED, ids, MIXES["iaa"], severity="calm"),
+    "aigiqa": lambda ids: prompted("probe aigiqa", SEED, ids).spec,
+    "ugc": lambda ids: draw("probe ugc", SEED, ids, MIXES["ugc"], severity="calm"),
+}
+CLEAR_SEVERITY, FAINT = (
+    0.5,
+    0.1,
+)  # a distortion or artefact of at least this severity must be told from none, or from next to none
 DEGRADED = {  # the classes that say a distortion is there
-    "blur": ("blur", ("blurry", "smeared")), "motion": ("motion", ("moving",)), "noise": ("noise", ("grainy", "noisy")), "jpeg": ("jpeg", ("compressed", "blocky")),
-    "under": ("light", ("underexposed", "dark")), "over": ("light", ("bright", "overexposed")), "fog": ("fog", ("hazy", "foggy")), "fade": ("saturation", ("gray", "muted"))}
+    "blur": ("blur", ("blurry", "smeared")),
+    "motion": ("motion", ("moving",)),
+    "noise": ("noise", ("grainy", "noisy")),
+    "jpeg": ("jpeg", ("compressed", "blocky")),
+    "under": ("light", ("underexposed", "dark")),
+    "over": ("light", ("bright", "overexposed")),
+    "fog": ("fog", ("hazy", "foggy")),
+    "fade": ("saturation", ("gray", "muted")),
+}
 
 
 def readability(truth: np.ndarray, said: np.ndarray) -> tuple[float, int]:
@@ -54,7 +84,11 @@ def measure(version: str, report: Callable[[str], None] = print) -> dict[str, An
     started = perf_counter()
     try:
         network = _trained(report)
-        rows = [row for task in DRAWN for row in _read_classes(network, task)] + _read_artefacts(network) + _read_iqa(network)
+        rows = (
+            [row for task in DRAWN for row in _read_classes(network, task)]
+            + _read_artefacts(network)
+            + _read_iqa(network)
+        )
     finally:
         torch.set_num_threads(threads)
     return {"version": version, "seconds": round(perf_counter() - started), "table": rows}
@@ -76,13 +110,25 @@ def _network() -> "torch.nn.Module":
     from torch import nn
 
     def layer(channels: int, width: int, stride: int, kernel: int = 3) -> list[nn.Module]:
-        return [nn.Conv2d(channels, width, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+        return [
+            nn.Conv2d(channels, width, kernel, stride, kernel // 2, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        ]
 
     class Probe(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.fine = nn.Sequential(*layer(3, 32, 2, 5), *layer(32, 32, 1))
-            self.coarse = nn.Sequential(*layer(32, 48, 2), *layer(48, 64, 1), *layer(64, 64, 1), *layer(64, 96, 2), *layer(96, 96, 1), *layer(96, 32, 1), nn.Flatten())
+            self.coarse = nn.Sequential(
+                *layer(32, 48, 2),
+                *layer(48, 64, 1),
+                *layer(64, 64, 1),
+                *layer(64, 96, 2),
+                *layer(96, 96, 1),
+                *layer(96, 32, 1),
+                nn.Flatten(),
+            )
             self.head = nn.Linear(32 * 8 * 8 + 2 * 32, sum(map(len, FIELDS.values())))
 
         def forward(self, pictures: torch.Tensor) -> torch.Tensor:
@@ -100,14 +146,21 @@ def _trained(report: Callable[[str], None]) -> "torch.nn.Module":
     spec = draw("probe", SEED, np.arange(TRAIN), MIXES["generic"])
     images, targets = render_all(spec), {field: torch.as_tensor(spec.classes[field]) for field in FIELDS}
     network = _network().to(memory_format=torch.channels_last).train()
-    weights = {field: torch.as_tensor(_class_weights(spec.classes[field]), dtype=torch.float32) for field in FIELDS}
+    weights = {
+        field: torch.as_tensor(_class_weights(spec.classes[field]), dtype=torch.float32) for field in FIELDS
+    }
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=EPOCHS * (TRAIN // BATCH) + 1, pct_start=0.2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, RATE, total_steps=EPOCHS * (TRAIN // BATCH) + 1, pct_start=0.2
+    )
     for epoch in range(EPOCHS):
         order = torch.randperm(TRAIN)
         for batch in order[: TRAIN // BATCH * BATCH].split(BATCH):
             logits = network(_tensor(images[batch.numpy()])).split(list(map(len, FIELDS.values())), 1)
-            loss = sum(torch.nn.functional.cross_entropy(part, targets[field][batch], weights[field]) for field, part in zip(FIELDS, logits))
+            loss = sum(
+                torch.nn.functional.cross_entropy(part, targets[field][batch], weights[field])
+                for field, part in zip(FIELDS, logits)
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -132,14 +185,21 @@ def _said(network: "torch.nn.Module", spec: Spec) -> dict[str, np.ndarray]:
     import torch
 
     with torch.no_grad():
-        logits = torch.cat([network(_tensor(part)) for part in np.array_split(render_all(spec), max(len(spec) // 250, 1))])
-    return {field: part.argmax(1).numpy() for field, part in zip(FIELDS, logits.split(list(map(len, FIELDS.values())), 1))}
+        logits = torch.cat(
+            [network(_tensor(part)) for part in np.array_split(render_all(spec), max(len(spec) // 250, 1))]
+        )
+    return {
+        field: part.argmax(1).numpy()
+        for field, part in zip(FIELDS, logits.split(list(map(len, FIELDS.values())), 1))
+    }
 
 
 def _read_classes(network: "torch.nn.Module", task: str) -> list[dict[str, Any]]:
     spec = DRAWN[task](np.arange(HELD_OUT[task]))
     said = _said(network, spec)
-    return [_row(task, field, _visible(field, spec), spec.classes[field], said[field]) for field in LABELLED[task]]
+    return [
+        _row(task, field, _visible(field, spec), spec.classes[field], said[field]) for field in LABELLED[task]
+    ]
 
 
 def _read_artefacts(network: "torch.nn.Module") -> list[dict[str, Any]]:
@@ -148,12 +208,22 @@ def _read_artefacts(network: "torch.nn.Module") -> list[dict[str, Any]]:
     said, rows = _said(network, spec), []
     for field, worst in STRENGTH.items():
         share = spec.values[field] / worst
-        rows.append(_row("aigiqa", field, (share >= CLEAR_SEVERITY) | (share <= FAINT), share >= CLEAR_SEVERITY, said[field] > 0))
+        rows.append(
+            _row(
+                "aigiqa",
+                field,
+                (share >= CLEAR_SEVERITY) | (share <= FAINT),
+                share >= CLEAR_SEVERITY,
+                said[field] > 0,
+            )
+        )
     return rows
 
 
 def _visible(field: str, spec: Spec) -> np.ndarray:
-    return spec.classes["saturation"] > 0 if field == "color" else np.full(len(spec), True)  # black and white has no colour, and no label asks for it
+    return (
+        spec.classes["saturation"] > 0 if field == "color" else np.full(len(spec), True)
+    )  # black and white has no colour, and no label asks for it
 
 
 def _read_iqa(network: "torch.nn.Module") -> list[dict[str, Any]]:
@@ -169,4 +239,10 @@ def _read_iqa(network: "torch.nn.Module") -> list[dict[str, Any]]:
 
 def _row(task: str, latent: str, rows: np.ndarray, truth: np.ndarray, said: np.ndarray) -> dict[str, Any]:
     value, classes = readability(truth[rows], said[rows])
-    return {"task": task, "latent": latent, "classes": classes, "n": int(rows.sum()), "readability": round(value, 3)}
+    return {
+        "task": task,
+        "latent": latent,
+        "classes": classes,
+        "n": int(rows.sum()),
+        "readability": round(value, 3),
+    }

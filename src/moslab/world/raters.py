@@ -5,7 +5,15 @@ import numpy as np
 from moslab.world.draws import normal, uniform
 
 
-def cast_votes(stream: str, seed: int, ids: np.ndarray, mean: np.ndarray, raters: np.ndarray, spread: float, scale: tuple[int, int]) -> np.ndarray:
+def cast_votes(
+    stream: str,
+    seed: int,
+    ids: np.ndarray,
+    mean: np.ndarray,
+    raters: np.ndarray,
+    spread: float,
+    scale: tuple[int, int],
+) -> np.ndarray:
     """Vote counts [n, levels]; every one of raters[i] people gives round(clip(mean[i] + N(0, s_i))) with s_i within a fifth of `spread`."""
     low, high = scale
     deviation = spread * (0.8 + 0.4 * uniform(seed, f"{stream}.disagreement", ids))

@@ -18,8 +18,15 @@ Color = tuple[float, float, float]
 Size = tuple[int, int]
 
 COLORS: dict[str, Color] = {
-    "red": (0.85, 0.12, 0.12), "orange": (0.96, 0.50, 0.06), "yellow": (0.97, 0.87, 0.15), "green": (0.18, 0.62, 0.22),
-    "blue": (0.15, 0.35, 0.85), "purple": (0.50, 0.20, 0.70), "pink": (0.98, 0.55, 0.72), "white": (0.96, 0.96, 0.94)}
+    "red": (0.85, 0.12, 0.12),
+    "orange": (0.96, 0.50, 0.06),
+    "yellow": (0.97, 0.87, 0.15),
+    "green": (0.18, 0.62, 0.22),
+    "blue": (0.15, 0.35, 0.85),
+    "purple": (0.50, 0.20, 0.70),
+    "pink": (0.98, 0.55, 0.72),
+    "white": (0.96, 0.96, 0.94),
+}
 _PALETTE = np.array(list(COLORS.values()), np.float32)
 
 
@@ -36,19 +43,39 @@ class Scene:
 
 
 SCENES: dict[str, Scene] = {
-    "meadow": Scene((0.35, 0.60, 0.92), (0.75, 0.87, 0.97), (0.42, 0.66, 0.30), (0.22, 0.46, 0.14), 0.55, 0.16),
+    "meadow": Scene(
+        (0.35, 0.60, 0.92), (0.75, 0.87, 0.97), (0.42, 0.66, 0.30), (0.22, 0.46, 0.14), 0.55, 0.16
+    ),
     "sea": Scene((0.30, 0.58, 0.92), (0.80, 0.90, 0.98), (0.10, 0.42, 0.62), (0.05, 0.28, 0.45), 0.50, 0.05),
-    "desert": Scene((0.55, 0.75, 0.95), (0.96, 0.90, 0.78), (0.90, 0.75, 0.48), (0.75, 0.55, 0.30), 0.55, 0.07),
+    "desert": Scene(
+        (0.55, 0.75, 0.95), (0.96, 0.90, 0.78), (0.90, 0.75, 0.48), (0.75, 0.55, 0.30), 0.55, 0.07
+    ),
     "snow": Scene((0.62, 0.72, 0.84), (0.84, 0.88, 0.94), (0.93, 0.95, 0.98), (0.82, 0.87, 0.93), 0.55, 0.04),
     "city": Scene((0.45, 0.52, 0.66), (0.88, 0.76, 0.66), (0.42, 0.42, 0.45), (0.28, 0.28, 0.31), 0.62, 0.07),
-    "night": Scene((0.05, 0.06, 0.18), (0.16, 0.19, 0.38), (0.10, 0.13, 0.15), (0.05, 0.07, 0.07), 0.62, 0.05),
-    "studio": Scene((0.80, 0.78, 0.75), (0.88, 0.86, 0.83), (0.68, 0.60, 0.52), (0.58, 0.50, 0.42), 0.66, 0.02)}
+    "night": Scene(
+        (0.05, 0.06, 0.18), (0.16, 0.19, 0.38), (0.10, 0.13, 0.15), (0.05, 0.07, 0.07), 0.62, 0.05
+    ),
+    "studio": Scene(
+        (0.80, 0.78, 0.75), (0.88, 0.86, 0.83), (0.68, 0.60, 0.52), (0.58, 0.50, 0.42), 0.66, 0.02
+    ),
+}
 OPEN_AIR = ("meadow", "sea", "desert", "snow")
 NIGHT_DIM = {"subject": 0.85, "objects": 0.55}
 STARS, TOWERS = 14, 24
-WAVES, SCENE_BEND, SCENE_WAVES = 13.0, 0.40, 19.0  # waves of a bent subject, radians per half extent; the scene's share of the bend, and its waves per short side
-LITTER, CRUMB = 0.21, (0.16, 0.09, 0.04)  # size, fraction of the subject's half extent, and a colour that hardly anything else has
-POSTS: dict[str, Color] = {"elsewhere": (0.18, 0.22, 0.12), "studio": (0.30, 0.28, 0.27), "night": (0.10, 0.12, 0.09)}
+WAVES, SCENE_BEND, SCENE_WAVES = (
+    13.0,
+    0.40,
+    19.0,
+)  # waves of a bent subject, radians per half extent; the scene's share of the bend, and its waves per short side
+LITTER, CRUMB = (
+    0.21,
+    (0.16, 0.09, 0.04),
+)  # size, fraction of the subject's half extent, and a colour that hardly anything else has
+POSTS: dict[str, Color] = {
+    "elsewhere": (0.18, 0.22, 0.12),
+    "studio": (0.30, 0.28, 0.27),
+    "night": (0.10, 0.12, 0.09),
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +91,9 @@ class Frame:
     def window(self, x: float, y: float, reach_x: float, reach_y: float) -> tuple[slice, slice]:
         """Rows and columns around a point, cut at the frame; empty slices when it lies outside."""
         rows = slice(max(int((y - reach_y) * self.side) - 1, 0), max(int((y + reach_y) * self.side) + 2, 0))
-        columns = slice(max(int((x - reach_x) * self.side) - 1, 0), max(int((x + reach_x) * self.side) + 2, 0))
+        columns = slice(
+            max(int((x - reach_x) * self.side) - 1, 0), max(int((x + reach_x) * self.side) + 2, 0)
+        )
         return rows, columns
 
     def coverage(self, distance: np.ndarray) -> np.ndarray:
@@ -77,9 +106,14 @@ def frame_of(size: Size) -> Frame:
     """The grid of a picture of (height, width). Raises UserError unless both are positive multiples of 16."""
     height, width = size
     if min(size) < 16 or height % 16 or width % 16:
-        raise UserError(f"Pictures of {height} x {width} pixels cannot be drawn: height and width are multiples of 16, such as 64 x 64 or 48 x 64.")
+        raise UserError(
+            f"Pictures of {height} x {width} pixels cannot be drawn: height and width are multiples of 16, such as 64 x 64 or 48 x 64."
+        )
     side = min(size)
-    rows, columns = (np.arange(height, dtype=np.float32) + 0.5) / side, (np.arange(width, dtype=np.float32) + 0.5) / side
+    rows, columns = (
+        (np.arange(height, dtype=np.float32) + 0.5) / side,
+        (np.arange(width, dtype=np.float32) + 0.5) / side,
+    )
     y, x = np.meshgrid(rows, columns, indexing="ij")
     return Frame(x, y, width / side, height / side, side)
 
@@ -89,7 +123,9 @@ def render(spec: Spec, row: int, size: Size = (64, 64)) -> np.ndarray:
     frame, look, value = frame_of(tuple(size)), spec.names(row), spec.numbers(row)
     image = draw_scene(frame, look, value)
     image = photograph(image, frame, look, value)
-    return np.ascontiguousarray((np.clip(image, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8).transpose(1, 2, 0))
+    return np.ascontiguousarray(
+        (np.clip(image, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8).transpose(1, 2, 0)
+    )
 
 
 def render_all(spec: Spec, size: Size = (64, 64)) -> np.ndarray:
@@ -110,20 +146,26 @@ def draw_scene(frame: Frame, look: dict[str, str], value: dict[str, float]) -> n
     horizon = frame.bottom * (scene.horizon + value["horizon"])
     along, depth = _bent(along, depth, value, SCENE_BEND, SCENE_WAVES)
     image = _backdrop(frame, look["scene"], along, depth, horizon, key)
-    _strew(image, frame, int(value["clutter"]), NIGHT_DIM["objects"] if look["scene"] == "night" else 0.85, key)
+    _strew(
+        image, frame, int(value["clutter"]), NIGHT_DIM["objects"] if look["scene"] == "night" else 0.85, key
+    )
     image = degrade.blur(image, value["focus"] * frame.side / 64)
     if value["fog"]:
         nearness = np.clip((depth - horizon) / (frame.bottom - horizon), 0, 1)
         image = degrade.veil(image, value["fog"] * (1 - 0.35 * nearness))
     _subject(image, frame, look, value, tilt)
-    return degrade.veil(image, 0.45 * value["fog"]) if value["fog"] else image  # the subject is nearer, so it loses less
+    return (
+        degrade.veil(image, 0.45 * value["fog"]) if value["fog"] else image
+    )  # the subject is nearer, so it loses less
 
 
 def photograph(image: np.ndarray, frame: Frame, look: dict[str, str], value: dict[str, float]) -> np.ndarray:
     """What the camera makes of the scene: colour, exposure, motion, blur, noise and compression, in this order."""
     if abs(value["saturation"] - 1) > 1e-6:
         image = degrade.saturate(image, value["saturation"])
-    stops = value["light"] * (0.5 if look["scene"] == "night" and value["light"] < 0 else 1)  # a night is dark enough already
+    stops = value["light"] * (
+        0.5 if look["scene"] == "night" and value["light"] < 0 else 1
+    )  # a night is dark enough already
     image = degrade.expose(np.clip(image, 0, 1.15), stops)
     image = degrade.motion(image, value["motion"] * frame.side / 64, value["angle"])
     image = degrade.blur(image, value["blur"] * frame.side / 64)
@@ -132,7 +174,9 @@ def photograph(image: np.ndarray, frame: Frame, look: dict[str, str], value: dic
     return degrade.jpeg(image, value["jpeg"])
 
 
-def _backdrop(frame: Frame, name: str, along: np.ndarray, depth: np.ndarray, horizon: float, key: int) -> np.ndarray:
+def _backdrop(
+    frame: Frame, name: str, along: np.ndarray, depth: np.ndarray, horizon: float, key: int
+) -> np.ndarray:
     scene, rough = SCENES[name], _roughness(frame, key)
     image = _gradient(scene.top, scene.low, depth / horizon)
     if name == "night":
@@ -142,7 +186,9 @@ def _backdrop(frame: Frame, name: str, along: np.ndarray, depth: np.ndarray, hor
     below = frame.coverage(horizon - depth)
     if name in OPEN_AIR:
         image += 0.05 * np.clip(rough, 0, 2) * (depth > 0.02) * (1 - below)  # clouds
-    ground = _gradient(scene.far, scene.near, (depth - horizon) / (frame.bottom - horizon)) * (1 + np.float32(scene.roughness) * rough)
+    ground = _gradient(scene.far, scene.near, (depth - horizon) / (frame.bottom - horizon)) * (
+        1 + np.float32(scene.roughness) * rough
+    )
     if name == "sea":
         ground += np.float32(0.05) * np.sin(depth * 150 + 3 * rough)
     if name == "desert":
@@ -165,10 +211,14 @@ def _stars(image: np.ndarray, frame: Frame, horizon: float, key: int) -> None:
         _paint(image, frame, 0, (0.95, 0.95, 0.85), x * frame.right, y * horizon, 0.009)
 
 
-def _towers(image: np.ndarray, frame: Frame, along: np.ndarray, depth: np.ndarray, horizon: float, key: int) -> None:
-    heights = (0.06 + 0.30 * uniform(7, "towers", key, np.arange(TOWERS))).astype(np.float32) * np.float32(frame.bottom)
+def _towers(
+    image: np.ndarray, frame: Frame, along: np.ndarray, depth: np.ndarray, horizon: float, key: int
+) -> None:
+    heights = (0.06 + 0.30 * uniform(7, "towers", key, np.arange(TOWERS))).astype(np.float32) * np.float32(
+        frame.bottom
+    )
     roof = np.float32(horizon) - heights[(along * 9 + 4).astype(int) % TOWERS]
-    lit = ((np.mod(along * 27, 1) > 0.35) & (np.mod(depth * 20, 1) > 0.45))
+    lit = (np.mod(along * 27, 1) > 0.35) & (np.mod(depth * 20, 1) > 0.45)
     wall = np.where(lit, _plane((0.62, 0.60, 0.52)), _plane((0.36, 0.38, 0.45)))
     image += frame.coverage(roof - depth) * (wall - image)
 
@@ -178,10 +228,20 @@ def _strew(image: np.ndarray, frame: Frame, objects: int, dim: float, key: int) 
         return
     dice = uniform(7, "clutter", key, np.arange(objects * 5)).reshape(objects, 5).tolist()
     for x, y, radius, form, color in dice:
-        _paint(image, frame, int(form * 3), _PALETTE[int(color * 8)] * np.float32(dim), x * frame.right, (0.12 + 0.83 * y) * frame.bottom, 0.03 + 0.06 * radius)
+        _paint(
+            image,
+            frame,
+            int(form * 3),
+            _PALETTE[int(color * 8)] * np.float32(dim),
+            x * frame.right,
+            (0.12 + 0.83 * y) * frame.bottom,
+            0.03 + 0.06 * radius,
+        )
 
 
-def _paint(image: np.ndarray, frame: Frame, form: int, color: Color | np.ndarray, x: float, y: float, radius: float) -> None:
+def _paint(
+    image: np.ndarray, frame: Frame, form: int, color: Color | np.ndarray, x: float, y: float, radius: float
+) -> None:
     """A small disc (0), square (1) or triangle (2)."""
     window = frame.window(x, y, radius, radius)
     dx, dy = frame.x[window] - x, frame.y[window] - y
@@ -195,7 +255,9 @@ def _paint(image: np.ndarray, frame: Frame, form: int, color: Color | np.ndarray
     region += frame.coverage(distance) * (_plane(color) - region)
 
 
-def _subject(image: np.ndarray, frame: Frame, look: dict[str, str], value: dict[str, float], tilt: float) -> None:
+def _subject(
+    image: np.ndarray, frame: Frame, look: dict[str, str], value: dict[str, float], tilt: float
+) -> None:
     """Paint the subject, its shadow and what lies on it or hides it, in place; it leans with the camera, and stays inside the frame unless it is to leave it."""
     radius = value["size"]
     x, y = _place(frame, value)
@@ -225,31 +287,49 @@ def _place(frame: Frame, value: dict[str, float]) -> tuple[float, float]:
     return min(max(value["x"] * frame.right, 0.8 * radius), frame.right - 0.8 * radius), y
 
 
-def _bent(u: np.ndarray, v: np.ndarray, value: dict[str, float], share: float, waves: float) -> tuple[np.ndarray, np.ndarray]:
+def _bent(
+    u: np.ndarray, v: np.ndarray, value: dict[str, float], share: float, waves: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates of what a generator got wrong: a wave along both axes, `share` of the picture's bend high."""
     if not value["warp"]:
         return u, v
     reach, key = np.float32(share * value["warp"]), int(value["detail"])
-    return u + reach * np.sin(np.float32(waves) * v + key % 6), v + reach * np.sin(np.float32(waves) * u + key % 5)
+    return u + reach * np.sin(np.float32(waves) * v + key % 6), v + reach * np.sin(
+        np.float32(waves) * u + key % 5
+    )
 
 
-def _litter(image: np.ndarray, frame: Frame, value: dict[str, float], x: float, y: float, dim: np.float32) -> None:
+def _litter(
+    image: np.ndarray, frame: Frame, value: dict[str, float], x: float, y: float, dim: np.float32
+) -> None:
     """Small things lying on the subject, as large as it allows."""
     objects, radius = int(value["debris"]), value["size"]
     if not objects:
         return
     dice = uniform(7, "debris", int(value["detail"]), np.arange(objects * 3)).reshape(objects, 3).tolist()
     for across, down, turn in dice:
-        _crumb(image, frame, x + (across - 0.5) * 1.5 * radius, y + (down - 0.5) * 1.6 * radius, LITTER * radius + 0.02, turn, dim)
+        _crumb(
+            image,
+            frame,
+            x + (across - 0.5) * 1.5 * radius,
+            y + (down - 0.5) * 1.6 * radius,
+            LITTER * radius + 0.02,
+            turn,
+            dim,
+        )
 
 
-def _crumb(image: np.ndarray, frame: Frame, x: float, y: float, radius: float, turn: float, dim: np.float32) -> None:
+def _crumb(
+    image: np.ndarray, frame: Frame, x: float, y: float, radius: float, turn: float, dim: np.float32
+) -> None:
     """A dark cross."""
     window = frame.window(x, y, radius, radius)
     dx, dy = frame.x[window] - x, frame.y[window] - y
     cosine, sine = float(np.cos(3.1416 * turn)), float(np.sin(3.1416 * turn))
     along, across = np.abs(cosine * dx + sine * dy), np.abs(cosine * dy - sine * dx)
-    distance = np.minimum(np.maximum(along - radius, across - 0.3 * radius), np.maximum(across - radius, along - 0.3 * radius))
+    distance = np.minimum(
+        np.maximum(along - radius, across - 0.3 * radius), np.maximum(across - radius, along - 0.3 * radius)
+    )
     region = image[:, *window]
     region += frame.coverage(distance) * (_plane(CRUMB) * dim - region)
 
@@ -259,7 +339,9 @@ def _post(image: np.ndarray, frame: Frame, scene: str, value: dict[str, float], 
     side, reach = value["shade"], HALF_WIDTH * value["size"]
     near, far = x + side * reach * (1 - 2 * value["integrity"]), x + side * 1.4 * reach
     distance = np.abs(frame.x - (near + far) / 2) - abs(far - near) / 2
-    color = _plane(POSTS.get(scene, POSTS["elsewhere"])) * (1 + np.float32(0.2) * _roughness(frame, int(value["detail"])))
+    color = _plane(POSTS.get(scene, POSTS["elsewhere"])) * (
+        1 + np.float32(0.2) * _roughness(frame, int(value["detail"]))
+    )
     image += frame.coverage(distance) * (color - image)
 
 
@@ -285,7 +367,10 @@ def _fabric(color: str, texture: str, u: np.ndarray, v: np.ndarray) -> np.ndarra
 def _roughness(frame: Frame, key: int) -> np.ndarray:
     """A piece of one of six fixed fractal textures (mean 0, standard deviation 1), [height, width]; it repeats after 192 pixels."""
     bank = _texture_bank()
-    rows, columns = (np.arange(len(frame.x)) + key % 97) % bank.shape[1], (np.arange(frame.x.shape[1]) + key % 89) % bank.shape[2]
+    rows, columns = (
+        (np.arange(len(frame.x)) + key % 97) % bank.shape[1],
+        (np.arange(frame.x.shape[1]) + key % 89) % bank.shape[2],
+    )
     return bank[key % len(bank)][rows[:, None], columns]
 
 
@@ -296,7 +381,9 @@ def _texture_bank(pixels: int = 192) -> np.ndarray:
     for number in range(6):
         total = np.zeros((pixels, pixels))
         for octave, (cells, weight) in enumerate([(6, 0.5), (12, 0.3), (24, 0.25), (64, 0.25), (192, 0.2)]):
-            grid = uniform(7, f"texture {number} {octave}", np.arange(cells * cells)).reshape(cells, cells) - 0.5
+            grid = (
+                uniform(7, f"texture {number} {octave}", np.arange(cells * cells)).reshape(cells, cells) - 0.5
+            )
             place = np.arange(pixels) * cells / pixels
             here = place.astype(int)
             there, t = (here + 1) % cells, place - here

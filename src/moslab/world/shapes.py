@@ -4,10 +4,17 @@ from functools import reduce
 
 import numpy as np
 
-Part = tuple[np.ndarray, str]  # signed distance [rows, columns] and the paint: "main" (the subject's colour) or a name in PAINTS
+Part = tuple[
+    np.ndarray, str
+]  # signed distance [rows, columns] and the paint: "main" (the subject's colour) or a name in PAINTS
 
 PAINTS: dict[str, tuple[float, float, float]] = {
-    "wood": (0.42, 0.27, 0.15), "leaf": (0.15, 0.50, 0.15), "cream": (0.93, 0.90, 0.84), "gold": (0.98, 0.85, 0.20), "coffee": (0.25, 0.14, 0.08)}
+    "wood": (0.42, 0.27, 0.15),
+    "leaf": (0.15, 0.50, 0.15),
+    "cream": (0.93, 0.90, 0.84),
+    "gold": (0.98, 0.85, 0.20),
+    "coffee": (0.25, 0.14, 0.08),
+}
 
 
 def disc(x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
@@ -36,7 +43,10 @@ def flower(x: np.ndarray, y: np.ndarray) -> list[Part]:
 
 
 def tree(x: np.ndarray, y: np.ndarray) -> list[Part]:
-    return [(box(x, y - 0.65, 0.12, 0.35), "wood"), (polygon(x, y, (-0.72, 0.45), (0.72, 0.45), (0, -1)), "main")]
+    return [
+        (box(x, y - 0.65, 0.12, 0.35), "wood"),
+        (polygon(x, y, (-0.72, 0.45), (0.72, 0.45), (0, -1)), "main"),
+    ]
 
 
 def house(x: np.ndarray, y: np.ndarray) -> list[Part]:
@@ -46,7 +56,10 @@ def house(x: np.ndarray, y: np.ndarray) -> list[Part]:
 
 def boat(x: np.ndarray, y: np.ndarray) -> list[Part]:
     hull = polygon(x, y, (-0.9, 0.4), (0.9, 0.4), (0.55, 0.85), (-0.55, 0.85))
-    sails = np.minimum(polygon(x, y, (0.08, 0.3), (0.75, 0.3), (0.08, -0.9)), polygon(x, y, (-0.08, 0.3), (-0.08, -0.6), (-0.55, 0.3)))
+    sails = np.minimum(
+        polygon(x, y, (0.08, 0.3), (0.75, 0.3), (0.08, -0.9)),
+        polygon(x, y, (-0.08, 0.3), (-0.08, -0.6), (-0.55, 0.3)),
+    )
     return [(hull, "wood"), (box(x, y + 0.2, 0.05, 0.65), "wood"), (sails, "main")]
 
 
@@ -67,7 +80,20 @@ def star(x: np.ndarray, y: np.ndarray) -> list[Part]:
 
 def mug(x: np.ndarray, y: np.ndarray) -> list[Part]:
     handle = np.abs(disc(x - 0.62, y - 0.1, 0.28)) - 0.09
-    return [(handle, "main"), (box(x, y - 0.1, 0.58, 0.62), "main"), (disc(x / 0.58, (y + 0.5) / 0.16, 1) * 0.3, "coffee")]
+    return [
+        (handle, "main"),
+        (box(x, y - 0.1, 0.58, 0.62), "main"),
+        (disc(x / 0.58, (y + 0.5) / 0.16, 1) * 0.3, "coffee"),
+    ]
 
 
-SHAPES = {"flower": flower, "tree": tree, "house": house, "boat": boat, "balloon": balloon, "mushroom": mushroom, "star": star, "mug": mug}
+SHAPES = {
+    "flower": flower,
+    "tree": tree,
+    "house": house,
+    "boat": boat,
+    "balloon": balloon,
+    "mushroom": mushroom,
+    "star": star,
+    "mug": mug,
+}

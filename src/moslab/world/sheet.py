@@ -23,21 +23,38 @@ def contact_sheet(task: str, path: Path, n: int = 60, preset: str = "default", c
     world = generate(task, preset)
     order = np.argsort(world.labels["mos"].to_numpy(), kind="stable")
     rows = order[np.linspace(0, len(order) - 1, n).astype(int)]
-    return _save([Image.fromarray(np.asarray(world.images[int(row)])) for row in rows], [_caption(world, int(row)) for row in rows], columns, path)
+    return _save(
+        [Image.fromarray(np.asarray(world.images[int(row)])) for row in rows],
+        [_caption(world, int(row)) for row in rows],
+        columns,
+        path,
+    )
 
 
 def _caption(world: World, row: int) -> str:
     """Everything that a person is to agree or disagree with."""
     mos, text, said = world.labels["mos"][row], world.labels["text"][row], world.annotations.iloc[row]
     if world.task == "ugc":
-        options = [f"{name.replace('_', ' ')}: {said[name].removesuffix(' saturation')}" for name in ugc.OPTIONS if ugc.OPTIONS[name] != ugc.MARKS]
-        return "\n".join([f"composite {mos:.1f}", f"eye-catching {said['eye_catching']}, composition {said['composition']}", *options])
+        options = [
+            f"{name.replace('_', ' ')}: {said[name].removesuffix(' saturation')}"
+            for name in ugc.OPTIONS
+            if ugc.OPTIONS[name] != ugc.MARKS
+        ]
+        return "\n".join(
+            [
+                f"composite {mos:.1f}",
+                f"eye-catching {said['eye_catching']}, composition {said['composition']}",
+                *options,
+            ]
+        )
     if world.task == "aigiqa":
         return f"align {said['mos_align']:.1f}, perception {said['mos_quality']:.1f}\n{text}"
     return f"MOS {mos:.2f}, truth {world.bounds['truth'][row]:.2f}\n{text}"
 
 
-def degradation_sheet(path: Path, severities: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)) -> Path:
+def degradation_sheet(
+    path: Path, severities: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+) -> Path:
     """Every distortion alone at rising severity, one original per row, each picture with its pseudo-MOS before any rater; written as PNG."""
     pictures, captions = [], []
     for row, kind in enumerate(KINDS):
@@ -52,7 +69,10 @@ def degradation_sheet(path: Path, severities: Sequence[float] = (0.1, 0.2, 0.3, 
 
 
 def _save(pictures: list[Image.Image], captions: list[str], columns: int, path: Path) -> Path:
-    captions = ["\n".join(part for line in caption.split("\n") for part in wrap(line, CHARACTERS)) for caption in captions]
+    captions = [
+        "\n".join(part for line in caption.split("\n") for part in wrap(line, CHARACTERS))
+        for caption in captions
+    ]
     width, height = (ZOOM * side for side in pictures[0].size)
     lines = max(caption.count("\n") for caption in captions) + 1
     cell = (max(width, 150) + GAP, height + lines * LINE + GAP)

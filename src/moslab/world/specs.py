@@ -43,14 +43,30 @@ FULL: dict[str, Ranges] = {
     "motion": ((0, 0), (6, 16)),  # length of the smear, px
     "focus": ((0, 0), (1.7, 3.2)),  # blur of the background alone, px
     "tilt": ((0, 3), (8, 22)),  # degrees either way
-    "size": ((0.115, 0.155), (0.185, 0.245), (0.295, 0.38)),  # half the subject's extent, fraction of the short side
+    "size": (
+        (0.115, 0.155),
+        (0.185, 0.245),
+        (0.295, 0.38),
+    ),  # half the subject's extent, fraction of the short side
     "blur": ((0, 0.4), (0.4, 1.0), (1.0, 1.9), (1.9, 3.1)),  # Gaussian sigma, px
     "noise": ((0, 0), (0.03, 0.10), (0.10, 0.22)),  # standard deviation, 1 = white
-    "jpeg": ((0, 0), (0.8, 3.5), (3.5, 12.5)),  # multiple of JPEG's standard tables (quality 62, 14 and 4), 0 = none
+    "jpeg": (
+        (0, 0),
+        (0.8, 3.5),
+        (3.5, 12.5),
+    ),  # multiple of JPEG's standard tables (quality 62, 14 and 4), 0 = none
     "fog": ((0, 0), (0.12, 0.45), (0.45, 0.9)),  # opacity at the horizon
-    "integrity": ((0, 0), (0.18, 0.36), (0.46, 0.68)),  # share of the subject's width that is cut off or covered
+    "integrity": (
+        (0, 0),
+        (0.18, 0.36),
+        (0.46, 0.68),
+    ),  # share of the subject's width that is cut off or covered
     "debris": ((0, 0), (2, 3), (5, 8)),  # objects lying on the subject
-    "warp": ((0, 0), (0.04, 0.09), (0.09, 0.20)),  # how far the subject's outline is bent, fraction of its half extent
+    "warp": (
+        (0, 0),
+        (0.04, 0.09),
+        (0.09, 0.20),
+    ),  # how far the subject's outline is bent, fraction of its half extent
 }
 CALM: dict[str, Ranges] = FULL | {
     "saturation": ((0, 0), (0.28, 0.5), (0.85, 1.1), (1.45, 1.8)),
@@ -76,28 +92,86 @@ _UNSPOILT = {"integrity": (1.0, 0, 0), "debris": (1.0, 0, 0), "warp": (1.0, 0, 0
 _INTACT = _UNSPOILT | {"noise": (1.0, 0, 0), "jpeg": (1.0, 0, 0), "fog": (1.0, 0, 0)}
 MIXES: dict[str, dict[str, tuple[float, ...]]] = {
     # Pre-training: all that the tasks show, every degradation at every strength, sometimes two at once.
-    "generic": _EVEN | {
-        "position": (0.36, 0.33, 0.31), "clutter": (0.42, 0.32, 0.26), "saturation": (0.10, 0.20, 0.48, 0.22), "light": (0.07, 0.17, 0.50, 0.17, 0.09),
-        "motion": (0.82, 0.18), "focus": (0.66, 0.34), "tilt": (0.68, 0.32), "size": (0.26, 0.42, 0.32), "blur": (0.54, 0.14, 0.20, 0.12),
-        "noise": (0.82, 0.10, 0.08), "jpeg": (0.81, 0.10, 0.09), "fog": (0.86, 0.07, 0.07), "integrity": (0.70, 0.16, 0.14), "debris": (0.70, 0.16, 0.14),
-        "warp": (0.72, 0.14, 0.14)},
+    "generic": _EVEN
+    | {
+        "position": (0.36, 0.33, 0.31),
+        "clutter": (0.42, 0.32, 0.26),
+        "saturation": (0.10, 0.20, 0.48, 0.22),
+        "light": (0.07, 0.17, 0.50, 0.17, 0.09),
+        "motion": (0.82, 0.18),
+        "focus": (0.66, 0.34),
+        "tilt": (0.68, 0.32),
+        "size": (0.26, 0.42, 0.32),
+        "blur": (0.54, 0.14, 0.20, 0.12),
+        "noise": (0.82, 0.10, 0.08),
+        "jpeg": (0.81, 0.10, 0.09),
+        "fog": (0.86, 0.07, 0.07),
+        "integrity": (0.70, 0.16, 0.14),
+        "debris": (0.70, 0.16, 0.14),
+        "warp": (0.72, 0.14, 0.14),
+    },
     # Technical quality: intact pictures, which the task then degrades.
-    "iqa": _EVEN | _INTACT | {
-        "position": (0.36, 0.33, 0.31), "clutter": (0.42, 0.35, 0.23), "saturation": (0, 0, 1.0, 0), "light": (0, 0, 1.0, 0, 0), "motion": (1.0, 0),
-        "focus": (0.8, 0.2), "tilt": (0.72, 0.28), "size": (0.22, 0.45, 0.33), "blur": (1.0, 0, 0, 0)},
+    "iqa": _EVEN
+    | _INTACT
+    | {
+        "position": (0.36, 0.33, 0.31),
+        "clutter": (0.42, 0.35, 0.23),
+        "saturation": (0, 0, 1.0, 0),
+        "light": (0, 0, 1.0, 0, 0),
+        "motion": (1.0, 0),
+        "focus": (0.8, 0.2),
+        "tilt": (0.72, 0.28),
+        "size": (0.22, 0.45, 0.33),
+        "blur": (1.0, 0, 0, 0),
+    },
     # Aesthetics: thirteen latents, mild enough that each stays visible beside the others.
-    "iaa": _EVEN | _INTACT | {
-        "position": (0.36, 0.34, 0.30), "clutter": (0.45, 0.33, 0.22), "saturation": (0.10, 0.18, 0.50, 0.22), "light": (0, 0.22, 0.56, 0.22, 0),
-        "motion": (0.88, 0.12), "focus": (0.65, 0.35), "tilt": (0.70, 0.30), "size": (0.25, 0.45, 0.30), "blur": (0.60, 0, 0.28, 0.12)},
+    "iaa": _EVEN
+    | _INTACT
+    | {
+        "position": (0.36, 0.34, 0.30),
+        "clutter": (0.45, 0.33, 0.22),
+        "saturation": (0.10, 0.18, 0.50, 0.22),
+        "light": (0, 0.22, 0.56, 0.22, 0),
+        "motion": (0.88, 0.12),
+        "focus": (0.65, 0.35),
+        "tilt": (0.70, 0.30),
+        "size": (0.25, 0.45, 0.30),
+        "blur": (0.60, 0, 0.28, 0.12),
+    },
     # Generated images, before their generator spoils them: one subject, well placed and lit.
-    "aigiqa": _EVEN | _INTACT | {
-        "position": (0.35, 0.65, 0), "clutter": (0.65, 0.35, 0), "saturation": (0, 0, 0.75, 0.25), "light": (0, 0, 1.0, 0, 0), "motion": (1.0, 0), "focus": (1.0, 0),
-        "tilt": (1.0, 0), "size": (0, 0.5, 0.5), "texture": (0.45, 0.275, 0.275), "blur": (1.0, 0, 0, 0)},
+    "aigiqa": _EVEN
+    | _INTACT
+    | {
+        "position": (0.35, 0.65, 0),
+        "clutter": (0.65, 0.35, 0),
+        "saturation": (0, 0, 0.75, 0.25),
+        "light": (0, 0, 1.0, 0, 0),
+        "motion": (1.0, 0),
+        "focus": (1.0, 0),
+        "tilt": (1.0, 0),
+        "size": (0, 0.5, 0.5),
+        "texture": (0.45, 0.275, 0.275),
+        "blur": (1.0, 0, 0, 0),
+    },
     # What people upload: everything that goes wrong when one takes a picture in passing.
-    "ugc": _EVEN | {
-        "position": (0.36, 0.33, 0.31), "clutter": (0.42, 0.34, 0.24), "saturation": (0.05, 0.22, 0.48, 0.25), "light": (0.05, 0.17, 0.57, 0.16, 0.05),
-        "motion": (0.96, 0.04), "focus": (0.72, 0.28), "tilt": (0.66, 0.34), "size": (0.20, 0.45, 0.35), "blur": (0.56, 0.22, 0.15, 0.07),
-        "noise": (0.89, 0.07, 0.04), "jpeg": (0.86, 0.10, 0.04), "fog": (0.96, 0.03, 0.01), "integrity": (0.64, 0.20, 0.16), "debris": (0.60, 0.22, 0.18), "warp": (1.0, 0, 0)},
+    "ugc": _EVEN
+    | {
+        "position": (0.36, 0.33, 0.31),
+        "clutter": (0.42, 0.34, 0.24),
+        "saturation": (0.05, 0.22, 0.48, 0.25),
+        "light": (0.05, 0.17, 0.57, 0.16, 0.05),
+        "motion": (0.96, 0.04),
+        "focus": (0.72, 0.28),
+        "tilt": (0.66, 0.34),
+        "size": (0.20, 0.45, 0.35),
+        "blur": (0.56, 0.22, 0.15, 0.07),
+        "noise": (0.89, 0.07, 0.04),
+        "jpeg": (0.86, 0.10, 0.04),
+        "fog": (0.96, 0.03, 0.01),
+        "integrity": (0.64, 0.20, 0.16),
+        "debris": (0.60, 0.22, 0.18),
+        "warp": (1.0, 0, 0),
+    },
 }
 
 
@@ -119,7 +193,11 @@ class Spec:
 
     def take(self, rows: np.ndarray) -> "Spec":
         """The pictures in `rows` (numbers, slice or mask)."""
-        return Spec(self.ids[rows], {k: v[rows] for k, v in self.classes.items()}, {k: v[rows] for k, v in self.values.items()})
+        return Spec(
+            self.ids[rows],
+            {k: v[rows] for k, v in self.classes.items()},
+            {k: v[rows] for k, v in self.values.items()},
+        )
 
     def names(self, row: int) -> dict[str, str]:
         """Class names of one picture by field."""
@@ -135,7 +213,14 @@ class Spec:
         return Spec(self.ids, self.classes | classes, self.values | values)
 
 
-def draw(stream: str, seed: int, ids: np.ndarray, mix: Mapping[str, Sequence[float] | np.ndarray], *, severity: str = "full") -> Spec:
+def draw(
+    stream: str,
+    seed: int,
+    ids: np.ndarray,
+    mix: Mapping[str, Sequence[float] | np.ndarray],
+    *,
+    severity: str = "full",
+) -> Spec:
     """Draw the pictures `ids` of a stream; a picture depends on (stream, seed, its own id) alone.
 
     mix: class weights by field, [k] or [n, k] (one of `MIXES`, or a task's own conditioned on something). severity: "full" or "calm".
@@ -145,7 +230,14 @@ def draw(stream: str, seed: int, ids: np.ndarray, mix: Mapping[str, Sequence[flo
     moving = classes["motion"] == 1  # a smear hides every other blur, so a moving picture has none
     for field in ("blur", "focus"):
         classes[field] = np.where(moving, 0, classes[field])
-    return _cut_off(Spec(ids, classes, _graded(stream, seed, ids, classes, SEVERITIES[severity]) | _placement(stream, seed, ids, classes)))
+    return _cut_off(
+        Spec(
+            ids,
+            classes,
+            _graded(stream, seed, ids, classes, SEVERITIES[severity])
+            | _placement(stream, seed, ids, classes),
+        )
+    )
 
 
 def classify(field: str, values: np.ndarray) -> np.ndarray:
@@ -155,7 +247,9 @@ def classify(field: str, values: np.ndarray) -> np.ndarray:
     return np.searchsorted(borders, np.abs(values) if field == "tilt" else values, side="right")
 
 
-def _graded(stream: str, seed: int, ids: np.ndarray, classes: Mapping[str, np.ndarray], ranges: Mapping[str, Ranges]) -> dict[str, np.ndarray]:
+def _graded(
+    stream: str, seed: int, ids: np.ndarray, classes: Mapping[str, np.ndarray], ranges: Mapping[str, Ranges]
+) -> dict[str, np.ndarray]:
     values = {}
     for field, spans in ranges.items():
         low, high = np.array(spans, dtype=float).T
@@ -167,19 +261,33 @@ def _graded(stream: str, seed: int, ids: np.ndarray, classes: Mapping[str, np.nd
     return values
 
 
-def _placement(stream: str, seed: int, ids: np.ndarray, classes: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _placement(
+    stream: str, seed: int, ids: np.ndarray, classes: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     def spread(name: str, reach: float) -> np.ndarray:
         return (2 * uniform(seed, f"{stream}.{name}", ids) - 1) * reach
 
     across = np.where(uniform(seed, f"{stream}.across", ids) < 0.5, -1, 1)
-    along = np.where(uniform(seed, f"{stream}.along", ids) < 0.65, 1, -1)  # subjects stand in the lower half more often
-    x = (0.5 + across * (1 / 6 + spread("x", 0.02)), 0.5 + spread("x", 0.022), 0.5 + across * (0.085 + spread("x", 0.015)))
+    along = np.where(
+        uniform(seed, f"{stream}.along", ids) < 0.65, 1, -1
+    )  # subjects stand in the lower half more often
+    x = (
+        0.5 + across * (1 / 6 + spread("x", 0.02)),
+        0.5 + spread("x", 0.022),
+        0.5 + across * (0.085 + spread("x", 0.015)),
+    )
     y = (0.5 + along * (0.11 + spread("y", 0.03)), 0.52 + spread("y", 0.025), 0.53 + spread("y", 0.05))
     return {
-        "x": np.choose(classes["position"], x), "y": np.choose(classes["position"], y), "horizon": spread("horizon", 0.08),
-        "angle": spread("angle", PAN), "shade": np.where(uniform(seed, f"{stream}.shade", ids) < 0.5, -1.0, 1.0),
+        "x": np.choose(classes["position"], x),
+        "y": np.choose(classes["position"], y),
+        "horizon": spread("horizon", 0.08),
+        "angle": spread("angle", PAN),
+        "shade": np.where(uniform(seed, f"{stream}.shade", ids) < 0.5, -1.0, 1.0),
         "detail": (integers(seed, f"{stream}.detail", ids) >> np.uint64(32)).astype(np.float64),
-        "leaves": np.where((classes["integrity"] == 0) | (uniform(seed, f"{stream}.covered", ids) < 0.45), 0, across)}
+        "leaves": np.where(
+            (classes["integrity"] == 0) | (uniform(seed, f"{stream}.covered", ids) < 0.45), 0, across
+        ),
+    }
 
 
 def _cut_off(spec: Spec) -> Spec:

@@ -20,7 +20,12 @@ from moslab.world.made import Made
 from moslab.world.render import Size, frame_of
 from moslab.world.version import LABELS
 
-TASKS = {"iqa": iqa, "iaa": iaa, "aigiqa": aigiqa, "ugc": ugc}  # each module: SCALE, PICTURES (unless told otherwise), PRESETS and make()
+TASKS = {
+    "iqa": iqa,
+    "iaa": iaa,
+    "aigiqa": aigiqa,
+    "ugc": ugc,
+}  # each module: SCALE, PICTURES (unless told otherwise), PRESETS and make()
 COLUMNS = ("image", "text", "mos", "sd", "split", "group")  # of labels.csv
 SEED = 1
 SUMS = "SHA256SUMS"  # of a task's files, as sha256sum writes and checks them
@@ -58,7 +63,9 @@ class World:
     def labels(self) -> pd.DataFrame:
         """One row per picture: `COLUMNS`."""
         texts = {"image": str, "text": str, "group": str}
-        return pd.read_csv(self.folder / "labels.csv", dtype=texts, keep_default_na=False, na_values={"sd": ""})
+        return pd.read_csv(
+            self.folder / "labels.csv", dtype=texts, keep_default_na=False, na_values={"sd": ""}
+        )
 
     @cached_property
     def votes(self) -> np.ndarray | None:
@@ -78,16 +85,26 @@ class World:
         return pd.read_csv(self.folder / "bounds.csv")
 
 
-def generate(task: str, preset: str = "default", n: int | None = None, size: Size = (64, 64), seed: int | None = None) -> World:
+def generate(
+    task: str, preset: str = "default", n: int | None = None, size: Size = (64, 64), seed: int | None = None
+) -> World:
     """One of `TASKS` with `n` pictures of `size` (height, width), made now or found in the cache.
 
     The first n pictures are the same whatever n is. A generation that was killed leaves nothing behind that counts. Raises UserError for an unknown task or preset.
     """
     if task not in TASKS:
-        raise UserError(f"There is no embedded task {task!r}: the embedded photo world has {', '.join(TASKS)}.")
+        raise UserError(
+            f"There is no embedded task {task!r}: the embedded photo world has {', '.join(TASKS)}."
+        )
     if preset not in TASKS[task].PRESETS:
-        raise UserError(f"The task {task} has no preset {preset!r}: choose one of {', '.join(TASKS[task].PRESETS)}.")
-    n, seed, size = TASKS[task].PICTURES if n is None else n, SEED if seed is None else seed, (int(size[0]), int(size[1]))
+        raise UserError(
+            f"The task {task} has no preset {preset!r}: choose one of {', '.join(TASKS[task].PRESETS)}."
+        )
+    n, seed, size = (
+        TASKS[task].PICTURES if n is None else n,
+        SEED if seed is None else seed,
+        (int(size[0]), int(size[1])),
+    )
     if n < 1:
         raise UserError(f"A task of {n} pictures was asked for: give at least 1.")
     frame_of(size)
@@ -125,7 +142,9 @@ def _write(folder: Path, task: str, preset: str, n: int, size: Size, seed: int) 
     temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for left_over in folder.parent.glob(f".{folder.name}.*/"):  # of a generation that was killed; the lock is ours
+        for left_over in folder.parent.glob(
+            f".{folder.name}.*/"
+        ):  # of a generation that was killed; the lock is ours
             shutil.rmtree(left_over, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         np.save(temporary / "images.npy", made.images)
@@ -149,9 +168,17 @@ def _texts(task: str, made: Made, seed: int) -> pd.DataFrame:
     low, high = TASKS[task].SCALE
     fifths = np.minimum((5 * (made.frame["mos"] - low) / (high - low)).astype(int), 4)
     words = [language.RATING_WORDS[4 - fifth] for fifth in fifths]
-    dice = {name: [Dice(seed, f"{task}.{name}", int(number)) for number in made.spec.ids] for name in ("caption", "comment", "rated comment")}
+    dice = {
+        name: [Dice(seed, f"{task}.{name}", int(number)) for number in made.spec.ids]
+        for name in ("caption", "comment", "rated comment")
+    }
     rows = range(len(made.spec))
-    return pd.DataFrame({
-        "caption": [language.caption(made.spec, row, dice["caption"][row]) for row in rows],
-        "comment": [language.comment(made.spec, row, dice["comment"][row]) for row in rows],
-        "rated_comment": [language.rated_comment(made.spec, row, dice["rated comment"][row], words[row]) for row in rows]})
+    return pd.DataFrame(
+        {
+            "caption": [language.caption(made.spec, row, dice["caption"][row]) for row in rows],
+            "comment": [language.comment(made.spec, row, dice["comment"][row]) for row in rows],
+            "rated_comment": [
+                language.rated_comment(made.spec, row, dice["rated comment"][row], words[row]) for row in rows
+            ],
+        }
+    )

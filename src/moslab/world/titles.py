@@ -29,27 +29,52 @@ class Title:
 
 
 STYLES: dict[str, Concept] = {
-    "Rule of Thirds": Concept("position", (1, 0.15, 0.2)), "Centred": Concept("position", (0.1, 1, 0.45)),
-    "Minimalism": Concept("clutter", (1, 0.3, 0)), "Organised Chaos": Concept("clutter", (0, 0.4, 1)),
-    "Vivid Colours": Concept("saturation", (0, 0.1, 0.45, 1)), "Black and White": Concept("saturation", (1, 0.2, 0, 0)),
-    "Muted Tones": Concept("saturation", (0.3, 1, 0.25, 0)), "Low Key": Concept("light", (0.9, 1, 0.2, 0, 0)), "High Key": Concept("light", (0, 0, 0.2, 1, 0.8)),
-    "Motion Blur": Concept("motion", (0, 1)), "Shallow Focus": Concept("focus", (0, 1)), "Dutch Angle": Concept("tilt", (0, 1)),
-    "Close Up": Concept("size", (0, 0.35, 1)), "Negative Space": Concept("size", (1, 0.25, 0))}
-TEXTURES: dict[str, Concept] = {"Stripes": Concept("texture", (0, 1, 0.1)), "Polka Dots": Concept("texture", (0, 0.1, 1))}
+    "Rule of Thirds": Concept("position", (1, 0.15, 0.2)),
+    "Centred": Concept("position", (0.1, 1, 0.45)),
+    "Minimalism": Concept("clutter", (1, 0.3, 0)),
+    "Organised Chaos": Concept("clutter", (0, 0.4, 1)),
+    "Vivid Colours": Concept("saturation", (0, 0.1, 0.45, 1)),
+    "Black and White": Concept("saturation", (1, 0.2, 0, 0)),
+    "Muted Tones": Concept("saturation", (0.3, 1, 0.25, 0)),
+    "Low Key": Concept("light", (0.9, 1, 0.2, 0, 0)),
+    "High Key": Concept("light", (0, 0, 0.2, 1, 0.8)),
+    "Motion Blur": Concept("motion", (0, 1)),
+    "Shallow Focus": Concept("focus", (0, 1)),
+    "Dutch Angle": Concept("tilt", (0, 1)),
+    "Close Up": Concept("size", (0, 0.35, 1)),
+    "Negative Space": Concept("size", (1, 0.25, 0)),
+}
+TEXTURES: dict[str, Concept] = {
+    "Stripes": Concept("texture", (0, 1, 0.1)),
+    "Polka Dots": Concept("texture", (0, 0.1, 1)),
+}
 NEAR_COLORS: dict[tuple[str, str], float] = {  # colours that pass for each other to some degree
-    ("red", "orange"): 0.4, ("orange", "yellow"): 0.4, ("red", "pink"): 0.4, ("purple", "pink"): 0.35, ("blue", "purple"): 0.4, ("yellow", "white"): 0.2, ("green", "blue"): 0.15}
+    ("red", "orange"): 0.4,
+    ("orange", "yellow"): 0.4,
+    ("red", "pink"): 0.4,
+    ("purple", "pink"): 0.35,
+    ("blue", "purple"): 0.4,
+    ("yellow", "white"): 0.2,
+    ("green", "blue"): 0.15,
+}
 
 
 def _named(field: str, words: tuple[str, ...]) -> dict[str, Concept]:
     classes = range(len(FIELDS[field]))
-    return {word: Concept(field, tuple(float(number == place) for number in classes)) for place, word in enumerate(words)}
+    return {
+        word: Concept(field, tuple(float(number == place) for number in classes))
+        for place, word in enumerate(words)
+    }
 
 
 def _similarity(a: str, b: str) -> float:
     return 1.0 if a == b else NEAR_COLORS.get((a, b), NEAR_COLORS.get((b, a), 0.0))
 
 
-COLORS: dict[str, Concept] = {color.capitalize(): Concept("color", tuple(_similarity(color, other) for other in FIELDS["color"])) for color in FIELDS["color"]}
+COLORS: dict[str, Concept] = {
+    color.capitalize(): Concept("color", tuple(_similarity(color, other) for other in FIELDS["color"]))
+    for color in FIELDS["color"]
+}
 SUBJECTS = _named("kind", ("Flowers", "Trees", "Houses", "Boats", "Balloons", "Mushrooms", "Stars", "Mugs"))
 PLACES = _named("scene", ("Meadow", "Seaside", "Desert", "Snow", "City", "Night", "Studio"))
 CONCEPTS: dict[str, Concept] = STYLES | TEXTURES | COLORS | SUBJECTS | PLACES
@@ -66,8 +91,14 @@ def titles() -> tuple[Title, ...]:
         pairs[text] = concepts
         number += 1
     names = sorted(pairs)
-    common = [name for name in names if not _PREPOSITION.keys() & set(pairs[name])]  # "by the" and "at" are too rare to be met in training for certain
-    held_out = set(np.array(common)[np.argsort(integers(SEED, "held out", np.arange(len(common))), kind="stable")[:HELD_OUT]].tolist())
+    common = [
+        name for name in names if not _PREPOSITION.keys() & set(pairs[name])
+    ]  # "by the" and "at" are too rare to be met in training for certain
+    held_out = set(
+        np.array(common)[
+            np.argsort(integers(SEED, "held out", np.arange(len(common))), kind="stable")[:HELD_OUT]
+        ].tolist()
+    )
     singles = [Title(name, (name,)) for name in CONCEPTS] + [Title(name, ()) for name in NEUTRAL]
     return (*singles, *(Title(name, pairs[name], name in held_out) for name in names))
 
@@ -88,6 +119,8 @@ def _pair(number: int) -> tuple[str, tuple[str, str]]:
         return f"{color} {subject}", (color, subject)
     if pattern == 1:
         return f"{subject} {_PREPOSITION.get(place, 'in the')} {place}", (subject, place)
-    if pattern == 2 and STYLES[style].field != "saturation":  # "Black and White in Red" asks for nothing that can be
+    if (
+        pattern == 2 and STYLES[style].field != "saturation"
+    ):  # "Black and White in Red" asks for nothing that can be
         return f"{style} in {color}", (style, color)
     return f"{style}: {subject}", (style, subject)
