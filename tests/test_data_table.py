@@ -7,8 +7,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from moslab import datasets
-from moslab.analysis import data_check, protocols
+from moslab.analysis import data_check
 from moslab.cli import app
+from moslab.datasets import protocols
 from moslab.publish.data_page import data_page, datasets_table
 from moslab.utils import paths
 

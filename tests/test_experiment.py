@@ -9,6 +9,7 @@ from toys import toy_experiment, toy_table
 from moslab import datasets
 from moslab.experiments import experiment
 from moslab.experiments.experiment import Experiment, make
+from moslab.experiments.grid import make_on
 from moslab.scorers.bins import Bins
 from moslab.utils.errors import UserError
 from moslab.world import version
@@ -53,7 +54,8 @@ def nothing_remembered():
 
 
 def test_every_field_is_tried_here():
-    assert set(Experiment.model_fields) - set(OTHERS) == {"root", "backbone"}
+    elsewhere = {"root", "backbone", "lora_rank", "lora_alpha"}  # tried in tests of their own below
+    assert set(Experiment.model_fields) - set(OTHERS) == elsewhere
 
 
 def test_key_changes_with_every_field_that_can_change_the_result():
@@ -259,8 +261,24 @@ def test_a_rate_that_was_not_tuned_is_asked_for(monkeypatch, tmp_path):
         UserError,
         match="No learning rate was tuned for scorer 'levels' with recipe 'full' on 'koniq10k': .* run .*--dataset iqa",
     ):
-        make(dataset="koniq10k", scorer="levels", recipe="full")
+        make_on("koniq10k", scorer="levels", recipe="full")
     (tmp_path / "tuning.json").write_text('{"iqa/lm/bins": {"learning_rate": 0.0005}}')
     tuning.table.cache_clear()
-    assert make(dataset="iqa").learning_rate == make(dataset="koniq10k", root="/").learning_rate == 5e-4
+    assert make_on("iqa").learning_rate == make_on("koniq10k", root="/").learning_rate == 5e-4
     tuning.table.cache_clear()
+
+
+def test_default_rank_and_alpha_are_the_same_experiment(tiny_base):
+    plain = toy_experiment(tiny_base, recipe="lora")
+    spelt_out = toy_experiment(tiny_base, recipe="lora", lora_rank=16, lora_alpha=32)
+    assert spelt_out.key == plain.key
+    others = [{"lora_rank": 8}, {"lora_alpha": 16}, {"lora_rank": 128, "lora_alpha": 256}]
+    keys = {toy_experiment(tiny_base, recipe="lora", **other).key for other in others}
+    assert len(keys | {plain.key}) == 3 + 1
+
+
+def test_rank_without_lora_is_one_sentence(tiny_base):
+    with pytest.raises(
+        UserError, match="lora_rank is for recipe='lora'; this experiment has 'lm': leave it out."
+    ):
+        toy_experiment(tiny_base, recipe="lm", lora_rank=8)

@@ -133,7 +133,7 @@ def test_data_root_that_is_no_folder_is_an_error(monkeypatch):
 
 
 def test_home_variable_moves_every_folder(tmp_path):
-    code = "import json; from moslab import paths; print(json.dumps([str(paths.ROOT), str(paths.REFERENCE)]))"
+    code = "import json; from moslab.utils import paths; print(json.dumps([str(paths.ROOT), str(paths.REFERENCE)]))"
     found = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

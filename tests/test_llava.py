@@ -365,7 +365,7 @@ def test_both_stages_train_and_leave_a_checkpoint(tmp_path, monkeypatch):
         processes=1,
         architecture="llava",
     )
-    assert train_here(tmp_path, monkeypatch, plan) == {"measured": str(tmp_path)}
+    assert train_here(tmp_path, monkeypatch, plan) == tmp_path
     record = json.loads((tmp_path / "training.json").read_text())
     assert record["plan"]["architecture"] == "llava" and [
         history[-1]["images"] for history in record["history"]

@@ -18,7 +18,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 from moslab import datasets
-from moslab.analysis import data_check, labelfile, locating, pictures, protocols
+from moslab.analysis import data_check
+from moslab.datasets import labelfile, locating, pictures, protocols
 from moslab.datasets.photos import degraded
 from moslab.datasets.pictures import PictureError
 from moslab.datasets.table import ArrayPixels, FolderPixels, FramePixels, ImageTable, ListedPixels

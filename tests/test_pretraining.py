@@ -346,7 +346,7 @@ def test_rounds_leave_checkpoints_of_one_run_in_bfloat16(tmp_path, monkeypatch, 
     """Four steps of each stage in two rounds, over the leavings of a training that was killed, and a language model without rating words."""
     (tmp_path / ".rendezvous").write_bytes(b"left by a killed training")
     plan = Plan(SMALL, rounds=(("early", (0.5, 0.5)), ("", (1.0, 1.0))), nowords=4, processes=1)
-    assert train_here(tmp_path, monkeypatch, plan) == {"measured": str(tmp_path)}
+    assert train_here(tmp_path, monkeypatch, plan) == tmp_path
     seen = {}
     for name in ("", "early", "nowords"):
         record = json.loads((tmp_path / name / "training.json").read_text())

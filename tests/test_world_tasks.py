@@ -558,7 +558,7 @@ class TestCache:
     def test_a_killed_generation_leaves_nothing_that_counts(self, cache):
         """The process dies while it writes; the next one makes the task anew."""
         script = (
-            "import os, numpy as np\nfrom pathlib import Path\nfrom moslab import paths\npaths.CACHE = Path(os.environ['CACHE'])\n"
+            "import os, numpy as np\nfrom pathlib import Path\nfrom moslab.utils import paths\npaths.CACHE = Path(os.environ['CACHE'])\n"
             "np_save, calls = np.save, []\n"
             "def dying(*given):\n    np_save(*given)\n    os._exit(9)\n"
             "np.save = dying\nfrom moslab.world import generate\ngenerate('iaa', n=6)\n"

@@ -121,7 +121,7 @@ def restored_labels(
 
 def run_errors(run: Run, table: ImageTable | None = None, split: str = "test") -> pd.DataFrame:
     """`errors` of a run's test pictures, in its own order. The coding is fitted to the training labels again, as it was for the run. table: the dataset, if it is at hand (it is loaded otherwise)."""
-    table = table or labelled(run.experiment, run.experiment.dataset)
+    table = table or labelled(run.experiment.trained_on)
     labels = Labels.of(table, table.rows(split)[: run.experiment.test_images])
     return errors(fitted_scorer(run.experiment, table), labels, run.split(split)["score"].to_numpy())
 

@@ -51,6 +51,4 @@ def _score(backbone: Backbone, seen: dict[str, Any], start: list[int], answer: l
     """Mean log-probability of the tokens `answer` after `start`."""
     ids = torch.tensor([start + answer])
     states = backbone.states({"input_ids": ids, **seen})
-    return -F.cross_entropy(
-        backbone.model.lm_head(states[0, len(start) - 1 : -1]).float(), ids[0, len(start) :]
-    )
+    return -F.cross_entropy(backbone.vocabulary(states[0, len(start) - 1 : -1]).float(), ids[0, len(start) :])

@@ -12,6 +12,7 @@ from moslab.backbones.templates import conversation
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
+    from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
     from transformers.cache_utils import Cache
 
@@ -30,6 +31,31 @@ class Backbone:
     @property
     def tokenizer(self) -> "PreTrainedTokenizerFast":
         return self.processor.tokenizer
+
+    @property
+    def language_model(self) -> "nn.Module":
+        """The decoder behind picture and words, without the vocabulary's output matrix."""
+        return self.model.model.language_model
+
+    @property
+    def vocabulary(self) -> "nn.Linear":
+        """The output matrix: hidden states [..., width] to logits [..., vocabulary]."""
+        return self.model.get_output_embeddings()
+
+    @property
+    def layers(self) -> "nn.ModuleList":
+        """The decoder's layers, first to last."""
+        return self.language_model.layers
+
+    @property
+    def vision(self) -> "nn.Module":
+        """The vision tower."""
+        return self.architecture.vision(self.model)
+
+    @property
+    def lora_targets(self) -> str:
+        """Which linear layers take low-rank adapters by default, as peft's pattern: all of the decoder's."""
+        return r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
 
     @property
     def width(self) -> int:
@@ -81,5 +107,5 @@ class Backbone:
     ) -> "torch.Tensor":
         """Last hidden states [batch, width] at one place of each row; places: [batch]. Sooner than all of them, the more so the fewer layers a model has; not for training."""
         wanted = places[:, None] == places.new_tensor(range(batch["input_ids"].shape[1]))
-        with only_at(self.model.model.language_model.layers[-1], wanted):
+        with only_at(self.layers[-1], wanted):
             return self.states(batch, cache)[wanted]

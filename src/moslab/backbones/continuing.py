@@ -20,7 +20,7 @@ class Continuation:
     def __init__(self, backbone: Backbone, batch: dict[str, Any]) -> None:
         ids = batch["input_ids"]
         self._backbone = backbone
-        self._language_model = backbone.model.model.language_model
+        self._language_model = backbone.language_model
         self._cache = DynamicCache(config=self._language_model.config)
         self._read = batch.get("attention_mask", torch.ones_like(ids)).bool()  # [batch, time]
         self.last = backbone.states_at(self._read.sum(1) - 1, batch, self._cache)
@@ -72,7 +72,7 @@ class Continuation:
         end, states = self._backbone.tokenizer.eos_token_id, self.last
         written: list[torch.Tensor] = []
         while len(written) < longest:
-            written.append(self._backbone.model.lm_head(states).argmax(-1))
+            written.append(self._backbone.vocabulary(states).argmax(-1))
             if bool((torch.stack(written) == end).any(0).all()):
                 break
             states = self.follow(written[-1][:, None], [len(written) - 2])[:, 0]

@@ -152,6 +152,11 @@ def _depth(config: LlavaConfig) -> int:
     return max(number % states_in_all for number in ([chosen] if isinstance(chosen, int) else chosen))
 
 
+def vision(model: Model) -> nn.Module:
+    """The vision tower."""
+    return model.model.vision_tower
+
+
 def vision_weights(model: Model) -> Iterator[nn.Parameter]:
     """Everything that visual tokens are made with: the tower as far as it is read, and the projector."""
     tower = model.model.vision_tower

@@ -3,9 +3,9 @@
 import torch
 from transformers.utils import logging
 
-from moslab.backbones import checkpoints, templates
+from moslab.backbones import catalogue, checkpoints, templates
 from moslab.backbones.base import Backbone
-from moslab.backbones.catalogue import EMBEDDED, LOADED, architecture_of, resolve
+from moslab.backbones.catalogue import EMBEDDED, architecture_of, resolve
 
 
 def load(
@@ -41,6 +41,6 @@ def load(
     else:
         model = checkpoints.load_model(architecture, folder, dtype or torch.float32)
     if name not in EMBEDDED:
-        LOADED.add(name)
+        catalogue.LOADED.add(name)
     architecture.accelerate(model)
     return Backbone(name, folder, model, processor, architecture)

@@ -38,7 +38,7 @@ class NewTokens(nn.Module):
             for old in (old_inputs, old_outputs)
         )
         model.set_input_embeddings(WiderInput(old_inputs, self))
-        model.lm_head = WiderOutput(old_outputs, self)
+        model.set_output_embeddings(WiderOutput(old_outputs, self))
 
     def logits(self, states: torch.Tensor) -> torch.Tensor:
         """Of the new tokens alone, [..., k]."""

@@ -157,6 +157,11 @@ def accelerate(model: Model) -> None:
         block.attn.__class__ = BatchedVisionAttention
 
 
+def vision(model: Model) -> nn.Module:
+    """The vision tower."""
+    return model.model.visual
+
+
 def vision_weights(model: Model) -> Iterator[nn.Parameter]:
     """Everything that visual tokens are made with."""
     return model.model.visual.parameters()

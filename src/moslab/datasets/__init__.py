@@ -1,5 +1,7 @@
 """Datasets by name: the embedded world's tasks and published label files, all as one `ImageTable`."""
 
+from typing import Any
+
 from moslab.datasets import (
     aadb,
     agiqa3k,
@@ -23,6 +25,7 @@ from moslab.datasets import (
     tad66k,
     tid2013,
 )
+from moslab.datasets.spec import DatasetSpec
 from moslab.datasets.table import ImageTable, within
 from moslab.utils.errors import UserError
 from moslab.utils.files import digest
@@ -56,42 +59,31 @@ NAMED_BY_FILES = [name for name, module in PUBLISHED.items() if module.PRESETS i
 _LOADED: dict[tuple[str, str, str], str] = {}
 
 
-def load(
-    name: str,
-    *,
-    root: str | None = None,
-    preset: str = "default",
-    protocol: str = "",
-    size: tuple[int, int] | None = None,
-    images: int | None = None,
-) -> ImageTable:
+def load(dataset: DatasetSpec | str, *, size: tuple[int, int] | None = None, **where: Any) -> ImageTable:
     """A dataset with its labels; pictures are opened lazily.
 
-    name: one of NAMES, or several joined by '+' as one (`protocols.join`). root: folder of the published datasets (default: see `moslab.utils.paths.data_root`), ignored by the embedded ones.
-    preset: a dataset's variant; KonIQ-10k's sizes of pictures are passed over by others. protocol: other
-    splits than its own, see `moslab.datasets.protocols`. size: (height, width) of embedded pictures, images:
-    how many are generated; published ones have their own.
-    UserError for an unknown name or preset, and for anything wrong in the label files.
+    Args:
+        dataset: a spec; or a name, and the spec's other fields as keyword arguments.
+        size: (height, width) of embedded pictures; published ones have their own.
+
+    Raises:
+        UserError: for an unknown name or preset, and for anything wrong in the label files.
     """
-    if "+" in name:
-        return protocols.join(
-            [
-                load(part, root=root, preset=preset, protocol=protocol, size=size, images=images)
-                for part in name.split("+")
-            ]
-        )
-    preset = own_preset(name, preset)
+    spec = spec_of(dataset, **where)
+    if "+" in spec.name:
+        return protocols.join([load(part, size=size) for part in spec.parts])
+    name, protocol, preset = spec.name, spec.protocol, own_preset(spec)
     if name in EMBEDDED:
-        table = embedded.load(name, preset, size or (64, 64), images)
+        table = embedded.load(name, preset, size or (64, 64), spec.images)
         return protocols.apply(protocol, table, None) if protocol else table
     if name not in PUBLISHED:
         raise UserError(f"Unknown dataset {name!r}: choose one of {', '.join(NAMES)}.")
-    if size is not None or images is not None:
+    if size is not None or spec.images is not None:
         raise UserError(
-            f"{name} has pictures of its own size and number, so size={size} and images={images} cannot be asked for: leave them out "
-            "(train_images and test_images take a part of a split)."
+            f"{name} has pictures of its own size and number, so size={size} and "
+            f"images={spec.images} cannot be asked for: leave them out (train_images and test_images take a part of a split)."
         )
-    folder = data_root(root)
+    folder = data_root(spec.root)
     if folder is None:
         raise UserError(
             f"{name} needs a data root: give the folder that holds {name}/, by parameter or in the variable MOSLAB_DATA."
@@ -104,10 +96,15 @@ def load(
     return protocols.apply(protocol, table, folder) if protocol else table
 
 
-def own_preset(name: str, preset: str) -> str:
+def spec_of(dataset: DatasetSpec | str, **where: Any) -> DatasetSpec:
+    """A spec as it is, or the one that a name and further fields describe."""
+    return DatasetSpec(dataset, **where) if isinstance(dataset, str) else dataset
+
+
+def own_preset(spec: DatasetSpec) -> str:
     """A dataset's own preset: a size of KonIQ-10k's pictures means nothing to the others."""
-    passed_over = preset in koniq10k.SIZES and name in NAMES and name not in ("koniq10k", *NAMED_BY_FILES)
-    return "default" if passed_over else preset
+    others = spec.name in NAMES and spec.name not in ("koniq10k", *NAMED_BY_FILES)
+    return "default" if others and spec.preset in koniq10k.SIZES else spec.preset
 
 
 def loaded() -> list[dict[str, str]]:
@@ -118,16 +115,12 @@ def loaded() -> list[dict[str, str]]:
     ]
 
 
-def manifest(
-    name: str,
-    *,
-    root: str | None = None,
-    preset: str = "default",
-    protocol: str = "",
-    images: int | None = None,
-) -> str:
-    """Digest of a dataset's labels and splits, part of the run key. Embedded labels are a function of their version, so nothing is generated for it."""
-    preset = own_preset(name, preset)
-    if name in EMBEDDED:
-        return digest([name, preset, images, LABELS[name]])
-    return load(name, root=root, preset=preset, protocol=protocol, images=images).manifest()
+def manifest(dataset: DatasetSpec | str, **where: Any) -> str:
+    """Digest of a dataset's labels and splits, part of the run key; arguments as for `load`.
+
+    Embedded labels are a function of their version, so nothing is generated for it.
+    """
+    spec = spec_of(dataset, **where)
+    if spec.name in EMBEDDED:
+        return digest([spec.name, own_preset(spec), spec.images, LABELS[spec.name]])
+    return load(spec).manifest()

@@ -123,7 +123,7 @@ class Looked:
                     **{name: value[list(rows)] for name, value in self.beside.items()},
                 }
             )[:, -1]
-            logits = backbone.model.lm_head(states)
+            logits = backbone.vocabulary(states)
             said, chosen = logits.argmax(-1).cpu().numpy(), first[logits[:, first].argmax(-1).cpu().numpy()]
         return pd.DataFrame(
             {"": said == first[right], CHOSEN: chosen == first[right]}, index=pd.Index(rows, name="row")

@@ -1,6 +1,6 @@
 """The frozen, typed description of one training and evaluation, and the key that names it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from moslab import datasets
 from moslab.backbones.catalogue import fingerprint
 from moslab.datasets import pictures
 from moslab.datasets.protocols import check_protocol
+from moslab.datasets.spec import DatasetSpec
 from moslab.datasets.table import ImageTable
 from moslab.scorers import scorer_class, scorer_options
 from moslab.utils.errors import UserError
@@ -21,14 +22,17 @@ Text = Literal[
     "image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random"
 ]  # see `moslab.backbones.prompts.Wording`
 Recipe = Literal["lm", "lora", "full", "scratch", "head"]
-LATER = (
+LATER = (  # fields that came later: while they are not set, runs keep the key they always had
     "protocol",
     "test_dataset",
     "every_epoch",
     "related",
     "min_pixels",
     "max_pixels",
-)  # fields that came later: while they are not set, runs keep the key they always had
+    "lora_rank",
+    "lora_alpha",
+)
+LORA_RANK = 16
 EVALUATION = (
     "splits",
     "test_text",
@@ -71,6 +75,8 @@ class Experiment(BaseModel):
         ge=1,
         description="larger pictures are shrunk to so many pixels; the checkpoint's own limit if not given",
     )
+    lora_rank: int | None = Field(None, ge=1, description=f"of recipe lora; {LORA_RANK} if not given")
+    lora_alpha: int | None = Field(None, ge=1, description="of recipe lora; twice the rank if not given")
     epochs: float = Field(4, gt=0)
     batch_size: int = Field(64, ge=1)
     learning_rate: float = Field(gt=0)
@@ -118,8 +124,34 @@ class Experiment(BaseModel):
             object.__setattr__(self, "test_text", None)  # one experiment, one key
         if self.test_dataset == self.dataset:
             object.__setattr__(self, "test_dataset", "")
+        self._settle_lora()
         for name in f"{self.dataset}+{self.test_dataset}".strip("+").split("+") if self.protocol else ():
             check_protocol(self.protocol, name)
+
+    def _settle_lora(self) -> None:
+        """Rank and alpha belong to one recipe; their defaults, spelt out, are the same experiment."""
+        given = [name for name in ("lora_rank", "lora_alpha") if getattr(self, name) is not None]
+        if given and self.recipe != "lora":
+            raise UserError(
+                f"{given[0]} is for recipe='lora'; this experiment has {self.recipe!r}: leave it out."
+            )
+        if self.lora_alpha == 2 * (self.lora_rank or LORA_RANK):
+            object.__setattr__(self, "lora_alpha", None)
+        if self.lora_rank == LORA_RANK:
+            object.__setattr__(self, "lora_rank", None)
+
+    @property
+    def trained_on(self) -> DatasetSpec:
+        """The dataset that is trained on."""
+        return self._spec(self.dataset)
+
+    @property
+    def tested_on(self) -> DatasetSpec:
+        """The dataset that is tested on: the one trained on, unless another is named."""
+        return self._spec(self.test_dataset or self.dataset)
+
+    def _spec(self, name: str) -> DatasetSpec:
+        return DatasetSpec(name, self.root, self.preset, self.protocol, self.images)
 
     @property
     def key(self) -> str:
@@ -131,38 +163,36 @@ class Experiment(BaseModel):
         Raises:
             UserError: for a picture that is not there, and for whatever is wrong with labels or weights.
         """
-        unset = {name for name in LATER if not getattr(self, name)}
-        fields = self.model_dump(mode="json", exclude={"root", "backbone", *unset})
-        tested = self.test_dataset or self.dataset
-        shown = [self._pictures(self.dataset, "training"), self._pictures(tested, "evaluated")]
-        return self._digest(fields, [self.dataset, self.test_dataset], shown)
+        fields = self._fields(without=())
+        labels = [self.trained_on]
+        if self.test_dataset:
+            labels.append(self.tested_on)
+        shown = [self._trained_pictures(), _pictures(self.tested_on, self.splits, self.test_images)]
+        return self._digest(fields, labels, shown)
 
     @property
     def training(self) -> str:
-        """What is trained, as `key` would name it: equal for experiments that only look at the same trained model in different ways."""
-        unset = {name for name in ("min_pixels", "max_pixels") if not getattr(self, name)}
-        fields = self.model_dump(mode="json", exclude={"root", "backbone", *EVALUATION, *unset})
-        trained = {
-            name: value
-            for name, value in self.options.items()
-            if name not in scorer_class(self.scorer).READING
-        }
-        return self._digest(
-            fields | {"options": trained}, [self.dataset], [self._pictures(self.dataset, "training")]
-        )
+        """What is trained, as `key` would name it.
 
-    def _digest(self, fields: dict[str, Any], tables: list[str], shown: list[str]) -> str:
+        Equal for experiments that only look at the same trained model in different ways.
+        """
+        fields = self._fields(without=EVALUATION)
+        reading = scorer_class(self.scorer).READING
+        fields["options"] = {name: value for name, value in self.options.items() if name not in reading}
+        return self._digest(fields, [self.trained_on], [self._trained_pictures()])
+
+    def _fields(self, without: Collection[str]) -> dict[str, Any]:
+        """The canonical fields; those that came later are absent while they are not set."""
+        unset = {name for name in LATER if not getattr(self, name)}
+        return self.model_dump(mode="json", exclude={"root", "backbone", *without, *unset})
+
+    def _digest(self, fields: dict[str, Any], labels: list[DatasetSpec], shown: list[str]) -> str:
         versions = METHOD_VERSIONS | {self.scorer: scorer_class(self.scorer).version}
-        labels = [
-            _manifest(name, self.root, self.preset, self.protocol, self.images) for name in tables if name
-        ]
-        return digest([fields, *labels, *filter(None, shown), _fingerprint(self.backbone), versions])
+        manifests = [_manifest(spec) for spec in labels]
+        return digest([fields, *manifests, *filter(None, shown), _fingerprint(self.backbone), versions])
 
-    def _pictures(self, name: str, use: Literal["training", "evaluated"]) -> str:
-        """Digest of the pictures of a published dataset that are trained or tested on; '' where none is a file."""
-        limit = self.train_images if use == "training" else self.test_images
-        splits = ("train",) if use == "training" else self.splits
-        return _pictures(name, self.root, self.preset, self.protocol, self.images, splits, limit)
+    def _trained_pictures(self) -> str:
+        return _pictures(self.trained_on, ("train",), self.train_images)
 
     @property
     def label(self) -> str:
@@ -211,31 +241,23 @@ def rows_of(table: ImageTable, splits: Sequence[str], limit: int | None) -> np.n
 
 
 @cache
-def _table(name: str, root: str | None, preset: str, protocol: str, images: int | None) -> ImageTable:
-    return datasets.load(name, root=root, preset=preset, protocol=protocol, images=images)
+def _table(spec: DatasetSpec) -> ImageTable:
+    return datasets.load(spec)
 
 
 @cache
-def _manifest(name: str, root: str | None, preset: str, protocol: str, images: int | None) -> str:
-    if name in datasets.EMBEDDED:
-        return datasets.manifest(name, preset=preset, images=images)
-    return _table(name, root, preset, protocol, images).manifest()
+def _manifest(spec: DatasetSpec) -> str:
+    if spec.name in datasets.EMBEDDED:
+        return datasets.manifest(spec)
+    return _table(spec).manifest()
 
 
 @cache
-def _pictures(
-    name: str,
-    root: str | None,
-    preset: str,
-    protocol: str,
-    images: int | None,
-    splits: tuple[str, ...],
-    limit: int | None,
-) -> str:
+def _pictures(spec: DatasetSpec, splits: tuple[str, ...], limit: int | None) -> str:
     """Digest of the pictures of some rows (see `rows_of`) by their content; '' where none is a file."""
-    if all(part in datasets.EMBEDDED for part in name.split("+")):
+    if all(part.name in datasets.EMBEDDED for part in spec.parts):
         return ""
-    table = _table(name, root, preset, protocol, images)
+    table = _table(spec)
     contents = [content for content in table.contents(rows_of(table, splits, limit)) if content]
     return digest([pictures.RULE, contents]) if contents else ""
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from moslab import datasets
 from moslab.backbones.prompts import SHOWN
+from moslab.datasets.spec import DatasetSpec
 from moslab.datasets.table import ImageTable
 from moslab.experiments.experiment import Experiment, rows_of
 from moslab.experiments.grid import make_on
@@ -15,15 +16,9 @@ from moslab.scorers.base import Labels, Scorer
 from moslab.utils.errors import UserError
 
 
-def labelled(experiment: Experiment, name: str) -> ImageTable:
-    """The dataset that is trained on, or the other one that is tested on; higher scores for better pictures."""
-    return datasets.load(
-        name,
-        root=experiment.root,
-        preset=experiment.preset,
-        protocol=experiment.protocol,
-        images=experiment.images,
-    ).upright()
+def labelled(spec: DatasetSpec) -> ImageTable:
+    """A dataset as it is trained and tested on: higher scores for better pictures."""
+    return datasets.load(spec).upright()
 
 
 def training_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:
@@ -59,7 +54,7 @@ def teachable(
     kept, left_out, table = {}, [], None
     for arm, fields in arms.items():
         experiment = make_on(name, **{**setting, **fields, "learning_rate": 1.0})
-        table = table or labelled(experiment, name)
+        table = table or labelled(experiment.trained_on)
         try:
             fitted_scorer(experiment, table)
             kept[arm] = fields
@@ -70,7 +65,7 @@ def teachable(
 
 def check_inputs(experiment: Experiment, table: ImageTable) -> None:
     """UserError for what an experiment lacks in its data; `table` is what it trains on."""
-    tested = labelled(experiment, experiment.test_dataset) if experiment.test_dataset else table
+    tested = labelled(experiment.tested_on) if experiment.test_dataset else table
     check_texts(experiment, training_rows(experiment, table), table)
     check_texts(experiment, evaluated_rows(experiment, tested), tested)
 

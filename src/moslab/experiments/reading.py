@@ -32,7 +32,7 @@ class Reader:
 
     @property
     def vocabulary(self) -> nn.Linear:
-        return self.backbone.model.lm_head
+        return self.backbone.vocabulary
 
     @property
     def device(self) -> torch.device:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
 from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
@@ -19,7 +20,7 @@ from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
 from moslab.experiments import attribute_answers, evaluation
-from moslab.experiments.experiment import FROZEN_VISION, Experiment, look_again
+from moslab.experiments.experiment import FROZEN_VISION, LORA_RANK, Experiment, look_again
 from moslab.experiments.inputs import (
     check_inputs,
     evaluated_rows,
@@ -35,7 +36,6 @@ from moslab.scorers.base import Labels, Scorer
 from moslab.utils.errors import UserError
 from moslab.utils.provenance import provenance
 
-LORA_RANK = 16
 Progress = Callable[[int, int], None]
 
 
@@ -109,9 +109,7 @@ def evaluated(
     """The run of an experiment whose model was just trained on `table`."""
     started, scale = time.time(), table.scale
     if experiment.test_dataset:
-        table = labelled(
-            experiment, experiment.test_dataset
-        )  # scores are carried over linearly from one nominal scale to the other, which changes no correlation
+        table = labelled(experiment.tested_on)
         features = reader.features and cached_features(
             table, reader.backbone, evaluated_rows(experiment, table)
         )
@@ -126,6 +124,7 @@ def evaluated(
     rows = evaluated_rows(experiment, table)
     scores = evaluation.predict(reader, table, rows)
     if experiment.test_dataset:
+        # Carried over linearly from one nominal scale to the other, which changes no correlation.
         scores = replace(
             scores, score=table.scale[0] + (scores.score - scale[0]) * np.ptp(table.scale) / np.ptp(scale)
         )
@@ -146,7 +145,7 @@ def prepare(experiment: Experiment, *others: Experiment) -> tuple[ImageTable, Re
 
     others: experiments that train the same model and look at it differently; the features are for all of them.
     """
-    table = labelled(experiment, experiment.dataset)
+    table = labelled(experiment.trained_on)
     for one in (experiment, *others):
         check_inputs(one, table)
     set_seed(experiment.seed)
@@ -160,7 +159,7 @@ def prepare(experiment: Experiment, *others: Experiment) -> tuple[ImageTable, Re
         max_pixels=experiment.max_pixels,
     )
     scorer.attach(backbone)
-    set_trainable(experiment.recipe, backbone, scorer)
+    set_trainable(experiment.recipe, backbone, scorer, experiment.lora_rank, experiment.lora_alpha)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone.model.to(device), scorer.to(device)
     frozen = experiment.recipe in FROZEN_VISION
@@ -181,21 +180,30 @@ def weight_type(experiment: Experiment) -> torch.dtype:
     )
 
 
-def set_trainable(recipe: str, backbone: Backbone, scorer: Scorer) -> None:
-    """Freeze and thaw by recipe (design words: lm, lora, full, scratch, head)."""
+def set_trainable(
+    recipe: str,
+    backbone: Backbone,
+    scorer: Scorer,
+    lora_rank: int | None = None,
+    lora_alpha: int | None = None,
+) -> None:
+    """Freeze and thaw by recipe: lm, lora, full, scratch or head.
+
+    Args:
+        lora_rank, lora_alpha: of the adapters of recipe lora; `LORA_RANK` and twice the rank if None.
+
+    Raises:
+        UserError: for a recipe that leaves nothing to train.
+    """
     model = backbone.model
     model.requires_grad_(recipe in ("full", "scratch"))
     if recipe == "lm":
-        model.model.language_model.requires_grad_(True)
-        model.lm_head.requires_grad_(True)
+        backbone.language_model.requires_grad_(True)
+        backbone.vocabulary.requires_grad_(True)
     if recipe == "lora":
-        from peft import LoraConfig, inject_adapter_in_model
-
-        adapters = LoraConfig(
-            r=LORA_RANK,
-            lora_alpha=2 * LORA_RANK,
-            target_modules=r".*language_model.*\.(q|k|v|o|gate|up|down)_proj",
-        )
+        rank = lora_rank or LORA_RANK
+        alpha = lora_alpha or 2 * rank
+        adapters = LoraConfig(r=rank, lora_alpha=alpha, target_modules=backbone.lora_targets)
         inject_adapter_in_model(adapters, model)
         for weight in filter(lambda p: p.requires_grad, model.parameters()):
             weight.data = weight.data.float()  # also on a bfloat16 backbone

@@ -64,7 +64,7 @@ class Regression(base.Scorer):
 
     def attach(self, backbone: Backbone) -> None:
         self.head = nn.Linear(
-            backbone.model.lm_head.out_features if self.options.form == "logits" else backbone.width, 1
+            backbone.vocabulary.out_features if self.options.form == "logits" else backbone.width, 1
         )
         nn.init.constant_(
             self.head.bias, self.mean if self.options.form == "plain" else 0.0
