@@ -1,67 +1,45 @@
-"""What every notebook does besides its own question: check its parameters, say what will run, fetch runs, keep figures and record the result."""
+"""What every notebook does besides its own question: one `Study`, and the verbs that all of them share."""
 
 import os
 import time
-import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, overload
 
-import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.figure import Figure
 
-from moslab.analysis import figures
-from moslab.analysis.claims import Verdict
-from moslab.analysis.tables import Sentence, say
+from moslab.analysis import measured
+from moslab.analysis.claims import Claim, Verdict, judge_value
+from moslab.analysis.measured import Measured
+from moslab.analysis.tables import Sentence, claims_table, say
 from moslab.batch import parameters
-from moslab.batch.comparison import as_recorded
-from moslab.batch.validity import looked_at
-from moslab.experiments.collecting import From, collect, missing, stores
+from moslab.batch.record import Record
+from moslab.experiments.collecting import collect, missing, stores
 from moslab.experiments.experiment import Experiment, look_again
 from moslab.experiments.grid import Grid, Results
 from moslab.utils import paths
-from moslab.utils.errors import UserError
-from moslab.utils.files import cannot_write, read_json, sha256, write_json
-from moslab.utils.paths import profile_dir
-from moslab.utils.provenance import provenance
+
+# Fields of all experiments of a notebook and the parameters they come from; 0 and "" stand for "not given".
+SETTING = {
+    "images": "images",
+    "train_images": "train_images",
+    "test_images": "test_images",
+    "epochs": "epochs",
+    "batch_size": "batch_size",
+    "backbone": "backbone",
+    "learning_rate": "learning_rate",
+    "recipe": "recipe",
+    "precision": "precision",
+    "root": "data_root",
+    "min_pixels": "min_pixels",
+    "max_pixels": "max_pixels",
+}
+Rows = list[dict[str, Any]]
 
 
-class Study:
-    """One execution of a notebook.
-
-    With runs="reference" the committed results are shown, nothing is trained and nothing is written (unless `output` is given).
-    """
-
-    def __init__(
-        self, name: str, *, profile: str, runs: From, output: str = "", jobs: int = 0, **parameters: Any
-    ) -> None:
-        warnings.filterwarnings(
-            "ignore", message="IProgress not found"
-        )  # bars are plain text here, widgets are not missed
-        stores(runs, profile)  # both names are checked before anything else
-        if jobs < 0:
-            raise UserError(
-                f"jobs = {jobs} training processes make no sense: give 0 for one per core, or how many."
-            )
-        self.name, self.profile, self.source, self.jobs = name, profile, runs, jobs
-        self.parameters = {"profile": profile, "runs": runs, "output": output, "jobs": jobs, **parameters}
-        self.folder = (
-            paths.user_path(output, "the parameter output").resolve() if output else profile_dir(profile)
-        )
-        self.writes = bool(output) or runs != "reference"
-        self.started = time.time()
-        self.values: dict[str, Any] = {}
-        self.used: dict[str, float] = {}  # run key -> seconds
-        self.headline: set[str] = set()  # keys of runs that a plain `make reproduce` trains anew
-        self.borrowed: set[str] = set()  # keys of runs taken from the committed reference
-        self.certain: set[str] = set()  # keys of runs whose entropy or top probability is read
-        self.figures: dict[str, str] = {}  # file name -> SHA-256 of the figures kept
-        self.waited = 0.0  # seconds spent on getting runs
-        if self.writes:
-            _check_writable(self.folder)
-        figures.use_style()
+class Study(Record):
+    """One execution of a notebook. With runs="reference" nothing is trained."""
 
     @classmethod
     def open(cls, name: str, namespace: dict[str, Any]) -> "Study":
@@ -70,6 +48,7 @@ class Study:
         Args:
             name: the notebook's file name without `.ipynb`.
             namespace: `globals()` of the notebook, behind its parameters cell.
+
         Raises:
             UserError: before anything runs, for a name or a value that the notebook does not know.
         """
@@ -77,178 +56,265 @@ class Study:
         namespace.update(values)
         return cls(name, **values)
 
-    @property
-    def reference(self) -> dict[str, Any]:
-        """The committed result of this notebook; empty before there is one."""
-        path = paths.REFERENCE / "results" / self.profile / f"{self.name}.json"
-        return read_json(path) if path.exists() else {}
+    # --- what is run ----------------------------------------------------------------------------------
 
-    def _repr_markdown_(self) -> str:
-        where = f"results go to `{_short(self.folder)}`" if self.writes else "nothing is written"
-        return f"**{self.name}**, profile *{self.profile}*, runs from *{self.source}*: {where}."
+    def setting(self, **changes: Any) -> dict[str, Any]:
+        """The fields that all experiments of this notebook share, from its parameters.
 
-    __repr__ = _repr_markdown_
+        Args:
+            changes: fields with other values than the parameters say.
+        """
+        fields = {}
+        for field, parameter in SETTING.items():
+            if parameter in self.parameters:
+                fields[field] = self.parameters[parameter] or None
+        return fields | changes
 
-    def answer(self) -> Sentence:
-        """The committed verdicts, for readers who want the answer first."""
-        if not self.reference:
-            return say("*No committed reference yet: run all cells to get an answer.*")
-        rows = [
-            f"| {claim['statement']} | {claim.get('on') or '–'} | **{claim['verdict']}** |"
-            for claim in self.reference["claims"]
-        ]
-        table = (
-            "\n".join(["| claim | data | verdict |", "|---|---|---|", *rows])
-            if rows
-            else "This notebook judges no claim."
+    def grid(
+        self,
+        arms: Mapping[str, Mapping[str, Any]],
+        datasets: str | Sequence[str] = (),
+        *,
+        seeds: Sequence[int] = (),
+        headline: Collection[str] = (),
+        certainty: bool = False,
+        **changes: Any,
+    ) -> Grid:
+        """Every arm on every dataset with every seed, in this notebook's setting.
+
+        Args:
+            arms: name -> the fields of the experiment that make this arm.
+            datasets: one or several; the parameter `datasets` if not given.
+            seeds: the parameter `seeds` if not given.
+            headline: arms that a plain `make reproduce` trains anew.
+            certainty: whether entropy or top probability of these runs is read.
+            changes: fields with other values than the parameters say.
+        """
+        names = [datasets] if isinstance(datasets, str) else list(datasets or self.parameters["datasets"])
+        return Grid(
+            names,
+            arms,
+            list(seeds or self.parameters["seeds"]),
+            self.setting(**changes),
+            headline=headline,
+            certainty=certainty,
         )
-        return Sentence(f"**The answer, from the committed reference runs**\n\n{table}")
 
-    def picture(self, name: str):
-        """A committed figure, shown as part of the answer card."""
-        path = paths.FIGURES / f"{name}.png"
-        return Picture(path.read_bytes()) if path.exists() else say("*No committed figure yet.*")
+    def plan(self, grids: Grid | Mapping[str, Grid]) -> pd.DataFrame:
+        """What `collect` will do, a row per grid.
 
-    def plan(self, *grids: Grid) -> pd.DataFrame:
-        """What `collect` will do: runs wanted, to train, taken from the committed reference (where local ones come first), and minutes by the reference's own times."""
+        Returns:
+            Runs wanted, to train, and taken from the committed reference (where local ones come first), and
+            minutes by the reference's own times.
+        """
         look_again()
-        rows = []
-        for grid in grids:
-            experiments = {e.key: e for e in grid.experiments().values()}.values()
-            todo = missing(experiments, self.source, self.profile, grid.afresh())
-            known = self.reference.get("run_seconds", {})
-            seconds = [known.get(e.key) for e in todo]
-            minutes = (
-                0.0
-                if not todo
-                else None
-                if None in seconds
-                else sum(seconds) / 60 / (self.jobs or os.cpu_count() or 1)
-            )
-            rows.append(
-                {
-                    "datasets": ", ".join(grid.datasets),
-                    "arms": len(grid.arms),
-                    "seeds": len(grid.seeds),
-                    "runs": len(experiments),
-                    "to train": len(todo),
-                    "from the reference": len(experiments) - len(todo) - len(self._here(experiments)),
-                    "minutes": "unknown" if minutes is None else f"{minutes:.1f}",
-                }
-            )
-        return pd.DataFrame(rows)
+        named = {"": grids} if isinstance(grids, Grid) else grids
+        rows = [self._plan_row(grid) for grid in named.values()]
+        index = None if isinstance(grids, Grid) else pd.Index(list(named), name="grid")
+        return pd.DataFrame(rows, index=index)
 
-    def collect(self, grid: Grid) -> Results:
-        """The grid's runs; trains what is missing, unless runs come from the reference."""
-        return self.collect_all(grid)[0]
+    def _plan_row(self, grid: Grid) -> dict[str, Any]:
+        experiments = list({one.key: one for one in grid.experiments().values()}.values())
+        todo = missing(experiments, self.source, self.profile, grid.afresh())
+        local = self._local(experiments)
+        return {
+            "datasets": ", ".join(grid.datasets),
+            "arms": len(grid.arms),
+            "seeds": len(grid.seeds),
+            "runs": len(experiments),
+            "to train": len(todo),
+            "from the reference": len(experiments) - len(todo) - len(local),
+            "minutes": self._minutes(todo),
+        }
 
-    def collect_all(self, *grids: Grid) -> list[Results]:
-        """The runs of several grids, which are trained together: what they have in common is trained once."""
+    def _minutes(self, todo: Sequence[Experiment]) -> str:
+        """How long training takes by the reference's own times, shared by all processes."""
+        seconds = self.reference.get("run_seconds", {})
+        if any(one.key not in seconds for one in todo):
+            return "unknown"
+        total = sum(seconds[one.key] for one in todo)
+        return f"{total / 60 / (self.jobs or os.cpu_count() or 1):.1f}"
+
+    @overload
+    def collect(self, grids: Grid) -> Results: ...
+
+    @overload
+    def collect(self, grids: Mapping[str, Grid]) -> dict[str, Results]: ...
+
+    def collect(self, grids: Grid | Mapping[str, Grid]) -> Results | dict[str, Results]:
+        """The runs of a grid, or of several by name; what is missing is trained.
+
+        Nothing is trained where runs come from the reference: a missing run is a UserError. Several grids are trained together: what they have in common is trained once.
+        """
+        if isinstance(grids, Grid):
+            return self.collect({"": grids})[""]
         look_again()
-        places = [grid.experiments() for grid in grids]
-        asked, afresh = time.time(), set().union(*(grid.afresh() for grid in grids))
-        experiments = [experiment for found in places for experiment in found.values()]
-        runs = {run.key: run for run in collect(experiments, self.source, self.profile, self.jobs, afresh)}
+        asked = time.time()
+        headline = {key for grid in grids.values() for key in grid.afresh()}
+        wanted = {name: grid.experiments() for name, grid in grids.items()}
+        experiments = [one for named in wanted.values() for one in named.values()]
+        runs = {run.key: run for run in collect(experiments, self.source, self.profile, self.jobs, headline)}
         self.waited += time.time() - asked
         self.used |= {key: round(sum(run.seconds.values()), 2) for key, run in runs.items()}
-        self.headline |= afresh
-        for grid in grids:
+        self.headline |= headline
+        for grid in grids.values():
             self.certain |= grid.certain(runs)
-        here = self._here(experiments)
-        self.borrowed |= set(runs) - here
-        return [
-            Results(
-                {place: runs[experiment.key] for place, experiment in found.items()},
-                here if self.source == "headline" else None,
-            )
-            for found in places
-        ]
+        local = self._local(experiments)
+        self.borrowed |= set(runs) - local
+        here = local if self.source == "headline" else None
+        results = {}
+        for name, named in wanted.items():
+            results[name] = Results({arm: runs[one.key] for arm, one in named.items()}, here)
+        return results
 
-    def _here(self, experiments: Iterable[Experiment]) -> set[str]:
+    def _local(self, experiments: Iterable[Experiment]) -> set[str]:
         """Keys of the finished runs that come from the local store."""
-        local = stores("fresh", self.profile)[0]
-        return {e.key for e in experiments if self.source != "reference" and local.has(e.key)}
-
-    def committed(self, name: str, default: Any = None) -> Any:
-        """A value of the committed reference, whatever the source of runs."""
-        return self.reference.get("values", {}).get(name, default)
-
-    def value(self, name: str, compute: Callable[[], Any]) -> Any:
-        """A result that is not a run (JSON-able): the committed one with runs="reference", computed otherwise, recorded either way."""
         if self.source == "reference":
-            stored = self.reference.get("values", {})
-            if name not in stored:
-                raise UserError(
-                    f"The committed reference of {self.name} holds no {name!r}: set runs = 'reuse' to compute it here."
-                )
-            self.values[name] = stored[name]
-        else:
-            self.values[name] = compute()
-        return self.values[name]
+            return set()
+        local = stores("fresh", self.profile)[0]
+        return {one.key for one in experiments if local.has(one.key)}
 
-    def keep(self, figure: Figure, name: str) -> Figure:
-        """Save a figure (PNG of README size) with the keys of the runs collected so far, and hand it back to be shown, once: a figure left open would be shown by the kernel too."""
-        if self.writes:
-            path = figures.save(figure, self.folder / "figures" / f"{name}.png", self.used)
-            self.figures[path.name] = sha256(path.read_bytes())
-        plt.close(figure)
-        return figure
+    # --- what is measured -----------------------------------------------------------------------------
 
-    def record(self, verdicts: Iterable[Verdict] = ()) -> Sentence:
-        """Write the result JSON that the batch runner, the report and the reference read.
+    def measure(
+        self,
+        results: Results,
+        condition: str = "",
+        *,
+        called: str = "",
+        split: str = "test",
+        knowing: Mapping[str, Collection[str]] | None = None,
+    ) -> dict[str, Measured]:
+        """Every arm's test scores on each dataset of some results, with the oracle.
 
-        Where nothing is written, say whether the verdicts, computed anew from committed runs, come out as recorded.
+        Args:
+            condition: under which the arms were trained; it stands behind the dataset's name in tables.
+            called: the whole name instead, where the results hold one dataset.
+            split: of the test pictures.
+            knowing: arms that are shown more than the picture, by the oracle that knows as much.
+
+        Returns:
+            The measurement of each dataset, by the name under which tables and verdicts show it.
+
+        Raises:
+            UserError: for an arm that beats its oracle: labels leak into what the model sees.
         """
-        verdicts = list(verdicts)
-        if not self.writes:
-            found = [verdict.as_dict() for verdict in verdicts]
-            return say(
-                "Runs came from the committed reference, so nothing was recorded. {found}",
-                found=as_recorded(found, self.reference.get("claims", [])),
-            )
-        result = {
-            "notebook": self.name,
-            "profile": self.profile,
-            "runs_from": self.source,
-            "parameters": self.parameters,
-            "runs": sorted(self.used),
-            "run_seconds": self.used,
-            "headline": sorted(self.headline),
-            "certainty": sorted(self.certain),
-            "borrowed": len(self.borrowed),
-            "claims": [verdict.as_dict() for verdict in verdicts],
-            "values": self.values,
-            "figures": self.figures,
-            **looked_at(),
-            "seconds": round(time.time() - self.started - self.waited, 1),
-            "provenance": provenance(),
-        }
-        path = write_json(self.folder / "results" / f"{self.name}.json", result)
-        return say("Recorded in `{path}`.", path=_short(path))
+        measurements = {}
+        for dataset in results.datasets:
+            name = called or (f"{dataset}, {condition}" if condition else dataset)
+            one = Measured.of(*results.scores(dataset, split), results.experiment(dataset), split)
+            oracle = self.part("oracles", name, one.value_of_oracle)
+            self.part("leads over the oracle", name, partial(one.leads_over_oracle, knowing))
+            measurements[name] = replace(one, oracle=oracle)
+        self.oracles |= measured.oracle_texts(measurements)
+        return measurements
 
+    def table(
+        self,
+        measurements: Mapping[str, Measured],
+        metric: str = "srcc",
+        paper: Mapping[str, str] | None = None,
+    ) -> pd.DataFrame:
+        """Every arm's metric with interval, n, seeds and oracle; see `measured.table`."""
+        return measured.table(measurements, metric, paper)
 
-@dataclass(frozen=True)
-class Picture:
-    """A PNG that a notebook shows."""
+    def bands(
+        self,
+        measurements: Mapping[str, Measured],
+        arms: Iterable[str] | None = None,
+        metric: str = "srcc",
+        resamples: int = measured.RESAMPLES,
+    ) -> pd.DataFrame:
+        """Every arm's metric with its interval, for a figure; see `measured.bands`."""
+        return measured.bands(measurements, arms, metric, resamples)
 
-    png: bytes
+    def gaps(
+        self,
+        measurements: Mapping[str, Measured],
+        pairs: Mapping[str, tuple[str, str]],
+        metric: str = "srcc",
+        resamples: int = measured.RESAMPLES,
+    ) -> pd.DataFrame:
+        """Paired differences between arms, without a verdict; see `measured.gaps`."""
+        return measured.gaps(measurements, pairs, metric, resamples)
 
-    def _repr_png_(self) -> bytes:
-        return self.png
+    # --- what labels alone say ------------------------------------------------------------------------
 
-    def __repr__(self) -> str:
-        return "Picture"
+    def present(self, *names: str) -> list[str]:
+        """Those of some published datasets whose folders are at hand."""
+        root = paths.data_root(self.parameters.get("data_root") or None)
+        return [name for name in names if root and (root / name).is_dir()]
 
+    def label_rows(
+        self,
+        name: str,
+        work: Callable[[str], Rows],
+        datasets: Sequence[str] = (),
+        published: Sequence[str] = ("koniq10k", "ava"),
+    ) -> pd.DataFrame:
+        """Rows that labels alone decide, recorded under a name.
 
-def _check_writable(folder: Path) -> None:
-    probe = folder / f".writable-{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as problem:
-        raise cannot_write(folder, problem) from problem
+        Those of this notebook's datasets, and of published ones whose label files are at hand, are computed;
+        those of the others are the committed ones.
 
+        Args:
+            work: the rows of a dataset, each with its name in the column `dataset`.
+            datasets: this notebook's; its parameter of that name if not given.
+            published: shown, too.
+        """
+        own = list(datasets) or self.parameters["datasets"]
+        names = list(dict.fromkeys([*own, *self.present(*published)]))
+        committed = [row for row in self.committed(name, []) if row["dataset"] not in names]
 
-def _short(path: Path) -> str:
-    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else str(path)
+        def compute() -> Rows:
+            return [row for dataset in names for row in work(dataset)] + committed
+
+        return pd.DataFrame(self.value(name, compute))
+
+    def compared_again(
+        self,
+        shown: pd.DataFrame,
+        work: Callable[[str], Rows],
+        on: Sequence[str],
+        columns: Sequence[str] = ("srcc",),
+        published: Sequence[str] = ("koniq10k", "ava"),
+    ) -> Sentence:
+        """Whether rows of published label files, computed again in this session, are those that are shown.
+
+        Args:
+            shown: rows as from `label_rows`, computed by `work`.
+            on: the columns that name a row within its dataset.
+            columns: the numbers that are compared.
+        """
+        rows = [row for dataset in self.present(*published) for row in work(dataset)]
+        if not rows:
+            return say("No label files found: what is shown is the committed result.")
+        both = pd.DataFrame(rows).merge(shown, on=["dataset", *on], suffixes=("", " shown"))
+        differences = [(both[one] - both[f"{one} shown"]).abs().max() for one in columns]
+        names = " and ".join(dict.fromkeys(both["dataset"]))
+        return say(
+            "Recomputed from the label files of {names}; largest difference {gap:.1e}.",
+            names=names,
+            gap=max(differences),
+        )
+
+    # --- what is concluded and kept -------------------------------------------------------------------
+
+    def judge(
+        self, claims: Mapping[str, Claim] | Iterable[Claim], measurements: Mapping[str, Measured]
+    ) -> list[Verdict]:
+        """The verdicts on all claims whose arms were measured, kept for `record`."""
+        listed = claims.values() if isinstance(claims, Mapping) else claims
+        verdicts = measured.judge_all(listed, measurements)
+        self.verdicts += verdicts
+        return verdicts
+
+    def judge_value(self, claim: Claim, value: float, **details: Any) -> Verdict:
+        """The verdict on a claim about one computed value, kept for `record`; see `claims.judge_value`."""
+        verdict = judge_value(claim, value, **details)
+        self.verdicts.append(verdict)
+        return verdict
+
+    def claims_table(self, verdicts: Iterable[Verdict]) -> pd.DataFrame:
+        """A row per verdict, with the oracle of what it was judged on; see `tables.claims_table`."""
+        return claims_table(verdicts, self.oracles)

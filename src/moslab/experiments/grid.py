@@ -1,6 +1,6 @@
 """A grid of experiments: datasets x arms x seeds, and the scores that come back arm by arm."""
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +21,10 @@ class Grid:
     reference keeps them."""
 
     datasets: Sequence[str]
-    arms: Mapping[Hashable, Mapping[str, Any]]
+    arms: Mapping[str, Mapping[str, Any]]
     seeds: Sequence[int]
     setting: Mapping[str, Any]
-    headline: Collection[Hashable] = ()
+    headline: Collection[str] = ()
     certainty: bool = False
 
     def __post_init__(self) -> None:
@@ -91,6 +91,15 @@ class Results:
 
     runs: Mapping[tuple[str, str, int], Run]
     here: Collection[str] | None = None
+
+    @property
+    def datasets(self) -> list[str]:
+        """What was trained on, in the grid's order."""
+        return list(dict.fromkeys(dataset for dataset, _, _ in self.runs))
+
+    def experiment(self, dataset: str) -> Experiment:
+        """One of the experiments that were trained on a dataset."""
+        return next(run.experiment for (name, _, _), run in self.runs.items() if name == dataset)
 
     def scores(self, dataset: str, split: str = "test") -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Scores [seeds, n] by arm, and the targets [n] they are all compared with.

@@ -1,0 +1,245 @@
+"""Scores of several arms on the same test pictures, and the questions that every notebook asks of them.
+
+Tables, interval bands, paired differences and verdicts all start from a `Measured`; several of them, by the
+name under which they are shown (a dataset, or a dataset and a condition), are a notebook's measurements.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from moslab.analysis import oracles
+from moslab.analysis.claims import LOWER_IS_BETTER, Claim, Verdict, judge
+from moslab.analysis.tables import interval, scores_table, signed
+from moslab.experiments.experiment import Experiment
+from moslab.measures.statistics import LEAST_SEEDS, Difference, compare, contrast, estimate
+
+RESAMPLES = 1000  # of the test pictures, for intervals
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What some arms say of the same test pictures.
+
+    Attributes:
+        scores: by arm, `[seeds, n]`, on the label scale.
+        target: the mean opinion scores that all of them are compared with, `[n]`.
+        dataset: whose test pictures they are.
+        preset: the dataset's variant.
+        split: which of its pictures.
+        images: how many pictures an embedded dataset was generated with; None for its own number.
+        test_images: the first so many of the split; None for all.
+        oracle: SRCC of the best predictor that sees the picture alone; None where nobody knows it.
+    """
+
+    scores: Mapping[str, np.ndarray]
+    target: np.ndarray
+    dataset: str
+    preset: str = "default"
+    split: str = "test"
+    images: int | None = None
+    test_images: int | None = None
+    oracle: float | None = None
+
+    @classmethod
+    def of(
+        cls, scores: Mapping[str, np.ndarray], target: np.ndarray, experiment: Experiment, split: str
+    ) -> "Measured":
+        """Scores of a split of what `experiment` was tested on."""
+        spec = experiment.tested_on
+        return cls(
+            scores,
+            target,
+            dataset=spec.name,
+            preset=spec.preset,
+            split=split,
+            images=spec.images,
+            test_images=experiment.test_images,
+        )
+
+    @property
+    def few(self) -> bool:
+        """Whether there are too few training seeds for a verdict."""
+        return any(len(runs) < LEAST_SEEDS for runs in self.scores.values())
+
+    def value_of_oracle(self, knows: str = "image_only") -> float | None:
+        """SRCC of the best predictor that knows so much; None where there is none."""
+        return oracles.oracle_value(self.dataset, self.target, knows=knows, **self._which())
+
+    def leads_over_oracle(self, knowing: Mapping[str, Collection[str]] | None = None) -> dict[str, float]:
+        """Lower 99 % limit of each arm's lead over its oracle, in SRCC.
+
+        Args:
+            knowing: arms that are shown more than the picture, by the oracle that knows as much.
+
+        Raises:
+            UserError: for a limit above zero, since labels then leak into what the model sees.
+        """
+        shown_more = {arm: oracle for oracle, arms in (knowing or {}).items() for arm in arms}
+        leads: dict[str, float] = {}
+        for oracle in ("image_only", *(knowing or {})):
+            arms = [arm for arm in self.scores if shown_more.get(arm, "image_only") == oracle]
+            scores = {arm: self.scores[arm] for arm in arms}
+            leads |= oracles.stop_at_leak(self.dataset, scores, self.target, knows=oracle, **self._which())
+        return leads
+
+    def _which(self) -> dict[str, Any]:
+        return {
+            "split": self.split,
+            "images": self.images,
+            "test_images": self.test_images,
+            "preset": self.preset,
+        }
+
+
+def oracle_texts(measured: Mapping[str, Measured]) -> dict[str, str]:
+    """The oracle as tables show it, by name; names without an oracle are left out."""
+    return {name: f"oracle {one.oracle:.4f}" for name, one in measured.items() if one.oracle}
+
+
+def table(
+    measured: Mapping[str, Measured], metric: str = "srcc", paper: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """One row per dataset and arm, in the columns of `tables.scores_table`.
+
+    Args:
+        paper: what a paper prints, a text per arm.
+    """
+    texts = oracle_texts(measured)
+    parts = {}
+    for name, one in measured.items():
+        parts[name] = scores_table(
+            metric,
+            one.scores,
+            one.target,
+            paper=paper,
+            bounds=texts.get(name, ""),
+            allow_few=one.few,
+        )
+    return pd.concat(parts, names=["dataset"])
+
+
+def bands(
+    measured: Mapping[str, Measured],
+    arms: Iterable[str] | None = None,
+    metric: str = "srcc",
+    resamples: int = RESAMPLES,
+) -> pd.DataFrame:
+    """Each arm's metric with its 95 % interval over test pictures and seeds, for a figure.
+
+    Args:
+        arms: which, in this order; all if not given. Those that were not measured are left out.
+
+    Returns:
+        One row per name and arm: dataset, arm, value, low, high.
+    """
+    rows = []
+    for name, one in measured.items():
+        for arm in one.scores if arms is None else arms:
+            if arm in one.scores:
+                band = estimate(metric, one.scores[arm], one.target, n=resamples, allow_few=one.few)
+                rows.append((name, arm, band.value, band.low95, band.high95))
+    return pd.DataFrame(rows, columns=["dataset", "arm", "value", "low", "high"])
+
+
+def gaps(
+    measured: Mapping[str, Measured],
+    pairs: Mapping[str, tuple[str, str]],
+    metric: str = "srcc",
+    resamples: int = RESAMPLES,
+) -> pd.DataFrame:
+    """Paired differences between arms on the same pictures, without a verdict.
+
+    Args:
+        pairs: what a difference says -> (first arm, second arm); the first less the second is shown.
+            Pairs of which an arm was not measured are left out.
+
+    Returns:
+        One row per name and pair: the difference of the two metrics, its 95 % interval, n, seeds.
+    """
+    column = f"difference in {metric.upper()}"
+    columns = ["dataset", "what", column, "low 95 %", "high 95 %", "n", "seeds"]
+    rows = []
+    for name, one in measured.items():
+        for what, (first, second) in pairs.items():
+            if first in one.scores and second in one.scores:
+                gap = compare(
+                    metric,
+                    one.scores[first],
+                    one.scores[second],
+                    one.target,
+                    n=resamples,
+                    allow_few=one.few,
+                )
+                rows.append((name, what, gap.value, gap.low95, gap.high95, gap.n, gap.seeds))
+    return pd.DataFrame(rows, columns=columns).set_index(["dataset", "what"]).round(4)
+
+
+def judgeable(claims: Iterable[Claim], arms: Collection[str]) -> list[Claim]:
+    """The claims that scores of these arms can decide, published numbers aside."""
+    return [claim for claim in claims if claim.kind != "number" and set(claim.arms) <= set(arms)]
+
+
+def judge_all(claims: Iterable[Claim], measured: Mapping[str, Measured]) -> list[Verdict]:
+    """A verdict on each claim wherever its arms were measured: claim by claim, name by name."""
+    verdicts = []
+    for claim in claims:
+        for name, one in measured.items():
+            if judgeable([claim], one.scores):
+                verdicts.append(judge(claim, one.scores, one.target, on=name, allow_few=one.few))
+    return verdicts
+
+
+def change_of_lead(
+    claims: Iterable[Claim],
+    before: Mapping[str, Measured],
+    after: Mapping[str, Measured],
+    called: tuple[str, str],
+    resamples: int = RESAMPLES,
+) -> pd.DataFrame:
+    """How much the lead that a claim is about changes from one condition to another.
+
+    The two conditions are matched in their order: the first of `before` with the first of `after`. The change
+    is a difference of differences, paired over test pictures; verdicts of different names do not show one.
+
+    Args:
+        called: what the two conditions are called in the columns, for example ("larger", "smaller").
+
+    Returns:
+        One row per claim and dataset: lead and verdict under both conditions, their change and its interval.
+    """
+    first, second = called
+    rows = []
+    for claim in claims:
+        for one, other in zip(before.values(), after.values(), strict=True):
+            if not (judgeable([claim], one.scores) and judgeable([claim], other.scores)):
+                continue
+            old = judge(claim, one.scores, one.target, allow_few=one.few)
+            new = judge(claim, other.scores, other.target, allow_few=other.few)
+            change = _change(claim, one, other, resamples)
+            rows.append(
+                {
+                    "claim": claim.id,
+                    "dataset": one.dataset,
+                    "metric": claim.metric,
+                    first: signed(old.value),
+                    f"verdict, {first}": old.verdict,
+                    second: signed(new.value),
+                    f"verdict, {second}": new.verdict,
+                    f"interval, {second}": interval(new.low, new.high, new.level),
+                    f"{second} less {first}": signed(change.value),
+                    "its interval": interval(change.low95, change.high95, 0.95),
+                }
+            )
+    return pd.DataFrame(rows).set_index(["claim", "dataset"]) if rows else pd.DataFrame()
+
+
+def _change(claim: Claim, before: Measured, after: Measured, resamples: int) -> Difference:
+    """The claim's difference under the second condition less that under the first; positive is better."""
+    sign = -1.0 if claim.metric in LOWER_IS_BETTER else 1.0
+    arms = [one.scores[arm] for one in (after, before) for arm in claim.arms]
+    weights = [sign, -sign, -sign, sign]
+    return contrast(claim.metric, arms, weights, after.target, n=resamples, allow_few=after.few)

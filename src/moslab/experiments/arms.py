@@ -1,0 +1,33 @@
+"""Which ways of scoring are compared: an arm is a name, and the fields of the experiment that makes it."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from moslab.scorers import scorer_class
+
+Arms = dict[str, dict[str, Any]]
+
+
+def arms_of(
+    known: Mapping[str, Mapping[str, Any]], scorers: Collection[str], always: Collection[str] = ()
+) -> Arms:
+    """The arms of some scorers.
+
+    Args:
+        known: arms in the order of the notebook, of more scorers than may be asked for.
+        scorers: names of the scorers to compare. One that `known` has no arm of gets an arm of its own name.
+        always: scorers that are compared whatever was asked for.
+
+    Returns:
+        The arms of `known` that belong to these scorers, then those of the others.
+
+    Raises:
+        UserError: for the name of no scorer.
+    """
+    wanted = [scorer_class(name).name for name in (*always, *scorers)]
+    arms = {arm: dict(fields) for arm, fields in known.items() if fields["scorer"] in wanted}
+    covered = {fields["scorer"] for fields in arms.values()}
+    for name in wanted:
+        if name not in covered:
+            arms[name] = {"scorer": name}
+    return arms
