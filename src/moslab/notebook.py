@@ -144,7 +144,8 @@ class Study(Record):
     def collect(self, grids: Grid | Mapping[str, Grid]) -> Results | dict[str, Results]:
         """The runs of a grid, or of several by name; what is missing is trained.
 
-        Nothing is trained where runs come from the reference: a missing run is a UserError. Several grids are trained together: what they have in common is trained once.
+        Several grids are trained together: what they have in common is trained once. Nothing is trained where
+        runs come from the reference: a missing run is a UserError.
         """
         if isinstance(grids, Grid):
             return self.collect({"": grids})[""]
@@ -202,9 +203,11 @@ class Study(Record):
         measurements = {}
         for dataset in results.datasets:
             name = called or (f"{dataset}, {condition}" if condition else dataset)
+            known = self.values.get("leads over the oracle", {}).get(name, {})  # of arms measured before
             one = Measured.of(*results.scores(dataset, split), results.experiment(dataset), split)
             oracle = self.part("oracles", name, one.value_of_oracle)
-            self.part("leads over the oracle", name, partial(one.leads_over_oracle, knowing))
+            leads = self.part("leads over the oracle", name, partial(one.leads_over_oracle, knowing))
+            self.values["leads over the oracle"][name] = {**known, **leads}
             measurements[name] = replace(one, oracle=oracle)
         self.oracles |= measured.oracle_texts(measurements)
         return measurements

@@ -5,7 +5,7 @@ name under which they are shown (a dataset, or a dataset and a condition), are a
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from moslab.analysis.claims import LOWER_IS_BETTER, Claim, Verdict, judge
 from moslab.analysis.tables import interval, scores_table, signed
 from moslab.experiments.experiment import Experiment
 from moslab.measures.statistics import LEAST_SEEDS, Difference, compare, contrast, estimate
+from moslab.utils.errors import UserError
 
 RESAMPLES = 1000  # of the test pictures, for intervals
 
@@ -243,3 +244,68 @@ def _change(claim: Claim, before: Measured, after: Measured, resamples: int) -> 
     arms = [one.scores[arm] for one in (after, before) for arm in claim.arms]
     weights = [sign, -sign, -sign, sign]
     return contrast(claim.metric, arms, weights, after.target, n=resamples, allow_few=after.few)
+
+
+def change_of_gap(
+    pair: tuple[str, str],
+    before: Mapping[str, Measured],
+    after: Mapping[str, Measured],
+    condition: str,
+    metric: str = "srcc",
+) -> pd.DataFrame:
+    """How much more the first of two arms changes than the second, from one condition to another.
+
+    The two conditions are matched in their order, as in `change_of_lead`.
+
+    Args:
+        condition: what is new under `after`, as the columns say it.
+
+    Returns:
+        One row per dataset: the change of each arm, the difference of the changes with its 95 % interval,
+        n and seeds.
+    """
+    first, second = pair
+    rows = []
+    for one, other in zip(before.values(), after.values(), strict=True):
+        arms = [other.scores[first], one.scores[first], other.scores[second], one.scores[second]]
+        few = one.few or other.few
+        change = contrast(metric, arms, [1, -1, -1, 1], one.target, allow_few=few)
+        row: dict[str, Any] = {"dataset": one.dataset}
+        for arm in pair:
+            own = compare(metric, other.scores[arm], one.scores[arm], one.target, allow_few=few)
+            row[f"{arm}, change {condition}"] = own.value
+        row |= {f"{first} less {second}": change.value, "low 95 %": change.low95, "high 95 %": change.high95}
+        rows.append(row | {"n": change.n, "seeds": change.seeds})
+    return pd.DataFrame(rows).set_index("dataset").astype({"n": int, "seeds": int}).round(4)
+
+
+def merged(*measurements: Mapping[str, Measured]) -> dict[str, Measured]:
+    """Arms that were measured apart on the same test pictures, together by name; the first one's names stay.
+
+    Raises:
+        UserError: where the test pictures differ.
+    """
+    together = dict(measurements[0])
+    for further in measurements[1:]:
+        for name, one in together.items():
+            other = further.get(name)
+            if other is None:
+                continue
+            if not np.array_equal(one.target, other.target):
+                raise UserError(f"The arms on {name} were tested on different pictures: compare them apart.")
+            together[name] = replace(one, scores={**one.scores, **other.scores})
+    return together
+
+
+def forest(verdicts: Iterable[Verdict]) -> pd.DataFrame:
+    """Judged differences with the interval that decided, for `figures.differences`; trends are left out.
+
+    Returns:
+        One row per verdict: label, value, low, high.
+    """
+    rows = []
+    for verdict in verdicts:
+        if verdict.kind != "trend":
+            statement = verdict.id.split(".")[1].replace("_", " ")
+            rows.append((f"{statement} ({verdict.on})", verdict.value, verdict.low, verdict.high))
+    return pd.DataFrame(rows, columns=["label", "value", "low", "high"])

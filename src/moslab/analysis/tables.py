@@ -50,6 +50,11 @@ def say(template: str, **values: Any) -> Sentence:
         ) from problem
 
 
+def bullets(lines: Iterable[str]) -> Sentence:
+    """Sentences as a Markdown list."""
+    return Sentence("\n".join(f"* {line}" for line in lines))
+
+
 def markdown(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A Markdown table; bars and line breaks in cells do no harm."""
     lines = [
