@@ -309,3 +309,16 @@ def forest(verdicts: Iterable[Verdict]) -> pd.DataFrame:
             statement = verdict.id.split(".")[1].replace("_", " ")
             rows.append((f"{statement} ({verdict.on})", verdict.value, verdict.low, verdict.high))
     return pd.DataFrame(rows, columns=["label", "value", "low", "high"])
+
+
+def renamed(measurements: Mapping[str, Measured], names: Mapping[str, str]) -> dict[str, Measured]:
+    """Some arms of each measurement under other names.
+
+    Args:
+        names: of the arms that are kept, as they are called -> as they shall be called.
+    """
+    chosen = {}
+    for name, one in measurements.items():
+        scores = {new: one.scores[old] for old, new in names.items() if old in one.scores}
+        chosen[name] = replace(one, scores=scores)
+    return chosen

@@ -31,3 +31,8 @@ def arms_of(
         if name not in covered:
             arms[name] = {"scorer": name}
     return arms
+
+
+def families(arms: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """What each arm's loss teaches: words, classes, a written number, or a regressed one."""
+    return {arm: scorer_class(fields["scorer"]).family for arm, fields in arms.items()}

@@ -101,6 +101,13 @@ class Results:
         """One of the experiments that were trained on a dataset."""
         return next(run.experiment for (name, _, _), run in self.runs.items() if name == dataset)
 
+    def learning_rates(self) -> pd.DataFrame:
+        """A row per arm, a column per dataset."""
+        rates: dict[str, dict[str, float]] = {}
+        for (dataset, arm, _), run in self.runs.items():
+            rates.setdefault(dataset, {})[arm] = run.experiment.learning_rate
+        return pd.DataFrame(rates)
+
     def scores(self, dataset: str, split: str = "test") -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Scores [seeds, n] by arm, and the targets [n] they are all compared with.
 

@@ -1,0 +1,46 @@
+"""Small helpers of the tour: pictures in order, what a base says of one, photographs at rising damage."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from moslab.backbones.asking import choose
+from moslab.backbones.base import Backbone
+from moslab.datasets.photos import DEGRADATIONS, PHOTOS, degraded, photo
+from moslab.datasets.table import ImageTable
+from moslab.world.language import NAMES, WORDS
+
+
+def from_worst_to_best(table: ImageTable, pictures: int, split: str = "test") -> list[int]:
+    """Rows of a split, evenly spread over its pictures in the order of their scores."""
+    rows = table.rows(split)
+    order = rows[np.argsort(table.frame["mos"].to_numpy()[rows], kind="stable")]
+    chosen = np.linspace(0, len(order) - 1, pictures).astype(int)
+    return [int(row) for row in order[chosen]]
+
+
+def attribute_beliefs(base: Backbone, picture: Image.Image) -> dict[str, dict[str, float]]:
+    """How likely a base finds each value of each attribute of a picture: attribute -> word -> probability."""
+    beliefs = {}
+    for field, values in WORDS.items():
+        words = [f" {ways[0]}" for ways in values]
+        name = NAMES[field]
+        beliefs[name] = choose(base, picture, "Describe the photo.", f"{name}:", words)
+    return beliefs
+
+
+def damaged_photos(strengths: Sequence[float]) -> tuple[pd.DataFrame, list[Image.Image]]:
+    """Every photograph under every degradation at every strength.
+
+    Returns:
+        One row per picture (photo, degradation, strength), and the pictures in the same order.
+    """
+    names = ["photo", "degradation", "strength"]
+    cases = pd.MultiIndex.from_product([PHOTOS, DEGRADATIONS, strengths], names=names)
+    frame = cases.to_frame(index=False)
+    pictures = []
+    for case in frame.itertuples():
+        pictures.append(degraded(photo(case.photo), case.degradation, case.strength))
+    return frame, pictures
