@@ -64,3 +64,13 @@ def contradictions(*names: str) -> Sentence:
     """Where papers or their code contradict themselves, as a list."""
     listed = [contradiction(name) for name in names]
     return bullets(f"`{one.id}` ({'; '.join(one.places)}): {one.what.strip()}" for one in listed)
+
+
+def as_printed(name: str) -> pd.DataFrame:
+    """A printed table, cell by cell; empty where nothing is printed."""
+    table = table_of(name)
+    columns = [one.name for one in table.columns]
+    rows = {}
+    for row, cells in table.rows.items():
+        rows[row] = ["" if cell is None else f"{cell:.3f}" for cell in cells]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("method")

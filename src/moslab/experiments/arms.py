@@ -33,6 +33,11 @@ def arms_of(
     return arms
 
 
+def tested_on(dataset: str, arms: Mapping[str, Mapping[str, Any]], condition: str) -> Arms:
+    """The same trainings, tested on another dataset: each arm's name followed by the condition."""
+    return {f"{arm}, {condition}": dict(fields) | {"test_dataset": dataset} for arm, fields in arms.items()}
+
+
 def families(arms: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """What each arm's loss teaches: words, classes, a written number, or a regressed one."""
     return {arm: scorer_class(fields["scorer"]).family for arm, fields in arms.items()}
