@@ -73,6 +73,8 @@ class Measured:
     def leads_over_oracle(self, knowing: Mapping[str, Collection[str]] | None = None) -> dict[str, float]:
         """Lower 99 % limit of each arm's lead over its oracle, in SRCC.
 
+        An arm with a run that gives every picture one score has no SRCC and no lead.
+
         Args:
             knowing: arms that are shown more than the picture, by the oracle that knows as much.
 
@@ -83,9 +85,13 @@ class Measured:
         leads: dict[str, float] = {}
         for oracle in ("image_only", *(knowing or {})):
             arms = [arm for arm in self.scores if shown_more.get(arm, "image_only") == oracle]
-            scores = {arm: self.scores[arm] for arm in arms}
+            scores = {arm: self.scores[arm] for arm in arms if self._ranks(arm)}
             leads |= oracles.stop_at_leak(self.dataset, scores, self.target, knows=oracle, **self._which())
         return leads
+
+    def _ranks(self, arm: str) -> bool:
+        """Whether no run of an arm gives every picture the same score."""
+        return bool(np.ptp(self.scores[arm], axis=1).all())
 
     def _which(self) -> dict[str, Any]:
         return {
