@@ -3,7 +3,7 @@
 A published dataset is a module of this folder and its name in `PUBLISHED`. The module has a docstring, whose
 first paragraph the page on data quotes, and
 
-    ABOUT    what its authors publish about it, an `moslab.datasets.about.About`
+    ABOUT    what its authors publish about it, as `moslab.datasets.about.About`
     PRESETS  names of its variants, the default first; None where a preset names a file
     load     (root, preset) -> ImageTable
 """
@@ -106,7 +106,7 @@ def _load_embedded(spec: DatasetSpec, size: tuple[int, int] | None) -> ImageTabl
 
 
 def _load_published(spec: DatasetSpec, size: tuple[int, int] | None) -> ImageTable:
-    name, protocol, preset = spec.name, spec.protocol, own_preset(spec)
+    name, preset = spec.name, own_preset(spec)
     if size is not None or spec.images is not None:
         raise UserError(
             f"{name} has pictures of its own size and number, so size={size} and images={spec.images} cannot "
@@ -122,8 +122,8 @@ def _load_published(spec: DatasetSpec, size: tuple[int, int] | None) -> ImageTab
     if module.PRESETS and preset not in module.PRESETS:
         raise UserError(f"{name} knows no preset {preset!r}: choose one of {', '.join(module.PRESETS)}.")
     table = within(module.load(folder, preset), folder)
-    _LOADED.setdefault((name, preset, protocol), str(folder))
-    return protocols.apply(protocol, table, folder) if protocol else table
+    _LOADED.setdefault((name, preset, spec.protocol), str(folder))
+    return protocols.apply(spec.protocol, table, folder) if spec.protocol else table
 
 
 def spec_of(dataset: DatasetSpec | str, **where: Any) -> DatasetSpec:
@@ -139,10 +139,10 @@ def own_preset(spec: DatasetSpec) -> str:
 
 def loaded() -> list[dict[str, str]]:
     """Name, preset, protocol and data root of every published dataset that this process has loaded."""
-    return [
-        {"name": name, "preset": preset, "protocol": protocol, "root": root}
-        for (name, preset, protocol), root in sorted(_LOADED.items())
-    ]
+    records = []
+    for (name, preset, protocol), root in sorted(_LOADED.items()):
+        records.append({"name": name, "preset": preset, "protocol": protocol, "root": root})
+    return records
 
 
 def manifest(dataset: DatasetSpec | str, **where: Any) -> str:

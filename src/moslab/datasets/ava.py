@@ -14,6 +14,7 @@ ava/images/<id>.jpg or ava/images/images/<id>.jpg (or .png).
 """
 
 import warnings
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -175,5 +176,6 @@ def pictures(folder: Path, images: pd.Series) -> FolderPixels:
     homes = [Path(locating.locate(folder, name)) for name in ("images/images", "images")]
     existing = [home for home in homes if home.is_dir()] or [homes[-1]]
     names = [tuple(images + suffix) for suffix in (".jpg", ".png")]
-    choices = [(home, named) for home in existing for named in names]
-    return FolderPixels(*choices[folders.fullest(choices)])
+    choices = list(product(existing, names))
+    home, files = choices[folders.fullest(choices)]
+    return FolderPixels(home, files)

@@ -68,10 +68,11 @@ def load(root: Path, preset: str = "default") -> ImageTable:
         frame["split"] = [entry.split for entry in captioned]
     pixels, votes = table.pixels, table.votes
     assert isinstance(pixels, FolderPixels) and votes is not None  # as `ava.load` gives them
+    names = tuple(pixels.names[row] for row in rows)
     return ImageTable(
         "avacaptions",
         frame,
-        FolderPixels(pixels.folder, tuple(pixels.names[row] for row in rows)),
+        FolderPixels(pixels.folder, names),
         table.scale,
         votes=votes[rows],
         version=f"{table.version} {preset}",

@@ -98,7 +98,7 @@ def read_sheet(path: Path) -> pd.DataFrame:
     labelfile.check_range(path, "dmos_std", labels["dmos_std"], 0, SCALE[1], "a deviation")
     tags = labels["dst_type"].map(TAGS)
     if tags.isna().any():
-        line = labels.index[tags.isna().to_numpy().argmax()]
+        line = tags.isna().idxmax()
         raise UserError(
             f"{path}, line {line}: dst_type is {labels['dst_type'][line]!r}, expected one of "
             f"{', '.join(TAGS)}. Mend the line."

@@ -169,7 +169,7 @@ def check_written(path: Path, score: str) -> None:
     written = labelfile.read_labels(path, numbers=[], texts=[score])[score]
     words = written.str.lower().isin(["true", "false"])
     if words.any():
-        line = written.index[words.to_numpy().argmax()]
+        line = words.idxmax()
         raise UserError(
             f"{path}, line {line}, column {score} holds {written[line]!r}: expected a number. Write 1 and 0 "
             "if that is meant."
@@ -184,11 +184,9 @@ def check_case(path: Path, images: pd.Series) -> None:
 
     On many disks they are one file, and where one of them is missing the other would be opened.
     """
-    names = naming.alike(images)
-    repeated = names.duplicated()
-    if repeated.any():
-        line = names.index[repeated.to_numpy().argmax()]
-        first = names.index[(names == names[line]).to_numpy().argmax()]
+    repeated = naming.first_repeated(naming.alike(images))
+    if repeated:
+        first, line = repeated
         raise UserError(
             f"{path}, line {line}: {images[line]} differs from {images[first]} on line {first} in capitals "
             "alone, and on many disks the two are one file. Rename one of them, or keep one of the two."
@@ -216,7 +214,7 @@ def read_votes(path: Path, column: pd.Series) -> np.ndarray:
     levels = len(rows.iloc[0])
     bad = rows.str.len().ne(levels) | ~rows.map(_are_counts)
     if levels < 2 or bad.any():
-        line = column.index[bad.to_numpy().argmax()]
+        line = bad.idxmax()
         raise UserError(
             f"{path}, line {line}: votes are {column[line]!r}, expected {max(levels, 2)} counts separated by "
             "blanks, one per level."
@@ -238,7 +236,7 @@ def split_of(path: Path, labels: pd.DataFrame, group: pd.Series, key: str) -> pd
 def read_splits(path: Path, column: pd.Series) -> pd.Series:
     """Names of splits, Training and dev as train and val; UserError where a picture has none."""
     if (column == "").any():
-        line = column.index[(column == "").to_numpy().argmax()]
+        line = (column == "").idxmax()
         raise UserError(
             f"{path}, line {line}: split is empty, expected train, val, test or a name of your own: fill it "
             "in, or leave the whole column out."

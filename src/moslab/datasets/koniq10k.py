@@ -134,7 +134,7 @@ def check(path: Path, labels: pd.DataFrame) -> None:
     labelfile.check_range(path, "MOS", labels["MOS"], 1, 100, "the scale of that column")
     unknown = ~labels["set"].isin(list(SPLITS))
     if unknown.any():
-        line = labels.index[unknown.to_numpy().argmax()]
+        line = unknown.idxmax()
         raise UserError(
             f"{path}, line {line}: set is {labels['set'][line]!r}, expected one of {', '.join(SPLITS)}. Mend "
             "the line."

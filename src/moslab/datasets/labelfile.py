@@ -236,7 +236,7 @@ def check_fields(path: Path, frame: pd.DataFrame, numbers: Sequence[str]) -> Non
         else:
             bad = column.isna()
         if bad.any():
-            line = frame.index[bad.to_numpy().argmax()]
+            line = bad.idxmax()
             what = "is empty or NaN" if pd.isna(column[line]) else f"holds {str(column[line])!r}"
             expected = _expected(str(column[line])) if name in numbers else "a name"
             raise UserError(
@@ -256,7 +256,7 @@ def check_range(path: Path, column: str, values: pd.Series, low: float, high: fl
     """UserError for the first value outside [low, high]; `values` is indexed by line."""
     bad = (values < low) | (values > high)
     if bad.any():
-        line = values.index[bad.to_numpy().argmax()]
+        line = bad.idxmax()
         raise UserError(
             f"{path}, line {line}: {column} is {values[line]:g}, expected {low:g} to {high:g} ({why}). Mend "
             "or remove the line."
@@ -302,14 +302,13 @@ def joined(folder: Path, frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
         UserError: for a picture that is listed twice, in one file or in two.
     """
     frame = pd.concat(frames, ignore_index=True)
-    images, places = frame["image"], frame["source"]
-    repeated = images.duplicated()
-    if repeated.any():
-        row = repeated.argmax()
-        first = (images == images[row]).argmax()
+    repeated = naming.first_repeated(frame["image"])
+    if repeated:
+        first, again = repeated
+        sources_of = frame["source"]
         raise UserError(
-            f"{folder}: {images[row]} is on {places[first]} and again on {places[row]}. Keep one of the two: "
-            "training and test must not share pictures."
+            f"{folder}: {frame['image'][again]} is on {sources_of[first]} and again on {sources_of[again]}. "
+            "Keep one of the two: training and test must not share pictures."
         )
     return frame
 

@@ -93,14 +93,10 @@ def _realqa(table: ImageTable, folder: Path) -> None:
     answers = _annotations(table).to_dict("records")
     lines = []
     for name, split, score, given in zip(names, table.frame["split"], table.frame["mos"], answers):
-        entry = {
-            "image": f"images/{name}",
-            "split": split,
-            "score": score,
-            "attributes": {attribute: given[attribute] for attribute in ugc.OPTIONS},
-            "reasons": {attribute: given[f"{attribute}_reason"] for attribute in ugc.REASONED},
-        }
-        lines.append(json.dumps(entry))
+        attributes = {attribute: given[attribute] for attribute in ugc.OPTIONS}
+        reasons = {attribute: given[f"{attribute}_reason"] for attribute in ugc.REASONED}
+        entry = {"image": f"images/{name}", "split": split, "score": score}
+        lines.append(json.dumps(entry | {"attributes": attributes, "reasons": reasons}))
     write_atomic(folder / "realqa.jsonl", _lines(lines))
 
 

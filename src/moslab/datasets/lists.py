@@ -7,7 +7,7 @@ several splits of one name, numbered for cross-validation, one is taken: FOLDER/
 for train_split_1.json and test_split_1.json.
 
 An object has image (or img_path) and a score: gt_score, a number or a string of one, or else the number that
-ends its id ("a.jpg->77.4"). Beside it may stand std, conversations, level_probs (excellent first),
+ends its id ("a.jpg->77.4"). It may also have std, conversations, level_probs (excellent first),
 gt_score_norm, a reference (ref_name, hq_name), and target, ROC4MLLM's shares of the votes from 1 to 10.
 Pictures lie at the paths given, from FOLDER, its parent or the data root.
 
@@ -168,18 +168,16 @@ def read(root: Path, asked: Preset) -> pd.DataFrame:
         frames.append(rows.drop(columns="stated_split"))
     labels = pd.concat(frames, ignore_index=True)
     names = naming.alike(labels["image"])
-    repeated = names.duplicated()
-    if repeated.any():
-        row = int(repeated.to_numpy().argmax())
-        again = labels.iloc[row]
-        first = labels.iloc[int((names == names[row]).to_numpy().argmax())]
+    repeated = naming.first_repeated(names)
+    if repeated:
+        first, again = labels.loc[repeated[0]], labels.loc[repeated[1]]
         why = "the lists of one name are read together"
         if first["split"] != again["split"]:
             why = "training and test must not share pictures"
         raise UserError(
             f"{folder}: {first['image']} is in {first['source']} ({first['split']}) and again, as "
-            f"{again['image']}, in {again['source']} ({again['split']}), with {repeated.sum():,} such "
-            f"pictures in all: {why}. Take them out of one of the lists."
+            f"{again['image']}, in {again['source']} ({again['split']}), with {names.duplicated().sum():,} "
+            f"such pictures in all: {why}. Take them out of one of the lists."
         )
     return labels
 
@@ -189,7 +187,7 @@ def check_splits(part: Part, rows: pd.DataFrame) -> None:
     stated = rows["stated_split"].map(PARTS)
     other = stated.notna() & (stated != part.split)
     if other.any():
-        row = int(other.to_numpy().argmax())
+        row = other.idxmax()
         raise UserError(
             f"{part.path}, object {row} ({rows['image'][row]}) has the split {rows['stated_split'][row]!r} "
             f"in a list of the split {part.split}: move it to a list of its own, or mend the entry."
@@ -278,9 +276,9 @@ def read_list(path: Path) -> pd.DataFrame:
     rows = pd.DataFrame([_row(path, number, entry) for number, entry in enumerate(objects)])
     naming.check_local(path, rows["image"])
     rows["image"] = naming.picture_names(rows["image"])
-    repeated = rows["image"].duplicated()
-    if repeated.any():
-        row = int(repeated.to_numpy().argmax())
+    repeated = naming.first_repeated(rows["image"])
+    if repeated:
+        _, row = repeated
         raise UserError(f"{path}, object {row}: {rows['image'][row]} is listed twice. Keep one of the two.")
     return rows
 

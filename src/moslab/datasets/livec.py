@@ -20,16 +20,22 @@ from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.utils.errors import UserError, first_line
 
-LISTS = {"image": "AllImages_release", "mos": "AllMOS_release", "sd": "AllStdDev_release"}
+NAMES, SCORES, DEVIATIONS = "AllImages_release", "AllMOS_release", "AllStdDev_release"
+LISTS = {"image": NAMES, "mos": SCORES, "sd": DEVIATIONS}
 ABOUT = About(
     "LIVE Challenge (Ghadiyaram and Bovik, 2016)",
     1_162,
     "live.ece.utexas.edu/research/ChallengeDB",
     "form",
-    signs=tuple(frozenset([name]) for name in LISTS.values()),
+    signs=(frozenset([NAMES]), frozenset([SCORES]), frozenset([DEVIATIONS])),
     aspect="quality",
     licence="free to use and to pass on with its copyright notice and a citation",
-    layout=(*(f"livec/Data/{name}.mat" for name in LISTS.values()), "livec/Images/"),
+    layout=(
+        f"livec/Data/{NAMES}.mat",
+        f"livec/Data/{SCORES}.mat",
+        f"livec/Data/{DEVIATIONS}.mat",
+        "livec/Images/",
+    ),
     own_split="ours, by picture",
 )
 PRESETS = ("default", "all")
@@ -56,10 +62,8 @@ def load(root: Path, preset: str = "default") -> ImageTable:
         labels = labels[~labels["practice"]]
     frame = labelfile.table_frame(paths["image"], labels, labels["image"], labels["mos"], sd=labels["sd"])
     frame["split"] = splits.drawn("livec", frame["image"])
-    names = tuple(
-        f"trainingImages/{image}" if practice else image
-        for image, practice in zip(frame["image"], labels["practice"])
-    )
+    folder_of = labels["practice"].map({True: "trainingImages/", False: ""}).reset_index(drop=True)
+    names = tuple(folder_of + frame["image"])
     home = folders.picture_folder(paths["image"].parents[1], PICTURES, names)
     return ImageTable("livec", frame, FolderPixels(home, names), SCALE, version=preset)
 

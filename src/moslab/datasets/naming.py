@@ -3,6 +3,7 @@
 import posixpath
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -29,15 +30,22 @@ def alike(images: pd.Series) -> pd.Series:
 
 def check_unique(path: Path, images: pd.Series) -> None:
     """UserError naming both lines of the first picture that is listed twice; `images` is indexed by line."""
-    names = picture_names(images)
-    repeated = names.duplicated()
-    if repeated.any():
-        line = names.index[repeated.to_numpy().argmax()]
-        first = names.index[(names == names[line]).to_numpy().argmax()]
+    repeated = first_repeated(picture_names(images))
+    if repeated:
+        first, line = repeated
         alias = "" if images[first] == images[line] else f" as {images[first]}"
         raise UserError(
             f"{path}, line {line}: {images[line]} is already on line {first}{alias}. Keep one of the two."
         )
+
+
+def first_repeated(names: pd.Series) -> tuple[Any, Any] | None:
+    """Index of the first name that occurs again: (where it is first, where again); None if none does."""
+    repeated = names.duplicated()
+    if not repeated.any():
+        return None
+    again = repeated.idxmax()
+    return (names == names[again]).idxmax(), again
 
 
 def check_local(path: Path, images: pd.Series) -> None:
@@ -46,7 +54,7 @@ def check_local(path: Path, images: pd.Series) -> None:
         return
     remote = images.str.match(r"[A-Za-z][\w+.-]*://")
     if remote.any():
-        line = images.index[remote.to_numpy().argmax()]
+        line = remote.idxmax()
         file = images[line].rstrip("/").rpartition("/")[2]
         raise UserError(
             f"{path}, line {line}: {images[line]} is an address on the web, and pictures are not fetched: "
@@ -76,7 +84,7 @@ def distortions(
     parts = parts.set_axis(["reference", "distortion", "level"], axis=1)
     bad = parts["reference"].isna()
     if bad.any():
-        line = parts.index[bad.to_numpy().argmax()]
+        line = bad.idxmax()
         raise UserError(
             f"{path}, line {line}: {images[line]!r} does not tell reference, distortion and level as "
             f"{example} does. Take the published file."

@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
@@ -247,13 +248,13 @@ def _flat(picture: Image.Image, name: str, where: str) -> Image.Image:
     if picture.mode.startswith("I;16"):
         return _from_integers(picture, TOP_OF_12 if _tag(picture, BITS) == (12,) else TOP)
     if picture.mode == "I":
-        low, high = np.asarray(picture).min(), np.asarray(picture).max()
+        low, high = _extremes(picture)
         if low < 0 or high > TOP:
             rule = f"32-bit integers are read as 0 to {TOP:,}"
             raise _unscaled(name, where, f"integers from {low} to {high}", rule)
         return _from_integers(picture, TOP)
     if picture.mode == "F":
-        low, high = np.asarray(picture).min(), np.asarray(picture).max()  # NaN where one value is
+        low, high = _extremes(picture)
         if not (low >= 0 and high <= 1):
             rule = "floating point is read as 0 for black to 1 for white"
             raise _unscaled(name, where, f"numbers from {low:g} to {high:g}", rule)
@@ -262,6 +263,12 @@ def _flat(picture: Image.Image, name: str, where: str) -> Image.Image:
         behind = Image.new("RGBA", picture.size, BACKGROUND)
         return Image.alpha_composite(behind, picture.convert("RGBA")).convert("RGB")
     return picture.convert("RGB")
+
+
+def _extremes(picture: Image.Image) -> tuple[Any, Any]:
+    """The lowest and the highest value of a picture of one channel, NaN where one value is."""
+    values = np.asarray(picture)
+    return values.min(), values.max()
 
 
 def _from_integers(picture: Image.Image, top: int) -> Image.Image:

@@ -206,11 +206,12 @@ def join(tables: Sequence[ImageTable]) -> ImageTable:
         raise UserError(f"{'+'.join(names)} names a dataset twice: name each once.")
     lengths = [len(table) for table in tables]
     starts = np.cumsum([0, *lengths[:-1]]).tolist()
+    pixels = JoinedPixels(tuple(table.pixels for table in tables), tuple(starts))
     origin = pd.Categorical(np.repeat(names, lengths), categories=names)
     return ImageTable(
         "+".join(names),
         pd.concat(frames, ignore_index=True),
-        JoinedPixels(tuple(table.pixels for table in tables), tuple(starts)),
+        pixels,
         MIXED_SCALE,
         version=" ".join(f"{table.name}:{table.version}" for table in tables),
         annotations=pd.DataFrame({"dataset": origin}),

@@ -70,7 +70,7 @@ def read(path: Path) -> pd.DataFrame:
     naming.check_unique(path, labels["image"])
     unknown = ~labels["split"].isin(SPLITS)
     if unknown.any():
-        line = labels.index[unknown.to_numpy().argmax()]
+        line = unknown.idxmax()
         raise UserError(
             f"{path}, line {line}: split is {labels['split'][line]!r}, expected one of {', '.join(SPLITS)}. "
             "Mend the line."

@@ -26,7 +26,7 @@ def datasets_table() -> str:
     for name in datasets.PUBLISHED:
         module = datasets.module_of(name)
         about = module.ABOUT
-        summary = " ".join(module.__doc__.partition("\n\n")[0].split())
+        summary = " ".join((module.__doc__ or "").partition("\n\n")[0].split())
         what = summary.partition(", official split")[0].rstrip(".")
         split = (
             "official: " + ", ".join(f"{part} {pictures:,}" for part, pictures in about.splits.items())
