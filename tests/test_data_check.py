@@ -244,7 +244,5 @@ def test_every_dataset_is_listed(root):
     assert status == 0 and all(name in report for name in datasets.PUBLISHED)
     here = {row["name"]: row["here"] for row in json.loads(run("list", "--root", root, "--json")[1])}
     assert here["koniq10k"] and sum(here.values()) == 1
-    assert all(
-        module.ABOUT.obtain and (module.ABOUT.signs or module.ABOUT.files)
-        for module in datasets.PUBLISHED.values()
-    )
+    abouts = [datasets.module_of(name).ABOUT for name in datasets.PUBLISHED]
+    assert all(about.obtain and (about.signs or about.files) for about in abouts)

@@ -13,8 +13,8 @@ from PIL import Image
 
 from moslab import datasets
 from moslab.datasets.embedded import table_of
-from moslab.datasets.labelfile import mean_and_sd
 from moslab.datasets.layouts import export
+from moslab.datasets.ratings import mean_and_sd
 from moslab.datasets.table import ImageTable
 from moslab.utils.errors import UserError
 from moslab.world import generate

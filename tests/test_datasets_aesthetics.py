@@ -155,7 +155,7 @@ def fails(name, root, said):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_table_is_whole(make, name):
     root = make(name)
-    for preset in datasets.PUBLISHED[name].PRESETS:
+    for preset in datasets.module_of(name).PRESETS:
         table = datasets.load(name, root=root, preset=preset)
         frame = table.frame
         assert (
@@ -606,7 +606,7 @@ def test_real_tad66k_labels(data_root):
     assert (
         table.frame["split"].value_counts().to_dict()
         == {"train": 52_248, "test": 14_079}
-        == dict(datasets.PUBLISHED["tad66k"].ABOUT.splits)
+        == dict(datasets.module_of("tad66k").ABOUT.splits)
     )
     assert (
         table.frame["mos"].agg(["min", "max"]).tolist() == [1.13, 9.46]
@@ -627,7 +627,7 @@ def test_real_icaa17k_labels(data_root):
     table = real(data_root, "icaa17k")
     assert (
         table.frame["split"].value_counts().to_dict() == {"train": 15_734, "test": 1_617}
-        and len(table) == datasets.PUBLISHED["icaa17k"].ABOUT.pictures - 375
+        and len(table) == datasets.module_of("icaa17k").ABOUT.pictures - 375
     )
     assert (
         table.frame["mos"].agg(["min", "max"]).tolist() == pytest.approx([0.825898, 8.954863], abs=1e-6)

@@ -11,7 +11,7 @@ from test_datasets import KONIQ, KONIQ_HEADER
 
 from moslab import datasets
 from moslab.analysis import label_audit
-from moslab.datasets import labelfile, lists
+from moslab.datasets import lists, naming, ratings
 from moslab.utils.errors import UserError
 
 CHINESE = "image,score,text\n照片一.jpg,3.5,海边的小镇\n照片二.jpg,2.5,山上的树\n"
@@ -215,8 +215,8 @@ def test_names_that_are_so_already_stay_as_they_are():
             "...",
         ]
     )
-    assert labelfile.picture_names(names).tolist() == [*names[:3], "../ava/1.jpg", *names[4:]]
-    assert labelfile.picture_names(pd.Series(["//r//a.jpg", "../../a.jpg", "a\\b.jpg"])).tolist() == [
+    assert naming.picture_names(names).tolist() == [*names[:3], "../ava/1.jpg", *names[4:]]
+    assert naming.picture_names(pd.Series(["//r//a.jpg", "../../a.jpg", "a\\b.jpg"])).tolist() == [
         "/r/a.jpg",
         "../../a.jpg",
         "a/b.jpg",
@@ -690,12 +690,12 @@ def test_real_lists_and_votes_pass(data_root):
         warnings.simplefilter("error")
         koniq = datasets.load("koniq10k", root=str(data_root))
         listed = datasets.load("lists", root=str(data_root), preset="qalign_json/koniq")
-    labelfile.check_votes(
+    ratings.check_votes(
         koniq.frame["source"], "MOS", koniq.frame["mos"].to_numpy(), koniq.votes, koniq.scale
     )
-    assert len(listed) == 9056 and not labelfile.alike(listed.frame["image"]).duplicated().any()
-    sd = labelfile.usable_deviations(data_root, "SD", koniq.frame["sd"], koniq.frame["mos"], koniq.scale)
+    assert len(listed) == 9056 and not naming.alike(listed.frame["image"]).duplicated().any()
+    sd = ratings.usable_deviations(data_root, "SD", koniq.frame["sd"], koniq.frame["mos"], koniq.scale)
     assert np.isfinite(sd).all()
     with pytest.warns(UserWarning, match="are not used"):
         whole = datasets.load("koniq10k", root=str(data_root), preset="mos100").frame["mos"]
-        labelfile.usable_deviations(data_root, "SD", koniq.frame["sd"], whole, (1.0, 100.0))
+        ratings.usable_deviations(data_root, "SD", koniq.frame["sd"], whole, (1.0, 100.0))

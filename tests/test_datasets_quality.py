@@ -372,7 +372,7 @@ def test_an_unknown_preset_is_a_sentence(mini, tmp_path):
 
 @pytest.mark.parametrize("name", ["spaq", "livec", "kadid10k", "tid2013", "csiq", "pipal", "konvid1k"])
 def test_every_dataset_says_what_it_is(name):
-    about = datasets.PUBLISHED[name].ABOUT
+    about = datasets.module_of(name).ABOUT
     assert (
         about.title and about.obtain and about.pictures and not about.splits
     )  # none of these has an official split
@@ -718,7 +718,7 @@ def real(root: Path, name: str) -> ImageTable:
 def test_real_spaq_labels(data_root):
     """As many pictures as published; the copy passed on splits them 10,000 to 1,125 by number, on 0-10."""
     table = real(data_root, "spaq")
-    assert len(table) == datasets.PUBLISHED["spaq"].ABOUT.pictures
+    assert len(table) == datasets.module_of("spaq").ABOUT.pictures
     if table.version == "icaa17k":
         assert table.frame["split"].value_counts().to_dict() == {"train": 10_000, "test": 1_125}
         assert table.frame["mos"].agg(["min", "max"]).tolist() == [0.2, 9.6]
@@ -729,6 +729,6 @@ def test_real_spaq_labels(data_root):
 def test_real_labels_are_as_many_as_published(name, data_root):
     table = real(data_root, name)
     assert (
-        len(table) == datasets.PUBLISHED[name].ABOUT.pictures
+        len(table) == datasets.module_of(name).ABOUT.pictures
         and table.frame["mos"].between(*table.scale).mean() > 0.99
     )

@@ -454,7 +454,7 @@ def test_audit_of_a_dataset_with_a_list(folders, given, monkeypatch):
     found = label_audit.audit("koniq10k", folders if given else None)
     assert (
         json.dumps(found)
-        and found["published"] == datasets.PUBLISHED["koniq10k"].ABOUT.pictures
+        and found["published"] == datasets.module_of("koniq10k").ABOUT.pictures
         and found["n"] == 31
     )
     assert (

@@ -19,7 +19,7 @@ from PIL import Image, ImageSequence
 
 from moslab import datasets
 from moslab.analysis import data_check
-from moslab.datasets import labelfile, locating, pictures, protocols
+from moslab.datasets import folders, locating, pictures, protocols
 from moslab.datasets.photos import degraded
 from moslab.datasets.pictures import PictureError
 from moslab.datasets.table import ArrayPixels, FolderPixels, FramePixels, ImageTable, ListedPixels
@@ -96,16 +96,16 @@ def test_of_two_folders_the_fuller_is_taken_and_of_equals_the_first(tmp_path):
     paint(one / "0.png")
     for name in ("0.png", "49.png"):
         paint(two / name)
-    assert labelfile.home_of(names, none, one, two) == two
+    assert folders.home_of(names, none, one, two) == two
     paint(one / "49.png")
-    assert labelfile.home_of(names, none, one, two) == one
-    assert labelfile.home_of(["x.png"], none, one, two) == none
+    assert folders.home_of(names, none, one, two) == one
+    assert folders.home_of(["x.png"], none, one, two) == none
 
 
 def test_a_few_pictures_of_many_rows_are_enough(tmp_path):
     names = [f"{number}.png" for number in range(1_500)]
     paint(tmp_path / "b" / "7.png")  # in no coarse sample
-    assert labelfile.home_of(names, tmp_path / "a", tmp_path / "b") == tmp_path / "b"
+    assert folders.home_of(names, tmp_path / "a", tmp_path / "b") == tmp_path / "b"
 
 
 @needs_exact_disk
@@ -119,8 +119,8 @@ def test_the_folder_of_one_s_own_pictures_may_be_spelled_otherwise(own, tmp_path
 def test_an_empty_folder_of_pictures_does_not_hide_a_full_one(tmp_path):
     (tmp_path / "512x384").mkdir()
     paint(tmp_path / "Images" / "a.jpg")
-    assert labelfile.picture_folder(tmp_path, ["512x384", "images"], ["a.jpg"]) == tmp_path / "Images"
-    assert labelfile.picture_folder(tmp_path, ["none", "other"], ["a.jpg"]) == tmp_path / "none"
+    assert folders.picture_folder(tmp_path, ["512x384", "images"], ["a.jpg"]) == tmp_path / "Images"
+    assert folders.picture_folder(tmp_path, ["none", "other"], ["a.jpg"]) == tmp_path / "none"
 
 
 @pytest.mark.parametrize(
@@ -204,11 +204,11 @@ def test_pictures_in_subfolders_prefer_the_written_spelling(tmp_path):
     paint(tmp_path / "x" / "a.PNG")
     paint(tmp_path / "y" / "a.png")
     paint(tmp_path / "z" / NFD)
-    assert labelfile.places(tmp_path, ["a.png", NFC, "b.png"]) == ("y/a.png", f"z/{NFD}", "b.png")
+    assert folders.places(tmp_path, ["a.png", NFC, "b.png"]) == ("y/a.png", f"z/{NFD}", "b.png")
     paint(tmp_path / "z" / "a.png")
     with pytest.warns(UserWarning, match="holds a.png twice, as y/a.png and z/a.png: the first is taken"):
-        assert labelfile.places(tmp_path, ["a.png"]) == ("y/a.png",)
-    assert labelfile.places(tmp_path, ["z/a.png"]) == ("z/a.png",)
+        assert folders.places(tmp_path, ["a.png"]) == ("y/a.png",)
+    assert folders.places(tmp_path, ["z/a.png"]) == ("z/a.png",)
 
 
 @needs_exact_disk
@@ -716,6 +716,6 @@ def test_a_check_of_many_missing_pictures_lists_no_folder_for_each(own, tmp_path
     paint(tmp_path / "csv" / "a" / "0.png")
     own(*(f"{number}.png" for number in range(300)))
     asked = []
-    monkeypatch.setattr(labelfile, "still_packed", lambda *given: asked.append(given) or "")
-    monkeypatch.setattr(pictures, "still_packed", labelfile.still_packed)
+    monkeypatch.setattr(folders, "still_packed", lambda *given: asked.append(given) or "")
+    monkeypatch.setattr(pictures, "still_packed", folders.still_packed)
     assert any("299 of 300 are missing" in said for said in findings(tmp_path)) and len(asked) < 5

@@ -14,7 +14,7 @@ from scipy.io.matlab import MatReadError
 
 from moslab import datasets
 from moslab.analysis import label_audit
-from moslab.datasets import labelfile, pictures
+from moslab.datasets import folders, labelfile, pictures, ratings
 from moslab.datasets.about import About
 from moslab.datasets.pictures import PictureError
 from moslab.datasets.table import FramePixels, ImageTable, NamedPixels
@@ -54,9 +54,7 @@ def check(
 
 def known(name: str) -> Any:
     """The module of a published dataset."""
-    if name not in datasets.PUBLISHED:
-        raise UserError(f"Unknown dataset {name!r}: published ones are {', '.join(datasets.PUBLISHED)}.")
-    return datasets.PUBLISHED[name]
+    return datasets.module_of(name)
 
 
 def obtain(about: About) -> str:
@@ -100,7 +98,8 @@ def looks_like(folder: Path, *deeper: str) -> list[str]:
         if path.suffix.lower() in (".csv", ".txt", ".json", ".jsonl", ".mat")
     ][:200]
     sure: dict[str, int] = {}
-    for name, module in datasets.PUBLISHED.items():
+    for name in datasets.PUBLISHED:
+        module = datasets.module_of(name)
         fits = [len(sign) for sign in module.ABOUT.signs for _, columns in seen if sign <= columns]
         fits += [10 for file, _ in seen if file in module.ABOUT.files]
         if fits:
@@ -166,7 +165,7 @@ def scores(table: ImageTable) -> Iterator[Finding]:
             f"{frame['mos'].min():g} to {frame['mos'].max():g} on a scale from {low:g} to {high:g}.",
         )
     if table.votes is not None:
-        off = np.abs(labelfile.mean_and_sd(table.votes, low, high)[0] - frame["mos"].to_numpy()) > 0.01 * (
+        off = np.abs(ratings.mean_and_sd(table.votes, low, high)[0] - frame["mos"].to_numpy()) > 0.01 * (
             high - low
         )
         if off.any():
@@ -290,7 +289,7 @@ def presence(about: About, table: ImageTable, found: Pictures) -> Iterator[Findi
         yield Finding(
             "note",
             "pictures",
-            f"None of them is there (first: {lost[0]}); labels alone can be studied.{labelfile.still_packed(folder) or labelfile.still_packed(folder.parent)}",
+            f"None of them is there (first: {lost[0]}); labels alone can be studied.{folders.still_packed(folder) or folders.still_packed(folder.parent)}",
         )
         if about.pictures:
             yield Finding("note", "obtain", obtain(about))
@@ -443,15 +442,16 @@ def as_json(name: str, findings: Sequence[Finding]) -> str:
 
 def overview(root: Path | None) -> pd.DataFrame:
     """Every published dataset: its name here, what it is, how many pictures, how one comes by it, whether a folder of it is there."""
+    abouts = {name: datasets.module_of(name).ABOUT for name in datasets.PUBLISHED}
     rows = [
         {
             "name": name,
-            "dataset": module.ABOUT.title,
-            "pictures": module.ABOUT.pictures,
-            "access": module.ABOUT.access,
-            "size": module.ABOUT.size or "",
+            "dataset": about.title,
+            "pictures": about.pictures,
+            "access": about.access,
+            "size": about.size or "",
             "here": bool(root and (root / name).is_dir()),
         }
-        for name, module in datasets.PUBLISHED.items()
+        for name, about in abouts.items()
     ]
     return pd.DataFrame(rows).astype({"pictures": "Int64"})

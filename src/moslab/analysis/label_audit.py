@@ -16,7 +16,7 @@ from moslab.analysis.tables import say
 from moslab.backbones.catalogue import architecture_of, resolve
 from moslab.backbones.checkpoints import read_config
 from moslab.datasets import ava, koniq10k, lists, splits
-from moslab.datasets.labelfile import mean_and_sd
+from moslab.datasets.ratings import mean_and_sd
 from moslab.datasets.table import ImageTable, training_rows
 from moslab.measures import ncm
 from moslab.measures.metrics import METRICS, plcc, srcc
@@ -329,12 +329,12 @@ def audit(name: str, root: Path | None) -> dict[str, Any]:
         )  # what loaders warn of is counted here; a curve that cannot be fitted gives NaN
         table = datasets.load(name, root=root and str(root), preset=labels_preset(name, root))
         found = {
-            "title": datasets.PUBLISHED[name].ABOUT.title
+            "title": datasets.module_of(name).ABOUT.title
             if name in datasets.PUBLISHED
             else f"{name} (embedded)",
             "version": table.version,
             "n": len(table),
-            "published": datasets.PUBLISHED[name].ABOUT.pictures
+            "published": datasets.module_of(name).ABOUT.pictures
             if name in datasets.PUBLISHED
             else len(table),
             "splits": table.frame["split"].value_counts(sort=False).to_dict(),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from moslab import datasets
 from moslab.datasets.table import ImageTable
 from moslab.utils.errors import UserError
 from moslab.world.draws import Dice, integers
@@ -20,25 +21,16 @@ TEXTS = ("image", *GENERIC, "title", "permuted", "random")
 SHOWN = ("title", "permuted", "random")  # those that show a picture's text, its own or another's
 SHUFFLES = 17  # seed of the shuffles
 
-# What is judged in each dataset.
-ASPECTS = {
-    "iqa": "quality",
-    "koniq10k": "quality",
-    "iaa": "aesthetics",
-    "ava": "aesthetics",
-    "avacaptions": "aesthetics",
-    "tad66k": "aesthetics",
-    "icaa17k": "aesthetics",
-    "para": "aesthetics",
-    "aadb": "aesthetics",
-}
 # What another score of the same pictures judges, by preset.
 OTHER_ASPECTS = {"alignment": "alignment", "quality": "quality", "color": "color aesthetics"}
 
 
 def aspect(dataset: str, preset: str = "default") -> str:
-    """'quality', 'aesthetics' or, where a preset takes another score, what that one judges: 'alignment' of generated images, 'color aesthetics'."""
-    return OTHER_ASPECTS.get(preset) or ASPECTS.get(dataset, "quality")
+    """What is judged: the aspect that a dataset states or, where a preset takes another score, that score's.
+
+    The latter is 'alignment' of generated images, 'quality' or 'color aesthetics'.
+    """
+    return OTHER_ASPECTS.get(preset) or datasets.aspect(dataset)
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,18 @@
-"""Datasets by name: the embedded world's tasks and published label files, all as one `ImageTable`."""
+"""Datasets by name: the embedded world's tasks and published label files, all as one `ImageTable`.
 
+A published dataset is a module of this folder and its name in `PUBLISHED`. The module has a docstring, whose
+first paragraph the page on data quotes, and
+
+    ABOUT    what its authors publish about it, as `moslab.datasets.about.About`
+    PRESETS  names of its variants, the default first; None where a preset names a file
+    load     (root, preset) -> ImageTable
+"""
+
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
-from moslab.datasets import (
-    aadb,
-    agiqa3k,
-    ava,
-    avacaptions,
-    csiq,
-    csvfile,
-    embedded,
-    icaa17k,
-    kadid10k,
-    koniq10k,
-    konvid1k,
-    lists,
-    livec,
-    para,
-    pipal,
-    protocols,
-    pyiqa,
-    realqa,
-    spaq,
-    tad66k,
-    tid2013,
-)
+from moslab.datasets import embedded, koniq10k, protocols
 from moslab.datasets.spec import DatasetSpec
 from moslab.datasets.table import ImageTable, within
 from moslab.utils.errors import UserError
@@ -32,31 +20,65 @@ from moslab.utils.files import digest
 from moslab.utils.paths import data_root
 from moslab.world import LABELS
 
-EMBEDDED = ("iqa", "iaa", "aigiqa", "ugc")
-PUBLISHED = {  # a module each: ABOUT, PRESETS (None: the preset names a file) and load
-    "koniq10k": koniq10k,
-    "ava": ava,
-    "agiqa3k": agiqa3k,
-    "spaq": spaq,
-    "livec": livec,
-    "kadid10k": kadid10k,
-    "tid2013": tid2013,
-    "csiq": csiq,
-    "pipal": pipal,
-    "konvid1k": konvid1k,
-    "tad66k": tad66k,
-    "icaa17k": icaa17k,
-    "para": para,
-    "aadb": aadb,
-    "avacaptions": avacaptions,
-    "realqa": realqa,
-    "csv": csvfile,
-    "lists": lists,
-    "pyiqa": pyiqa,
-}
+EMBEDDED = tuple(embedded.ASPECTS)
+PUBLISHED = (  # in the order in which they are listed
+    "koniq10k",
+    "ava",
+    "agiqa3k",
+    "spaq",
+    "livec",
+    "kadid10k",
+    "tid2013",
+    "csiq",
+    "pipal",
+    "konvid1k",
+    "tad66k",
+    "icaa17k",
+    "para",
+    "aadb",
+    "avacaptions",
+    "realqa",
+    "csv",
+    "lists",
+    "pyiqa",
+)
 NAMES = (*EMBEDDED, *PUBLISHED)
-NAMED_BY_FILES = [name for name, module in PUBLISHED.items() if module.PRESETS is None]
+JOINED_ASPECT = "quality"  # what prompts say of datasets joined by '+', whatever their own aspects are
 _LOADED: dict[tuple[str, str, str], str] = {}
+
+
+def module_of(name: str) -> ModuleType:
+    """The module of a published dataset, with its ABOUT, PRESETS and load.
+
+    Raises:
+        UserError: for a name that is not in `PUBLISHED`.
+    """
+    if name not in PUBLISHED:
+        raise UserError(f"Unknown dataset {name!r}: published ones are {', '.join(PUBLISHED)}.")
+    return import_module(f"moslab.datasets.{name}")
+
+
+NAMED_BY_FILES = [name for name in PUBLISHED if module_of(name).PRESETS is None]
+
+
+def aspect(name: str) -> str:
+    """What a dataset's scores judge, 'quality' or 'aesthetics'; `JOINED_ASPECT` for several joined by '+'.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    if "+" in name:
+        return JOINED_ASPECT
+    if name in embedded.ASPECTS:
+        return embedded.ASPECTS[name]
+    check_name(name)
+    return module_of(name).ABOUT.aspect
+
+
+def check_name(name: str) -> None:
+    """UserError for a dataset that is neither embedded nor published."""
+    if name not in NAMES:
+        raise UserError(f"Unknown dataset {name!r}: choose one of {', '.join(NAMES)}.")
 
 
 def load(dataset: DatasetSpec | str, *, size: tuple[int, int] | None = None, **where: Any) -> ImageTable:
@@ -72,28 +94,36 @@ def load(dataset: DatasetSpec | str, *, size: tuple[int, int] | None = None, **w
     spec = spec_of(dataset, **where)
     if "+" in spec.name:
         return protocols.join([load(part, size=size) for part in spec.parts])
-    name, protocol, preset = spec.name, spec.protocol, own_preset(spec)
-    if name in EMBEDDED:
-        table = embedded.load(name, preset, size or (64, 64), spec.images)
-        return protocols.apply(protocol, table, None) if protocol else table
-    if name not in PUBLISHED:
-        raise UserError(f"Unknown dataset {name!r}: choose one of {', '.join(NAMES)}.")
+    check_name(spec.name)
+    if spec.name in EMBEDDED:
+        return _load_embedded(spec, size)
+    return _load_published(spec, size)
+
+
+def _load_embedded(spec: DatasetSpec, size: tuple[int, int] | None) -> ImageTable:
+    table = embedded.load(spec.name, own_preset(spec), size or (64, 64), spec.images)
+    return protocols.apply(spec.protocol, table, root=None) if spec.protocol else table
+
+
+def _load_published(spec: DatasetSpec, size: tuple[int, int] | None) -> ImageTable:
+    name, preset = spec.name, own_preset(spec)
     if size is not None or spec.images is not None:
         raise UserError(
-            f"{name} has pictures of its own size and number, so size={size} and "
-            f"images={spec.images} cannot be asked for: leave them out (train_images and test_images take a part of a split)."
+            f"{name} has pictures of its own size and number, so size={size} and images={spec.images} cannot "
+            "be asked for: leave them out (train_images and test_images take a part of a split)."
         )
     folder = data_root(spec.root)
     if folder is None:
         raise UserError(
-            f"{name} needs a data root: give the folder that holds {name}/, by parameter or in the variable MOSLAB_DATA."
+            f"{name} needs a data root: give the folder that holds {name}/, by parameter or in the variable "
+            "MOSLAB_DATA."
         )
-    module = PUBLISHED[name]
+    module = module_of(name)
     if module.PRESETS and preset not in module.PRESETS:
         raise UserError(f"{name} knows no preset {preset!r}: choose one of {', '.join(module.PRESETS)}.")
     table = within(module.load(folder, preset), folder)
-    _LOADED.setdefault((name, preset, protocol), str(folder))
-    return protocols.apply(protocol, table, folder) if protocol else table
+    _LOADED.setdefault((name, preset, spec.protocol), str(folder))
+    return protocols.apply(spec.protocol, table, folder) if spec.protocol else table
 
 
 def spec_of(dataset: DatasetSpec | str, **where: Any) -> DatasetSpec:
@@ -109,10 +139,10 @@ def own_preset(spec: DatasetSpec) -> str:
 
 def loaded() -> list[dict[str, str]]:
     """Name, preset, protocol and data root of every published dataset that this process has loaded."""
-    return [
-        {"name": name, "preset": preset, "protocol": protocol, "root": root}
-        for (name, preset, protocol), root in sorted(_LOADED.items())
-    ]
+    records = []
+    for (name, preset, protocol), root in sorted(_LOADED.items()):
+        records.append({"name": name, "preset": preset, "protocol": protocol, "root": root})
+    return records
 
 
 def manifest(dataset: DatasetSpec | str, **where: Any) -> str:

@@ -1,11 +1,18 @@
-"""AADB (Kong et al., 2016): 10,000 photographs, each judged by five people for aesthetics, 0-1, and for eleven attributes, about -1 to 1, with an official split.
+"""AADB (Kong et al., 2016): 10,000 photographs, each judged by five people for aesthetics, 0-1, and for
+eleven attributes, about -1 to 1, with an official split.
 
-Expected below the data root: aadb/imgListFiles_label/imgList<set>Regression_score.txt for the sets Train, Validation and TestNew, lines of a name and a value; the attributes' files beside them,
-imgList<set>Regression_<attribute>.txt, where present; pictures of all sets in aadb/datasetImages_warp256 or, in their own sizes, aadb/datasetImages_originalSize, needed only when one is opened
-(AADB_newtest holds copies of the test pictures and is not needed).
-TestNew is the test set of the paper, as its authors say; Test is an older one with pictures that were taken out and is not read. Train is known to hold 8,458 rows, 42 fewer than the paper's
-8,500. The lists were not at hand, so it is not taken for granted that they are disjoint: a picture of TestNew that also stands in Train or Validation is a test picture alone, with a warning.
-Neither deviations nor votes are published.
+Expected below the data root:
+
+- aadb/imgListFiles_label/imgList<set>Regression_score.txt for the sets Train, Validation and TestNew, lines
+  of a name and a value
+- the attributes' files beside them, imgList<set>Regression_<attribute>.txt, where present
+- pictures of all sets in aadb/datasetImages_warp256 or, in their own sizes, aadb/datasetImages_originalSize,
+  needed only when one is opened (AADB_newtest holds copies of the test pictures and is not needed)
+
+TestNew is the test set of the paper, as its authors say; Test is an older one with pictures that were taken
+out and is not read. Train is known to hold 8,458 rows, 42 fewer than the paper's 8,500. The lists were not at
+hand, so it is not taken for granted that they are disjoint: a picture of TestNew that also stands in Train or
+Validation is a test picture alone, with a warning. Neither deviations nor votes are published.
 """
 
 import warnings
@@ -13,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from moslab.datasets import labelfile
+from moslab.datasets import folders, labelfile, naming
 from moslab.datasets.about import About
 from moslab.datasets.table import COLUMNS, FolderPixels, ImageTable
 
@@ -23,6 +30,7 @@ ABOUT = About(
     "github.com/aimerykong/deepImageAestheticsAnalysis",
     "open",
     signs=(),
+    aspect="aesthetics",
     files=("imgListTrainRegression_score.txt", "imgListTestNewRegression_score.txt"),
     splits={"train": 8_458, "val": 500, "test": 1_000},
     size="2.2 GB, or 140 MB at 256x256",
@@ -31,7 +39,7 @@ ABOUT = About(
 PRESETS = ("default",)
 SCALE = (0.0, 1.0)
 SETS = {"train": "Train", "val": "Validation", "test": "TestNew"}
-ATTRIBUTES = (
+ATTRIBUTES = (  # the files' own spelling
     "BalacingElements",
     "ColorHarmony",
     "Content",
@@ -43,23 +51,27 @@ ATTRIBUTES = (
     "RuleOfThirds",
     "Symmetry",
     "VividColor",
-)  # the files' own spelling
+)
 HOMES = ("imgListFiles_label", "imgListFiles_label/imgListFiles_label", "")
 PICTURES = ("datasetImages_warp256", "datasetImages_originalSize")
 
 
 def load(root: Path, preset: str = "default") -> ImageTable:
-    """The labels, pictures opened lazily. The annotations hold the attributes whose files are there, NaN where a file lacks the picture."""
-    folder = labelfile.dataset_folder(root, "aadb", "AADB")
+    """The labels, pictures opened lazily.
+
+    The annotations hold the attributes whose files are there, NaN where a file lacks the picture.
+    """
+    folder = folders.dataset_folder(root, "aadb", "AADB")
     frames = {split: read(folder, split) for split in SETS}
     for split in ("train", "val"):
         frames[split] = untested(frames[split], frames["test"])
     frame = labelfile.joined(folder, frames.values())
     attributes = frame.drop(columns=list(COLUMNS))
+    home = folders.picture_folder(folder, PICTURES, frame["image"])
     return ImageTable(
         "aadb",
         frame[list(COLUMNS)],
-        FolderPixels(labelfile.picture_folder(folder, PICTURES, frame["image"]), tuple(frame["image"])),
+        FolderPixels(home, tuple(frame["image"])),
         SCALE,
         version=preset,
         annotations=attributes if attributes.columns.size else None,
@@ -67,11 +79,10 @@ def load(root: Path, preset: str = "default") -> ImageTable:
 
 
 def read(folder: Path, split: str) -> pd.DataFrame:
-    """The frame of one split, attributes beside it."""
+    """The frame of one split, with a column for each attribute."""
     file = f"imgList{SETS[split]}Regression_{{}}.txt"
-    path = labelfile.first_existing(
-        folder, [Path(home, file.format("score")).as_posix() for home in HOMES], f"{split} scores"
-    )
+    candidates = [Path(home, file.format("score")).as_posix() for home in HOMES]
+    path = folders.first_existing(folder, candidates, f"{split} scores")
     labels = values(path, "score")
     labelfile.check_range(path, "score", labels["score"], *SCALE, "the scale of the scores")
     frame = labelfile.table_frame(path, labels, labels["image"], labels["score"], split=split)
@@ -85,7 +96,7 @@ def read(folder: Path, split: str) -> pd.DataFrame:
 def values(path: Path, name: str) -> pd.DataFrame:
     """Names of pictures and a value each, indexed by line."""
     labels = labelfile.read_labels(path, numbers=[name], texts=["image"], names=["image", name])
-    labelfile.check_unique(path, labels["image"])
+    naming.check_unique(path, labels["image"])
     return labels
 
 
@@ -94,7 +105,8 @@ def untested(frame: pd.DataFrame, tested: pd.DataFrame) -> pd.DataFrame:
     shared = frame["image"].isin(tested["image"])
     if shared.any():
         warnings.warn(
-            f"{shared.sum():,} of {len(frame):,} {frame['split'][0]} pictures of AADB are also listed in TestNew; they are test pictures alone.",
+            f"{shared.sum():,} of {len(frame):,} {frame['split'][0]} pictures of AADB are also listed in "
+            "TestNew; they are test pictures alone.",
             stacklevel=3,
         )
     return frame[~shared]

@@ -1,19 +1,38 @@
-"""What its authors publish about a dataset: what a copy is held against, how one comes by it, and where it lies."""
+"""What a dataset's authors publish about it: facts that a copy is compared with, access, and layout."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
+
+from moslab.utils.errors import UserError
+
+Aspect = Literal["quality", "aesthetics"]
+ASPECTS = get_args(Aspect)
 
 
 @dataclass(frozen=True)
 class About:
-    """Facts of a dataset, for `moslab data list`, `moslab data check` and the page on data.
+    """Facts of a dataset, for `moslab data list`, `moslab data check`, the page on data and the prompts.
 
-    title: name, first author and year. pictures: the published number, None where none is stated. splits: the sizes of the official split, empty where there is none.
-    obtain: where its authors give it out. access: 'open', 'form' (asked for with a form or licence) or 'loose' (no official copy: pictures are fetched one by one).
-    size and licence: '' where we do not know. signs: the columns or keys by which its label file is known wherever it lies, each a set that must be there whole; files: names of label files that
-    have neither. layout: label files and, ending in '/', folders of pictures, below the data root; the loader's docstring tells which others it takes. own_split: who splits the pictures and
-    how, where there is no official split.
+    Attributes:
+        title: name, first author and year.
+        pictures: the published number, None where none is stated.
+        obtain: where its authors give it out.
+        access: 'open', 'form' (on request, by a form or licence) or 'loose' (no official copy: pictures are
+            fetched one by one).
+        signs: the columns or keys by which its label file is recognised wherever it lies, each a set that
+            must be there whole.
+        aspect: what the default preset's scores judge, as prompts say it; learning rates are tuned by it.
+        splits: the sizes of the official split, empty where there is none.
+        size: '' where we do not know.
+        licence: '' where we do not know.
+        files: names of label files that have neither columns nor keys.
+        layout: label files and, ending in '/', folders of pictures, below the data root. The docstring of
+            the dataset's module says which others are read.
+        own_split: who splits the pictures and how, where there is no official split.
+
+    Raises:
+        UserError: for an aspect that is not one of `ASPECTS`.
     """
 
     title: str
@@ -21,9 +40,17 @@ class About:
     obtain: str
     access: Literal["open", "form", "loose"]
     signs: tuple[frozenset[str], ...]
+    aspect: Aspect
     splits: Mapping[str, int] = field(default_factory=dict)
     size: str = ""
     licence: str = ""
     files: tuple[str, ...] = ()
     layout: tuple[str, ...] = ()
     own_split: str = ""
+
+    def __post_init__(self) -> None:
+        if self.aspect not in ASPECTS:
+            raise UserError(
+                f"{self.title} states the aspect {self.aspect!r}: write what its scores judge, "
+                f"{' or '.join(ASPECTS)}."
+            )

@@ -7,24 +7,38 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from moslab.datasets.about import Aspect
 from moslab.datasets.table import COLUMNS, ArrayPixels, ImageTable, Pixels
 from moslab.world import World, generate
+
+# The tasks, and what the scores of their default presets judge.
+ASPECTS: dict[str, Aspect] = {
+    "iqa": "quality",
+    "iaa": "aesthetics",
+    "aigiqa": "quality",
+    "ugc": "quality",
+}
 
 
 def load(
     name: str, preset: str = "default", size: tuple[int, int] = (64, 64), images: int | None = None
 ) -> ImageTable:
-    """A task of the world with its default number of pictures or the first `images`; size is (height, width). UserError for what it does not know.
+    """A task of the world.
 
-    preset 'both' of aigiqa: every picture twice, once for each of its two scores, with the annotation `asked` ('quality' or 'alignment') for the question to be asked.
+    Args:
+        name: one of `ASPECTS`.
+        preset: the task's variant. With 'both', aigiqa has every picture twice, once for each of its two
+            scores, with the annotation `asked` ('quality' or 'alignment') for the question to be asked.
+        size: (height, width) of the pictures.
+        images: so many pictures, the first; None for the default number.
+
+    Raises:
+        UserError: for a name or preset that the world does not know.
     """
     if (name, preset) == ("aigiqa", "both"):
-        return in_turn(
-            {
-                "quality": load(name, "default", size, images),
-                "alignment": load(name, "alignment", size, images),
-            }
-        )
+        quality = load(name, "default", size, images)
+        alignment = load(name, "alignment", size, images)
+        return in_turn({"quality": quality, "alignment": alignment})
     return table_of(generate(name, preset, images, size))
 
 
@@ -45,7 +59,7 @@ def table_of(world: World) -> ImageTable:
 
 @dataclass(frozen=True)
 class RepeatedPixels:
-    """Pictures that stand in so many rows each, one after the other."""
+    """Pictures of a table, each in so many rows, one after the other."""
 
     pixels: Pixels
     times: int
@@ -59,23 +73,37 @@ class RepeatedPixels:
     def paths(self, row: int) -> list[Path]:
         return self.pixels.paths(row // self.times)
 
+    def where(self, row: int) -> str:
+        return self.pixels.where(row // self.times)
+
 
 def in_turn(tables: dict[str, ImageTable]) -> ImageTable:
-    """Several scores of the same pictures as one table, picture by picture: rows 0, 1, ... are the first picture's scores in the given order."""
-    first, times = next(iter(tables.values())), len(tables)
-    order = np.arange(times * len(first)).reshape(times, -1).T.ravel()
+    """Several scores of the same pictures as one table, picture by picture.
 
-    def woven(frames: list[pd.DataFrame]) -> pd.DataFrame:
-        return pd.concat(frames, ignore_index=True).iloc[order].reset_index(drop=True)
+    Args:
+        tables: a table for each score, by what is asked, all with votes and annotations.
 
-    frame = woven(
-        [table.frame.assign(image=table.frame["image"] + f" {asked}") for asked, table in tables.items()]
-    )
+    Returns:
+        Rows 0, 1, ... are the first picture's scores in the given order; the annotation `asked` says which.
+    """
+    frames, votes, annotations = [], [], []
+    for asked, table in tables.items():
+        assert table.votes is not None and table.annotations is not None
+        frames.append(table.frame.assign(image=table.frame["image"] + f" {asked}"))
+        votes.append(table.votes)
+        annotations.append(table.annotations.assign(asked=asked))
+    first = next(iter(tables.values()))
     return replace(
         first,
-        frame=frame,
-        pixels=RepeatedPixels(first.pixels, times),
-        votes=np.stack([table.votes for table in tables.values()], 1).reshape(len(frame), -1),
+        frame=_woven(frames),
+        pixels=RepeatedPixels(first.pixels, len(tables)),
+        votes=np.stack(votes, 1).reshape(len(tables) * len(first), -1),
         version=" ".join(table.version for table in tables.values()),
-        annotations=woven([table.annotations.assign(asked=asked) for asked, table in tables.items()]),
+        annotations=_woven(annotations),
     )
+
+
+def _woven(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """The first rows of all frames in turn, then the second rows, and so on."""
+    order = np.arange(len(frames) * len(frames[0])).reshape(len(frames), -1).T.ravel()
+    return pd.concat(frames, ignore_index=True).iloc[order].reset_index(drop=True)

@@ -1,7 +1,10 @@
-"""Writing a task out as a folder in the published layout of the data set it stands in for, so that one loader reads both."""
+"""Writing a task of the world as a folder in the layout of the published dataset it stands in for.
+
+One loader then reads both.
+"""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +17,25 @@ from moslab.utils.files import cannot_write, write_atomic
 from moslab.world import ugc
 from moslab.world.tasks import World
 
+KONIQ_PICTURES = "512x384"  # the folder's published name; the pictures have the world's size
 KONIQ_SETS = {"train": "training", "val": "validation", "test": "test"}
+AGIQA_COLUMNS = ["adj1", "adj2", "style", "mos_quality", "std_quality", "mos_align", "std_align"]
 
 
 def export(world: World, root: Path) -> Path:
-    """Write `iqa` as <root>/koniq10k, `iaa` as <root>/ava, `aigiqa` as <root>/agiqa3k or `ugc` as <root>/realqa, pictures as PNG under their true suffix, labels last.
+    """Write `iqa` as <root>/koniq10k, `iaa` as <root>/ava, `aigiqa` as <root>/agiqa3k or `ugc` as
+    <root>/realqa.
 
-    Returns that folder. Raises UserError when it holds something already or cannot be written. AVA knows no validation set and one test list: validation pictures become
-    training pictures there, and both test splits are listed. AGIQA-3K has one file for both scores and no split of its own. RealQA's files have no description we know of:
+    Pictures are PNG under their true suffix; labels are written last. AVA has no validation set and one test
+    list: validation pictures become training pictures there, and both test splits are listed. AGIQA-3K has
+    one file for both scores and no split of its own. RealQA's files have no description we know of:
     realqa.jsonl holds one object per picture (image, split, score, attributes, reasons).
+
+    Returns:
+        The dataset's folder.
+
+    Raises:
+        UserError: the folder holds something already or cannot be written.
     """
     name, write = _LAYOUTS[world.task]
     folder = Path(root) / name
@@ -37,18 +50,15 @@ def export(world: World, root: Path) -> Path:
 
 def _koniq(table: ImageTable, folder: Path) -> None:
     names = [f"{image}.png" for image in table.frame["image"]]
-    _pictures(
-        table, folder / "512x384", names
-    )  # the folder's published name; the pictures have the world's size
-    shares = table.votes / table.votes.sum(1, keepdims=True)
+    _pictures(table, folder / KONIQ_PICTURES, names)
+    votes = _votes(table)
+    shares = votes / votes.sum(1, keepdims=True)
     labels = pd.DataFrame({"image_name": names})
     for level in range(5):
         labels[f"c{level + 1}"] = shares[:, level]
-    labels["c_total"], labels["MOS"], labels["SD"] = (
-        table.votes.sum(1),
-        (table.frame["mos"] - 1) / 4 * 99 + 1,
-        table.frame["sd"],
-    )
+    labels["c_total"] = votes.sum(1)
+    labels["MOS"] = (table.frame["mos"] - 1) / 4 * 99 + 1
+    labels["SD"] = table.frame["sd"]
     labels["set"] = table.frame["split"].map(KONIQ_SETS)
     write_atomic(folder / "metadata" / "koniq10k_distributions_sets.csv", labels.to_csv(index=False))
 
@@ -56,26 +66,22 @@ def _koniq(table: ImageTable, folder: Path) -> None:
 def _ava(table: ImageTable, folder: Path) -> None:
     images, titles = table.frame["image"], table.frame["group"]
     _pictures(table, folder / "images", [f"{image}.png" for image in images])
-    number = {title: place for place, title in enumerate(sorted(set(titles)), 1)}
-    rows = [
-        f"{row} {image} {' '.join(map(str, votes))} 0 0 {number[title]}"
-        for row, (image, votes, title) in enumerate(zip(images, table.votes, titles), 1)
-    ]
+    challenge_of = {title: number for number, title in enumerate(sorted(set(titles)), 1)}
+    rows = []
+    for row, (image, votes, title) in enumerate(zip(images, _votes(table), titles), 1):
+        counts = " ".join(map(str, votes))
+        rows.append(f"{row} {image} {counts} 0 0 {challenge_of[title]}")
     tested = images[np.isin(table.frame["split"], ["test", "test_novel"])]
-    write_atomic(
-        folder / "challenges.txt",
-        "".join(f"{place} {title.replace(' ', '_')}\n" for title, place in number.items()),
-    )
-    write_atomic(folder / "generic_test.jpgl", "".join(f"{image}\n" for image in tested))
-    write_atomic(folder / "AVA.txt", "\n".join(rows) + "\n")
+    challenges = [f"{number} {title.replace(' ', '_')}" for title, number in challenge_of.items()]
+    write_atomic(folder / "challenges.txt", _lines(challenges))
+    write_atomic(folder / "generic_test.jpgl", _lines(tested))
+    write_atomic(folder / "AVA.txt", _lines(rows))
 
 
 def _agiqa(table: ImageTable, folder: Path) -> None:
     names = [f"{image}.png" for image in table.frame["image"]]
     _pictures(table, folder / "images", names)
-    labels = table.annotations[
-        ["adj1", "adj2", "style", "mos_quality", "std_quality", "mos_align", "std_align"]
-    ].copy()
+    labels = _annotations(table)[AGIQA_COLUMNS].copy()
     labels.insert(0, "name", names)
     labels.insert(1, "prompt", table.frame["text"])
     write_atomic(folder / "data.csv", labels.to_csv(index=False))
@@ -84,21 +90,31 @@ def _agiqa(table: ImageTable, folder: Path) -> None:
 def _realqa(table: ImageTable, folder: Path) -> None:
     names = [f"{image}.png" for image in table.frame["image"]]
     _pictures(table, folder / "images", names)
-    lines = [
-        json.dumps(
-            {
-                "image": f"images/{name}",
-                "split": split,
-                "score": score,
-                "attributes": {name: said[name] for name in ugc.OPTIONS},
-                "reasons": {name: said[f"{name}_reason"] for name in ugc.REASONED},
-            }
-        )
-        for name, split, score, said in zip(
-            names, table.frame["split"], table.frame["mos"], table.annotations.to_dict("records")
-        )
-    ]
-    write_atomic(folder / "realqa.jsonl", "\n".join(lines) + "\n")
+    answers = _annotations(table).to_dict("records")
+    lines = []
+    for name, split, score, given in zip(names, table.frame["split"], table.frame["mos"], answers):
+        attributes = {attribute: given[attribute] for attribute in ugc.OPTIONS}
+        reasons = {attribute: given[f"{attribute}_reason"] for attribute in ugc.REASONED}
+        entry = {"image": f"images/{name}", "split": split, "score": score}
+        lines.append(json.dumps(entry | {"attributes": attributes, "reasons": reasons}))
+    write_atomic(folder / "realqa.jsonl", _lines(lines))
+
+
+def _votes(table: ImageTable) -> np.ndarray:
+    """The table's votes, [n, levels]; these tasks have some."""
+    assert table.votes is not None
+    return table.votes
+
+
+def _annotations(table: ImageTable) -> pd.DataFrame:
+    """The table's annotations; these tasks have some."""
+    assert table.annotations is not None
+    return table.annotations
+
+
+def _lines(lines: Iterable[str]) -> str:
+    """A line each, the last one ended too."""
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _pictures(table: ImageTable, folder: Path, names: list[str]) -> None:

@@ -1,13 +1,16 @@
-"""JSON lists as Q-Align, DeQA-Score, Q-Scorer, Compare2Score and ROC4MLLM train and test on: one object per picture, images by path.
+"""JSON lists as Q-Align, DeQA-Score, Q-Scorer, Compare2Score and ROC4MLLM train and test on: one object per
+picture, images by path.
 
 Expected below the data root: FOLDER/train_NAME*.json, FOLDER/test_NAME*.json (val likewise, or whichever are
 there; NAME_test.json too), `preset` being FOLDER/NAME: qalign_json/koniq, KONIQ/metas/koniq. Where there are
 several splits of one name, numbered for cross-validation, one is taken: FOLDER/NAME:N, such as ft/agi/split:1
 for train_split_1.json and test_split_1.json.
+
 An object has image (or img_path) and a score: gt_score, a number or a string of one, or else the number that
-ends its id ("a.jpg->77.4"). Beside it may stand std, conversations, level_probs (excellent first),
+ends its id ("a.jpg->77.4"). It may also have std, conversations, level_probs (excellent first),
 gt_score_norm, a reference (ref_name, hq_name), and target, ROC4MLLM's shares of the votes from 1 to 10.
 Pictures lie at the paths given, from FOLDER, its parent or the data root.
+
 The lists do not say which way their scores run: Q-Align's csiq and live hold DMOS, lower for better pictures,
 Compare2Score's csiq is turned round. Lists with such a name are read as FOLDER/NAME:dmos or FOLDER/NAME:mos
 only, numbered ones as FOLDER/NAME:N:dmos.
@@ -22,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from moslab.datasets import labelfile
+from moslab.datasets import folders, labelfile, naming, ratings
 from moslab.datasets.about import About
 from moslab.datasets.table import FolderPixels, ImageTable
 from moslab.utils.errors import UserError
@@ -37,6 +40,7 @@ ABOUT = About(
         frozenset(["image", "gt_score"]),
         frozenset(["img_path", "gt_score"]),
     ),
+    aspect="quality",
     layout=("FOLDER/train_NAME*.json", "FOLDER/test_NAME*.json", "FOLDER/"),
     own_split="the files'",
 )
@@ -60,14 +64,17 @@ NUMBERED = re.compile(
 DMOS = re.compile(r"(csiq|live(iqa|md|r2|release2|2005|iqarelease2|multi.*)?)(database)?(ref)?\d*")
 GENERAL = re.compile(r"(split|splits|list|lists|all|data|labels?|metas?|jsons?|testjsons|ft)?\d*")
 REFERENCES = ("ref_name", "hq_name", "ref_img")
+FRAME = ("image", "mos", "sd", "split", "source", "group")
+# Further columns of the labels, and the keys they are read from.
+OTHER_KEYS = {"norm": "gt_score_norm", "level_probs": "level_probs", "target": "target"}
 
 
 class Preset(NamedTuple):
-    """FOLDER/NAME, and what stands behind colons."""
+    """FOLDER/NAME, and what follows it after colons."""
 
     place: str
     number: int | None
-    direction: str  # 'mos', 'dmos' or '' if not said
+    direction: str  # 'mos', 'dmos' or '' if not stated
 
 
 class Part(NamedTuple):
@@ -80,7 +87,11 @@ class Part(NamedTuple):
 
 
 def load(root: Path, preset: str = "default") -> ImageTable:
-    """The lists of one dataset. annotations: question, answer and word (the answer's last, '' where there is none), and what else the objects hold of `norm`, `level_probs`."""
+    """The lists of one dataset.
+
+    The annotations hold question, answer and word (the answer's last, '' where there is none), and what else
+    the objects have of `norm` and `level_probs`.
+    """
     asked = parsed(preset)
     check_direction(asked)
     folder = root / Path(asked.place).parent
@@ -90,13 +101,13 @@ def load(root: Path, preset: str = "default") -> ImageTable:
     if votes is not None:
         scale = (1.0, float(votes.shape[1]))
         where = [f"{folder / source}" for source in labels["source"]]
-        labelfile.check_votes(where, "gt_score", labels["mos"].to_numpy(), votes, scale)
-    frame = labels[["image", "mos", "sd", "split", "source", "group"]].assign(text="")
+        ratings.check_votes(where, "gt_score", labels["mos"].to_numpy(), votes, scale)
+    frame = labels[list(FRAME)].assign(text="")
     stated = None if votes is None else scale
     listed = folder / Path(asked.place).name
-    frame["sd"] = labelfile.usable_deviations(listed, "std", labels["sd"], labels["mos"], stated)
-    home = labelfile.home_of(frame["image"], folder, folder.parent, root)
-    kept = labels.drop(columns=["image", "mos", "sd", "split", "source", "group", "target"], errors="ignore")
+    frame["sd"] = ratings.usable_deviations(listed, "std", labels["sd"], labels["mos"], stated)
+    home = folders.home_of(frame["image"], folder, folder.parent, root)
+    annotations = labels.drop(columns=[*FRAME, "target"], errors="ignore")
     return ImageTable(
         "lists",
         frame,
@@ -105,12 +116,12 @@ def load(root: Path, preset: str = "default") -> ImageTable:
         votes=votes,
         higher_is_better=asked.direction != "dmos",
         version=preset,
-        annotations=kept,
+        annotations=annotations,
     )
 
 
 def parsed(preset: str) -> Preset:
-    """A preset's parts. UserError for a suffix that is none."""
+    """A preset's parts; UserError for a suffix that is neither number nor direction."""
     place, *suffixes = preset.split(":")
     numbers = [suffix for suffix in suffixes if suffix.isdecimal()]
     directions = [suffix for suffix in suffixes if suffix in ("mos", "dmos")]
@@ -123,11 +134,11 @@ def parsed(preset: str) -> Preset:
 
 
 def check_direction(asked: Preset) -> None:
-    """UserError where the direction of the scores is not said and the name does not tell it.
+    """UserError where neither the preset nor the name says which direction the scores have.
 
     The name is that of the lists, or of the first folder above that means a dataset.
     """
-    words = ["".join(re.findall(r"[a-z0-9]+", part.lower())) for part in reversed(Path(asked.place).parts)]
+    words = [_letters(part) for part in reversed(Path(asked.place).parts)]
     subject = next((word for word in words if not GENERAL.fullmatch(word)), "")
     if not asked.direction and DMOS.fullmatch(subject):
         given = asked.place if asked.number is None else f"{asked.place}:{asked.number}"
@@ -136,6 +147,11 @@ def check_direction(asked: Preset) -> None:
             f"scores turned round in others (Compare2Score's): give the preset as {given}:dmos or "
             f"{given}:mos."
         )
+
+
+def _letters(name: str) -> str:
+    """A name in small letters and digits alone."""
+    return "".join(re.findall(r"[a-z0-9]+", name.lower()))
 
 
 def read(root: Path, asked: Preset) -> pd.DataFrame:
@@ -149,33 +165,32 @@ def read(root: Path, asked: Preset) -> pd.DataFrame:
     for part in files(root, asked):
         rows = read_list(part.path).assign(split=part.split)
         check_splits(part, rows)
-        frames.append(rows.drop(columns="said_split"))
+        frames.append(rows.drop(columns="stated_split"))
     labels = pd.concat(frames, ignore_index=True)
-    names = labelfile.alike(labels["image"])
-    twice = names.duplicated()
-    if twice.any():
-        again = labels.iloc[int(twice.to_numpy().argmax())]
-        first = labels.iloc[int((names == names[again.name]).to_numpy().argmax())]
+    names = naming.alike(labels["image"])
+    repeated = naming.first_repeated(names)
+    if repeated:
+        first, again = labels.loc[repeated[0]], labels.loc[repeated[1]]
         why = "the lists of one name are read together"
         if first["split"] != again["split"]:
             why = "training and test must not share pictures"
         raise UserError(
             f"{folder}: {first['image']} is in {first['source']} ({first['split']}) and again, as "
-            f"{again['image']}, in {again['source']} ({again['split']}), with {twice.sum():,} such pictures "
-            f"in all: {why}. Take them out of one of the lists."
+            f"{again['image']}, in {again['source']} ({again['split']}), with {names.duplicated().sum():,} "
+            f"such pictures in all: {why}. Take them out of one of the lists."
         )
     return labels
 
 
 def check_splits(part: Part, rows: pd.DataFrame) -> None:
     """UserError for the first object that names another split than its list does."""
-    said = rows["said_split"].map(PARTS)
-    other = said.notna() & (said != part.split)
+    stated = rows["stated_split"].map(PARTS)
+    other = stated.notna() & (stated != part.split)
     if other.any():
-        row = int(other.to_numpy().argmax())
+        row = other.idxmax()
         raise UserError(
-            f"{part.path}, object {row} ({rows['image'][row]}) has the split {rows['said_split'][row]!r} in "
-            f"a list of the split {part.split}: move it to a list of its own, or mend the entry."
+            f"{part.path}, object {row} ({rows['image'][row]}) has the split {rows['stated_split'][row]!r} "
+            f"in a list of the split {part.split}: move it to a list of its own, or mend the entry."
         )
 
 
@@ -185,26 +200,27 @@ def files(root: Path, asked: Preset) -> list[Part]:
     Raises:
         UserError: none fits, several numbered splits do and none was chosen, or a split has several lists.
     """
-    folder, name = root / Path(asked.place).parent, Path(asked.place).name
-    above = Path(asked.place).parent.as_posix()
-    there = [part for part in map(named, sorted(folder.glob("*.json"))) if part]
-    exact = [part for part in there if part.name == name]
-    known = {part.split for part in exact}
+    place = Path(asked.place)
+    folder, name = root / place.parent, place.name
+    above = place.parent.as_posix()
+    lists = [part for part in map(named, sorted(folder.glob("*.json"))) if part]
+    exact = [part for part in lists if part.name == name]
+    with_exact = {part.split for part in exact}
     starts = (f"{name}_", f"{name}-")
-    longer = [part for part in there if part.name.startswith(starts) and part.split not in known]
+    longer = [part for part in lists if part.name.startswith(starts) and part.split not in with_exact]
     if not exact and not longer:
-        names = ", ".join(sorted({f"{above}/{part.name}" for part in there}))
+        names = ", ".join(sorted({f"{above}/{part.name}" for part in lists}))
         raise UserError(
             f"{folder} has no JSON lists of {name!r}: give the preset as FOLDER/NAME; there is "
-            f"{names or 'no train_NAME.json or test_NAME.json'}.{labelfile.still_packed(folder)}"
+            f"{names or 'no train_NAME.json or test_NAME.json'}.{folders.still_packed(folder)}"
         )
     fitting = sorted(chosen(exact + longer, folder, asked), key=lambda part: part.path)
     for split in dict.fromkeys(part.split for part in fitting):
         several = [part for part in fitting if part.split == split]
         if len(several) > 1:
+            files_of_split = " and ".join(part.path.name for part in several)
             raise UserError(
-                f"{folder} has several {split} lists of {name!r}, "
-                f"{' and '.join(part.path.name for part in several)}: name one whole "
+                f"{folder} has several {split} lists of {name!r}, {files_of_split}: name one whole "
                 f"({above}/{several[0].name}), or move the others away."
             )
     return fitting
@@ -216,7 +232,7 @@ def chosen(parts: Sequence[Part], folder: Path, asked: Preset) -> list[Part]:
     Raises:
         UserError: there are several numbered splits and none is asked for, or one that is not there.
     """
-    numbers = sorted({part.number for part in parts} - {None})
+    numbers = sorted({part.number for part in parts if part.number is not None})
     name = Path(asked.place).name
     choices = ", ".join(f"{asked.place}:{number}" for number in numbers)
     if asked.number is None:
@@ -230,12 +246,12 @@ def chosen(parts: Sequence[Part], folder: Path, asked: Preset) -> list[Part]:
         way = f"choose one of {choices}" if numbers else "its lists are not numbered, so leave the number out"
         raise UserError(f"{folder} has no split {asked.number} of {name!r}: {way}.")
     numbered = [part for part in parts if part.number == asked.number]
-    known = {part.split for part in numbered}
-    return numbered + [part for part in parts if part.number is None and part.split not in known]
+    with_number = {part.split for part in numbered}
+    return numbered + [part for part in parts if part.number is None and part.split not in with_number]
 
 
 def named(path: Path) -> Part | None:
-    """What a list's file name says; None where it is no list's."""
+    """What a list's file name states; None for another file."""
     match = NAMED.fullmatch(path.stem)
     if not match:
         return None
@@ -257,15 +273,13 @@ def read_list(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} is not JSON ({problem}): download it again.") from problem
     if not isinstance(objects, list) or not objects:
         raise UserError(f"{path} holds no list of pictures: download it again.")
-    rows = pd.DataFrame([_row(path, number, each) for number, each in enumerate(objects)])
-    labelfile.check_local(path, rows["image"])
-    rows["image"] = labelfile.picture_names(rows["image"])
-    twice = rows["image"].duplicated()
-    if twice.any():
-        raise UserError(
-            f"{path}, object {int(twice.to_numpy().argmax())}: "
-            f"{rows['image'][int(twice.to_numpy().argmax())]} is listed twice. Keep one of the two."
-        )
+    rows = pd.DataFrame([_row(path, number, entry) for number, entry in enumerate(objects)])
+    naming.check_local(path, rows["image"])
+    rows["image"] = naming.picture_names(rows["image"])
+    repeated = naming.first_repeated(rows["image"])
+    if repeated:
+        _, row = repeated
+        raise UserError(f"{path}, object {row}: {rows['image'][row]} is listed twice. Keep one of the two.")
     return rows
 
 
@@ -273,57 +287,79 @@ def shares(labels: pd.DataFrame) -> np.ndarray | None:
     """Votes of all objects, [n, levels]; None where an object has none. UserError for what are no votes."""
     if "target" not in labels or labels["target"].isna().any():
         return None
-    levels = len(labels["target"].iloc[0]) if isinstance(labels["target"].iloc[0], list) else 0
-    for source, row in zip(labels["source"], labels["target"]):
-        fits = isinstance(row, list) and all(isinstance(share, int | float) and share >= 0 for share in row)
-        if not fits or len(row) != max(levels, 2) or not 0 < sum(row) < np.inf:
+    first = labels["target"].iloc[0]
+    levels = max(len(first), 2) if isinstance(first, list) else 2
+    for source, target in zip(labels["source"], labels["target"]):
+        if not _are_shares(target, levels):
             raise UserError(
-                f"{source} has the target {row!r}: expected {max(levels, 2)} shares of the votes, as in the "
-                "first object."
+                f"{source} has the target {target!r}: expected {levels} shares of the votes, as in the first "
+                "object."
             )
     return np.array(labels["target"].tolist(), dtype=float)
 
 
-def _row(path: Path, number: int, each: Any) -> dict[str, Any]:
-    if not isinstance(each, dict) or not (image := each.get("image") or each.get("img_path")):
+def _are_shares(target: Any, levels: int) -> bool:
+    """Whether a target is so many numbers of at least 0 with a positive, finite sum."""
+    if not isinstance(target, list) or len(target) != levels:
+        return False
+    if not all(isinstance(share, int | float) and share >= 0 for share in target):
+        return False
+    return 0 < sum(target) < np.inf
+
+
+# --- one object ---------------------------------------------------------------------------------------------
+
+
+def _row(path: Path, number: int, entry: Any) -> dict[str, Any]:
+    """An object as a row of labels."""
+    image = (entry.get("image") or entry.get("img_path")) if isinstance(entry, dict) else None
+    if not image:
         raise UserError(f"{path}, object {number} has neither image nor img_path: take the published file.")
     where = f"{path}, object {number} ({image})"
-    given = each.get("gt_score", str(each.get("id", "")).partition("->")[2])
-    mos = _number(given)
-    if not np.isfinite(mos):
-        raise UserError(
-            f"{where} has the score {given!r}: expected a number in gt_score or behind '->' in id."
-        )
-    sd = np.nan if each.get("std") is None else _number(each["std"], otherwise=np.inf)
-    if np.isinf(sd) or sd < 0:
-        raise UserError(
-            f"{where} has the deviation {each['std']!r}: expected a number of at least 0 in std, or none."
-        )
-    said = {turn.get("from"): turn.get("value", "") for turn in each.get("conversations") or []}
-    answer = said.get("gpt", "")
-    group = next((str(each[name]).strip() for name in REFERENCES if each.get(name)), "")
+    turns = {turn.get("from"): turn.get("value", "") for turn in entry.get("conversations") or []}
+    answer = turns.get("gpt", "")
     row = {
         "image": str(image).strip(),
-        "mos": mos,
-        "sd": sd,
+        "mos": _score(where, entry),
+        "sd": _deviation(where, entry),
         "source": f"{path.name} object {number}",
-        "group": group,
-        "said_split": str(each.get("split", "")).strip().lower(),
-        "question": said.get("human", ""),
+        "group": next((str(entry[name]).strip() for name in REFERENCES if entry.get(name)), ""),
+        "stated_split": str(entry.get("split", "")).strip().lower(),
+        "question": turns.get("human", ""),
         "answer": answer,
         "word": answer.rstrip(".").rpartition(" ")[2] if answer else "",
     }
-    kept = {
-        "norm": each.get("gt_score_norm"),
-        "level_probs": each.get("level_probs"),
-        "target": each.get("target"),
-    }
-    return row | {name: value for name, value in kept.items() if value is not None}
+    for name, key in OTHER_KEYS.items():
+        if entry.get(key) is not None:
+            row[name] = entry[key]
+    return row
 
 
-def _number(given: Any, otherwise: float = np.nan) -> float:
-    """A number or a text of one; `otherwise` for anything else, true and false among it."""
+def _score(where: str, entry: dict) -> float:
+    """An object's score; `where` opens the sentence if there is none."""
+    written = entry.get("gt_score", str(entry.get("id", "")).partition("->")[2])
+    mos = _number(written)
+    if not np.isfinite(mos):
+        raise UserError(
+            f"{where} has the score {written!r}: expected a number in gt_score or behind '->' in id."
+        )
+    return mos
+
+
+def _deviation(where: str, entry: dict) -> float:
+    """An object's deviation, NaN where it has none; `where` opens the sentence if it is no deviation."""
+    written = entry.get("std")
+    sd = np.nan if written is None else _number(written, otherwise=np.inf)
+    if np.isinf(sd) or sd < 0:
+        raise UserError(
+            f"{where} has the deviation {written!r}: expected a number of at least 0 in std, or none."
+        )
+    return sd
+
+
+def _number(written: Any, otherwise: float = np.nan) -> float:
+    """A number or a text of one; `otherwise` for anything else, true and false included."""
     try:
-        return otherwise if isinstance(given, bool) else float(given)
+        return otherwise if isinstance(written, bool) else float(written)
     except (TypeError, ValueError):
         return otherwise

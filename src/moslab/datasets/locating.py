@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-OUTSIDE = "MOSLAB_OUTSIDE"  # further folders in which pictures may lie, parted as in PATH
+OUTSIDE = "MOSLAB_OUTSIDE"  # further folders in which pictures may lie, separated as in PATH
 SETTLED = 2.0  # seconds after which any change moves a folder's time: file systems count in steps of up to 2
 
 _remembered: dict[str, tuple[int, dict[str, list[str]]]] = {}
@@ -25,8 +25,8 @@ def locate(folder: str | Path, name: str) -> str:
     parent, last = os.path.split(written)
     if not os.path.lexists(parent):
         parent = _walked(os.fspath(folder), PurePosixPath(name).parent.parts)
-    found = best(last, alike(parent, last))
-    return written if found is None else os.path.join(parent, found)
+    spelling = best(last, alike(parent, last))
+    return written if spelling is None else os.path.join(parent, spelling)
 
 
 def _walked(folder: str, parts: Sequence[str]) -> str:
@@ -80,8 +80,9 @@ def leads_out(folder: str | Path, name: str, root: Path) -> bool:
         real = Path(os.path.realpath(path))
     except ValueError:  # no file can have this name: opening it says so
         return False
-    further = filter(None, os.environ.get(OUTSIDE, "").split(os.pathsep))
-    for home in (root, *map(os.path.expanduser, further)):
+    further = [folder for folder in os.environ.get(OUTSIDE, "").split(os.pathsep) if folder]
+    homes = [os.fspath(root), *map(os.path.expanduser, further)]
+    for home in homes:
         if path.is_relative_to(home) or real.is_relative_to(os.path.realpath(home)):
             return False
     return True
@@ -95,9 +96,9 @@ def _listing(folder: str) -> dict[str, list[str]]:
     """Names in a folder by `folded`, remembered until the folder changes: a file added later is seen."""
     try:
         changed = os.stat(folder).st_mtime_ns
-        known = _remembered.get(folder)
-        if known is not None and known[0] == changed:
-            return known[1]
+        remembered = _remembered.get(folder)
+        if remembered is not None and remembered[0] == changed:
+            return remembered[1]
         names = by_spelling(os.listdir(folder))
     except (OSError, ValueError):  # no such folder, or one that may not be listed
         return {}

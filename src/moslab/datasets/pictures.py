@@ -1,4 +1,4 @@
-"""How a picture is read: one rule for all datasets, told at length under that heading in docs/data.md.
+"""How a picture is read: one rule for all datasets, explained under that heading in docs/data.md.
 
 Depth         16-bit grey is scaled so that 65,535 becomes 255; where a TIFF file says 12 bits, 4,095 does.
               16-bit colour arrives from Pillow with the lower byte dropped: the same within one level.
@@ -21,12 +21,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 
 from moslab.datasets import locating
-from moslab.datasets.labelfile import still_packed
+from moslab.datasets.folders import still_packed
 from moslab.utils.errors import UserError, first_line
 
 RULE = 1  # raised when the same file gives other pixels; belongs into whatever is keyed by files' content
@@ -36,7 +37,7 @@ BACKGROUND = (255, 255, 255, 255)
 TOP, TOP_OF_12 = 65_535, 4_095
 
 Transpose = Image.Transpose
-TURNS = {  # by EXIF's number; 1 is upright
+TURNS = {  # by EXIF's number; 1 needs no turn
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,
     4: Transpose.FLIP_TOP_BOTTOM,
@@ -89,8 +90,12 @@ class PictureError(UserError):
 def read(path: Path, where: str) -> Image.Image:
     """The picture in a file, RGB.
 
-    where: the row of the labels, for the sentence.
-    Raises: PictureError for a file that is missing, no ordinary file, no picture, or out of the limits.
+    Args:
+        path: the file.
+        where: the row of the labels, for the sentence.
+
+    Raises:
+        PictureError: for a file that is missing, no ordinary file, no picture, or out of the limits.
     """
     with _opened(path, where) as picture:
         return as_rgb(picture, shown(path), where)
@@ -109,7 +114,7 @@ def traits(path: Path, where: str) -> list[str]:
     """What is worth knowing of a picture: some of DEEP, DARK, FLOAT, ...; PictureError as for `read`."""
     with _opened(path, where) as picture:
         deep = _is_deep(picture)
-        found = {
+        applies = {
             TURNED: _orientation(picture) in TURNS,  # asked before TIFF files are turned
             FRAMES: getattr(picture, "n_frames", 1) > 1,
             FLOAT: picture.mode == "F",
@@ -118,27 +123,27 @@ def traits(path: Path, where: str) -> list[str]:
         }
         rgb = as_rgb(picture, shown(path), where)
         dark = deep and _is_dark(picture, rgb)
-        found |= {DEEP: deep and not dark, DARK: dark, TRANSPARENT: _is_transparent(picture)}
-    return [trait for trait, has in found.items() if has]
+        applies |= {DEEP: deep and not dark, DARK: dark, TRANSPARENT: _is_transparent(picture)}
+    return [trait for trait, is_so in applies.items() if is_so]
 
 
 def check_file(path: Path, where: str) -> None:
     """PictureError unless a path leads to an ordinary file with something in it.
 
-    Nothing is opened: whoever opens a pipe waits for ever.
+    Nothing is opened: opening a pipe would wait for ever.
     """
     try:
-        there = os.stat(path)
+        status = os.stat(path)
     except ValueError as problem:
         what = f"has a name that no file can have ({where}; {first_line(problem)})"
         raise PictureError(f"{shown(path)} {what}: mend the name in the labels.", SPECIAL) from problem
     except OSError as problem:
         raise unreachable(path, where, problem) from problem
-    if not stat.S_ISREG(there.st_mode):
-        kind = KINDS_OF_FILE.get(stat.S_IFMT(there.st_mode), "a special file")
+    if not stat.S_ISREG(status.st_mode):
+        kind = KINDS_OF_FILE.get(stat.S_IFMT(status.st_mode), "a special file")
         what = f"is {kind} and no picture ({where})"
         raise PictureError(f"{shown(path)} {what}: put the picture there or drop the row.", SPECIAL)
-    if not there.st_size:
+    if not status.st_size:
         what = f"is empty, 0 bytes ({where})"
         raise PictureError(f"{shown(path)} {what}: download it again or drop the row.", EMPTY)
 
@@ -163,7 +168,7 @@ def shown(path: str | Path) -> str:
 
 
 @contextmanager
-def _opened(path: Path, where: str) -> Iterator[Image.Image]:
+def _opened(path: Path, where: str) -> Iterator[ImageFile.ImageFile]:
     """A picture file, undecoded; whatever goes wrong with it inside is a PictureError."""
     check_file(path, where)
     try:
@@ -174,8 +179,9 @@ def _opened(path: Path, where: str) -> Iterator[Image.Image]:
     except (UserError, MemoryError):
         raise
     except Image.DecompressionBombError as problem:
-        pixels = int(re.search(r"\d+", str(problem))[0])
-        raise _too_large(shown(path), where, pixels) from problem
+        size = re.search(r"\d+", str(problem))
+        assert size is not None  # Pillow's sentence holds the number of pixels
+        raise _too_large(shown(path), where, int(size[0])) from problem
     except Exception as problem:  # decoders of broken files raise whatever their arithmetic leads to
         if isinstance(problem, OSError) and problem.errno is not None:
             raise unreachable(path, where, problem) from problem
@@ -187,13 +193,14 @@ def unreachable(path: Path, where: str, problem: OSError) -> PictureError:
     """Why a path leads to no file."""
     if problem.errno in (errno.ENOENT, errno.ENOTDIR):
         return _missing(path, where)
-    known = {
+    sentences: dict[int | None, tuple[str, str, str]] = {
         errno.ENAMETOOLONG: (SPECIAL, "has a name too long for this disk", "mend the name in the labels"),
         errno.ELOOP: (SPECIAL, "is a link that leads back to itself", "put the picture there"),
         errno.EACCES: (BROKEN, "may not be read", "get the right to read it and its folder (chmod)"),
         errno.EPERM: (BROKEN, "may not be read", "get the right to read it and its folder (chmod)"),
     }
-    kind, what, remedy = known.get(problem.errno, (BROKEN, "cannot be read", "see that the disk is well"))
+    other = (BROKEN, "cannot be read", "see that the disk is well")
+    kind, what, remedy = sentences.get(problem.errno, other)
     return PictureError(f"{shown(path)} {what} ({where}; {problem.strerror}): {remedy}.", kind)
 
 
@@ -229,7 +236,7 @@ def _too_large(name: str, where: str, pixels: int) -> PictureError:
 
 
 def _orientation(picture: Image.Image) -> int:
-    """EXIF's number from 1 to 8; 1, upright, where there is none or none that can be read."""
+    """EXIF's number from 1 to 8; 1, not turned, where there is none or none that can be read."""
     try:
         return picture.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # damaged EXIF raises anything; viewers then show the picture as it lies
@@ -241,13 +248,13 @@ def _flat(picture: Image.Image, name: str, where: str) -> Image.Image:
     if picture.mode.startswith("I;16"):
         return _from_integers(picture, TOP_OF_12 if _tag(picture, BITS) == (12,) else TOP)
     if picture.mode == "I":
-        low, high = picture.getextrema()
+        low, high = _extremes(picture)
         if low < 0 or high > TOP:
             rule = f"32-bit integers are read as 0 to {TOP:,}"
             raise _unscaled(name, where, f"integers from {low} to {high}", rule)
         return _from_integers(picture, TOP)
     if picture.mode == "F":
-        low, high = np.min(picture), np.max(picture)  # NaN where one value is
+        low, high = _extremes(picture)
         if not (low >= 0 and high <= 1):
             rule = "floating point is read as 0 for black to 1 for white"
             raise _unscaled(name, where, f"numbers from {low:g} to {high:g}", rule)
@@ -256,6 +263,12 @@ def _flat(picture: Image.Image, name: str, where: str) -> Image.Image:
         behind = Image.new("RGBA", picture.size, BACKGROUND)
         return Image.alpha_composite(behind, picture.convert("RGBA")).convert("RGB")
     return picture.convert("RGB")
+
+
+def _extremes(picture: Image.Image) -> tuple[Any, Any]:
+    """The lowest and the highest value of a picture of one channel, NaN where one value is."""
+    values = np.asarray(picture)
+    return values.min(), values.max()
 
 
 def _from_integers(picture: Image.Image, top: int) -> Image.Image:
@@ -288,7 +301,7 @@ def _tag(picture: Image.Image, number: int) -> object:
     return getattr(picture, "tag_v2", {}).get(number)
 
 
-def _is_deep(picture: Image.Image) -> bool:
+def _is_deep(picture: ImageFile.ImageFile) -> bool:
     """Whether a picture that is not loaded yet has more than 8 bits a channel, as integers."""
     if picture.format == "PPM":
         return any(isinstance(tile.args, tuple) and tile.args[-1] > 255 for tile in picture.tile)
@@ -300,12 +313,15 @@ def _is_dark(picture: Image.Image, rgb: Image.Image) -> bool:
     if _tag(picture, BITS) == (12,):
         return False
     if picture.mode.startswith("I"):
-        return bool(np.max(picture) <= TOP_OF_12)
-    return max(high for _, high in rgb.getextrema()) <= TOP_OF_12 >> 8
+        return bool(np.asarray(picture).max() <= TOP_OF_12)
+    return bool(np.asarray(rgb).max() <= TOP_OF_12 >> 8)
 
 
 def _is_transparent(picture: Image.Image) -> bool:
     """Whether anything of a picture is less than opaque."""
     if not picture.has_transparency_data:
         return False
-    return picture.mode.startswith("I;16") or picture.convert("RGBA").getchannel("A").getextrema()[0] < 255
+    if picture.mode.startswith("I;16"):
+        return True
+    opacity = np.asarray(picture.convert("RGBA").getchannel("A"))
+    return bool(opacity.min() < 255)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 class DatasetSpec:
     """A dataset by name and variant.
 
-    Args:
+    Attributes:
         name: one of `moslab.datasets.NAMES`, or several joined by '+'.
         root: folder of the published datasets, see `moslab.utils.paths.data_root`; embedded ones need none.
-        preset: the dataset's variant; a size of KonIQ-10k's pictures is passed over by other datasets.
+        preset: the dataset's variant; a size of KonIQ-10k's pictures is ignored by other datasets.
         protocol: splits other than the dataset's own, see `moslab.datasets.protocols`.
         images: how many pictures an embedded dataset is generated with; published ones have their own number.
     """
@@ -23,5 +23,5 @@ class DatasetSpec:
 
     @property
     def parts(self) -> list["DatasetSpec"]:
-        """The joined datasets one by one; of a single dataset itself alone."""
+        """The joined datasets one by one; only itself for a single dataset."""
         return [replace(self, name=name) for name in self.name.split("+")]

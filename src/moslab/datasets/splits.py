@@ -1,4 +1,7 @@
-"""Splits of our own, where a dataset has no official one: keyed draws from the names of groups, so that a picture's place depends on its group alone."""
+"""Splits of our own, where a dataset has no official one.
+
+They are keyed draws from the names of groups, so that a picture's split depends on its group alone.
+"""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -7,14 +10,25 @@ import numpy as np
 
 
 def drawn(key: str, groups: Sequence[str], train: float = 0.7, val: float = 0.1) -> np.ndarray:
-    """'train', 'val' or 'test' for every picture, [n]. groups: what must not be torn apart, such as reference pictures or prompts; the pictures' own names where nothing belongs together."""
-    share = {group: _number(key, group) / 2**64 for group in set(groups)}
-    return np.array(
-        [
-            "train" if share[group] < train else "val" if share[group] < train + val else "test"
-            for group in groups
-        ]
-    )
+    """'train', 'val' or 'test' for every picture, [n].
+
+    Args:
+        key: names the draw, usually the dataset.
+        groups: what must not be separated, such as reference pictures or prompts, [n]; the pictures' own
+            names where nothing belongs together.
+        train: share of the groups for training, on average.
+        val: the same for validation; the rest is for testing.
+    """
+    split_of = {}
+    for group in set(groups):
+        position = _number(key, group) / 2**64
+        if position < train:
+            split_of[group] = "train"
+        elif position < train + val:
+            split_of[group] = "val"
+        else:
+            split_of[group] = "test"
+    return np.array([split_of[group] for group in groups])
 
 
 def folds(key: str, groups: Sequence[str], k: int, seed: int = 0) -> np.ndarray:

@@ -13,7 +13,7 @@ import pandas as pd
 from PIL import Image
 
 from moslab.datasets import locating
-from moslab.datasets.labelfile import still_packed
+from moslab.datasets.folders import still_packed
 from moslab.datasets.pictures import (
     MISSING,
     OUTSIDE,
@@ -85,8 +85,12 @@ class ListedPixels(MemoryPixels):
 class NamedPixels:
     """What pictures kept as files have in common: `path` alone says which file or folder belongs to a row.
 
-    root: the data root, which names may not lead out of; None where they may. sources: label file and line of
-    each row, for sentences; () where they are not known. `datasets.load` sets both.
+    Attributes:
+        folder: where names start.
+        names: paths of the rows' files or folders from there, [n].
+        root: the data root, which names may not lead out of; None where they may. `datasets.load` sets it.
+        sources: label file and line of each row, for sentences; () where they are not known. `datasets.load`
+            sets them.
     """
 
     folder: Path
@@ -96,7 +100,8 @@ class NamedPixels:
 
     def where(self, row: int) -> str:
         """A row as sentences name it."""
-        return f"row {row} of the labels" + (f", {self.sources[row]}" if self.sources else "")
+        source = f", {self.sources[row]}" if self.sources else ""
+        return f"row {row} of the labels{source}"
 
     def spelled(self, row: int) -> str:
         """The name of a row's file or folder as the disk has it; as labels have it where it is missing."""
@@ -110,7 +115,7 @@ class NamedPixels:
         return Path(self.place(row))
 
     def place(self, row: int) -> str:
-        """`path` as text, which costs half as much where there are hundreds of thousands."""
+        """`path` as text, which takes half the time where there are hundreds of thousands."""
         name = self.names[row]
         if self.root is not None and locating.leads_out(self.folder, name, self.root):
             what = f"leads out of the data root {self.root} ({self.where(row)})"
@@ -143,7 +148,7 @@ class FolderPixels(NamedPixels):
         return [self.path(row)]
 
     def open(self, row: int) -> Image.Image:
-        """Raises PictureError when the file is missing or is not a picture."""
+        """The picture of a row, RGB; PictureError when the file is missing or is not a picture."""
         return read(self.path(row), self.where(row))
 
 
@@ -155,17 +160,17 @@ class FramePixels(NamedPixels):
         """The frames of a row, 2.png before 10.png. Raises PictureError where there is none."""
         home = self.path(row)
         try:
-            there = list(home.iterdir()) if home.is_dir() else []
+            files = list(home.iterdir()) if home.is_dir() else []
         except OSError as problem:
             raise unreachable(home, self.where(row), problem) from problem
-        files = [file for file in there if file.suffix.lower() in FRAMES and not file.name.startswith(".")]
-        if not files:
+        frames = [file for file in files if _is_frame(file)]
+        if not frames:
             what = f"holds no frames ({self.where(row)}); videos are not read here"
             command = f"mkdir -p {home} && ffmpeg -i {home.name}.mp4 -vf fps=1 {home}/%03d.png"
             remedy = f"take one frame a second from each beforehand, as the papers do: {command}"
             packed = still_packed(home.parent.parent, home.parent.name)
             raise PictureError(f"{shown(home)} {what}, so {remedy}{packed}", MISSING)
-        return sorted(files, key=lambda file: (len(file.name), file.name))
+        return sorted(frames, key=lambda file: (len(file.name), file.name))
 
     def open(self, row: int) -> Image.Image:
         """The frame in the middle, the later of two. Raises PictureError without one, or for no picture."""
@@ -180,14 +185,26 @@ class FramePixels(NamedPixels):
         return [read(path, self.where(row)) for path in self.paths(row)]
 
 
+def _is_frame(file: Path) -> bool:
+    return file.suffix.lower() in FRAMES and not file.name.startswith(".")
+
+
 @dataclass(frozen=True)
 class ImageTable:
     """Pictures with their labels.
 
-    frame: one row per picture, columns `COLUMNS`: image (id), text ('' if none), mos, sd (NaN if unknown), split, group, source (file and line).
-    votes: [n, levels] counts or fractions, level k lying at np.linspace(*scale, levels)[k]; None if unpublished.
-    annotations: whatever else is published of each picture, one row each: attributes, captions, other scores; None if nothing is.
-    scale: the nominal scale, e.g. (1, 10) for AVA. higher_is_better: False where scores are DMOS as published, lower for better pictures; see `upright`.
+    Attributes:
+        name: the dataset.
+        frame: one row per picture, columns `COLUMNS`: image (id), text ('' if none), mos, sd (NaN if
+            unknown), split, group, source (file and line).
+        pixels: where the pictures come from, by row.
+        scale: the nominal scale, e.g. (1, 10) for AVA.
+        votes: counts or fractions, [n, levels], level k lying at np.linspace(*scale, levels)[k]; None if
+            unpublished.
+        higher_is_better: False where scores are DMOS as published, lower for better pictures; see `upright`.
+        version: which variant of the labels this is.
+        annotations: whatever else is published of each picture, one row each: attributes, captions, other
+            scores; None if nothing is.
     """
 
     name: str
@@ -206,21 +223,20 @@ class ImageTable:
         """Row numbers of a split, in table order."""
         rows = np.flatnonzero(self.frame["split"].to_numpy() == split)
         if not len(rows):
-            known = ", ".join(sorted(set(self.frame["split"])))
-            raise UserError(f"{self.name} has no split {split!r}; its splits are {known}.")
+            splits = ", ".join(sorted(set(self.frame["split"])))
+            raise UserError(f"{self.name} has no split {split!r}; its splits are {splits}.")
         return rows
 
     def upright(self) -> "ImageTable":
-        """The same with higher scores for better pictures: DMOS mirrored within its scale, votes with it, so that 'excellent' means what it says."""
+        """The same table with higher scores for better pictures, so that 'excellent' means what it says.
+
+        DMOS is mirrored within its scale, and votes with it.
+        """
         if self.higher_is_better:
             return self
+        frame = self.frame.assign(mos=sum(self.scale) - self.frame["mos"])
         votes = None if self.votes is None else self.votes[:, ::-1]
-        return replace(
-            self,
-            frame=self.frame.assign(mos=sum(self.scale) - self.frame["mos"]),
-            votes=votes,
-            higher_is_better=True,
-        )
+        return replace(self, frame=frame, votes=votes, higher_is_better=True)
 
     def contents(self, rows: Sequence[int]) -> list[str]:
         """SHA-256 of the file that each picture of `rows` is read from, '' for pictures in memory.
@@ -240,31 +256,33 @@ class ImageTable:
         return [digests[file] if file else "" for file in files]
 
     def manifest(self) -> str:
-        """Digest of everything in the labels that can change a result: ids, scores, deviations, votes, texts, splits, groups, whatever else is published, version."""
-        columns = {
-            name: self.frame[name].astype(str).tolist() for name in ("image", "text", "split", "group")
-        }
-        scores = {name: [f"{value:.6f}" for value in self.frame[name]] for name in ("mos", "sd")}
-        votes = (
-            "" if self.votes is None else sha256(np.round(self.votes, 6).astype("<f8").tobytes()).hexdigest()
-        )
-        said = (
-            ""
-            if self.annotations is None
-            else sha256(self.annotations.to_csv(index=False).encode()).hexdigest()
-        )
-        return digest([self.name, self.version, columns, scores, votes, said])
+        """Digest of everything in the labels that can change a result.
+
+        That is ids, scores, deviations, votes, texts, splits, groups, whatever else is published, and
+        version.
+        """
+        texts = {name: self.frame[name].astype(str).tolist() for name in ("image", "text", "split", "group")}
+        scores = {name: _rounded(self.frame[name]) for name in ("mos", "sd")}
+        votes = annotations = ""
+        if self.votes is not None:
+            votes = sha256(np.round(self.votes, 6).astype("<f8").tobytes()).hexdigest()
+        if self.annotations is not None:
+            annotations = sha256(self.annotations.to_csv(index=False).encode()).hexdigest()
+        return digest([self.name, self.version, texts, scores, votes, annotations])
+
+
+def _rounded(column: pd.Series) -> list[str]:
+    return [f"{value:.6f}" for value in column]
 
 
 def training_rows(table: ImageTable) -> np.ndarray:
     """Rows marked for training; all where none is."""
-    return (
-        np.flatnonzero((table.frame["split"] == "train").to_numpy())
-        if (table.frame["split"] == "train").any()
-        else np.arange(len(table))
-    )
+    trained = (table.frame["split"] == "train").to_numpy()
+    return np.flatnonzero(trained) if trained.any() else np.arange(len(table))
 
 
 def within(table: ImageTable, root: Path) -> ImageTable:
     """The same table, its pictures kept inside the data root and named by label file and line."""
-    return replace(table, pixels=replace(table.pixels, root=root, sources=tuple(table.frame["source"])))
+    assert isinstance(table.pixels, NamedPixels)  # as all loaders of published datasets give them
+    pixels = replace(table.pixels, root=root, sources=tuple(table.frame["source"]))
+    return replace(table, pixels=pixels)

@@ -21,13 +21,13 @@ def data_page(text: str) -> str:
 
 
 def datasets_table() -> str:
-    """A row per published dataset: what the first line of its module says, where it lies, its presets beside the default, and its split."""
+    """A row per published dataset: what the first paragraph of its module says, where it lies, its presets beside the default, and its split."""
     rows = []
-    for name, module in datasets.PUBLISHED.items():
-        about, what = (
-            module.ABOUT,
-            module.__doc__.partition("\n")[0].partition(", official split")[0].rstrip("."),
-        )
+    for name in datasets.PUBLISHED:
+        module = datasets.module_of(name)
+        about = module.ABOUT
+        summary = " ".join((module.__doc__ or "").partition("\n\n")[0].split())
+        what = summary.partition(", official split")[0].rstrip(".")
         split = (
             "official: " + ", ".join(f"{part} {pictures:,}" for part, pictures in about.splits.items())
             if about.splits

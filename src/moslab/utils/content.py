@@ -34,7 +34,7 @@ def digest_of(path: Path) -> str:
     return digests_of([path])[0]
 
 
-def digests_of(files: Sequence[Path]) -> list[str]:
+def digests_of(files: Sequence[str | Path]) -> list[str]:
     """SHA-256 of every file, in order.
 
     Digests are remembered by absolute path, size and both times of the file (of its content and of its
