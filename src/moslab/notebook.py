@@ -17,9 +17,10 @@ from moslab.analysis.claims import Verdict
 from moslab.analysis.tables import Sentence, say
 from moslab.batch import parameters
 from moslab.batch.comparison import as_recorded
-from moslab.batch.validity import looked_at
+from moslab.batch.validity import loaded_inputs
+from moslab.experiments import digests
 from moslab.experiments.collecting import From, collect, missing, stores
-from moslab.experiments.experiment import Experiment, look_again
+from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import Grid, Results
 from moslab.utils import paths
 from moslab.utils.errors import UserError
@@ -111,11 +112,11 @@ class Study:
 
     def plan(self, *grids: Grid) -> pd.DataFrame:
         """What `collect` will do: runs wanted, to train, taken from the committed reference (where local ones come first), and minutes by the reference's own times."""
-        look_again()
+        digests.forget()
         rows = []
         for grid in grids:
             experiments = {e.key: e for e in grid.experiments().values()}.values()
-            todo = missing(experiments, self.source, self.profile, grid.afresh())
+            todo = missing(experiments, self.source, self.profile, grid.headline_keys())
             known = self.reference.get("run_seconds", {})
             seconds = [known.get(e.key) for e in todo]
             minutes = (
@@ -144,16 +145,16 @@ class Study:
 
     def collect_all(self, *grids: Grid) -> list[Results]:
         """The runs of several grids, which are trained together: what they have in common is trained once."""
-        look_again()
+        digests.forget()
         places = [grid.experiments() for grid in grids]
-        asked, afresh = time.time(), set().union(*(grid.afresh() for grid in grids))
+        asked, headline = time.time(), set().union(*(grid.headline_keys() for grid in grids))
         experiments = [experiment for found in places for experiment in found.values()]
-        runs = {run.key: run for run in collect(experiments, self.source, self.profile, self.jobs, afresh)}
+        runs = {run.key: run for run in collect(experiments, self.source, self.profile, self.jobs, headline)}
         self.waited += time.time() - asked
         self.used |= {key: round(sum(run.seconds.values()), 2) for key, run in runs.items()}
-        self.headline |= afresh
+        self.headline |= headline
         for grid in grids:
-            self.certain |= grid.certain(runs)
+            self.certain |= grid.certainty_keys(runs)
         here = self._here(experiments)
         self.borrowed |= set(runs) - here
         return [
@@ -219,7 +220,7 @@ class Study:
             "claims": [verdict.as_dict() for verdict in verdicts],
             "values": self.values,
             "figures": self.figures,
-            **looked_at(),
+            **loaded_inputs(),
             "seconds": round(time.time() - self.started - self.waited, 1),
             "provenance": provenance(),
         }
