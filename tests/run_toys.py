@@ -1,6 +1,7 @@
 """What tests of runs, stores and studies share."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,20 @@ from toys import toy_run
 from moslab.experiments import collecting, worker
 from moslab.experiments.grid import Grid
 from moslab.experiments.store import Run, Store
+from moslab.utils import paths
+
+ARMS = {"5 bins": {"options": {"bins": 5}}, "levels": {"scorer": "levels"}}
+
+
+def toy_grid(base: Path) -> Grid:
+    """Two arms with three seeds, on forty pictures of the world."""
+    setting = {"backbone": str(base), "learning_rate": 1e-3, "images": 40}
+    return Grid(["iqa"], ARMS, [0, 1, 2], setting)
+
+
+def files(folder: Path) -> list[str]:
+    """Names of all files below a folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def same(one: Run, two: Run) -> bool:
@@ -49,3 +64,13 @@ def entries(store: Store) -> list[str]:
     if not store.folder.exists():
         return []
     return sorted(path.name for path in store.folder.iterdir() if path.name != "tables")
+
+
+def local(profile: str = "smoke") -> Store:
+    """The local store."""
+    return Store(paths.profile_dir(profile) / "runs")
+
+
+def reference(profile: str = "smoke") -> Store:
+    """The committed store."""
+    return Store(paths.REFERENCE / "runs" / profile)
