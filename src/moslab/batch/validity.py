@@ -38,12 +38,13 @@ def still_holds(record: dict[str, Any], stores: Iterable[Path], root: str | None
     """
     digests.forget()
     folders = list(stores)
+    labels, weights, runs = record.get("labels", []), record.get("weights", {}), record.get("runs", [])
     try:
-        return (
-            all(_manifest(row, root) == row["manifest"] for row in record.get("labels", []))
-            and all(catalogue.fingerprint(name) == was for name, was in record.get("weights", {}).items())
-            and all(_run_holds(key, folders, root) for key in record.get("runs", []))
-        )
+        if any(_manifest(row, root) != row["manifest"] for row in labels):
+            return False
+        if any(catalogue.fingerprint(name) != recorded for name, recorded in weights.items()):
+            return False
+        return all(_run_holds(key, folders, root) for key in runs)
     except UserError:  # a picture is gone, a label file cannot be read any more
         return False
 

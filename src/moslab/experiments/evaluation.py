@@ -33,12 +33,10 @@ def predict(reader: Reader, table: ImageTable, rows: RowNumbers, batch: int = 12
         for start in range(0, len(rows), batch):
             reading = reader.read(table, rows[start : start + batch])
             parts.append(reader.scorer.decode(reading))
+    score = np.concatenate([part.score for part in parts])
+    distribution = np.concatenate([part.distribution for part in parts])
     answers = [part.said for part in parts if part.said is not None]
-    return Scores(
-        np.concatenate([part.score for part in parts]),
-        np.concatenate([part.distribution for part in parts]),
-        pd.concat(answers, ignore_index=True) if answers else None,
-    )
+    return Scores(score, distribution, pd.concat(answers, ignore_index=True) if answers else None)
 
 
 def score_pictures(

@@ -209,14 +209,17 @@ def split_prompts(prompts: Sequence[Sequence[list[int]]]) -> tuple[list[Conversa
 
 def pad(conversations: Sequence[Conversation], filler: int) -> dict[str, torch.Tensor]:
     """Right-padded input_ids, labels and attention_mask [batch, time] with read_position [batch]."""
-    longest = max(len(one["input_ids"]) for one in conversations)
+    ids = [one["input_ids"] for one in conversations]
+    labels = [one["labels"] for one in conversations]
+    read = [[1] * len(one) for one in ids]
+    longest = max(len(one) for one in ids)
 
     def stacked(rows: Sequence[list[int]], value: int) -> torch.Tensor:
         return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
 
     return {
-        "input_ids": stacked([one["input_ids"] for one in conversations], filler),
-        "labels": stacked([one["labels"] for one in conversations], IGNORED),
-        "attention_mask": stacked([[1] * len(one["input_ids"]) for one in conversations], 0),
+        "input_ids": stacked(ids, filler),
+        "labels": stacked(labels, IGNORED),
+        "attention_mask": stacked(read, 0),
         "read_position": torch.tensor([one["read_position"] for one in conversations]),
     }

@@ -40,8 +40,9 @@ def tune(
     measured = {rate: np.nan_to_num(run.metrics["val"]["srcc"]).tolist() for rate, run in zip(rates, runs)}
     best, low, high = max(measured.values())
     error = (high - low) / (2 * 1.96)
+    chosen = min(rate for rate, (value, *_) in measured.items() if value >= best - error)
     entry = {
-        "learning_rate": min(rate for rate, (value, *_) in measured.items() if value >= best - error),
+        "learning_rate": chosen,
         "curve": {f"{rate:g}": round(value, 4) for rate, (value, *_) in measured.items()},
         "standard_error": round(error, 4),
         "metric": "SRCC on the validation split, one seed",
