@@ -1,8 +1,8 @@
 """A grid of experiments: datasets x arms x seeds, and the scores that come back arm by arm."""
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,9 @@ from moslab.experiments.store import CERTAINTY, Run
 from moslab.experiments.tuning import tuned_rate
 from moslab.utils.errors import UserError
 
-Arm = TypeVar("Arm", bound=Hashable)
-
 
 @dataclass(frozen=True)
-class Grid(Generic[Arm]):
+class Grid:
     """Experiments for every combination of dataset, arm and seed.
 
     Attributes:
@@ -31,10 +29,10 @@ class Grid(Generic[Arm]):
     """
 
     datasets: Sequence[str]
-    arms: Mapping[Arm, Mapping[str, Any]]
+    arms: Mapping[str, Mapping[str, Any]]
     seeds: Sequence[int]
     setting: Mapping[str, Any]
-    headline: Collection[Hashable] = ()
+    headline: Collection[str] = ()
     certainty: bool = False
 
     def __post_init__(self) -> None:
@@ -46,7 +44,7 @@ class Grid(Generic[Arm]):
         if len(set(self.seeds)) < len(self.seeds):
             raise UserError(f"The seeds {list(self.seeds)} repeat: a verdict needs different ones.")
 
-    def experiments(self) -> dict[tuple[str, Arm, int], Experiment]:
+    def experiments(self) -> dict[tuple[str, str, int], Experiment]:
         """(dataset, arm, seed) -> experiment, every field checked."""
         experiments = {}
         for dataset in self.datasets:
@@ -108,7 +106,7 @@ def generated_number(dataset: str, images: int | None) -> int | None:
 
 
 @dataclass(frozen=True)
-class Results(Generic[Arm]):
+class Results:
     """The runs of a grid.
 
     Attributes:
@@ -116,10 +114,10 @@ class Results(Generic[Arm]):
         here: keys of the runs that were trained on this machine; None where that is not asked.
     """
 
-    runs: Mapping[tuple[str, Arm, int], Run]
+    runs: Mapping[tuple[str, str, int], Run]
     here: Collection[str] | None = None
 
-    def scores(self, dataset: str, split: str = "test") -> tuple[dict[Arm, np.ndarray], np.ndarray]:
+    def scores(self, dataset: str, split: str = "test") -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Scores by arm, and the targets they are all compared with.
 
         An unread answer counts as the mean of the read answers of its run, since it says nothing of the
@@ -131,7 +129,7 @@ class Results(Generic[Arm]):
         Raises:
             UserError: for a dataset or split without runs, and for runs evaluated on different pictures.
         """
-        scores: dict[Arm, list[np.ndarray]] = {}
+        scores: dict[str, list[np.ndarray]] = {}
         labels: list[pd.DataFrame] = []
         for (name, arm, _), run in self.runs.items():
             if name == dataset:
@@ -157,7 +155,7 @@ class Results(Generic[Arm]):
             read (they count in no metric of a single run); and trained, which of the runs were trained here,
             where runs of the committed reference may be among them.
         """
-        rows: dict[tuple[str, Arm], dict[str, Any]] = {}
+        rows: dict[tuple[str, str], dict[str, Any]] = {}
         for (dataset, arm, seed), run in self.runs.items():
             row = rows.setdefault((dataset, arm), {})
             row[f"seed {seed}"] = run.metrics[split][metric][0]

@@ -14,7 +14,7 @@ from moslab.datasets.spec import DatasetSpec
 from moslab.datasets.table import ImageTable
 from moslab.experiments.digests import rows_of
 from moslab.experiments.experiment import Experiment
-from moslab.experiments.grid import Arm, make_on
+from moslab.experiments.grid import make_on
 from moslab.scorers import scorer_class, scorer_options
 from moslab.scorers.base import Labels, Scorer
 from moslab.utils.errors import UserError
@@ -62,8 +62,8 @@ def fitted_scorer(experiment: Experiment, table: ImageTable) -> Scorer:
 
 
 def learnable_arms(
-    name: str, arms: Mapping[Arm, Mapping[str, Any]], setting: Mapping[str, Any]
-) -> tuple[dict[Arm, Mapping[str, Any]], list[str]]:
+    name: str, arms: Mapping[str, Mapping[str, Any]], setting: Mapping[str, Any]
+) -> tuple[dict[str, Mapping[str, Any]], list[str]]:
     """The arms of a grid whose scorers can learn a dataset's labels.
 
     Args:
@@ -74,7 +74,7 @@ def learnable_arms(
     Returns:
         Those arms, and a sentence for each of the others (soft labels where there are no deviations).
     """
-    learnable: dict[Arm, Mapping[str, Any]] = {}
+    learnable: dict[str, Mapping[str, Any]] = {}
     refusals: list[str] = []
     table: ImageTable | None = None
     for arm, fields in arms.items():
