@@ -227,7 +227,7 @@ def prompts(table: ImageTable, reader: Reader) -> Comparison:
     def plain() -> np.ndarray:
         with torch.no_grad():
             return scores(
-                [replace(reader, wording=wording, _prompts={}).read(table, rows) for wording in wordings]
+                [replace(reader, wording=wording).read(table, rows) for wording in wordings]
             )
 
     def ours() -> np.ndarray:

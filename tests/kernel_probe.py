@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from golden import golden_numbers
 from kernels import numpy_kernels
-from test_training import golden_numbers
 from test_world_pixels import STORED, generic
 from toys import save_tiny_base, toy_experiment, use_toy_table
 

@@ -15,7 +15,7 @@ from moslab.analysis.conversion import (
 from moslab.datasets.table import ArrayPixels, ImageTable
 from moslab.experiments.evaluation import predictions_frame
 from moslab.experiments.experiment import make
-from moslab.experiments.inputs import teachable
+from moslab.experiments.inputs import learnable_arms
 from moslab.experiments.store import Run
 from moslab.scorers.base import Labels, Scores
 
@@ -107,7 +107,7 @@ def test_rows_of_a_dataset_and_arms_that_it_cannot_teach():
     assert {name for name in rows[0] if name.startswith("fifth")} <= {
         f"fifth {number}" for number in range(1, 6)
     }
-    kept, left_out = teachable(
+    kept, left_out = learnable_arms(
         "ugc", {"levels": {"scorer": "levels"}, "soft_levels": {"scorer": "soft_levels"}}, {"images": 60}
     )
     assert list(kept) == ["levels"] and len(left_out) == 1 and "deviation" in left_out[0]

@@ -143,7 +143,7 @@ def test_several_prompts_share_a_picture(name, base, request, monkeypatch):
     together = reader.read_each(table, range(6), wordings)
     assert len(passes) == (3 if name == "digits" else 1)
     for read, wording in zip(together, wordings):
-        alone = replace(reader, wording=wording, _prompts={}).read(table, range(6))
+        alone = replace(reader, wording=wording).read(table, range(6))
         assert torch.allclose(read.states, alone.states, atol=1e-5)
         assert reader.scorer.decode(read).score == pytest.approx(
             reader.scorer.decode(alone).score, abs=1e-5, nan_ok=True

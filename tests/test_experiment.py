@@ -1,4 +1,4 @@
-"""The run key follows everything that can change a result and nothing else; bad descriptions are refused in one sentence."""
+"""The run key follows all that can change a result and nothing else; bad descriptions are one sentence."""
 
 import shutil
 
@@ -7,7 +7,8 @@ from safetensors.torch import load_file, save_file
 from toys import toy_experiment, toy_table
 
 from moslab import datasets
-from moslab.experiments import experiment
+from moslab.datasets.table import ImageTable
+from moslab.experiments import digests, experiment, tuning
 from moslab.experiments.experiment import Experiment, make
 from moslab.experiments.grid import make_on
 from moslab.scorers.bins import Bins
@@ -48,9 +49,9 @@ BASE = {"dataset": "iqa", "learning_rate": 1e-3}
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     """The digests of labels and weights are remembered by process."""
-    experiment.look_again()
+    digests.forget()
     yield
-    experiment.look_again()
+    digests.forget()
 
 
 def test_every_field_is_tried_here():
@@ -64,48 +65,58 @@ def test_key_changes_with_every_field_that_can_change_the_result():
     assert all(len(key) == 16 and set(key) <= set("0123456789abcdef") for key in keys)
 
 
-def test_key_says_the_same_however_it_is_spelled():
-    plain = make(**BASE).key
-    assert (
-        make(**BASE | {"epochs": 4.0, "seed": 0, "options": {"bins": 51, "decoding": "expectation"}}).key
-        == plain
-    )
-    assert make(**BASE | {"splits": ["test"], "epochs": 4}).key == plain
-    assert Experiment(**make(**BASE).model_dump(mode="json")).key == plain  # as a stored record is read
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"epochs": 4.0, "seed": 0, "options": {"bins": 51, "decoding": "expectation"}},
+        {"splits": ["test"], "epochs": 4},
+    ],
+)
+def test_key_says_the_same_however_it_is_spelled(fields):
+    assert make(**BASE | fields).key == make(**BASE).key
+
+
+def test_a_stored_record_and_spelt_out_options_have_the_same_key():
+    plain = make(**BASE)
+    assert Experiment(**plain.model_dump(mode="json")).key == plain.key
     words = BASE | {"scorer": "levels"}
     assert make(**words | {"options": {"decoding": "expectation"}}).key == make(**words | {"options": {}}).key
 
 
-def test_what_is_trained_knows_nothing_of_how_it_is_looked_at():
-    looks = [
-        {"splits": ("val",)},
-        {"test_text": "random"},
-        {"test_images": 10},
-        {"test_dataset": "iaa"},
-        {"related": True},
-        {"options": {"decoding": "argmax"}},
-    ]
-    assert {make(**BASE | look).training for look in looks} == {make(**BASE).training} and len(
-        {make(**BASE | look).key for look in looks}
-    ) == len(looks)
-    others = [
-        name
-        for name in OTHERS
-        if name not in ("splits", "test_text", "test_images", "test_dataset", "related")
-    ]
-    assert (
-        len({make(**BASE | {name: OTHERS[name]}).training for name in others} | {make(**BASE).training})
-        == len(others) + 1
-    )
-    for scorer, option in (
+EVALUATIONS = [
+    {"splits": ("val",)},
+    {"test_text": "random"},
+    {"test_images": 10},
+    {"test_dataset": "iaa"},
+    {"related": True},
+    {"options": {"decoding": "argmax"}},
+]
+
+
+def test_ways_of_evaluating_share_a_training_and_are_other_runs():
+    experiments = [make(**BASE | fields) for fields in EVALUATIONS]
+    assert {one.training for one in experiments} == {make(**BASE).training}
+    assert len({one.key for one in experiments}) == len(EVALUATIONS)
+
+
+def test_every_other_field_changes_the_training():
+    of_evaluation = ("splits", "test_text", "test_images", "test_dataset", "related")
+    others = [name for name in OTHERS if name not in of_evaluation]
+    trainings = {make(**BASE | {name: OTHERS[name]}).training for name in others}
+    assert len(trainings | {make(**BASE).training}) == len(others) + 1
+
+
+@pytest.mark.parametrize(
+    ("scorer", "option"),
+    [
         ("levels", {"decoding": "argmax"}),
         ("digits", {"decoding": "tree"}),
         ("qscorer", {"read": "token"}),
-    ):
-        assert (
-            make(**BASE | {"scorer": scorer}).training
-            == make(**BASE | {"scorer": scorer, "options": option}).training
-        )
+    ],
+)
+def test_how_a_score_is_read_does_not_change_the_training(scorer, option):
+    plain = make(**BASE | {"scorer": scorer})
+    assert make(**BASE | {"scorer": scorer, "options": option}).training == plain.training
 
 
 def test_key_does_not_change_with_the_place_of_the_data(tmp_path):
@@ -117,36 +128,40 @@ def test_key_does_not_change_with_the_place_of_the_weights_but_with_the_weights(
     assert toy_experiment(copy).key == toy_experiment(tiny_base).key != make(**BASE).key
     other = shutil.copytree(tiny_base, tmp_path / "other")
     weights = load_file(other / "model.safetensors")
-    save_file(
-        {name: weight + 1e-3 for name, weight in weights.items()},
-        other / "model.safetensors",
-        metadata={"format": "pt"},
-    )
+    changed = {name: weight + 1e-3 for name, weight in weights.items()}
+    save_file(changed, other / "model.safetensors", metadata={"format": "pt"})
     assert toy_experiment(other).key != toy_experiment(tiny_base).key
 
 
+def with_label(column: str, values) -> ImageTable:
+    """The toy table with another column."""
+    table = toy_table()
+    table.frame[column] = values
+    return table
+
+
 def test_key_changes_with_labels(monkeypatch):
-    keys = []
-    for change in (
-        lambda frame: None,
-        lambda frame: frame.__setitem__("mos", frame["mos"] + 0.01),
-        lambda frame: frame.__setitem__("sd", 0.123),
-        lambda frame: frame.__setitem__("text", "title"),
-        lambda frame: frame.__setitem__("split", "train"),
-        lambda frame: frame.__setitem__("image", frame["image"] + "x"),
-    ):
-        table = toy_table()
-        change(table.frame)
+    frame = toy_table().frame
+    tables = [
+        toy_table(),
+        with_label("mos", frame["mos"] + 0.01),
+        with_label("sd", 0.123),
+        with_label("text", "title"),
+        with_label("split", "train"),
+        with_label("image", frame["image"] + "x"),
+    ]
+    keys = set()
+    for table in tables:
         monkeypatch.setattr(datasets, "manifest", lambda name, table=table, **_: table.manifest())
-        experiment._manifest.cache_clear()
-        keys.append(make(**BASE).key)
-    assert len(set(keys)) == 6
+        digests.forget()
+        keys.add(make(**BASE).key)
+    assert len(keys) == 6
 
 
 def test_key_changes_with_the_world_s_version(monkeypatch):
     plain = make(**BASE).key
     monkeypatch.setitem(version.LABELS, "iqa", "another")
-    experiment._manifest.cache_clear()
+    digests.forget()
     assert make(**BASE).key != plain
 
 
@@ -160,7 +175,8 @@ def test_key_changes_with_method_versions(monkeypatch, method):
 def test_key_changes_with_its_own_scorer_s_version_alone(monkeypatch):
     plain, levels = make(**BASE).key, make(**BASE | {"scorer": "levels"}).key
     monkeypatch.setattr(Bins, "version", 99)
-    assert make(**BASE).key != plain and make(**BASE | {"scorer": "levels"}).key == levels
+    assert make(**BASE).key != plain
+    assert make(**BASE | {"scorer": "levels"}).key == levels
 
 
 def test_options_are_filled_with_their_defaults():
@@ -183,7 +199,14 @@ def test_experiments_cannot_be_changed():
 
 # what is refused
 
-UNKNOWN = f"Unknown dataset 'iqb': choose one of {', '.join(['iqa, iaa, aigiqa, ugc, koniq10k, ava, agiqa3k', *datasets.NAMES[7:]])}."
+FIRST_NAMES = "iqa, iaa, aigiqa, ugc, koniq10k, ava, agiqa3k"
+UNKNOWN = f"Unknown dataset 'iqb': choose one of {', '.join([FIRST_NAMES, *datasets.NAMES[7:]])}."
+UNKNOWN_SCORER = "Unknown scorer 'bin': choose one of bins, chain, digits, levels, "
+RECIPES = "Input should be 'lm', 'lora', 'full', 'scratch' or 'head' (got 'all')."
+TEXTS = (
+    "Input should be 'image', 'generic', 'rvtc', 'realqa', 'roc4mllm', 'title', 'permuted' or 'random' "
+    "(got 'titel')."
+)
 
 
 @pytest.mark.parametrize(
@@ -191,15 +214,9 @@ UNKNOWN = f"Unknown dataset 'iqb': choose one of {', '.join(['iqa, iaa, aigiqa, 
     [
         ({"dataset": "iqb"}, UNKNOWN),
         ({"dataset": "iqb", "learning_rate": None}, UNKNOWN),
-        ({"scorer": "bin"}, "Unknown scorer 'bin': choose one of bins, chain, digits, levels, "),
-        (
-            {"scorer": "bin", "learning_rate": None},
-            "Unknown scorer 'bin': choose one of bins, chain, digits, levels, ",
-        ),
-        (
-            {"recipe": "all", "learning_rate": None},
-            "Experiment field 'recipe': Input should be 'lm', 'lora', 'full', 'scratch' or 'head' (got 'all').",
-        ),
+        ({"scorer": "bin"}, UNKNOWN_SCORER),
+        ({"scorer": "bin", "learning_rate": None}, UNKNOWN_SCORER),
+        ({"recipe": "all", "learning_rate": None}, f"Experiment field 'recipe': {RECIPES}"),
         (
             {"options": {"bins": 1}},
             "Scorer 'bins', option 'bins': Input should be greater than or equal to 2 (got 1)",
@@ -222,21 +239,15 @@ UNKNOWN = f"Unknown dataset 'iqb': choose one of {', '.join(['iqa, iaa, aigiqa, 
             {"train_images": 1},
             "Experiment field 'train_images': Input should be greater than or equal to 2 (got 1).",
         ),
-        (
-            {"text": "titel"},
-            "Experiment field 'text': Input should be 'image', 'generic', 'rvtc', 'realqa', 'roc4mllm', 'title', 'permuted' or 'random' (got 'titel').",
-        ),
+        ({"text": "titel"}, f"Experiment field 'text': {TEXTS}"),
     ],
 )
 def test_bad_fields_are_one_sentence(fields, sentence):
     with pytest.raises(UserError) as refused:
         make(**BASE | fields)
     assert sentence in str(refused.value)
-    assert (
-        "\n" not in str(refused.value)
-        and "Value error" not in str(refused.value)
-        and "pydantic" not in str(refused.value)
-    )
+    for foreign in ("\n", "Value error", "pydantic"):
+        assert foreign not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -247,25 +258,28 @@ def test_bad_fields_are_one_sentence(fields, sentence):
         ({"dataset": "koniq10k", "root": "/no/such/folder"}, "/no/such/folder .* is not a folder"),
     ],
 )
-def test_what_only_the_data_can_tell_is_refused_with_the_key(fields, sentence):
+def test_what_only_the_data_show_is_refused_with_the_key(fields, sentence):
     with pytest.raises(UserError, match=sentence):
         _ = make(**BASE | fields).key
 
 
-def test_a_rate_that_was_not_tuned_is_asked_for(monkeypatch, tmp_path):
-    from moslab.experiments import tuning
-
+@pytest.fixture
+def own_rates(monkeypatch, tmp_path):
+    """The file of tuned learning rates, which is not there yet."""
     monkeypatch.setattr(tuning, "TABLE", tmp_path / "tuning.json")
     tuning.table.cache_clear()
-    with pytest.raises(
-        UserError,
-        match="No learning rate was tuned for scorer 'levels' with recipe 'full' on 'koniq10k': .* run .*--dataset iqa",
-    ):
+    yield tuning.TABLE
+    tuning.table.cache_clear()
+
+
+def test_a_rate_that_was_not_tuned_is_asked_for(own_rates):
+    refused = "No learning rate was tuned for scorer 'levels' with recipe 'full' on 'koniq10k': .* run .*"
+    with pytest.raises(UserError, match=f"{refused}--dataset iqa"):
         make_on("koniq10k", scorer="levels", recipe="full")
-    (tmp_path / "tuning.json").write_text('{"iqa/lm/bins": {"learning_rate": 0.0005}}')
+    own_rates.write_text('{"iqa/lm/bins": {"learning_rate": 0.0005}}')
     tuning.table.cache_clear()
-    assert make_on("iqa").learning_rate == make_on("koniq10k", root="/").learning_rate == 5e-4
-    tuning.table.cache_clear()
+    assert make_on("iqa").learning_rate == 5e-4
+    assert make_on("koniq10k", root="/").learning_rate == 5e-4
 
 
 def test_default_rank_and_alpha_are_the_same_experiment(tiny_base):
@@ -278,7 +292,6 @@ def test_default_rank_and_alpha_are_the_same_experiment(tiny_base):
 
 
 def test_rank_without_lora_is_one_sentence(tiny_base):
-    with pytest.raises(
-        UserError, match="lora_rank is for recipe='lora'; this experiment has 'lm': leave it out."
-    ):
+    refused = "lora_rank is for recipe='lora'; this experiment has 'lm': leave it out."
+    with pytest.raises(UserError, match=refused):
         toy_experiment(tiny_base, recipe="lm", lora_rank=8)

@@ -10,9 +10,9 @@ from toys import toy_table
 
 from moslab import datasets
 from moslab.backbones import features, loading
-from moslab.experiments import collecting, training
+from moslab.experiments import collecting, digests, training
 from moslab.experiments.collecting import collect
-from moslab.experiments.experiment import look_again, make
+from moslab.experiments.experiment import make
 from moslab.experiments.training import execute
 from moslab.utils.errors import UserError
 
@@ -49,7 +49,7 @@ def on(root, base, **fields):
 
 
 def keys(experiment) -> tuple[str, str]:
-    look_again()
+    digests.forget()
     return experiment.key, experiment.training
 
 
@@ -119,7 +119,7 @@ def test_what_was_asked_for_and_not_trained_is_one_sentence(root, tiny_base, mon
 
 
 def test_experiments_with_one_training_get_the_features_of_all_of_them(root, tiny_base):
-    look_again()
+    digests.forget()
     first, second = (on(root, tiny_base, test_images=number) for number in (4, TEST))
     short, long = training.execute_together([first, second])
     assert len(short.predictions) == 4 and len(long.predictions) == TEST

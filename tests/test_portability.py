@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import GOLDEN, KERNEL_DIFFERENCES, ROUNDED_TO, TOLERANCE, moved
 from kernels import KERNELS, MEASURED, numpy_kernels, ran_as_asked, run
-from test_training import GOLDEN, KERNEL_DIFFERENCES, ROUNDED_TO, TOLERANCE, moved
 from toys import save_tiny_base
 
 from moslab.batch.comparison import compare

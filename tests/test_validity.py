@@ -1,4 +1,4 @@
-"""A finished result is believed as long as what it looked at is the same, wherever that lies."""
+"""A finished result holds as long as its inputs are the same, wherever they lie."""
 
 import json
 import shutil
@@ -11,14 +11,15 @@ from toys import toy_run
 from moslab import datasets
 from moslab.backbones import catalogue, loading
 from moslab.batch import runner, validity
-from moslab.experiments.experiment import look_again, make
+from moslab.experiments import digests
+from moslab.experiments.experiment import make
 from moslab.experiments.store import Store
 from moslab.utils import paths
 
 
 @pytest.fixture
 def root(home, tmp_path):
-    """A data root with csv/own.csv and its twelve pictures, the last two of them used by nobody."""
+    """A data root with csv/own.csv and its twelve pictures, the last two of them used by no run."""
     folder = tmp_path / "data" / "csv"
     folder.mkdir(parents=True)
     splits = ["train"] * 6 + ["test"] * 4 + ["unused"] * 2
@@ -26,7 +27,7 @@ def root(home, tmp_path):
         Image.new("RGB", (32, 32), (20 * number, 0, 0)).save(folder / f"{number}.png")
     rows = [f"{number}.png,{number},{split}" for number, split in enumerate(splits)]
     (folder / "own.csv").write_text("\n".join(["image,score,split", *rows, ""]))
-    look_again()
+    digests.forget()
     return tmp_path / "data"
 
 
@@ -51,7 +52,7 @@ def finished(root, base, monkeypatch):
     store = Store(paths.profile_dir("smoke") / "runs")
     store.put(toy_run(experiment))
     loading.load(str(base))
-    return {"runs": [experiment.key], **validity.looked_at()}, store.folder
+    return {"runs": [experiment.key], **validity.loaded_inputs()}, store.folder
 
 
 def holds(finished, root) -> bool:
@@ -61,7 +62,9 @@ def holds(finished, root) -> bool:
 
 def test_nothing_changed(finished, root):
     assert holds(finished, root)
-    assert finished[0]["labels"][0]["name"] == "csv" and len(finished[0]["weights"]) == 1
+    record, _ = finished
+    assert record["labels"][0]["name"] == "csv"
+    assert len(record["weights"]) == 1
 
 
 def test_the_same_data_in_another_place(finished, root, tmp_path):
@@ -70,35 +73,50 @@ def test_the_same_data_in_another_place(finished, root, tmp_path):
     assert holds(finished, moved)
 
 
+def other_label(root, base):
+    labels = root / "csv" / "own.csv"
+    labels.write_text(labels.read_text().replace("3.png,3", "3.png,3.5"))
+
+
+def other_trained_picture(root, base):
+    Image.new("RGB", (32, 32), "white").save(root / "csv" / "3.png")
+
+
+def other_tested_picture(root, base):
+    Image.new("RGB", (32, 32), "white").save(root / "csv" / "8.png")
+
+
+def no_picture(root, base):
+    (root / "csv" / "8.png").unlink()
+
+
+def no_labels(root, base):
+    (root / "csv" / "own.csv").unlink()
+
+
 def other_weights(root, base):
     weights = load_file(base / "model.safetensors")
-    save_file(
-        {name: weight + 1e-3 for name, weight in weights.items()},
-        base / "model.safetensors",
-        metadata={"format": "pt"},
-    )
+    changed = {name: weight + 1e-3 for name, weight in weights.items()}
+    save_file(changed, base / "model.safetensors", metadata={"format": "pt"})
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda root, base: (root / "csv" / "own.csv").write_text(
-            (root / "csv" / "own.csv").read_text().replace("3.png,3", "3.png,3.5")
-        ),
-        lambda root, base: Image.new("RGB", (32, 32), "white").save(root / "csv" / "3.png"),
-        lambda root, base: Image.new("RGB", (32, 32), "white").save(root / "csv" / "8.png"),
-        lambda root, base: (root / "csv" / "8.png").unlink(),
-        lambda root, base: (root / "csv" / "own.csv").unlink(),
-        other_weights,
-    ],
-    ids=["label", "trained picture", "tested picture", "picture gone", "labels gone", "weights"],
-)
+CHANGES = [
+    other_label,
+    other_trained_picture,
+    other_tested_picture,
+    no_picture,
+    no_labels,
+    other_weights,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__.replace("_", " "))
 def test_what_changed_is_noticed(finished, root, base, change):
     change(root, base)
     assert not holds(finished, root)
 
 
-def test_what_nobody_looked_at_may_change(finished, root):
+def test_pictures_that_no_run_uses_may_change(finished, root):
     Image.new("RGB", (32, 32), "white").save(root / "csv" / "11.png")
     assert holds(finished, root)
 
@@ -107,11 +125,12 @@ def test_labels_that_are_gone_lose_no_result(root, monkeypatch):
     monkeypatch.setattr(datasets, "_LOADED", {})
     datasets.load("csv", root=str(root), preset="own")
     (root / "csv" / "own.csv").unlink()
-    record = validity.looked_at()
-    assert record["labels"][0]["manifest"] == "" and not holds((record, root), root)
+    record = validity.loaded_inputs()
+    assert record["labels"][0]["manifest"] == ""
+    assert not holds((record, root), root)
 
 
-def test_a_run_that_is_gone_cannot_be_asked(finished, root):
+def test_a_result_whose_run_is_gone_does_not_hold(finished, root):
     shutil.rmtree(finished[1])
     assert not holds(finished, root)
 
@@ -128,4 +147,5 @@ def test_a_fresh_start_forgets_the_caches(home):
     runner.prepare(paths.profile_dir("smoke"), fresh=False)
     assert (paths.CACHE / "digests.sqlite").exists()
     runner.prepare(paths.profile_dir("smoke"), fresh=True)
-    assert not paths.CACHE.exists() and not (paths.profile_dir("smoke") / "runs").exists()
+    assert not paths.CACHE.exists()
+    assert not (paths.profile_dir("smoke") / "runs").exists()

@@ -318,8 +318,8 @@ class PreparedReader(Reader):
 
     prepared: dict[str, Any] | None = None
 
-    def _batch(self, *arguments: Any, **options: Any) -> dict[str, Any]:
-        return self.prepared if self.prepared is not None else super()._batch(*arguments, **options)
+    def batch(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        return self.prepared if self.prepared is not None else super().batch(*arguments, **options)
 
 
 def reader_of(
@@ -341,4 +341,4 @@ def loss_of(reader: Reader, batch: dict[str, Any]) -> torch.Tensor:
 
 def prepared(reader: PreparedReader, batch: dict[str, Any]) -> PreparedReader:
     """The reader with its batch in hand."""
-    return replace(reader, prepared=batch, _prompts={})
+    return replace(reader, prepared=batch)

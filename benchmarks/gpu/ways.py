@@ -246,7 +246,7 @@ def scoring(of: Pictures, count: int, kind: str) -> Callable[[int], Step]:
         parts, lengths = [], []
         for rows in chunks(of.rows(count), size):
             nothing = [""] * len(rows)
-            batch = reader._batch(of.table, rows, nothing, nothing if kind == "generate" else ())
+            batch = reader.batch(of.table, rows, nothing, nothing if kind == "generate" else ())
             lengths += batch["attention_mask"].sum(1).tolist()
             parts.append(score(of, reader, batch, rows))
         patches = [of.patches(row) for row in of.rows(count)]

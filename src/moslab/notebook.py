@@ -15,8 +15,9 @@ from moslab.analysis.measured import Measured
 from moslab.analysis.tables import Sentence, claims_table, say
 from moslab.batch import parameters
 from moslab.batch.record import Record
+from moslab.experiments import digests
 from moslab.experiments.collecting import collect, missing, stores
-from moslab.experiments.experiment import Experiment, look_again
+from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import Grid, Results
 from moslab.utils import paths
 
@@ -107,7 +108,7 @@ class Study(Record):
             Runs wanted, to train, and taken from the committed reference (where local ones come first), and
             minutes by the reference's own times.
         """
-        look_again()
+        digests.forget()
         named = {"": grids} if isinstance(grids, Grid) else grids
         rows = [self._plan_row(grid) for grid in named.values()]
         index = None if isinstance(grids, Grid) else pd.Index(list(named), name="grid")
@@ -115,7 +116,7 @@ class Study(Record):
 
     def _plan_row(self, grid: Grid) -> dict[str, Any]:
         experiments = list({one.key: one for one in grid.experiments().values()}.values())
-        todo = missing(experiments, self.source, self.profile, grid.afresh())
+        todo = missing(experiments, self.source, self.profile, grid.headline_keys())
         local = self._local(experiments)
         return {
             "datasets": ", ".join(grid.datasets),
@@ -149,9 +150,9 @@ class Study(Record):
         """
         if isinstance(grids, Grid):
             return self.collect({"": grids})[""]
-        look_again()
+        digests.forget()
         asked = time.time()
-        headline = {key for grid in grids.values() for key in grid.afresh()}
+        headline = {key for grid in grids.values() for key in grid.headline_keys()}
         wanted = {name: grid.experiments() for name, grid in grids.items()}
         experiments = [one for named in wanted.values() for one in named.values()]
         runs = {run.key: run for run in collect(experiments, self.source, self.profile, self.jobs, headline)}
@@ -159,7 +160,7 @@ class Study(Record):
         self.used |= {key: round(sum(run.seconds.values()), 2) for key, run in runs.items()}
         self.headline |= headline
         for grid in grids.values():
-            self.certain |= grid.certain(runs)
+            self.certain |= grid.certainty_keys(runs)
         local = self._local(experiments)
         self.borrowed |= set(runs) - local
         here = local if self.source == "headline" else None

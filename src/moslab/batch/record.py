@@ -15,7 +15,7 @@ from moslab.analysis.answer import Picture, answer_table
 from moslab.analysis.claims import Verdict
 from moslab.analysis.tables import Sentence, say
 from moslab.batch.comparison import as_recorded
-from moslab.batch.validity import looked_at
+from moslab.batch.validity import loaded_inputs
 from moslab.experiments.collecting import From, stores
 from moslab.utils import paths
 from moslab.utils.errors import UserError
@@ -157,7 +157,7 @@ class Record:
             "claims": claims,
             "values": self.values,
             "figures": self.figures,
-            **looked_at(),
+            **loaded_inputs(),
             "seconds": round(time.time() - self.started - self.waited, 1),
             "provenance": provenance(),
         }

@@ -1,4 +1,7 @@
-"""Asking for runs: the stores give the finished ones, the missing ones are trained, one process per core and one thread each."""
+"""Asking for runs: the stores give the finished ones, the missing ones are trained.
+
+Training runs in one process per core, with one thread each.
+"""
 
 import multiprocessing
 import os
@@ -9,7 +12,8 @@ from typing import Literal
 
 from tqdm import tqdm
 
-from moslab.experiments.experiment import Experiment, look_again
+from moslab.experiments import digests
+from moslab.experiments.experiment import Experiment
 from moslab.experiments.store import Run, Store
 from moslab.utils import paths
 from moslab.utils.errors import UserError
@@ -17,35 +21,56 @@ from moslab.utils.paths import profile_dir
 from moslab.utils.processes import die_with_parent
 
 From = Literal["reference", "headline", "reuse", "fresh"]
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")} | {
-    "TOKENIZERS_PARALLELISM": "false"
+_ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
 }
 
 
 def stores(runs: From, profile: str) -> list[Store]:
-    """Where finished runs may come from, in order: reference; local then reference (reuse, and headline where it does not say otherwise); local alone (fresh)."""
-    local, reference = Store(profile_dir(profile) / "runs"), Store(paths.REFERENCE / "runs" / profile)
-    known = {
+    """Where finished runs may come from, first to last.
+
+    Args:
+        runs: reference: the committed store. reuse: the local store, then the committed one; so does
+            headline, except for headline runs (see `missing`). fresh: the local store alone.
+        profile: name of the profile.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    local = Store(profile_dir(profile) / "runs")
+    reference = Store(paths.REFERENCE / "runs" / profile)
+    by_source = {
         "reference": [reference],
         "headline": [local, reference],
         "reuse": [local, reference],
         "fresh": [local],
     }
-    if runs not in known:
-        raise UserError(f"Unknown source of runs {runs!r}: choose one of {', '.join(known)}.")
-    return known[runs]
+    if runs not in by_source:
+        raise UserError(f"Unknown source of runs {runs!r}: choose one of {', '.join(by_source)}.")
+    return by_source[runs]
 
 
 def missing(
-    experiments: Iterable[Experiment], runs: From, profile: str, afresh: Collection[str] = ()
+    experiments: Iterable[Experiment], runs: From, profile: str, headline: Collection[str] = ()
 ) -> list[Experiment]:
-    """The experiments that would have to be trained, each once. afresh: keys that with runs="headline" are not taken from the reference."""
-    found, local = stores(runs, profile), stores("fresh", profile)
-    absent = {
-        e.key: e
-        for e in experiments
-        if not any(store.has(e.key) for store in (local if runs == "headline" and e.key in afresh else found))
-    }
+    """The experiments that would have to be trained, each once.
+
+    Args:
+        experiments: the runs that are wanted.
+        runs: see `stores`.
+        profile: name of the profile.
+        headline: keys of runs that are not taken from the reference with runs="headline".
+    """
+    all_stores, local = stores(runs, profile), stores("fresh", profile)
+    absent = {}
+    for experiment in experiments:
+        key = experiment.key
+        allowed = local if runs == "headline" and key in headline else all_stores
+        if not any(store.has(key) for store in allowed):
+            absent[key] = experiment
     return list(absent.values())
 
 
@@ -54,20 +79,29 @@ def collect(
     runs: From = "reference",
     profile: str = "embedded",
     jobs: int = 0,
-    afresh: Collection[str] = (),
+    headline: Collection[str] = (),
 ) -> list[Run]:
     """The runs of `experiments`, in their order, training what is missing.
 
-    jobs: training processes, 0 for one per core. afresh: see `missing`. With runs="reference" nothing is ever trained and a missing run is a UserError.
+    Args:
+        experiments: the runs that are wanted.
+        runs: see `stores`; with "reference" nothing is ever trained.
+        profile: name of the profile.
+        jobs: training processes, 0 for one per core.
+        headline: see `missing`.
+
+    Raises:
+        UserError: for an unknown name, a failed training, and with runs="reference" for a missing run.
     """
-    look_again()
-    todo = missing(experiments, runs, profile, afresh)
-    if todo and runs == "reference":
+    digests.forget()
+    absent = missing(experiments, runs, profile, headline)
+    if absent and runs == "reference":
+        first = absent[0]
         raise UserError(
-            f"{len(todo)} of {len(experiments)} runs are not in the reference (first: {todo[0].label}, key {todo[0].key}): "
-            "set runs = 'reuse' to train them here."
+            f"{len(absent)} of {len(experiments)} runs are not in the reference (first: {first.label}, key "
+            f"{first.key}): set runs = 'reuse' to train them here."
         )
-    train_all(todo, profile, jobs)
+    train_all(absent, profile, jobs)
     return [_finished(experiment, stores(runs, profile)) for experiment in experiments]
 
 
@@ -83,16 +117,18 @@ def _finished(experiment: Experiment, among: Sequence[Store]) -> Run:
 
 
 def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0) -> None:
-    """Train every experiment that is not in the local store, once for all that only look at the same model differently. Finished ones are kept whatever happens to the others."""
+    """Train every experiment that is not in the local store.
+
+    Experiments that evaluate the same model differently share one training. Finished runs are kept whatever
+    happens to the others.
+    """
     Store(profile_dir(profile) / "runs").sweep()
     if not experiments:
         return
     groups: dict[str, list[Experiment]] = {}
     for experiment in experiments:
         groups.setdefault(experiment.training, []).append(experiment)
-    from moslab.experiments.worker import (
-        train_together,
-    )  # loads transformers, so only where something is trained
+    from moslab.experiments.worker import train_together  # loads transformers, which only training needs
 
     jobs = min(jobs or os.cpu_count() or 1, len(groups))
     os.environ |= _ONE_THREAD  # inherited by the workers before they load any numerical library
@@ -112,8 +148,8 @@ def _check(future: Future, experiment: Experiment) -> None:
         future.result()
     except BrokenProcessPool as problem:
         raise UserError(
-            f"A training process was killed (out of memory?) while {experiment.label} was due: finished runs are kept, "
-            "start again with fewer jobs to go on."
+            f"A training process was killed (out of memory?) while {experiment.label} was due: "
+            "finished runs are kept, start again with fewer jobs to go on."
         ) from problem
 
 

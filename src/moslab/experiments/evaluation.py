@@ -1,7 +1,11 @@
-"""From a trained model to per-image outputs, and from those to metrics: outputs first, so that rescoring never needs the model again."""
+"""From a trained model to outputs per picture, and from those to metrics.
+
+Outputs come first, so that rescoring never needs the model again.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +14,7 @@ from PIL import Image
 
 from moslab.datasets.pictures import THINNEST
 from moslab.datasets.table import ImageTable, ListedPixels
-from moslab.experiments.reading import Reader
+from moslab.experiments.reading import Reader, RowNumbers
 from moslab.measures import metrics, statistics
 from moslab.measures.metrics import calibration_error, plcc, srcc
 from moslab.scorers.base import Scores
@@ -19,18 +23,20 @@ from moslab.utils.errors import UserError, first_line
 METRICS = ("srcc", "plcc", "mae")
 
 
-def predict(reader: Reader, table: ImageTable, rows: Sequence[int], batch: int = 128) -> Scores:
-    """Scores of the pictures in `rows`, in their order. Nothing is generated, unless a scorer has the model write before its score."""
+def predict(reader: Reader, table: ImageTable, rows: RowNumbers, batch: int = 128) -> Scores:
+    """Scores of the pictures in `rows`, in their order.
+
+    Nothing is generated, unless a scorer has the model write before its score.
+    """
     parts = []
     with torch.no_grad():
         for start in range(0, len(rows), batch):
-            parts.append(reader.scorer.decode(reader.read(table, rows[start : start + batch])))
-    said = [part.said for part in parts if part.said is not None]
-    return Scores(
-        np.concatenate([part.score for part in parts]),
-        np.concatenate([part.distribution for part in parts]),
-        pd.concat(said, ignore_index=True) if said else None,
-    )
+            reading = reader.read(table, rows[start : start + batch])
+            parts.append(reader.scorer.decode(reading))
+    score = np.concatenate([part.score for part in parts])
+    distribution = np.concatenate([part.distribution for part in parts])
+    answers = [part.said for part in parts if part.said is not None]
+    return Scores(score, distribution, pd.concat(answers, ignore_index=True) if answers else None)
 
 
 def score_pictures(
@@ -45,33 +51,28 @@ def score_pictures(
     Args:
         reader: a trained model with its words.
         pictures: opened with Pillow.
-        texts: the title or generation prompt of each picture, for a model that was trained with those beside them.
-        asked: what is judged ('quality' or 'alignment'), for a model that was trained to judge several things.
+        texts: the title or generation prompt of each picture, for a model that was trained with them.
+        asked: what is judged ('quality' or 'alignment'), for a model that was trained to judge several
+            things.
 
     Raises:
-        UserError: for a picture that cannot be read or is too thin, and where texts or asked are not what the model needs.
+        UserError: for a picture that cannot be read or is too thin, and where texts or asked are not what the
+            model needs.
     """
     wording = reader.wording.loose(len(pictures), texts, asked)
     for number, picture in enumerate(pictures):
         _check_loose(number, picture)
     if not len(pictures):
         return np.zeros(0)
-    frame = pd.DataFrame(
-        {
-            "image": [str(number) for number in range(len(pictures))],
-            "text": "",
-            "mos": 0.0,
-            "source": "loose picture",
-        }
-    )
+    names = [str(number) for number in range(len(pictures))]
+    frame = pd.DataFrame({"image": names, "text": "", "mos": 0.0, "source": "loose picture"})
     loose = ImageTable("loose pictures", frame, ListedPixels(tuple(pictures)), (0.0, 1.0))
-    return predict(
-        replace(reader, features=None, wording=wording, _prompts={}), loose, range(len(pictures))
-    ).score
+    reader = replace(reader, features=None, wording=wording)
+    return predict(reader, loose, range(len(pictures))).score
 
 
 def _check_loose(number: int, picture: Image.Image) -> None:
-    """UserError for what is no picture, cannot be read to its end, or is too thin to be cut into patches."""
+    """UserError for what is no picture, cannot be read completely, or is too thin to be cut into patches."""
     if not isinstance(picture, Image.Image):
         raise UserError(
             f"Picture {number} is a {type(picture).__name__}: open it with PIL.Image.open, "
@@ -91,87 +92,99 @@ def _check_loose(number: int, picture: Image.Image) -> None:
         ) from problem
 
 
-def predictions_frame(table: ImageTable, rows: Sequence[int], scores: Scores) -> pd.DataFrame:
-    """The record kept of every evaluated picture. Five digits of entropy and top probability are enough; scores are kept whole. What else was answered stands beside what is true."""
+def predictions_frame(table: ImageTable, rows: RowNumbers, scores: Scores) -> pd.DataFrame:
+    """The record kept of every evaluated picture.
+
+    Scores are kept to seven digits, entropy and top probability to five. Each answer other than the score
+    ("said ...") stands next to the true one ("true ...").
+    """
     frame = table.frame.iloc[rows]
-    said = (
-        {}
-        if scores.said is None
-        else {
-            f"{kind} {name}": values[name].to_numpy()
-            for name in scores.said
-            for kind, values in (("said", scores.said), ("true", table.annotations.iloc[rows]))
-        }
-    )
-    return pd.DataFrame(
-        {
-            "image": frame["image"].to_numpy(),
-            "split": frame["split"].to_numpy(),
-            "target": frame["mos"].to_numpy().round(6),
-            "score": scores.score.round(7),
-            "parsed": scores.parsed,
-            "entropy": scores.entropy.round(5),
-            "top": scores.top.round(5),
-            **said,
-        }
-    )
-
-
-def at_a_glance(scores: Scores, codes: np.ndarray, target: np.ndarray) -> dict[str, float]:
-    """What is kept of every epoch: srcc, plcc and mae of the answers that could be read, mean entropy (nats) and top probability and, where a coding's `codes` [n] number its outcomes, how far
-    that probability can be trusted: `calibration` (expected calibration error) and `overconfidence` (mean top probability less the share of right outcomes)."""
-    read = scores.parsed
-    found = {name: metrics.METRICS[name](scores.score[read], target[read]) for name in METRICS} | {
-        "entropy": scores.entropy.mean(),
-        "top": scores.top.mean(),
+    columns = {
+        "image": frame["image"].to_numpy(),
+        "split": frame["split"].to_numpy(),
+        "target": frame["mos"].to_numpy().round(6),
+        "score": scores.score.round(7),
+        "parsed": scores.parsed,
+        "entropy": scores.entropy.round(5),
+        "top": scores.top.round(5),
     }
+    if scores.said is not None:
+        if table.annotations is None:
+            raise UserError(f"{table.name} has no annotations to compare the other answers with.")
+        true = table.annotations.iloc[rows]
+        for name in scores.said:
+            columns[f"said {name}"] = scores.said[name].to_numpy()
+            columns[f"true {name}"] = true[name].to_numpy()
+    return pd.DataFrame(columns)
+
+
+def epoch_summary(scores: Scores, codes: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    """What is kept of every epoch.
+
+    Args:
+        scores: of n pictures.
+        codes: their targets as the scorer codes them, [n, ...].
+        target: their labels, [n].
+
+    Returns:
+        srcc, plcc and mae of the answers that could be read; mean entropy (nats) and top probability. Where
+        codes [n] number the coding's outcomes, also how far that probability can be trusted: calibration
+        (expected calibration error) and overconfidence (mean top probability less the share of right
+        outcomes).
+    """
+    read = scores.parsed
+    summary = {name: metrics.METRICS[name](scores.score[read], target[read]) for name in METRICS}
+    summary["entropy"] = scores.entropy.mean()
+    summary["top"] = scores.top.mean()
     if codes.ndim == 1 and codes.max() < scores.distribution.shape[1]:
         right = scores.distribution.argmax(1) == codes
-        found |= {
-            "calibration": calibration_error(scores.top, right),
-            "overconfidence": scores.top.mean() - right.mean(),
-        }
-    return {name: float(value) for name, value in found.items()}
+        summary["calibration"] = calibration_error(scores.top, right)
+        summary["overconfidence"] = scores.top.mean() - right.mean()
+    return {name: float(value) for name, value in summary.items()}
 
 
 def answers(predictions: pd.DataFrame) -> pd.DataFrame:
-    """What was answered beside the score, one row per attribute: right and unread (shares of the pictures), or of numbers srcc and plcc; n. UserError for a run that answered nothing else."""
+    """How right the answers other than the score are, one row per attribute.
+
+    Returns:
+        right and unread, shares of the pictures, for words; srcc and plcc for numbers; n, the number of
+        pictures.
+
+    Raises:
+        UserError: for a run that answered nothing but scores.
+    """
     names = [column.removeprefix("said ") for column in predictions if column.startswith("said ")]
     if not names:
         raise UserError(
             "This run answered nothing beside its scores: use scorer='chain', or roc with also=...."
         )
-    rows = []
-    for name in names:
-        said, true = predictions[f"said {name}"], predictions[f"true {name}"]
-        if pd.api.types.is_numeric_dtype(said):
-            rows.append(
-                {
-                    "srcc": srcc(said.to_numpy(), true.to_numpy(dtype=float)),
-                    "plcc": plcc(said.to_numpy(), true.to_numpy(dtype=float)),
-                }
-            )
-        else:
-            rows.append(
-                {
-                    "right": (said.fillna("").astype(str) == true.astype(str)).mean(),
-                    "unread": (said.fillna("") == "").mean(),
-                }
-            )
+    rows = [_answers_measured(predictions[f"said {name}"], predictions[f"true {name}"]) for name in names]
     return pd.DataFrame(rows, index=pd.Index(names, name="attribute")).assign(n=len(predictions))
 
 
+def _answers_measured(said: pd.Series, true: pd.Series) -> dict[str, Any]:
+    """The measures of one attribute's answers: correlations of numbers, shares of words."""
+    if pd.api.types.is_numeric_dtype(said):
+        numbers, labels = said.to_numpy(), true.to_numpy(dtype=float)
+        return {"srcc": srcc(numbers, labels), "plcc": plcc(numbers, labels)}
+    words = said.fillna("")
+    return {"right": (words.astype(str) == true.astype(str)).mean(), "unread": (words == "").mean()}
+
+
 def measure(predictions: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
-    """split -> metric -> [value, low, high]. SRCC, PLCC (raw) and MAE with 95 % bootstrap intervals over pictures; unparsed ones count in no metric but are counted."""
+    """split -> metric -> [value, low, high], with 95 % bootstrap intervals over pictures.
+
+    The metrics are SRCC, PLCC (raw) and MAE. Unparsed answers count in none of them; `unparsed` is their
+    number.
+    """
     measured: dict[str, dict[str, list[float]]] = {}
     for split, rows in predictions.groupby("split", sort=False):
         read = rows[rows["parsed"]]
-        intervals = {
-            name: statistics.bootstrap(name, read["score"].to_numpy(), read["target"].to_numpy())
-            for name in METRICS
-        }
-        measured[split] = {
-            name: [interval.value, interval.low, interval.high] for name, interval in intervals.items()
-        }
-        measured[split]["unparsed"] = [int((~rows["parsed"]).sum())] * 3
+        scores, targets = read["score"].to_numpy(), read["target"].to_numpy()
+        of_split: dict[str, list[float]] = {}
+        for name in METRICS:
+            interval = statistics.bootstrap(name, scores, targets)
+            of_split[name] = [interval.value, interval.low, interval.high]
+        of_split["unparsed"] = [int((~rows["parsed"]).sum())] * 3
+        measured[str(split)] = of_split
     return measured

@@ -1,28 +1,24 @@
 """The frozen, typed description of one training and evaluation, and the key that names it."""
 
-from collections.abc import Collection, Sequence
-from functools import cache
+from collections.abc import Collection
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from moslab import datasets
-from moslab.backbones.catalogue import fingerprint
-from moslab.datasets import pictures
 from moslab.datasets.protocols import check_protocol
 from moslab.datasets.spec import DatasetSpec
-from moslab.datasets.table import ImageTable
+from moslab.experiments import digests
 from moslab.scorers import scorer_class, scorer_options
 from moslab.utils.errors import UserError
 from moslab.utils.files import digest
 
 METHOD_VERSIONS = {"training": 1, "evaluation": 1}  # raised by hand whenever the numbers change
-Text = Literal[
-    "image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random"
-]  # see `moslab.backbones.prompts.Wording`
+# What is said with a picture, see `moslab.backbones.prompts.Wording`.
+Text = Literal["image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random"]
 Recipe = Literal["lm", "lora", "full", "scratch", "head"]
-LATER = (  # fields that came later: while they are not set, runs keep the key they always had
+# Fields that were added later: while they are not set they are not in the key, so older keys stay valid.
+ADDED_LATER = (
     "protocol",
     "test_dataset",
     "every_epoch",
@@ -32,33 +28,28 @@ LATER = (  # fields that came later: while they are not set, runs keep the key t
     "lora_rank",
     "lora_alpha",
 )
+# Fields that change the evaluation and nothing in the training.
+EVALUATION_FIELDS = ("splits", "test_text", "test_images", "test_dataset", "related")
+FROZEN_VISION: tuple[str, ...] = ("lm", "lora", "head")  # recipes that do not train the vision tower
 LORA_RANK = 16
-EVALUATION = (
-    "splits",
-    "test_text",
-    "test_images",
-    "test_dataset",
-    "related",
-)  # fields that training knows nothing of
-FROZEN_VISION: tuple[str, ...] = ("lm", "lora", "head")
 
 
 class Experiment(BaseModel):
-    """One training and one evaluation. Everything here can change the result and is part of `key`, except `root`, which only says where files lie."""
+    """One training and one evaluation.
+
+    Every field can change the result and is part of `key`, except `root`, which only says where files lie,
+    and `backbone`, whose weights count instead of its name.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     dataset: str = "iqa"
     preset: str = Field("default", description="variant of an embedded dataset")
-    images: int | None = Field(
-        None, ge=8, description="how many pictures an embedded dataset is generated with"
-    )
+    images: int | None = Field(None, ge=8, description="number of pictures generated for an embedded dataset")
     protocol: str = Field("", description="splits other than the dataset's own")
     root: str | None = Field(None, description="folder of published datasets")
     text: Text = "image"
-    test_text: Text | None = Field(
-        None, description="what the test pictures are shown with, if other than in training"
-    )
+    test_text: Text | None = Field(None, description="text shown at test, if other than in training")
     scorer: str = "bins"
     options: dict[str, Any] = {}
     range: Literal["train_minmax", "scale"] = "train_minmax"
@@ -68,40 +59,34 @@ class Experiment(BaseModel):
     min_pixels: int | None = Field(
         None,
         ge=1,
-        description="smaller pictures are enlarged to so many pixels; the checkpoint's own limit if not given",
+        description="smaller pictures are enlarged to this area; the checkpoint's own limit if None",
     )
     max_pixels: int | None = Field(
-        None,
-        ge=1,
-        description="larger pictures are shrunk to so many pixels; the checkpoint's own limit if not given",
+        None, ge=1, description="larger pictures are shrunk to this area; the checkpoint's own limit if None"
     )
-    lora_rank: int | None = Field(None, ge=1, description=f"of recipe lora; {LORA_RANK} if not given")
-    lora_alpha: int | None = Field(None, ge=1, description="of recipe lora; twice the rank if not given")
+    lora_rank: int | None = Field(None, ge=1, description=f"of recipe lora; {LORA_RANK} if None")
+    lora_alpha: int | None = Field(None, ge=1, description="of recipe lora; twice the rank if None")
     epochs: float = Field(4, gt=0)
     batch_size: int = Field(64, ge=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(0.01, ge=0)
     warmup: float = Field(0.1, ge=0, le=1)
-    train_images: int | None = Field(
-        None, ge=2, description="the first so many of the training split; all if not given"
-    )
-    test_images: int | None = Field(
-        None, ge=2, description="the first so many of each evaluated split; all if not given"
-    )
+    train_images: int | None = Field(None, ge=2, description="first rows of the training split; all if None")
+    test_images: int | None = Field(None, ge=2, description="first rows of each evaluated split; all if None")
     splits: tuple[str, ...] = Field(("test",), min_length=1)
     test_dataset: str = Field(
-        "", description="evaluated on these splits of another dataset, if not of the one trained on"
+        "", description="another dataset whose splits are evaluated; '' for the same one"
     )
     every_epoch: bool = Field(
-        False, description="evaluated after every epoch, too; kept in the run's history"
+        False, description="also evaluated after every epoch, kept in the run's history"
     )
-    related: bool = Field(False, description="asked about the attributes of other pictures afterwards")
+    related: bool = Field(False, description="asked about attributes of other pictures after training")
     seed: int = Field(0, ge=0)
 
     @field_validator("dataset", "test_dataset")
     @classmethod
     def _known_dataset(cls, name: str) -> str:
-        for part in name.split("+") if name else ():
+        for part in _parts(name):
             if part not in datasets.NAMES:
                 raise UserError(f"Unknown dataset {part!r}: choose one of {', '.join(datasets.NAMES)}.")
         return name
@@ -119,17 +104,19 @@ class Experiment(BaseModel):
         return names
 
     def model_post_init(self, _: Any) -> None:
+        """Spell out defaults and drop what says nothing, so that one experiment has one key."""
         object.__setattr__(self, "options", scorer_options(self.scorer, self.options).model_dump())
         if self.test_text == self.text:
-            object.__setattr__(self, "test_text", None)  # one experiment, one key
+            object.__setattr__(self, "test_text", None)
         if self.test_dataset == self.dataset:
             object.__setattr__(self, "test_dataset", "")
         self._settle_lora()
-        for name in f"{self.dataset}+{self.test_dataset}".strip("+").split("+") if self.protocol else ():
-            check_protocol(self.protocol, name)
+        if self.protocol:
+            for name in [*_parts(self.dataset), *_parts(self.test_dataset)]:
+                check_protocol(self.protocol, name)
 
     def _settle_lora(self) -> None:
-        """Rank and alpha belong to one recipe; their defaults, spelt out, are the same experiment."""
+        """Refuse rank and alpha for other recipes; their defaults, spelt out, are the same experiment."""
         given = [name for name in ("lora_rank", "lora_alpha") if getattr(self, name) is not None]
         if given and self.recipe != "lora":
             raise UserError(
@@ -151,62 +138,80 @@ class Experiment(BaseModel):
         return self._spec(self.test_dataset or self.dataset)
 
     def _spec(self, name: str) -> DatasetSpec:
-        return DatasetSpec(name, self.root, self.preset, self.protocol, self.images)
+        return DatasetSpec(
+            name, root=self.root, preset=self.preset, protocol=self.protocol, images=self.images
+        )
 
     @property
     def key(self) -> str:
-        """Sixteen hex characters: fields, labels, pictures, weights and method versions.
+        """Sixteen hex characters: a digest of fields, labels, pictures, weights and method versions.
 
-        Of published pictures, those that are trained or tested on count by their content. Machine, threads and
-        library versions are not in the key.
+        Published pictures that are trained or tested on count by their content. Machine, threads and library
+        versions are not in the key.
 
         Raises:
-            UserError: for a picture that is not there, and for whatever is wrong with labels or weights.
+            UserError: for a missing picture, and for anything wrong with labels or weights.
         """
         fields = self._fields(without=())
         labels = [self.trained_on]
         if self.test_dataset:
             labels.append(self.tested_on)
-        shown = [self._trained_pictures(), _pictures(self.tested_on, self.splits, self.test_images)]
-        return self._digest(fields, labels, shown)
+        trained_pictures = self._trained_pictures()
+        tested_pictures = digests.of_pictures(self.tested_on, self.splits, self.test_images)
+        return self._digest(fields, labels, [trained_pictures, tested_pictures])
 
     @property
     def training(self) -> str:
-        """What is trained, as `key` would name it.
-
-        Equal for experiments that only look at the same trained model in different ways.
-        """
-        fields = self._fields(without=EVALUATION)
+        """Key of the training alone: equal for experiments that evaluate one trained model differently."""
+        fields = self._fields(without=EVALUATION_FIELDS)
         reading = scorer_class(self.scorer).READING
         fields["options"] = {name: value for name, value in self.options.items() if name not in reading}
         return self._digest(fields, [self.trained_on], [self._trained_pictures()])
 
     def _fields(self, without: Collection[str]) -> dict[str, Any]:
-        """The canonical fields; those that came later are absent while they are not set."""
-        unset = {name for name in LATER if not getattr(self, name)}
+        """The canonical fields; those that were added later are absent while they are not set."""
+        unset = {name for name in ADDED_LATER if not getattr(self, name)}
         return self.model_dump(mode="json", exclude={"root", "backbone", *without, *unset})
 
-    def _digest(self, fields: dict[str, Any], labels: list[DatasetSpec], shown: list[str]) -> str:
+    def _digest(self, fields: dict[str, Any], labels: list[DatasetSpec], pictures: list[str]) -> str:
         versions = METHOD_VERSIONS | {self.scorer: scorer_class(self.scorer).version}
-        manifests = [_manifest(spec) for spec in labels]
-        return digest([fields, *manifests, *filter(None, shown), _fingerprint(self.backbone), versions])
+        manifests = [digests.of_labels(spec) for spec in labels]
+        weights = digests.of_weights(self.backbone)
+        return digest([fields, *manifests, *filter(None, pictures), weights, versions])
 
     def _trained_pictures(self) -> str:
-        return _pictures(self.trained_on, ("train",), self.train_images)
+        return digests.of_pictures(self.trained_on, ("train",), self.train_images)
 
     @property
     def label(self) -> str:
         """A short name for progress bars and messages."""
-        count = "".join(f" {self.options[name]}" for name in ("bins", "digits") if name in self.options)
-        words = "" if self.text == "image" else f" with {self.text}"
-        words += f", {self.test_text} at test," if self.test_text else ""
-        preset = "" if self.preset == "default" else f" {self.preset}"
-        preset += f" on {self.test_dataset}" if self.test_dataset else ""
-        return f"{self.dataset}{preset}{words} {self.scorer}{count}, seed {self.seed}"
+        label = self.dataset
+        if self.preset != "default":
+            label += f" {self.preset}"
+        if self.test_dataset:
+            label += f" on {self.test_dataset}"
+        if self.text != "image":
+            label += f" with {self.text}"
+        if self.test_text:
+            label += f", {self.test_text} at test,"
+        label += f" {self.scorer}"
+        for name in ("bins", "digits"):
+            if name in self.options:
+                label += f" {self.options[name]}"
+        return f"{label}, seed {self.seed}"
+
+
+def _parts(name: str) -> list[str]:
+    """The names of joined datasets; none for ''."""
+    return name.split("+") if name else []
 
 
 def make(**fields: Any) -> Experiment:
-    """An experiment from keyword arguments; one clear sentence for anything wrong with them."""
+    """An experiment from keyword arguments.
+
+    Raises:
+        UserError: one sentence on the first field that is wrong.
+    """
     try:
         return Experiment(**fields)
     except ValidationError as problem:
@@ -214,7 +219,7 @@ def make(**fields: Any) -> Experiment:
 
 
 def _sentence(problem: ValidationError) -> str:
-    """The first thing wrong with an experiment; our own sentences come out of pydantic's wrapping as they are."""
+    """The first thing wrong with an experiment; a UserError that pydantic wrapped comes out as it was."""
     first = problem.errors()[0]
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, UserError):
@@ -223,45 +228,3 @@ def _sentence(problem: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"An experiment has no field {where!r}: its fields are {', '.join(Experiment.model_fields)}."
     return f"Experiment field {where!r}: {first['msg']} (got {first.get('input')!r})."
-
-
-def look_again() -> None:
-    """Forget what labels, pictures and weights were like: the next key looks at the files themselves.
-
-    Keys are asked for by the hundred, so what they depend on is remembered in between; whoever plans, trains
-    or fetches runs begins by looking again.
-    """
-    for remembered in (_table, _manifest, _pictures, _fingerprint):
-        remembered.cache_clear()
-
-
-def rows_of(table: ImageTable, splits: Sequence[str], limit: int | None) -> np.ndarray:
-    """The first `limit` rows of each split (all of them if None), split by split."""
-    return np.concatenate([table.rows(split)[:limit] for split in splits])
-
-
-@cache
-def _table(spec: DatasetSpec) -> ImageTable:
-    return datasets.load(spec)
-
-
-@cache
-def _manifest(spec: DatasetSpec) -> str:
-    if spec.name in datasets.EMBEDDED:
-        return datasets.manifest(spec)
-    return _table(spec).manifest()
-
-
-@cache
-def _pictures(spec: DatasetSpec, splits: tuple[str, ...], limit: int | None) -> str:
-    """Digest of the pictures of some rows (see `rows_of`) by their content; '' where none is a file."""
-    if all(part.name in datasets.EMBEDDED for part in spec.parts):
-        return ""
-    table = _table(spec)
-    contents = [content for content in table.contents(rows_of(table, splits, limit)) if content]
-    return digest([pictures.RULE, contents]) if contents else ""
-
-
-@cache
-def _fingerprint(backbone: str) -> str:
-    return fingerprint(backbone)

@@ -16,9 +16,17 @@ from moslab.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Grid:
-    """arms: name -> fields of the experiment that make this arm; setting: fields all share. headline: arms that a plain `make reproduce` trains anew, see `moslab.analysis.claims.headline_arms`.
-    certainty: a claim or figure reads entropy or top probability of these runs' pictures, so the committed
-    reference keeps them."""
+    """Experiments for every combination of dataset, arm and seed.
+
+    Attributes:
+        datasets: names of the datasets.
+        arms: name -> fields of the experiment that make this arm.
+        seeds: training seeds.
+        setting: fields that all experiments share; an arm's own fields win over them.
+        headline: arms that a plain `make reproduce` trains anew, see `moslab.analysis.claims.headline_arms`.
+        certainty: a claim or figure reads entropy or top probability of these runs' pictures, so the
+            committed reference keeps them.
+    """
 
     datasets: Sequence[str]
     arms: Mapping[str, Mapping[str, Any]]
@@ -28,8 +36,8 @@ class Grid:
     certainty: bool = False
 
     def __post_init__(self) -> None:
-        for name, values in (("datasets", self.datasets), ("arms", self.arms), ("seeds", self.seeds)):
-            if not values:
+        for name in ("datasets", "arms", "seeds"):
+            if not getattr(self, name):
                 raise UserError(
                     f"The grid has no {name}: give at least one (three or more seeds for a verdict)."
                 )
@@ -38,21 +46,31 @@ class Grid:
 
     def experiments(self) -> dict[tuple[str, str, int], Experiment]:
         """(dataset, arm, seed) -> experiment, every field checked."""
-        return {
-            (dataset, arm, seed): make_on(dataset, seed=seed, **{**self.setting, **fields})
-            for dataset in self.datasets
-            for arm, fields in self.arms.items()
-            for seed in self.seeds
-        }
+        experiments = {}
+        for dataset in self.datasets:
+            for arm, fields in self.arms.items():
+                shared_and_own = {**self.setting, **fields}
+                for seed in self.seeds:
+                    experiments[dataset, arm, seed] = make_on(dataset, seed=seed, **shared_and_own)
+        return experiments
 
-    def afresh(self) -> set[str]:
+    def headline_keys(self) -> set[str]:
         """Keys of the headline arms' runs."""
-        return {
-            experiment.key for (_, arm, _), experiment in self.experiments().items() if arm in self.headline
-        }
+        keys = set()
+        for (_, arm, _), experiment in self.experiments().items():
+            if arm in self.headline:
+                keys.add(experiment.key)
+        return keys
 
-    def certain(self, runs: Mapping[str, Run]) -> set[str]:
-        """Keys of the runs (given by key) whose certainty is read; UserError for one committed without it."""
+    def certainty_keys(self, runs: Mapping[str, Run]) -> set[str]:
+        """Keys of the runs whose entropy or top probability is read.
+
+        Args:
+            runs: this grid's runs by key.
+
+        Raises:
+            UserError: for one that was committed without them.
+        """
         if not self.certainty:
             return set()
         keys = {experiment.key for experiment in self.experiments().values()}
@@ -67,13 +85,14 @@ class Grid:
 
 
 def make_on(dataset: str, **fields: Any) -> Experiment:
-    """An experiment of a grid, whose setting is for all datasets.
+    """An experiment on one dataset of a grid, whose setting is for all of its datasets.
 
-    `images` reaches embedded datasets alone; without a learning rate, the scorer's tuned one is taken.
+    `images` is passed on to embedded datasets alone; without a learning rate, the scorer's tuned one is
+    taken.
     """
     tested = fields.get("test_dataset", "")
-    images = generated_number("+".join(name for name in (dataset, tested) if name), fields.get("images"))
-    fields |= {"dataset": dataset, "images": images}
+    names = [name for name in (dataset, tested) if name]
+    fields |= {"dataset": dataset, "images": generated_number("+".join(names), fields.get("images"))}
     if fields.get("learning_rate") is None:
         untuned = make(**fields | {"learning_rate": 1.0})  # names are checked before a rate is looked up
         fields["learning_rate"] = tuned_rate(untuned.scorer, untuned.dataset, untuned.recipe)
@@ -82,12 +101,18 @@ def make_on(dataset: str, **fields: Any) -> Experiment:
 
 def generated_number(dataset: str, images: int | None) -> int | None:
     """How many pictures are generated: `images`, or None where a published dataset brings its own."""
-    return images if all(part in EMBEDDED for part in dataset.split("+")) else None
+    embedded = all(part in EMBEDDED for part in dataset.split("+"))
+    return images if embedded else None
 
 
 @dataclass(frozen=True)
 class Results:
-    """The runs of a grid. here: keys of those that were trained on this machine, None where nobody asked."""
+    """The runs of a grid.
+
+    Attributes:
+        runs: (dataset, arm, seed) -> run.
+        here: keys of the runs that were trained on this machine; None where that is not asked.
+    """
 
     runs: Mapping[tuple[str, str, int], Run]
     here: Collection[str] | None = None
@@ -109,47 +134,62 @@ class Results:
         return pd.DataFrame(rates)
 
     def scores(self, dataset: str, split: str = "test") -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Scores [seeds, n] by arm, and the targets [n] they are all compared with.
+        """Scores by arm, and the targets they are all compared with.
 
-        An answer that could not be read counts as the mean of those of its run that could: whoever says nothing knows nothing of the picture (0 where none of them could). How many there are stands in `table`.
+        An unread answer counts as the mean of the read answers of its run, since it says nothing of the
+        picture (as 0 where no answer could be read). `table` tells how many there are.
+
+        Returns:
+            Scores [seeds, n] by arm, and targets [n].
+
+        Raises:
+            UserError: for a dataset or split without runs, and for runs evaluated on different pictures.
         """
-        arms: dict[str, list[np.ndarray]] = {}
-        shown: list[pd.DataFrame] = []
-        for (where, arm, _), run in self.runs.items():
-            if where == dataset:
+        scores: dict[str, list[np.ndarray]] = {}
+        labels: list[pd.DataFrame] = []
+        for (name, arm, _), run in self.runs.items():
+            if name == dataset:
                 rows = run.split(split)
-                arms.setdefault(arm, []).append(
-                    rows["score"].fillna(rows["score"].mean()).fillna(0.0).to_numpy()
-                )
-                shown.append(rows[["image", "target"]].reset_index(drop=True))
-        if not shown:
+                scores.setdefault(arm, []).append(_with_unread_as_mean(rows["score"]))
+                labels.append(rows[["image", "target"]].reset_index(drop=True))
+        if not labels:
+            names = sorted({name for name, _, _ in self.runs})
             raise UserError(
-                f"There are no runs on {dataset!r} in these results; they hold {', '.join(sorted({where for where, _, _ in self.runs}))}."
+                f"There are no runs on {dataset!r} in these results; they hold {', '.join(names)}."
             )
-        if not all(shown[0].equals(other) for other in shown):
+        if not all(labels[0].equals(other) for other in labels):
             raise UserError(
                 f"The arms on {dataset} were evaluated on different images and cannot be compared."
             )
-        return {arm: np.stack(rows) for arm, rows in arms.items()}, shown[0]["target"].to_numpy()
+        return {arm: np.stack(rows) for arm, rows in scores.items()}, labels[0]["target"].to_numpy()
 
     def table(self, metric: str = "srcc", split: str = "test") -> pd.DataFrame:
-        """One row per arm and dataset: the metric of each single run, their mean, how many answers could not be read (they count in no metric of a single run) and, where runs of the
-        committed reference may stand among them, which of the runs were trained here."""
+        """One row per dataset and arm.
+
+        Returns:
+            The mean of the metric and its value in each single run; unparsed, how many answers could not be
+            read (they count in no metric of a single run); and trained, which of the runs were trained here,
+            where runs of the committed reference may be among them.
+        """
         rows: dict[tuple[str, str], dict[str, Any]] = {}
         for (dataset, arm, seed), run in self.runs.items():
             row = rows.setdefault((dataset, arm), {})
             row[f"seed {seed}"] = run.metrics[split][metric][0]
             row["unparsed"] = row.get("unparsed", 0) + run.metrics[split]["unparsed"][0]
             if self.here is not None:
-                row["trained"] = _place({row.get("trained"), "here" if run.key in self.here else "reference"})
+                row["trained"] = self._origin(run, row.get("trained"))
         frame = pd.DataFrame(rows).T.rename_axis(["dataset", "arm"])
         seeds = [name for name in frame if name.startswith("seed ")]
         frame.insert(0, "mean", frame[seeds].mean(axis=1))
         numbers = frame[["mean", *seeds]].astype(float).round(4)
         return numbers.join(frame.drop(columns=numbers.columns).astype({"unparsed": int}))
 
+    def _origin(self, run: Run, of_others: str | None) -> str:
+        """Where an arm's runs were trained, given the answer for those before this one (None for none)."""
+        origin = "here" if run.key in (self.here or ()) else "reference"
+        return origin if of_others in (None, origin) else "both"
 
-def _place(places: set[str | None]) -> str:
-    """Where an arm's runs come from, in one word."""
-    places = places - {None}
-    return places.pop() if len(places) == 1 else "both"
+
+def _with_unread_as_mean(scores: pd.Series) -> np.ndarray:
+    """Scores [n] with the mean of the others for NaN, 0 where all are NaN."""
+    return scores.fillna(scores.mean()).fillna(0.0).to_numpy()

@@ -1,6 +1,9 @@
-"""What an experiment is shown: its labelled pictures, the rows it trains and tests on, its fitted coding; asked without loading a model."""
+"""What an experiment is shown: labelled pictures, the rows it trains and tests on, its fitted coding.
 
-from collections.abc import Hashable, Mapping, Sequence
+All of it is available without loading a model.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,8 @@ from moslab import datasets
 from moslab.backbones.prompts import SHOWN
 from moslab.datasets.spec import DatasetSpec
 from moslab.datasets.table import ImageTable
-from moslab.experiments.experiment import Experiment, rows_of
+from moslab.experiments.digests import rows_of
+from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import make_on
 from moslab.scorers import scorer_class, scorer_options
 from moslab.scorers.base import Labels, Scorer
@@ -22,45 +26,67 @@ def labelled(spec: DatasetSpec) -> ImageTable:
 
 
 def training_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:
+    """Numbers of the rows that are trained on."""
     return rows_of(table, ("train",), experiment.train_images)
 
 
 def evaluated_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:
+    """Numbers of the rows that are evaluated, split by split."""
     return rows_of(table, experiment.splits, experiment.test_images)
 
 
-def rows_looked_at(experiments: Sequence[Experiment], table: ImageTable) -> np.ndarray:
-    """Every row of the dataset trained on, `table`, whose picture one of the experiments trains or tests on, in table order."""
+def used_rows(experiments: Sequence[Experiment], table: ImageTable) -> np.ndarray:
+    """Numbers of all rows that one of the experiments trains or tests on, in table order.
+
+    Args:
+        experiments: of the same training.
+        table: the dataset that is trained on.
+    """
     rows = [training_rows(experiments[0], table)]
-    rows += [evaluated_rows(experiment, table) for experiment in experiments if not experiment.test_dataset]
+    for experiment in experiments:
+        if not experiment.test_dataset:
+            rows.append(evaluated_rows(experiment, table))
     return np.unique(np.concatenate(rows))
 
 
 def fitted_scorer(experiment: Experiment, table: ImageTable) -> Scorer:
     """The scorer with its coding fitted to the training scores, on the experiment's range."""
     labels = Labels.of(table, training_rows(experiment, table))
-    low, high = (
-        table.scale if experiment.range == "scale" else (float(labels.mos.min()), float(labels.mos.max()))
-    )
+    if experiment.range == "scale":
+        low, high = table.scale
+    else:
+        low, high = float(labels.mos.min()), float(labels.mos.max())
     scorer = scorer_class(experiment.scorer)(scorer_options(experiment.scorer, experiment.options))
     scorer.fit(labels, low, high)
     return scorer
 
 
-def teachable(
-    name: str, arms: Mapping[Hashable, Mapping[str, Any]], setting: Mapping[str, Any]
-) -> tuple[dict[Hashable, Mapping[str, Any]], list[str]]:
-    """The arms of a grid whose scorers can learn a dataset's labels, and a sentence for each of the others (soft labels where there are no deviations)."""
-    kept, left_out, table = {}, [], None
+def learnable_arms(
+    name: str, arms: Mapping[str, Mapping[str, Any]], setting: Mapping[str, Any]
+) -> tuple[dict[str, Mapping[str, Any]], list[str]]:
+    """The arms of a grid whose scorers can learn a dataset's labels.
+
+    Args:
+        name: of the dataset.
+        arms: as in `Grid`.
+        setting: as in `Grid`.
+
+    Returns:
+        Those arms, and a sentence for each of the others (soft labels where there are no deviations).
+    """
+    learnable: dict[str, Mapping[str, Any]] = {}
+    refusals: list[str] = []
+    table: ImageTable | None = None
     for arm, fields in arms.items():
         experiment = make_on(name, **{**setting, **fields, "learning_rate": 1.0})
         table = table or labelled(experiment.trained_on)
         try:
             fitted_scorer(experiment, table)
-            kept[arm] = fields
         except UserError as problem:
-            left_out.append(f"{arm} on {name}: {problem}")
-    return kept, left_out
+            refusals.append(f"{arm} on {name}: {problem}")
+        else:
+            learnable[arm] = fields
+    return learnable, refusals
 
 
 def check_inputs(experiment: Experiment, table: ImageTable) -> None:
@@ -72,14 +98,12 @@ def check_inputs(experiment: Experiment, table: ImageTable) -> None:
 
 def check_texts(experiment: Experiment, rows: np.ndarray, table: ImageTable) -> None:
     """UserError for a picture without the text that its prompt needs, before anything is loaded."""
-    without = (
-        rows[(table.frame["text"].to_numpy()[rows] == "")]
-        if {experiment.text, experiment.test_text} & set(SHOWN)
-        else []
-    )
+    if not {experiment.text, experiment.test_text} & set(SHOWN):
+        return
+    without = rows[table.frame["text"].to_numpy()[rows] == ""]
     if len(without):
         first = table.frame.iloc[without[0]]
         raise UserError(
-            f"{table.name} has no text for {len(without):,} of {len(rows):,} pictures (first: {first['image']}, {first['source']}): "
-            "use text='image' or 'generic'."
+            f"{table.name} has no text for {len(without):,} of {len(rows):,} pictures "
+            f"(first: {first['image']}, {first['source']}): use text='image' or 'generic'."
         )

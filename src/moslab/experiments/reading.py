@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from os.path import commonprefix
 from typing import Any
 
@@ -16,38 +17,67 @@ from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
 from moslab.scorers.base import Reading, Scorer
 
-IGNORED = -100
-Row = dict[str, Any]
+IGNORED = -100  # the label of tokens that are not taught
+Conversation = dict[str, Any]  # input_ids, labels and read_position of one row, see `Reader.words`
+RowNumbers = Sequence[int] | np.ndarray
 
 
 @dataclass
 class Reader:
-    """A backbone, a scorer and the words between them, for one table. features: cached vision features if the tower is frozen, else None and pictures are looked at each time."""
+    """A backbone, a scorer and the words between them, for one table.
+
+    Attributes:
+        backbone: the model with its processor.
+        scorer: attached to the backbone.
+        wording: what is said with the pictures.
+        features: cached vision features if the vision tower is frozen; if None, the tower sees the pictures
+            each time.
+    """
 
     backbone: Backbone
     scorer: Scorer
     wording: Wording
     features: Features | None = None
-    _prompts: dict[tuple[str, int], list[int]] = field(default_factory=dict)
+    _prompts: dict[tuple[str, int], list[int]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def vocabulary(self) -> nn.Linear:
+        """The model's output matrix."""
         return self.backbone.vocabulary
 
     @property
     def device(self) -> torch.device:
+        """Where the model is."""
         return next(self.backbone.model.parameters()).device
 
-    def words(self, row: int, visual_tokens: int, completion: str = "", opening: str | None = None) -> Row:
-        """One conversation: ids, labels (taught tokens, else -100) and the position where the score is read. Without completion nothing is taught. opening: instead of the scorer's own."""
+    def words(
+        self, row: int, visual_tokens: int, completion: str = "", opening: str | None = None
+    ) -> Conversation:
+        """One conversation as token ids.
+
+        Args:
+            row: number of the row in the table.
+            visual_tokens: how many tokens its picture has.
+            completion: the words that are taught; nothing is taught without them.
+            opening: the assistant's words up to where the score is read, instead of the scorer's own.
+
+        Returns:
+            input_ids [time]; labels [time], the token where it is taught, else `IGNORED`; and read_position,
+            where the score is read.
+        """
         prompt = self.prompt(self.wording.question(row), visual_tokens)
-        lead, rest = self.backbone.answer(
-            self.scorer.opening(self.wording.answer_prefix(row)) if opening is None else opening, completion
-        )
-        taught = [*lead, *rest, self.backbone.tokenizer.eos_token_id] if completion else []
+        if opening is None:
+            opening = self.scorer.opening(self.wording.answer_prefix(row))
+        lead, rest = self.backbone.answer(opening, completion)
+        if completion:
+            answer = [*lead, *rest, self.backbone.tokenizer.eos_token_id]
+            labels = answer
+        else:
+            answer = lead
+            labels = [IGNORED] * len(lead)
         return {
-            "input_ids": prompt + (taught or lead),
-            "labels": [IGNORED] * len(prompt) + (taught or [IGNORED] * len(lead)),
+            "input_ids": prompt + answer,
+            "labels": [IGNORED] * len(prompt) + labels,
             "read_position": len(prompt) + len(lead) - 1,
         }
 
@@ -57,117 +87,139 @@ class Reader:
             self._prompts[question, visual_tokens] = self.backbone.prompt(question, visual_tokens)
         return self._prompts[question, visual_tokens]
 
-    def to_teach(
-        self, table: ImageTable, rows: Sequence[int], targets: np.ndarray
-    ) -> dict[str, torch.Tensor]:
+    def to_teach(self, table: ImageTable, rows: RowNumbers, targets: np.ndarray) -> dict[str, Any]:
         """A training batch: conversations with their answers, targets and pictures."""
-        return self._batch(table, rows, [self.scorer.completion(target) for target in targets]) | {
-            "target": torch.as_tensor(targets).to(self.device)
-        }
+        completions = [self.scorer.completion(target) for target in targets]
+        batch = self.batch(table, rows, completions)
+        return batch | {"target": torch.as_tensor(targets).to(self.device)}
 
-    def to_read(self, table: ImageTable, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+    def to_read(self, table: ImageTable, rows: RowNumbers) -> dict[str, Any]:
         """A batch to be scored: conversations whose answers stop where the score is read."""
-        return self._batch(table, rows, [""] * len(rows))
+        return self.batch(table, rows, [""] * len(rows))
 
-    def read(self, table: ImageTable, rows: Sequence[int], openings: Sequence[str | None] = ()) -> Reading:
-        """The pictures read up to their scores. openings: the assistant's words up to there, if not the scorer's own."""
-        batch = self._batch(table, rows, [""] * len(rows), openings)
-        if not self.scorer.reads_on:
-            return Reading(self.backbone.states_at(batch["read_position"], batch), self.vocabulary)
-        begun = Continuation(self.backbone, batch)
-        return Reading(
-            begun.last,
-            self.vocabulary,
-            begun.follow,
-            write=lambda longest: self.backbone.tokenizer.batch_decode(
-                begun.write(longest), skip_special_tokens=True
-            ),
-            again=lambda words: self.read(table, rows, words),
-        )
-
-    def read_each(self, table: ImageTable, rows: Sequence[int], wordings: Sequence[Wording]) -> list[Reading]:
-        """The pictures read behind each of several prompts, as `read` would with each wording in turn; what the prompts share, the picture above all, is read once.
-
-        Prompts that differ from picture to picture, and scorers that read on behind a score, have nothing to share here and are read one by one.
-        """
-        readers = [replace(self, wording=wording, _prompts={}) for wording in wordings]
-        if self.scorer.reads_on:
-            return [reader.read(table, rows) for reader in readers]
-        pictures, counts = self._pictures(table, rows)
-        ids = [
-            [reader.words(int(row), count)["input_ids"] for reader in readers]
-            for row, count in zip(rows, counts)
-        ]
-        shared = [len(commonprefix(prompts)) for prompts in ids]
-        tails = [[prompt[start:] for prompt in prompts] for prompts, start in zip(ids, shared)]
-        if any(tail != tails[0] for tail in tails) or not all(tails[0]):
-            return [reader.read(table, rows) for reader in readers]
-        texts = [
-            {"input_ids": prompts[0][:start], "labels": [], "read_position": start - 1}
-            for prompts, start in zip(ids, shared)
-        ]
-        begun = Continuation(
-            self.backbone,
-            {
-                key: value.to(self.device)
-                for key, value in pad(texts, self.backbone.tokenizer.pad_token_id).items()
-                if key != "labels"
-            }
-            | pictures,
-        )
-        ends = np.cumsum([len(tail) for tail in tails[0]])
-        after = np.arange(ends[-1]) - 1
-        after[ends[:-1]] = -1
-        states = begun.follow(
-            torch.tensor([token for tail in tails[0] for token in tail], device=self.device), after.tolist()
-        )
-        return [Reading(states[:, end - 1], self.vocabulary) for end in ends]
-
-    def _batch(
+    def batch(
         self,
         table: ImageTable,
-        rows: Sequence[int],
+        rows: RowNumbers,
         completions: Sequence[str],
         openings: Sequence[str | None] = (),
     ) -> dict[str, Any]:
-        pictures, counts = self._pictures(table, rows)
-        texts = [
-            self.words(int(row), *words)
-            for row, *words in zip(rows, counts, completions, openings or [None] * len(rows))
-        ]
-        return {
-            key: value.to(self.device)
-            for key, value in pad(texts, self.backbone.tokenizer.pad_token_id).items()
-        } | pictures
+        """The conversations of `rows`, padded, with their pictures as the model takes them.
 
-    def _pictures(self, table: ImageTable, rows: Sequence[int]) -> tuple[dict[str, Any], list[int]]:
-        """The pictures as the model takes them, to be looked at or as kept visual tokens, and how many tokens each has."""
+        Args:
+            table: the pictures with their labels.
+            rows: numbers of n of its rows.
+            completions: [n], see `words`.
+            openings: [n], see `words`; the scorer's own if empty.
+        """
+        pictures, counts = self._pictures(table, rows)
+        openings = openings or [None] * len(rows)
+        conversations = []
+        for row, count, completion, opening in zip(rows, counts, completions, openings):
+            conversations.append(self.words(int(row), count, completion=completion, opening=opening))
+        return self._padded(conversations) | pictures
+
+    def read(self, table: ImageTable, rows: RowNumbers, openings: Sequence[str | None] = ()) -> Reading:
+        """The pictures of `rows` read up to their scores; openings: [n], see `batch`."""
+        batch = self.batch(table, rows, [""] * len(rows), openings)
+        if not self.scorer.reads_on:
+            return Reading(self.backbone.states_at(batch["read_position"], batch), self.vocabulary)
+        begun = Continuation(self.backbone, batch)
+
+        def write(longest: int) -> list[str]:
+            return self.backbone.tokenizer.batch_decode(begun.write(longest), skip_special_tokens=True)
+
+        def again(words: Sequence[str]) -> Reading:
+            return self.read(table, rows, words)
+
+        return Reading(begun.last, self.vocabulary, begun.follow, write=write, again=again)
+
+    def read_each(self, table: ImageTable, rows: RowNumbers, wordings: Sequence[Wording]) -> list[Reading]:
+        """The pictures read with each of several wordings, as `read` would with one after the other.
+
+        What the prompts share, above all the picture, is read once. Prompts that differ from picture to
+        picture, and scorers that read on behind a score, have nothing to share here and are read one by one.
+        """
+        readers = [replace(self, wording=wording) for wording in wordings]
+        if not self.scorer.reads_on:
+            pictures, counts = self._pictures(table, rows)
+            prompts = []
+            for row, count in zip(rows, counts):
+                prompts.append([reader.words(int(row), count)["input_ids"] for reader in readers])
+            beginnings, endings = split_prompts(prompts)
+            if endings:
+                return self._read_endings(self._padded(beginnings) | pictures, endings)
+        return [reader.read(table, rows) for reader in readers]
+
+    def _read_endings(self, batch: dict[str, Any], endings: Sequence[list[int]]) -> list[Reading]:
+        """A batch read once, and each of the endings behind it."""
+        begun = Continuation(self.backbone, batch)
+        ends = np.cumsum([len(ending) for ending in endings])
+        after = np.arange(ends[-1]) - 1  # each token follows the one before it,
+        after[ends[:-1]] = -1  # and the first of each ending follows the batch
+        tokens = torch.tensor(list(chain.from_iterable(endings)), device=self.device)
+        states = begun.follow(tokens, after.tolist())  # [batch, tokens, width]
+        return [Reading(states[:, end - 1], self.vocabulary) for end in ends]
+
+    def _padded(self, conversations: Sequence[Conversation]) -> dict[str, torch.Tensor]:
+        """Conversations as one batch on the model's device."""
+        padded = pad(conversations, self.backbone.tokenizer.pad_token_id)
+        return {name: value.to(self.device) for name, value in padded.items()}
+
+    def _pictures(self, table: ImageTable, rows: RowNumbers) -> tuple[dict[str, Any], list[int]]:
+        """The pictures as pixels or as kept visual tokens, and how many tokens each has."""
+        numbers = [int(row) for row in rows]
         if self.features is None:
-            inputs = self.backbone.inputs([table.pixels.open(int(row)) for row in rows])
+            inputs = self.backbone.inputs([table.pixels.open(row) for row in numbers])
             return inputs, self.backbone.count(inputs)
         device = self.device
-        vision = tuple(self.features.of(int(row)).to(device) for row in rows)
-        beside = {name: value.to(device) for name, value in self.features.beside(rows).items()}
-        return {"vision": vision, **beside}, [len(tokens) for tokens in vision]
+        vision = tuple(self.features.of(row).to(device) for row in numbers)
+        further = self.features.beside(numbers)
+        further = {name: value.to(device) for name, value in further.items()}
+        return {"vision": vision, **further}, [len(tokens) for tokens in vision]
 
     def states(self, batch: dict[str, Any]) -> torch.Tensor:
-        """Last hidden states, [batch, time, width]; the vocabulary is left to the scorer, which needs it at few positions."""
+        """Last hidden states [batch, time, width].
+
+        The vocabulary is left to the scorer, which needs it at few positions.
+        """
         return self.backbone.states(batch)
 
 
-def pad(texts: Sequence[Row], filler: int) -> dict[str, torch.Tensor]:
+def split_prompts(prompts: Sequence[Sequence[list[int]]]) -> tuple[list[Conversation], list[list[int]]]:
+    """Several prompts about each picture, divided into what they share and how they end.
+
+    Args:
+        prompts: token ids of each prompt, for each picture.
+
+    Returns:
+        The shared beginning for each picture, and the endings, one a prompt; no endings where they differ
+        from picture to picture or one of them is empty.
+    """
+    beginnings: list[Conversation] = []
+    endings: list[list[list[int]]] = []
+    for of_picture in prompts:
+        start = len(commonprefix(list(of_picture)))
+        beginnings.append({"input_ids": of_picture[0][:start], "labels": [], "read_position": start - 1})
+        endings.append([prompt[start:] for prompt in of_picture])
+    if all(endings[0]) and all(of_picture == endings[0] for of_picture in endings):
+        return beginnings, endings[0]
+    return beginnings, []
+
+
+def pad(conversations: Sequence[Conversation], filler: int) -> dict[str, torch.Tensor]:
     """Right-padded input_ids, labels and attention_mask [batch, time] with read_position [batch]."""
-    longest = max(len(text["input_ids"]) for text in texts)
+    ids = [one["input_ids"] for one in conversations]
+    labels = [one["labels"] for one in conversations]
+    read = [[1] * len(one) for one in ids]
+    longest = max(len(one) for one in ids)
 
-    def stack(key: str, value: int) -> torch.Tensor:
-        return torch.tensor([text[key] + [value] * (longest - len(text[key])) for text in texts])
+    def stacked(rows: Sequence[list[int]], value: int) -> torch.Tensor:
+        return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
 
-    mask = torch.tensor(
-        [[1] * len(text["input_ids"]) + [0] * (longest - len(text["input_ids"])) for text in texts]
-    )
     return {
-        "input_ids": stack("input_ids", filler),
-        "labels": stack("labels", IGNORED),
-        "attention_mask": mask,
-        "read_position": torch.tensor([text["read_position"] for text in texts]),
+        "input_ids": stacked(ids, filler),
+        "labels": stacked(labels, IGNORED),
+        "attention_mask": stacked(read, 0),
+        "read_position": torch.tensor([one["read_position"] for one in conversations]),
     }

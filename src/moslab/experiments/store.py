@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
+from moslab.experiments.columns import columns_file, packed, read_columns
 from moslab.experiments.experiment import Experiment
 from moslab.utils import paths
 from moslab.utils.errors import UserError
@@ -24,11 +25,9 @@ from moslab.utils.processes import is_alive
 RECORD = "run.json"  # written last: a folder without it is not a run
 PREDICTIONS = "predictions.gz"
 DISTRIBUTIONS = "distributions.npz"
-TABLES = "tables"  # beside the runs: images and targets, shared by all runs evaluated on the same split
+TABLES = "tables"  # next to the runs: images and targets, shared by all runs evaluated on the same split
 SHARED = ["image", "split", "target"]  # the columns that stand in the tables
 CERTAINTY = ["entropy", "top"]  # always kept locally, committed only for runs where a notebook reads them
-MISSING = -(2**31)  # the whole number that stands for a score that could not be read
-DECIMALS = 7  # the most that a decimal column is tried with
 # What reading a damaged run can raise.
 DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zlib.error, BadZipFile)
 
@@ -37,11 +36,18 @@ DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError,
 class Run:
     """One executed experiment.
 
-    predictions: one row per evaluated picture: image, split, target, score (NaN if unreadable), parsed, and
-    what else was answered ("said ...") beside what is true ("true ..."). entropy (nats) and top (largest
-    probability) stand in local runs; committed ones have them where a notebook reads them (`Grid.certainty`).
-    metrics: split -> metric -> [value, low, high], 95 % bootstrap interval over pictures. history: training loss by step. seconds: by phase.
-    distributions: [n, outcomes], kept locally only.
+    Attributes:
+        experiment: its description.
+        key: names it, see `Experiment.key`.
+        predictions: one row per evaluated picture: image, split, target, score (NaN if unreadable), parsed,
+            and further answers ("said ...") with the true ones ("true ..."). entropy (nats) and top (largest
+            probability) stand in local runs; committed ones have them where a notebook reads them
+            (`Grid.certainty`).
+        metrics: split -> metric -> [value, low, high], 95 % bootstrap interval over pictures.
+        history: training loss by step, or what a scorer measured of every step.
+        seconds: by phase.
+        provenance: commit, library versions, machine.
+        distributions: [n, outcomes], kept locally only.
     """
 
     experiment: Experiment
@@ -54,7 +60,7 @@ class Run:
     distributions: np.ndarray | None = None
 
     def split(self, name: str = "test") -> pd.DataFrame:
-        """Predictions of one split, in table order."""
+        """Predictions of one split, in table order; UserError where there are none."""
         rows = self.predictions[self.predictions["split"] == name]
         if rows.empty:
             raise UserError(f"Run {self.key} ({self.experiment.label}) was not evaluated on split {name!r}.")
@@ -62,15 +68,20 @@ class Run:
 
 
 class Store:
-    """A folder of runs. Several processes may write to it: a run appears whole, by one rename, or not at all."""
+    """A folder of runs, to which several processes may write.
+
+    A run appears whole, by one rename, or not at all.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
 
     def has(self, key: str) -> bool:
+        """Whether the run is there."""
         return (self.folder / key / RECORD).is_file()
 
     def keys(self) -> list[str]:
+        """Keys of all runs, sorted."""
         return sorted(path.parent.name for path in self.folder.glob(f"[!.]*/{RECORD}"))
 
     def get(self, key: str) -> Run:
@@ -78,38 +89,48 @@ class Store:
 
         Raises:
             UserError: there is none, or one of its files is not what was written: its record is of another
-            run or was changed, or its predictions or a table of theirs lack the SHA-256 that it names.
+                run or was changed, or its predictions or a table of theirs lack the SHA-256 that it names.
         """
         folder = self.folder / key
         if not self.has(key):
             raise UserError(f"There is no finished run {key} in {self.folder}.")
         record = read_json(folder / RECORD)
         try:
-            digests = _checked_digests(record, key)
-            content = (folder / PREDICTIONS).read_bytes()
-            if sha256(content) != digests["predictions"]:
-                raise ValueError(f"{PREDICTIONS} does not have the SHA-256 that {RECORD} names")
-            shared = [self._table(name) for name in digests["tables"]]
-            answered = read_columns(content)
-            predictions = pd.concat([pd.concat(shared, ignore_index=True), answered], axis=1)
-            if len(predictions) != len(answered):
-                raise ValueError("its predictions and its tables differ in length")
-            stored = folder / DISTRIBUTIONS
-            distributions = np.load(stored, allow_pickle=False)["distributions"] if stored.exists() else None
-            experiment = Experiment(**record["experiment"])
-            return Run(
-                experiment,
-                key,
-                predictions,
-                record["metrics"],
-                record["history"],
-                record["seconds"],
-                record["provenance"],
-                distributions,
-            )
+            return self._run_of(record, key)
         except DAMAGE as problem:
             reason = (str(problem) or type(problem).__name__).splitlines()[0]
             raise UserError(f"The run in {folder} is damaged ({reason}): {_remedy(folder)}.") from problem
+
+    def _run_of(self, record: dict[str, Any], key: str) -> Run:
+        """The run that a record describes, with its other files; one of DAMAGE for what is not as written."""
+        digests = _checked_digests(record, key)
+        predictions = self._predictions(key, digests)
+        stored = self.folder / key / DISTRIBUTIONS
+        distributions = None
+        if stored.exists():
+            distributions = np.load(stored, allow_pickle=False)["distributions"]
+        return Run(
+            experiment=Experiment(**record["experiment"]),
+            key=key,
+            predictions=predictions,
+            metrics=record["metrics"],
+            history=record["history"],
+            seconds=record["seconds"],
+            provenance=record["provenance"],
+            distributions=distributions,
+        )
+
+    def _predictions(self, key: str, digests: dict[str, Any]) -> pd.DataFrame:
+        """Predictions of a run, those columns included that it shares with others."""
+        content = (self.folder / key / PREDICTIONS).read_bytes()
+        if sha256(content) != digests["predictions"]:
+            raise ValueError(f"{PREDICTIONS} does not have the SHA-256 that {RECORD} names")
+        shared = [self._table(name) for name in digests["tables"]]
+        own = read_columns(content)
+        predictions = pd.concat([pd.concat(shared, ignore_index=True), own], axis=1)
+        if len(predictions) != len(own):
+            raise ValueError("its predictions and its tables differ in length")
+        return predictions
 
     def _table(self, name: str) -> pd.DataFrame:
         """Images, split and targets of one table."""
@@ -125,31 +146,39 @@ class Store:
         return self.folder / TABLES / f"{name}.json.gz"
 
     def put(self, run: Run) -> None:
-        """Keep a run. If another process was first, its record stays."""
-        target, working = self.folder / run.key, self._aside(run.key)
+        """Keep a run. If another process was first, its record stays.
+
+        Raises:
+            UserError: where it cannot be written.
+        """
+        target = self.folder / run.key
+        working = self.working_folder(run.key)
         try:
-            tables = [self._put_table(working, block) for block in _blocks(run.predictions)]
-            predictions = columns_file(run.predictions.drop(columns=SHARED))
-            write_atomic(working / PREDICTIONS, predictions)
-            if run.distributions is not None:
-                write_atomic(working / DISTRIBUTIONS, _distributions_file(run.distributions))
-            experiment = run.experiment.model_dump(mode="json")
-            record = {
-                "key": run.key,
-                "experiment": experiment,
-                "metrics": run.metrics,
-                "history": run.history,
-                "seconds": run.seconds,
-                "provenance": run.provenance,
-            }
-            digests = {"predictions": sha256(predictions), "tables": tables, "record": digest(record)}
-            write_json(working / RECORD, record | {"sha256": digests})
+            self._write(run, working)
             self._move_in(working, target)
         except OSError as problem:
             if not self.has(run.key):
                 raise cannot_write(target, problem) from problem
         finally:
             shutil.rmtree(working, ignore_errors=True)
+
+    def _write(self, run: Run, working: Path) -> None:
+        """Write the files of a run, its record last."""
+        tables = [self._put_table(working, block) for block in _blocks(run.predictions)]
+        predictions = columns_file(run.predictions.drop(columns=SHARED))
+        write_atomic(working / PREDICTIONS, predictions)
+        if run.distributions is not None:
+            write_atomic(working / DISTRIBUTIONS, distributions_file(run.distributions))
+        record = {
+            "key": run.key,
+            "experiment": run.experiment.model_dump(mode="json"),
+            "metrics": run.metrics,
+            "history": run.history,
+            "seconds": run.seconds,
+            "provenance": run.provenance,
+        }
+        digests = {"predictions": sha256(predictions), "tables": tables, "record": digest(record)}
+        write_json(working / RECORD, record | {"sha256": digests})
 
     def _put_table(self, working: Path, block: pd.DataFrame) -> str:
         """Keep the images and targets of one split, unless they are there; returns their file's SHA-256."""
@@ -158,13 +187,13 @@ class Store:
             "images": block["image"].tolist(),
             "targets": block["target"].tolist(),
         }
-        content = _packed(json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode())
+        content = packed(json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode())
         name = sha256(content)
         path = self._table_path(name)
         if not path.is_file() or sha256(path.read_bytes()) != name:
             write_atomic(working / path.name, content)
             path.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(working / path.name, path)  # whoever else does so at this moment writes the same bytes
+            os.replace(working / path.name, path)  # another process would write the same bytes
         return name
 
     def prune(self) -> None:
@@ -177,24 +206,30 @@ class Store:
                 path.unlink()
 
     def _move_in(self, working: Path, target: Path) -> None:
-        """Rename a finished folder to its place; a folder that holds something is never renamed over, so the first of several writers wins
-        and the others get OSError."""
+        """Rename a finished folder to its place.
+
+        A folder that holds something is never renamed over, so the first of several writers wins and the
+        others get OSError.
+        """
         try:
             os.replace(working, target)
         except OSError:
             if self.has(target.name) or not target.exists():
                 raise
-            half = self._aside(target.name)  # deleted by hand, half-way
-            os.replace(target, half)
+            incomplete = self.working_folder(target.name)  # a run that was partly deleted by hand
+            os.replace(target, incomplete)
             os.replace(working, target)
-            shutil.rmtree(half, ignore_errors=True)
+            shutil.rmtree(incomplete, ignore_errors=True)
 
-    def _aside(self, key: str) -> Path:
-        """A name for a folder that is not a run yet or no longer, marked with this process, so that nobody sweeps it away while it is written."""
+    def working_folder(self, key: str) -> Path:
+        """Where a run lies while it is no run yet, or no longer.
+
+        The name tells the process, so that `sweep` leaves it alone while that process lives.
+        """
         return self.folder / f".{key}.{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
     def sweep(self) -> None:
-        """Remove what processes that no longer live left half-written."""
+        """Remove what processes that no longer live left unfinished."""
         for leftover in self.folder.glob(".*.*-????????"):
             owner = leftover.name.rsplit(".", 1)[1].split("-")[0]
             if owner.isdigit() and not is_alive(int(owner)):
@@ -214,7 +249,7 @@ def _checked_digests(record: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _remedy(folder: Path) -> str:
-    """What to do about a damaged run: who runs it again also writes its tables again."""
+    """What to do about a damaged run; running it again also writes its tables again."""
     if folder.is_relative_to(paths.REFERENCE):
         return f"restore the committed runs with `git checkout -- {paths.REFERENCE}`"
     return "delete that folder and run again"
@@ -226,81 +261,8 @@ def _blocks(predictions: pd.DataFrame) -> list[pd.DataFrame]:
     return [block for _, block in predictions.groupby(begins.cumsum())]
 
 
-# A file of columns: gzip of one line of JSON and the columns' bytes, one behind the other, little-endian.
-# docs/runs.md describes it for other languages.
-
-
-def columns_file(frame: pd.DataFrame) -> bytes:
-    """The columns of `frame` as a compact file, the same bytes for the same values."""
-    columns = [_packed_column(frame[name]) for name in frame]
-    described = [{"name": name, **about} for name, (about, _) in zip(frame, columns)]
-    head = {"rows": len(frame), "columns": described}
-    body = b"".join(values.tobytes() for _, values in columns)
-    return _packed(json.dumps(head, ensure_ascii=False).encode() + b"\n" + body)
-
-
-def read_columns(content: bytes) -> pd.DataFrame:
-    """The frame that `columns_file` wrote."""
-    head, _, body = gzip.decompress(content).partition(b"\n")
-    about = json.loads(head)
-    found, place = {}, 0
-    for column in about["columns"]:
-        values = np.frombuffer(body, np.dtype(column["type"]).newbyteorder("<"), about["rows"], place)
-        place += values.nbytes
-        found[column["name"]] = _unpacked_column(column, values)
-    return pd.DataFrame(found, index=range(about["rows"]))
-
-
-def _packed_column(values: pd.Series) -> tuple[dict[str, Any], np.ndarray]:
-    """How a column is written, and what is written.
-
-    Scores are rounded to seven decimals, which four bytes hold as a whole number of 1e-7 and not as a float32.
-    """
-    if pd.api.types.is_bool_dtype(values):
-        return {"type": "uint8", "kind": "flag"}, values.to_numpy(dtype="<u1")
-    if pd.api.types.is_integer_dtype(values):
-        return {"type": "int64", "kind": "number"}, values.to_numpy(dtype="<i8")
-    if pd.api.types.is_float_dtype(values):
-        return _packed_numbers(values.to_numpy(dtype=float))
-    known = values.notna().to_numpy()
-    codes, words = pd.factorize(values[known].astype(str), sort=True)
-    numbers = np.full(len(values), MISSING, dtype="<i4")
-    numbers[known] = codes
-    return {"type": "int32", "kind": "text", "values": list(words)}, numbers
-
-
-def _packed_numbers(values: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
-    """As decimals in four bytes where that gives back the very same float64, in all eight bytes otherwise."""
-    known = ~np.isnan(values)
-    exact = values[known]
-    for decimals in range(DECIMALS + 1):
-        with np.errstate(over="ignore"):
-            counted = np.rint(exact * 10.0**decimals)
-        if not (np.abs(counted) < -MISSING).all():
-            break
-        whole = np.full(len(values), MISSING, dtype="<i4")
-        whole[known] = counted
-        if (whole[known] / 10.0**decimals).tobytes() == exact.tobytes():
-            return {"type": "int32", "kind": "decimal", "decimals": decimals}, whole
-    return {"type": "float64", "kind": "number"}, values.astype("<f8")
-
-
-def _unpacked_column(about: dict[str, Any], values: np.ndarray) -> Any:
-    if about["kind"] == "flag":
-        return values.astype(bool)
-    if about["kind"] == "decimal":
-        return np.where(values == MISSING, np.nan, values / 10.0 ** about["decimals"])
-    if about["kind"] == "text":
-        return [None if number == MISSING else about["values"][number] for number in values]
-    return values.astype(about["type"])
-
-
-def _packed(content: bytes) -> bytes:
-    """Compressed, without a time in it."""
-    return gzip.compress(content, mtime=0)
-
-
-def _distributions_file(distributions: np.ndarray) -> bytes:
+def distributions_file(distributions: np.ndarray) -> bytes:
+    """Distributions [n, outcomes] as a compressed file."""
     stream = io.BytesIO()
     np.savez_compressed(stream, distributions=distributions.astype(np.float32))
     return stream.getvalue()

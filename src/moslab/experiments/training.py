@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,20 +20,20 @@ from moslab.backbones.base import Backbone
 from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
-from moslab.experiments import attribute_answers, evaluation
-from moslab.experiments.experiment import FROZEN_VISION, LORA_RANK, Experiment, look_again
+from moslab.experiments import attribute_answers, digests, evaluation
+from moslab.experiments.experiment import FROZEN_VISION, LORA_RANK, Experiment
 from moslab.experiments.inputs import (
     check_inputs,
     evaluated_rows,
     fitted_scorer,
     labelled,
-    rows_looked_at,
     training_rows,
+    used_rows,
 )
 from moslab.experiments.reading import Reader
 from moslab.experiments.store import Run
 from moslab.scorers import scorer_options
-from moslab.scorers.base import Labels, Scorer
+from moslab.scorers.base import Labels, Scorer, Scores
 from moslab.utils.errors import UserError
 from moslab.utils.provenance import provenance
 
@@ -43,7 +44,8 @@ class Rows(Dataset):
     """Training rows with their targets; the pictures and words are put together batch by batch."""
 
     def __init__(self, rows: np.ndarray, targets: np.ndarray) -> None:
-        self.rows, self.targets = rows, targets
+        self.rows = rows
+        self.targets = targets
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -57,7 +59,8 @@ class ScoringModel(nn.Module):
 
     def __init__(self, reader: Reader) -> None:
         super().__init__()
-        self.backbone, self.scorer = reader.backbone.model, reader.scorer
+        self.backbone = reader.backbone.model
+        self.scorer = reader.scorer
         self._reader = [reader]  # in a list, so that it is not a submodule
 
     def forward(self, **batch: Any) -> dict[str, torch.Tensor]:
@@ -66,21 +69,26 @@ class ScoringModel(nn.Module):
 
 
 def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
-    """Train and evaluate; everything that can be wrong with the input is found before training starts."""
-    look_again()
+    """Train and evaluate an experiment.
+
+    Raises:
+        UserError: for anything wrong with the input, before training starts.
+    """
+    digests.forget()
     return next(execute_together([experiment], progress))
 
 
 def execute_together(experiments: Sequence[Experiment], progress: Progress | None = None) -> Iterator[Run]:
-    """The runs of experiments that train the same model (`Experiment.training`) and look at it in different ways: trained once, evaluated one by one. The first one's record has the training time.
+    """The runs of experiments that train the same model (`Experiment.training`) and evaluate it differently.
 
-    The caller looks again beforehand (`look_again`).
+    The model is trained once and evaluated for one experiment after the other; the first run's record has the
+    time of the training. The caller calls `digests.forget` beforehand.
 
     Raises:
         UserError: also for labels, pictures or weights that change while the model is trained.
     """
     started = time.time()
-    keys = [experiment.key for experiment in experiments]  # of what is there before anything is looked at
+    keys = [experiment.key for experiment in experiments]  # of the files as they are before any is used
     table, reader = prepare(*experiments)
     prepared = time.time()
     history = fit(experiments[0], table, reader, progress)
@@ -89,11 +97,11 @@ def execute_together(experiments: Sequence[Experiment], progress: Progress | Non
     for experiment, key in zip(experiments, keys):
         reader.scorer.options = scorer_options(experiment.scorer, experiment.options)
         run = evaluated(experiment, table, reader, history, seconds)
-        look_again()
+        digests.forget()
         if not run.key == experiment.key == key:
             raise UserError(
-                f"Labels, pictures or weights of {experiment.label} changed while it was trained, so nobody "
-                "knows what it looked at: start again."
+                f"Labels, pictures or weights of {experiment.label} changed while it was trained, so it "
+                "is unclear what it was trained on: start again."
             )
         yield run
         seconds = dict.fromkeys(seconds, 0.0)
@@ -106,47 +114,75 @@ def evaluated(
     history: list[dict[str, float]],
     seconds: dict[str, float],
 ) -> Run:
-    """The run of an experiment whose model was just trained on `table`."""
-    started, scale = time.time(), table.scale
+    """The run of an experiment whose model was just trained on `table`.
+
+    Args:
+        experiment: its description.
+        table: the dataset it was trained on.
+        reader: the trained model.
+        history: what `fit` returned.
+        seconds: of the phases so far.
+    """
+    started = time.time()
+    tested, reader = _as_tested(experiment, table, reader)
+    rows = evaluated_rows(experiment, tested).tolist()
+    scores = evaluation.predict(reader, tested, rows)
     if experiment.test_dataset:
-        table = labelled(experiment.tested_on)
-        features = reader.features and cached_features(
-            table, reader.backbone, evaluated_rows(experiment, table)
-        )
-        reader = replace(reader, features=features, _prompts={})
-    if experiment.test_text or experiment.test_dataset:
-        reader = replace(
-            reader,
-            wording=Wording.of(
-                table, experiment.dataset, experiment.test_text or experiment.text, experiment.preset
-            ),
-        )
-    rows = evaluated_rows(experiment, table)
-    scores = evaluation.predict(reader, table, rows)
-    if experiment.test_dataset:
-        # Carried over linearly from one nominal scale to the other, which changes no correlation.
-        scores = replace(
-            scores, score=table.scale[0] + (scores.score - scale[0]) * np.ptp(table.scale) / np.ptp(scale)
-        )
-    predictions = evaluation.predictions_frame(table, rows, scores)
+        scores = _carried_over(scores, table.scale, tested.scale)
+    predictions = evaluation.predictions_frame(tested, rows, scores)
     metrics = evaluation.measure(predictions)
     if experiment.related:
         predictions = pd.concat([predictions, attribute_answers.answers(reader.backbone)], ignore_index=True)
-    seconds = {
-        phase: round(value, 2) for phase, value in (seconds | {"evaluation": time.time() - started}).items()
-    }
+    seconds = seconds | {"evaluation": time.time() - started}
     return Run(
-        experiment, experiment.key, predictions, metrics, history, seconds, provenance(), scores.distribution
+        experiment,
+        experiment.key,
+        predictions,
+        metrics,
+        history,
+        seconds={phase: round(value, 2) for phase, value in seconds.items()},
+        provenance=provenance(),
+        distributions=scores.distribution,
     )
 
 
-def prepare(experiment: Experiment, *others: Experiment) -> tuple[ImageTable, Reader]:
-    """Labels, backbone with its trainable part set, fitted scorer, and cached vision features where the recipe freezes the tower.
+def _as_tested(experiment: Experiment, table: ImageTable, reader: Reader) -> tuple[ImageTable, Reader]:
+    """The dataset that is tested on, and the reader with its pictures and words."""
+    if experiment.test_dataset:
+        table = labelled(experiment.tested_on)
+        features = None
+        if reader.features is not None:
+            features = cached_features(table, reader.backbone, evaluated_rows(experiment, table).tolist())
+        reader = replace(reader, features=features)
+    if experiment.test_text or experiment.test_dataset:
+        text = experiment.test_text or experiment.text
+        reader = replace(reader, wording=Wording.of(table, experiment.dataset, text, experiment.preset))
+    return table, reader
 
-    others: experiments that train the same model and look at it differently; the features are for all of them.
+
+def _carried_over(scores: Scores, scale: tuple[float, float], other: tuple[float, float]) -> Scores:
+    """Scores taken linearly from one nominal scale to another, which changes no correlation."""
+    return replace(scores, score=other[0] + (scores.score - scale[0]) * np.ptp(other) / np.ptp(scale))
+
+
+def prepare(experiment: Experiment, *others: Experiment) -> tuple[ImageTable, Reader]:
+    """Everything that a training needs.
+
+    Args:
+        experiment: what is trained.
+        others: experiments that train the same model and evaluate it differently; features are for all of
+            them.
+
+    Returns:
+        The labels; and the reader: backbone with its trainable part set, fitted scorer, and cached vision
+        features where the recipe freezes the vision tower.
+
+    Raises:
+        UserError: for anything wrong with the input.
     """
+    experiments = [experiment, *others]
     table = labelled(experiment.trained_on)
-    for one in (experiment, *others):
+    for one in experiments:
         check_inputs(one, table)
     set_seed(experiment.seed)
     scorer = fitted_scorer(experiment, table)
@@ -161,23 +197,24 @@ def prepare(experiment: Experiment, *others: Experiment) -> tuple[ImageTable, Re
     scorer.attach(backbone)
     set_trainable(experiment.recipe, backbone, scorer, experiment.lora_rank, experiment.lora_alpha)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    backbone.model.to(device), scorer.to(device)
-    frozen = experiment.recipe in FROZEN_VISION
-    features = (
-        cached_features(table, backbone, rows_looked_at([experiment, *others], table)) if frozen else None
-    )
-    return table, Reader(
-        backbone, scorer, Wording.of(table, experiment.dataset, experiment.text, experiment.preset), features
-    )
+    backbone.model.to(device)  # type: ignore[arg-type]  # its stub takes no device
+    scorer.to(device)
+    features = None
+    if experiment.recipe in FROZEN_VISION:
+        features = cached_features(table, backbone, used_rows(experiments, table).tolist())
+    wording = Wording.of(table, experiment.dataset, experiment.text, experiment.preset)
+    return table, Reader(backbone, scorer, wording, features)
 
 
 def weight_type(experiment: Experiment) -> torch.dtype:
-    """bfloat16 weights only where the backbone itself does not learn; learning weights stay float32 under bfloat16 autocast."""
-    return (
-        torch.bfloat16
-        if experiment.precision == "bfloat16" and experiment.recipe in ("lora", "head")
-        else torch.float32
-    )
+    """The type in which weights are loaded.
+
+    bfloat16 only where the backbone itself does not learn; learning weights stay float32 under bfloat16
+    autocast.
+    """
+    if experiment.precision == "bfloat16" and experiment.recipe in ("lora", "head"):
+        return torch.bfloat16
+    return torch.float32
 
 
 def set_trainable(
@@ -190,7 +227,11 @@ def set_trainable(
     """Freeze and thaw by recipe: lm, lora, full, scratch or head.
 
     Args:
-        lora_rank, lora_alpha: of the adapters of recipe lora; `LORA_RANK` and twice the rank if None.
+        recipe: its name.
+        backbone: the model.
+        scorer: attached to it.
+        lora_rank: of the adapters of recipe lora; `LORA_RANK` if None.
+        lora_alpha: of the adapters of recipe lora; twice the rank if None.
 
     Raises:
         UserError: for a recipe that leaves nothing to train.
@@ -205,44 +246,66 @@ def set_trainable(
         alpha = lora_alpha or 2 * rank
         adapters = LoraConfig(r=rank, lora_alpha=alpha, target_modules=backbone.lora_targets)
         inject_adapter_in_model(adapters, model)
-        for weight in filter(lambda p: p.requires_grad, model.parameters()):
-            weight.data = weight.data.float()  # also on a bfloat16 backbone
-    if not any(p.requires_grad for module in (model, scorer) for p in module.parameters()):
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.float()  # also on a bfloat16 backbone
+    if not any(weight.requires_grad for weight in chain(model.parameters(), scorer.parameters())):
         raise UserError(
-            f"Recipe {recipe!r} leaves nothing to train for scorer {scorer.name!r}, which has no weights of its own: use lm, lora or full."
+            f"Recipe {recipe!r} leaves nothing to train for scorer {scorer.name!r}, which has no weights of "
+            "its own: use lm, lora or full."
         )
 
 
 def fit(
     experiment: Experiment, table: ImageTable, reader: Reader, progress: Progress | None = None
 ) -> list[dict[str, float]]:
-    """Run the Trainer; returns the logged training losses, or what the scorer measured of every step."""
+    """Run the Trainer.
+
+    Returns:
+        The logged training losses, or what the scorer measured of every step; then what was measured of every
+        epoch, if asked for.
+    """
     rows = training_rows(experiment, table)
     targets = reader.scorer.encode(Labels.of(table, rows))
+    observer = Observer(experiment, table, reader)
+    callbacks: list[TrainerCallback] = []
+    if progress:
+        callbacks.append(Reporter(progress))
+    if experiment.every_epoch:
+        callbacks.append(observer)
 
     def collate(items: list[tuple[int, Any]]) -> dict[str, Any]:
-        return reader.to_teach(table, [row for row, _ in items], np.array([target for _, target in items]))
+        numbers, codes = zip(*items)
+        return reader.to_teach(table, numbers, np.array(codes))
 
     with tempfile.TemporaryDirectory(prefix="moslab-") as folder:
-        observer = Observer(experiment, table, reader)
         trainer = Trainer(
             model=ScoringModel(reader),
             args=arguments(experiment, folder, len(rows)),
             train_dataset=Rows(rows, targets),
             data_collator=collate,
-            callbacks=[Reporter(progress)] * bool(progress) + [observer] * experiment.every_epoch,
+            callbacks=callbacks,
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    steps = [{"step": number} | step for number, step in enumerate(reader.scorer.steps, start=1)] or [
-        {"step": entry["step"], "loss": entry["loss"]}
-        for entry in trainer.state.log_history
-        if "loss" in entry
-    ]
-    return [
-        {name: value if isinstance(value, int) else round(value, 5) for name, value in step.items()}
-        for step in [*steps, *observer.epochs]
-    ]
+    steps = _measured_steps(reader.scorer) or _logged_losses(trainer)
+    return [_rounded(entry) for entry in [*steps, *observer.epochs]]
+
+
+def _measured_steps(scorer: Scorer) -> list[dict[str, float]]:
+    """What a scorer measured of every training step, numbered from 1; most scorers measure nothing."""
+    return [{"step": number} | measured for number, measured in enumerate(scorer.steps, start=1)]
+
+
+def _logged_losses(trainer: Trainer) -> list[dict[str, float]]:
+    """The training losses in the Trainer's log."""
+    log = trainer.state.log_history
+    return [{"step": entry["step"], "loss": entry["loss"]} for entry in log if "loss" in entry]
+
+
+def _rounded(entry: dict[str, float]) -> dict[str, float]:
+    """Five decimals of everything but whole numbers."""
+    return {name: value if isinstance(value, int) else round(value, 5) for name, value in entry.items()}
 
 
 def arguments(experiment: Experiment, folder: str, images: int) -> TrainingArguments:
@@ -275,7 +338,7 @@ def arguments(experiment: Experiment, folder: str, images: int) -> TrainingArgum
 
 
 class Reporter(TrainerCallback):
-    """Tells how far training is."""
+    """Reports how far training is."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
@@ -288,17 +351,17 @@ class Observer(TrainerCallback):
     """Evaluates the model at the end of every epoch, which changes nothing in its training."""
 
     def __init__(self, experiment: Experiment, table: ImageTable, reader: Reader) -> None:
-        self.table, self.reader, self.rows = table, reader, evaluated_rows(experiment, table)
+        self.table = table
+        self.reader = reader
+        self.rows = evaluated_rows(experiment, table)
         self.epochs: list[dict[str, float]] = []
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         model = self.reader.backbone.model
-        learning = model.training
+        was_training = model.training
         model.eval()
         scores = evaluation.predict(self.reader, self.table, self.rows)
-        codes = self.reader.scorer.encode(Labels.of(self.table, self.rows))
-        model.train(learning)
-        self.epochs.append(
-            {"step": state.global_step, "epoch": len(self.epochs) + 1}
-            | evaluation.at_a_glance(scores, codes, self.table.frame["mos"].to_numpy()[self.rows])
-        )
+        model.train(was_training)
+        labels = Labels.of(self.table, self.rows)
+        measured = evaluation.epoch_summary(scores, self.reader.scorer.encode(labels), labels.mos)
+        self.epochs.append({"step": state.global_step, "epoch": len(self.epochs) + 1} | measured)

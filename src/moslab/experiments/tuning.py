@@ -1,4 +1,7 @@
-"""One learning rate per scorer, dataset and recipe, found once on the validation split and committed; notebooks read it and never tune."""
+"""One learning rate per scorer, dataset and recipe, found once on the validation split and committed.
+
+Notebooks read it and never tune.
+"""
 
 from functools import cache
 from typing import Any
@@ -25,13 +28,20 @@ def table() -> dict[str, dict[str, Any]]:
 
 
 def tuned_rate(scorer: str, dataset: str, recipe: str) -> float:
-    """The committed learning rate; datasets that were not tuned borrow the embedded one of the same aspect, and say so nowhere but here."""
+    """The committed learning rate.
+
+    Datasets that were not tuned take that of the embedded dataset of the same aspect, without a message.
+
+    Raises:
+        UserError: where there is neither.
+    """
     stand_in = "iqa" if aspect(dataset) == "quality" else "iaa"
     for name in (dataset, stand_in):
         entry = table().get(f"{name}/{recipe}/{scorer}")
         if entry:
             return float(entry["learning_rate"])
     raise UserError(
-        f"No learning rate was tuned for scorer {scorer!r} with recipe {recipe!r} on {dataset!r}: give learning_rate, "
-        f"or run `python -m moslab tune --dataset {stand_in} --recipe {recipe} --scorer {scorer}`."
+        f"No learning rate was tuned for scorer {scorer!r} with recipe {recipe!r} on {dataset!r}: give "
+        "learning_rate, or run "
+        f"`python -m moslab tune --dataset {stand_in} --recipe {recipe} --scorer {scorer}`."
     )

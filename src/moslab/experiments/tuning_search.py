@@ -13,27 +13,31 @@ from moslab.utils.files import write_json
 def tune(
     dataset: str, scorer: str, recipe: str = "lm", profile: str = "embedded", jobs: int = 0, **setting: Any
 ) -> dict[str, Any]:
-    """Try three rates with one seed and keep one in tuning.json with its curve: the smallest whose SRCC on the validation split lies within a standard error of the best.
+    """Try three rates with one seed and keep one in tuning.json with its curve.
 
-    That is the one-standard-error rule (Breiman et al. 1984): the split is small, and among rates it cannot tell apart the largest is the least stable.
+    The rate kept is the smallest whose SRCC on the validation split lies within a standard error of the best:
+    the split is small, and among rates that it cannot tell apart the largest is the least stable.
+
+    Args:
+        dataset: name of the dataset.
+        scorer: name of the scorer.
+        recipe: name of the recipe.
+        profile: whose store keeps the runs.
+        jobs: training processes, 0 for one per core.
+        setting: further fields of the experiments.
+
+    Returns:
+        The entry in tuning.json.
+
+    Source:
+        The one-standard-error rule, Breiman et al. 1984.
     """
     rates = tuning.CANDIDATES[recipe]
-    experiments = [
-        make(
-            dataset=dataset,
-            scorer=scorer,
-            recipe=recipe,
-            learning_rate=rate,
-            splits=("val",),
-            seed=100,
-            **setting,
-        )
-        for rate in rates
-    ]
-    found = collect(experiments, "fresh", profile, jobs)
-    measured = {
-        rate: np.nan_to_num(run.metrics["val"]["srcc"]).tolist() for rate, run in zip(rates, found)
-    }  # who gives every picture one score ranks nothing
+    shared = dict(dataset=dataset, scorer=scorer, recipe=recipe, splits=("val",), seed=100, **setting)
+    experiments = [make(learning_rate=rate, **shared) for rate in rates]
+    runs = collect(experiments, "fresh", profile, jobs)
+    # NaN, where every picture got the same score, counts as 0: such a model ranks nothing.
+    measured = {rate: np.nan_to_num(run.metrics["val"]["srcc"]).tolist() for rate, run in zip(rates, runs)}
     best, low, high = max(measured.values())
     error = (high - low) / (2 * 1.96)
     chosen = min(rate for rate, (value, *_) in measured.items() if value >= best - error)

@@ -1,11 +1,12 @@
-"""A training process: trains what it is given, tells how far it is, keeps what is finished."""
+"""A training process: trains what it is given, reports its progress, keeps what is finished."""
 
 import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from moslab.experiments.experiment import Experiment, look_again
+from moslab.experiments import digests
+from moslab.experiments.experiment import Experiment
 from moslab.experiments.store import Store
 from moslab.experiments.training import execute_together
 from moslab.utils.files import lock, write_json
@@ -13,8 +14,12 @@ from moslab.utils.paths import profile_dir
 
 
 def train_together(experiments: Sequence[Experiment], profile: str) -> None:
-    """Train once what these experiments have in common (`Experiment.training`) and keep the runs that are not in the local store yet, unless another process does or did."""
-    look_again()
+    """Train the model that these experiments have in common (`Experiment.training`) and keep their runs.
+
+    Runs that are in the local store already are left out, also those that another process puts there
+    meanwhile.
+    """
+    digests.forget()
     folder = profile_dir(profile)
     store = Store(folder / "runs")
     with lock(folder / "runs" / f".{experiments[0].training}.lock"):
@@ -29,23 +34,24 @@ def train_together(experiments: Sequence[Experiment], profile: str) -> None:
 
 
 class Progress:
-    """Writes how far a run is, at most twice a second, for whoever shows bars."""
+    """Writes how far a run is to a file that progress bars read, at most twice a second."""
 
     def __init__(self, path: Path, label: str, clock: Callable[[], float] = time.time) -> None:
-        self.path, self.label, self.clock = path, label, clock
-        self.started, self.last = clock(), 0.0
+        self.path = path
+        self.label = label
+        self.clock = clock
+        self.started = clock()
+        self.last = 0.0
 
     def __call__(self, done: int, total: int) -> None:
         now = self.clock()
         if now - self.last >= 0.5 or done == total:
             self.last = now
-            write_json(
-                self.path,
-                {
-                    "label": self.label,
-                    "done": done,
-                    "total": total,
-                    "started": self.started,
-                    "pid": os.getpid(),
-                },
-            )
+            progress = {
+                "label": self.label,
+                "done": done,
+                "total": total,
+                "started": self.started,
+                "pid": os.getpid(),
+            }
+            write_json(self.path, progress)

@@ -1,0 +1,137 @@
+"""The result record of a notebook: what is written, what its readers need, and when nothing is written."""
+
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import pytest
+from run_toys import files, fill, forbid_training, local, reference, toy_grid
+
+from moslab.analysis.claims import Claim, judge
+from moslab.batch import runner
+from moslab.batch.comparison import compare
+from moslab.experiments.grid import Grid
+from moslab.notebook import Study
+from moslab.utils.files import read_json, sha256, write_json
+
+CLAIM = Claim(
+    id="toy.order",
+    paper="toy",
+    place={"where": "Table 1"},
+    source="our own control",
+    statement="Bins beat words.",
+    kind="order",
+    metric="srcc",
+    arms=("5 bins", "levels"),
+)
+
+
+@pytest.fixture
+def grid(tiny_base) -> Grid:
+    return toy_grid(tiny_base)
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    forbid_training(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def no_windows():
+    yield
+    plt.close("all")
+
+
+def test_from_the_reference_nothing_is_written(home, grid, no_training):
+    fill(reference(), grid)
+    before = files(home)
+    study = Study("01_toy", profile="smoke", runs="reference")
+    scores, target = study.collect(grid).scores("iqa")
+    study.keep(plt.figure(), "01_toy")
+    assert "nothing was recorded" in study.record([judge(CLAIM, scores, target, on="iqa", n=50)])
+    assert files(home) == before
+    assert "nothing is written" in repr(study)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({}, "Verdicts as recorded, to nine digits: 1 of 1."),
+        ({"value": 1e-12}, "Verdicts as recorded, to nine digits: 1 of 1."),  # as on another processor
+        ({"value": 1e-6}, "Verdicts other than recorded: {name}."),
+        ({"low": -1e-6}, "Verdicts other than recorded: {name}."),
+        ({"n": 1}, "Verdicts other than recorded: {name}."),
+    ],
+)
+def test_from_the_reference_verdicts_are_held_against_the_record(home, grid, no_training, change, sentence):
+    fill(reference(), grid)
+    study = Study("01_toy", profile="smoke", runs="reference")
+    scores, target = study.collect(grid).scores("iqa")
+    verdict = judge(CLAIM, scores, target, on="iqa", n=50)
+    recorded = verdict.as_dict()
+    recorded |= {field: recorded[field] + more for field, more in change.items()}
+    write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", {"claims": [recorded]})
+    assert sentence.format(name=f"{CLAIM.id} (iqa)") in study.record([verdict])
+    assert f"Verdicts other than recorded: {CLAIM.id} (iqa)." in study.record([])
+
+
+def test_a_record_names_its_figures_and_the_runs_whose_certainty_is_read(home, grid, no_training):
+    fill(local(), grid)
+    study = Study("01_toy", profile="smoke", runs="fresh")
+    study.collect(grid)
+    study.collect(replace(grid, seeds=[0], certainty=True))
+    study.keep(plt.figure(), "01_toy")
+    study.record([])
+    record = read_json(home / "papermill_runs/smoke/results/01_toy.json")
+    kept = home / "papermill_runs/smoke/figures/01_toy.png"
+    assert record["figures"] == {"01_toy.png": sha256(kept.read_bytes())}
+    assert record["certainty"] == sorted(e.key for e in replace(grid, seeds=[0]).experiments().values())
+
+
+@pytest.fixture
+def recorded(home, grid, no_training) -> dict:
+    """The record of a notebook whose runs lie in the local store."""
+    fill(local(), grid)
+    study = Study("01_toy", profile="smoke", runs="fresh", seeds=[0, 1, 2])
+    scores, target = study.collect(grid).scores("iqa")
+    assert study.value("ceiling", lambda: {"K5": 0.97}) == {"K5": 0.97}
+    study.keep(plt.figure(), "01_toy")
+    sentence = study.record([judge(CLAIM, scores, target, on="iqa", n=50)])
+    assert "papermill_runs/smoke/results/01_toy.json" in sentence
+    return read_json(home / "papermill_runs/smoke/results/01_toy.json")
+
+
+def test_record_has_what_its_readers_need(recorded, grid, home):
+    keys = sorted(experiment.key for experiment in grid.experiments().values())
+    assert (recorded["notebook"], recorded["profile"], recorded["runs_from"]) == ("01_toy", "smoke", "fresh")
+    assert recorded["runs"] == keys
+    parameters = {"profile": "smoke", "runs": "fresh", "output": "", "jobs": 0, "seeds": [0, 1, 2]}
+    assert recorded["parameters"] == parameters
+    assert set(recorded["run_seconds"]) == set(keys)
+    assert set(recorded["run_seconds"].values()) == {3.5}
+    assert recorded["values"] == {"ceiling": {"K5": 0.97}}
+    assert recorded["seconds"] >= 0
+    assert recorded["provenance"]["python"]
+    (claim,) = recorded["claims"]
+    assert {"id", "on", "statement", "verdict", "value", "se", "low", "high"} <= set(claim)
+    assert (claim["id"], claim["on"]) == ("toy.order", "iqa")
+    assert (home / "papermill_runs/smoke/figures/01_toy.png").is_file()
+
+
+def test_the_batch_reads_what_was_recorded(recorded, home):
+    write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", recorded)
+    assert runner.read_reference("smoke", "01_toy") == recorded
+    seconds = recorded["seconds"]
+    nothing_to_train = runner.estimate(recorded, "smoke", home / "papermill_runs/smoke", "fresh", 2, set())
+    assert nothing_to_train == (0, seconds)
+    all_to_train = runner.estimate(recorded, "smoke", home / "nowhere", "fresh", 2, set())
+    assert all_to_train == (6, seconds + 6 * 3.5 / 2)
+    (comparison,) = compare(recorded, recorded)
+    assert (comparison.claim, comparison.change, comparison.failed) == ("toy.order (iqa)", "same", False)
+
+
+def test_answer_card(home, recorded):
+    study = Study("01_toy", profile="smoke", runs="reference")
+    assert "No committed reference yet" in study.answer()
+    assert "No committed figure" in str(study.picture("01_toy"))
+    write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", recorded)
+    assert f"| Bins beat words. | iqa | **{recorded['claims'][0]['verdict']}** |" in study.answer()
