@@ -16,8 +16,8 @@ from typing import Any  # noqa: E402
 import pytest  # noqa: E402
 
 from moslab import datasets  # noqa: E402
-from moslab.backbones import catalogue
-from moslab.utils import paths
+from moslab.backbones import catalogue  # noqa: E402
+from moslab.utils import paths  # noqa: E402
 
 NO_DATA = "no data root: set MOSLAB_DATA to the folder that holds koniq10k/, ava/, ..."
 HOME_FOLDERS = {
@@ -141,6 +141,12 @@ def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from toys import save_tiny_llava
 
     return save_tiny_llava(tmp_path_factory.mktemp("tiny") / "llava")
+
+
+@pytest.fixture(params=["tiny_base", "tiny_llava", "hub_like", "hub_like_llava"])
+def any_base(request: pytest.FixtureRequest) -> Path:
+    """Each of the small checkpoints in turn; those in the hub's layout are skipped without a data root."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="session")
