@@ -76,36 +76,34 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"{len(skipped)} tests on published label files skipped: {NO_DATA}")
 
 
+def _cell(number: int, source: str) -> dict[str, Any]:
+    """A code cell; the first one holds the parameters."""
+    return {
+        "cell_type": "code",
+        "id": f"cell{number}",
+        "metadata": {} if number else {"tags": ["parameters"]},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
 @pytest.fixture
 def make_notebook(home: Path) -> Callable[..., Path]:
     """Writes notebooks/<stem>.ipynb from a parameters cell and further code cells."""
 
     def make(stem: str, parameters: str, *cells: str) -> Path:
         path = home / "notebooks" / f"{stem}.ipynb"
-        sources = [(parameters, ["parameters"]), *((cell, []) for cell in cells)]
-        path.write_text(
-            json.dumps(
-                {
-                    "cells": [
-                        {
-                            "cell_type": "code",
-                            "id": f"cell{number}",
-                            "metadata": {"tags": tags} if tags else {},
-                            "source": source,
-                            "outputs": [],
-                            "execution_count": None,
-                        }
-                        for number, (source, tags) in enumerate(sources)
-                    ],
-                    "metadata": {
-                        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-                        "language_info": {"name": "python"},
-                    },
-                    "nbformat": 4,
-                    "nbformat_minor": 5,
-                }
-            )
-        )
+        notebook = {
+            "cells": [_cell(number, source) for number, source in enumerate((parameters, *cells))],
+            "metadata": {
+                "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+                "language_info": {"name": "python"},
+            },
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        path.write_text(json.dumps(notebook))
         return path
 
     return make
