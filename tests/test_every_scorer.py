@@ -1,6 +1,5 @@
 """What holds for every scorer, whatever it is made of; each runs once in every form that changes its path."""
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -132,7 +131,7 @@ def test_several_prompts_share_a_picture(name, folder, six_pictures, passes):
     together = reader.read_each(six_pictures, range(6), wordings)
     assert len(passes) == (3 if name == "digits" else 1)
     for read, wording in zip(together, wordings):
-        alone = replace(reader, wording=wording, _prompts={}).read(six_pictures, range(6))
+        alone = Reader(reader.backbone, reader.scorer, wording).read(six_pictures, range(6))
         assert torch.allclose(read.states, alone.states, atol=1e-5)
         score = reader.scorer.decode(alone).score
         assert reader.scorer.decode(read).score == pytest.approx(score, abs=1e-5, nan_ok=True)

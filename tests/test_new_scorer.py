@@ -104,10 +104,10 @@ def test_the_table_of_scorers_names_it(short_page, tmp_path):
 
 def test_the_table_of_scorers_says_which_could_not_learn(short_page, tmp_path):
     page = scorer_page.write_table([0], ["chain"], page=tmp_path / "scorers.md")
-    places = len(scorer_page.DATASETS) + len(scorer_page.RECIPES)
-    assert page.count("Left out: chain (") == places
+    sections = len(scorer_page.DATASETS) + len(scorer_page.RECIPES)
+    assert page.count("Left out: chain (") == sections
     reason = "). chain tells 9 attributes first, and these data have no 'eye_catching'"
-    assert page.count(reason) == places
+    assert page.count(reason) == sections
 
 
 @pytest.mark.parametrize(

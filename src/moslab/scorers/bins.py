@@ -140,6 +140,7 @@ class Bins(base.Scorer[Options]):
         return encode(labels.mos, self.bin_centers)
 
     def votes_of(self, labels: base.Labels) -> tuple[np.ndarray, tuple[float, float]]:
+        """The votes [n, levels] and their scale; UserError for data without votes."""
         return labels.votes_on_scale("bins with labels='votes'", remedy="use labels='nearest' or 'sd'")
 
     def restore(self, targets: np.ndarray) -> np.ndarray:

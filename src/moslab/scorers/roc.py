@@ -163,6 +163,7 @@ class Roc(base.Scorer[Options]):
             self.texts = sorted(set(annotation(labels, self.options.then).astype(str)))
 
     def votes_of(self, labels: base.Labels) -> tuple[np.ndarray, tuple[float, float]]:
+        """The votes [n, levels] and their scale; UserError for data without votes."""
         return labels.votes_on_scale("roc with votes or emd", remedy="leave both at 0")
 
     def encode(self, labels: base.Labels) -> np.ndarray:
