@@ -16,8 +16,8 @@ from typing import Any  # noqa: E402
 import pytest  # noqa: E402
 
 from moslab import datasets  # noqa: E402
-from moslab.backbones import catalogue
-from moslab.utils import paths
+from moslab.backbones import catalogue  # noqa: E402
+from moslab.utils import paths  # noqa: E402
 
 NO_DATA = "no data root: set MOSLAB_DATA to the folder that holds koniq10k/, ava/, ..."
 HOME_FOLDERS = {
@@ -76,36 +76,34 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"{len(skipped)} tests on published label files skipped: {NO_DATA}")
 
 
+def _cell(number: int, source: str) -> dict[str, Any]:
+    """A code cell; the first one holds the parameters."""
+    return {
+        "cell_type": "code",
+        "id": f"cell{number}",
+        "metadata": {} if number else {"tags": ["parameters"]},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
 @pytest.fixture
 def make_notebook(home: Path) -> Callable[..., Path]:
     """Writes notebooks/<stem>.ipynb from a parameters cell and further code cells."""
 
     def make(stem: str, parameters: str, *cells: str) -> Path:
         path = home / "notebooks" / f"{stem}.ipynb"
-        sources = [(parameters, ["parameters"]), *((cell, []) for cell in cells)]
-        path.write_text(
-            json.dumps(
-                {
-                    "cells": [
-                        {
-                            "cell_type": "code",
-                            "id": f"cell{number}",
-                            "metadata": {"tags": tags} if tags else {},
-                            "source": source,
-                            "outputs": [],
-                            "execution_count": None,
-                        }
-                        for number, (source, tags) in enumerate(sources)
-                    ],
-                    "metadata": {
-                        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-                        "language_info": {"name": "python"},
-                    },
-                    "nbformat": 4,
-                    "nbformat_minor": 5,
-                }
-            )
-        )
+        notebook = {
+            "cells": [_cell(number, source) for number, source in enumerate((parameters, *cells))],
+            "metadata": {
+                "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+                "language_info": {"name": "python"},
+            },
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        path.write_text(json.dumps(notebook))
         return path
 
     return make
@@ -141,6 +139,12 @@ def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from toys import save_tiny_llava
 
     return save_tiny_llava(tmp_path_factory.mktemp("tiny") / "llava")
+
+
+@pytest.fixture(params=["tiny_base", "tiny_llava", "hub_like", "hub_like_llava"])
+def any_base(request: pytest.FixtureRequest) -> Path:
+    """Each of the small checkpoints in turn; those in the hub's layout are skipped without a data root."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,12 @@
 """Attributes first, then the score: what is taught, what is read back, and what counts as failed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_every_scorer import labelled
+from readers import labelled, labels_of, taught_text
 from toys import load_exact, toy_table
 
 from moslab.backbones.prompts import Wording
@@ -16,7 +18,8 @@ from moslab.scorers.base import Labels
 from moslab.utils.errors import UserError
 
 TWO = ("exposure", "saturation")
-OPTIONS = {"exposure": ("good", "poor"), "saturation": ("bad", "excellent", "fair")}
+CHOICES = {"exposure": ("good", "poor"), "saturation": ("bad", "excellent", "fair")}
+TITLES = np.array(["Free", "Study", "Open", "Challenge", "Best of", "Month"])
 
 
 @pytest.mark.parametrize(
@@ -26,25 +29,27 @@ OPTIONS = {"exposure": ("good", "poor"), "saturation": ("bad", "excellent", "fai
         ("listed", "exposure: good; saturation: fair;"),
     ],
 )
-def test_what_is_told_is_heard(form, text):
-    said = {"exposure": "good", "saturation": "fair"}
-    assert chain.told(said, form) == text and chain.heard(text, OPTIONS, form) == said
-    assert (
-        chain.heard(text.replace(".", " .").replace(":", " :").upper(), OPTIONS, form) == said
-    )  # blanks and capitals that a tokenizer leaves
-    assert chain.heard(text.replace("fair", "fairly"), OPTIONS, form) == {
-        "exposure": "good",
-        "saturation": "",
-    }
-    assert chain.heard("", OPTIONS, form) == {"exposure": "", "saturation": ""}
-    assert chain.heard(text.split("s", 1)[0], OPTIONS, form)["saturation"] == ""
+def test_what_is_written_is_read_back(form, text):
+    """Whatever blanks and capitals a tokenizer leaves."""
+    attributes = {"exposure": "good", "saturation": "fair"}
+    assert chain.write_attributes(attributes, form) == text
+    assert chain.read_attributes(text, CHOICES, form) == attributes
+    spaced = text.replace(".", " .").replace(":", " :").upper()
+    assert chain.read_attributes(spaced, CHOICES, form) == attributes
+    unknown = chain.read_attributes(text.replace("fair", "fairly"), CHOICES, form)
+    assert unknown == {"exposure": "good", "saturation": ""}
+    assert chain.read_attributes("", CHOICES, form) == {"exposure": "", "saturation": ""}
+    cut = text.split("s", 1)[0]
+    assert chain.read_attributes(cut, CHOICES, form)["saturation"] == ""
 
 
-def test_names_of_several_words_are_spoken():
-    said = {"subject_clutter": "moderately cluttered", "level_shot": "yes"}
-    known = {"subject_clutter": ("cluttered", "moderately cluttered"), "level_shot": ("no", "yes")}
-    for form in ("prose", "listed"):
-        assert chain.heard(chain.told(said, form), known, form) == said
+@pytest.mark.parametrize("form", ["prose", "listed"])
+def test_names_of_several_words_are_written_in_words(form):
+    attributes = {"subject_clutter": "moderately cluttered", "level_shot": "yes"}
+    choices = {"subject_clutter": ("cluttered", "moderately cluttered"), "level_shot": ("no", "yes")}
+    text = chain.write_attributes(attributes, form)
+    assert "subject clutter" in text
+    assert chain.read_attributes(text, choices, form) == attributes
 
 
 @pytest.fixture(scope="module", params=["tiny_base", "tiny_llava"])
@@ -52,21 +57,18 @@ def taught(request):
     """A reader whose model was taught six chains by heart."""
     backbone, table = load_exact(request.getfixturevalue(request.param)), labelled(toy_table(6))
     scorer = chain.Chain(chain.Options(attributes=TWO, settings={"digits": 2}))
-    scorer.fit(Labels.of(table, np.arange(6)), 1.0, 5.0)
+    scorer.fit(labels_of(table), 1.0, 5.0)
     scorer.attach(backbone)
-    reader = Reader(
-        backbone,
-        scorer,
-        Wording("iqa", "title", shown=np.array(["Free", "Study", "Open", "Challenge", "Best of", "Month"])),
-    )
+    reader = Reader(backbone, scorer, Wording("iqa", "title", shown=TITLES))
     backbone.model.requires_grad_(True)
-    targets = scorer.encode(Labels.of(table, np.arange(6)))
+    targets = scorer.encode(labels_of(table))
     torch.manual_seed(0)
     adam = torch.optim.Adam(backbone.model.model.language_model.parameters(), lr=3e-3)
     for _ in range(120):
         batch = reader.to_teach(table, range(6), targets)
         scorer.loss(reader.states(batch), batch, reader.vocabulary).backward()
-        adam.step(), adam.zero_grad()
+        adam.step()
+        adam.zero_grad()
     backbone.model.requires_grad_(False)
     return reader, table, targets
 
@@ -75,33 +77,29 @@ def test_the_whole_chain_is_taught(taught):
     reader, table, targets = taught
     batch = reader.to_teach(table, range(6), targets)
     for row in range(6):
-        labels, said = batch["labels"][row], table.annotations.iloc[row]
-        text = (
-            reader.backbone.tokenizer.decode(labels[labels != -100], skip_special_tokens=True).strip().lower()
-        )
+        options = table.annotations.iloc[row]
         number = digits.written(int(targets[row, 0]), 2)
-        assert (
-            text
-            == f"the exposure is {said['exposure']}. the saturation is {said['saturation']}. the score of this image is {number}."
+        assert taught_text(reader, batch["labels"][row]) == (
+            f"the exposure is {options['exposure']}. the saturation is {options['saturation']}. "
+            f"the score of this image is {number}."
         )
 
 
 def test_attributes_and_scores_come_back(taught):
     """Written by the model itself, then the score read behind its own words."""
     reader, table, targets = taught
-    found = predict(reader, table, range(6))
-    assert found.said.equals(table.annotations[list(TWO)].reset_index(drop=True))
-    assert found.score == pytest.approx(reader.scorer.restore(targets))
-    record = predictions_frame(table, np.arange(6), found)
-    table_of_answers = answers(record)
-    assert (
-        table_of_answers.index.tolist() == list(TWO)
-        and (table_of_answers["right"] == 1).all()
-        and (table_of_answers["unread"] == 0).all()
-    )
+    scores = predict(reader, table, range(6))
+    assert scores.said.equals(table.annotations[list(TWO)].reset_index(drop=True))
+    assert scores.score == pytest.approx(reader.scorer.restore(targets))
+    record = predictions_frame(table, np.arange(6), scores)
+    agreement = answers(record)
+    assert agreement.index.tolist() == list(TWO)
+    assert (agreement["right"] == 1).all()
+    assert (agreement["unread"] == 0).all()
     record.loc[:2, "said exposure"] = ["", "no option", np.nan]
     wrong = answers(record).loc["exposure"]
-    assert wrong["right"] == 0.5 and wrong["unread"] == pytest.approx(2 / 6)
+    assert wrong["right"] == 0.5
+    assert wrong["unread"] == pytest.approx(2 / 6)
 
 
 def test_an_answer_without_a_score_counts_as_failed(taught):
@@ -109,23 +107,18 @@ def test_an_answer_without_a_score_counts_as_failed(taught):
     read = reader.read(table, range(6))
     texts = read.write(reader.scorer.longest)
     texts[1], texts[2] = "the exposure is good. the exposure is good.", ""
-    found = reader.scorer.decode(
-        type(read)(read.states, read.vocabulary, read.follow, lambda _: texts, read.again)
-    )
-    assert np.flatnonzero(~found.parsed).tolist() == [1, 2] and found.said["exposure"].iloc[1:3].tolist() == [
-        "good",
-        "",
-    ]
+    scores = reader.scorer.decode(replace(read, write=lambda _: texts))
+    assert np.flatnonzero(~scores.parsed).tolist() == [1, 2]
+    assert scores.said["exposure"].iloc[1:3].tolist() == ["good", ""]
 
 
-def test_every_decoding_of_the_number_follows_the_chain(taught):
+@pytest.mark.parametrize("decoding", ["expectation", "tree"])
+def test_every_decoding_of_the_number_follows_the_chain(taught, monkeypatch, decoding):
     reader, table, targets = taught
-    for decoding in ("expectation", "tree"):
-        reader.scorer.inner.options = digits.Options(digits=2, decoding=decoding)
-        assert predict(reader, table, range(6)).score == pytest.approx(
-            reader.scorer.restore(targets), abs=0.2
-        )
-    reader.scorer.inner.options = digits.Options(digits=2)
+    options = digits.Options(digits=2, decoding=decoding)
+    monkeypatch.setattr(reader.scorer.inner, "options", options)
+    score = predict(reader, table, range(6)).score
+    assert score == pytest.approx(reader.scorer.restore(targets), abs=0.2)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +126,8 @@ def test_every_decoding_of_the_number_follows_the_chain(taught):
     [
         (
             None,
-            "chain tells 9 attributes first, and these data have no 'eye_catching': give attributes=..., some of none that there are",
+            "chain tells 9 attributes first, and these data have no 'eye_catching': "
+            "give attributes=..., some of none that there are",
         ),
         (
             pd.DataFrame({"caption": ["a"] * 2}),
@@ -149,7 +143,9 @@ def test_data_without_attributes_are_refused(annotations, sentence):
 def test_settings_of_the_score_are_checked_early():
     with pytest.raises(UserError, match="Scorer 'digits', option 'digits'"):
         make(scorer="chain", options={"settings": {"digits": 9}}, learning_rate=1e-3)
-    with pytest.raises(
-        UserError, match="answered nothing beside its scores: use scorer='chain', or roc with also"
-    ):
+
+
+def test_answers_are_asked_of_a_record_that_has_them():
+    sentence = "answered nothing beside its scores: use scorer='chain', or roc with also"
+    with pytest.raises(UserError, match=sentence):
         answers(pd.DataFrame({"score": [1.0]}))

@@ -1,7 +1,11 @@
-"""The page on adding a scorer, followed to the letter: its file is found by name, trains, scores, and enters tables and the codings' errors."""
+"""The page on adding a scorer, followed to the letter.
+
+Its file is found by name, trains, scores, and enters tables and the codings' errors.
+"""
 
 import importlib
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -19,23 +23,64 @@ from moslab.utils.errors import UserError
 
 
 @pytest.fixture
-def coral(tmp_path, monkeypatch):
-    """The page's file in a folder of scorers."""
+def source() -> str:
+    """The page's code block."""
     page = (paths.ROOT / "docs" / "new_scorer.md").read_text(encoding="utf-8")
-    (tmp_path / "coral.py").write_text(re.search(r"```python\n(.*?)```", page, re.S)[1])
+    return re.search(r"```python\n(.*?)```", page, re.S)[1]
+
+
+@pytest.fixture
+def add_file(tmp_path, monkeypatch) -> Callable[[str, str], None]:
+    """Adds a file to the folder of scorers."""
     monkeypatch.setattr(scorers, "__path__", [*scorers.__path__, str(tmp_path)])
-    monkeypatch.setattr(scorers, "NAMES", scorers.names())
-    importlib.invalidate_caches()
+
+    def add(name: str, source: str) -> None:
+        (tmp_path / f"{name}.py").write_text(source)
+        importlib.invalidate_caches()
+        monkeypatch.setattr(scorers, "NAMES", scorers.names())
+
+    return add
+
+
+@pytest.fixture
+def coral(source, add_file) -> None:
+    """The page's file in the folder of scorers."""
+    add_file("coral", source)
+
+
+@pytest.fixture
+def short_page(coral, home, monkeypatch, tiny_base):
+    """The page of scorers with one short run of each, on the toy table."""
+    use_toy_table(monkeypatch)
+    recipe_setting = {"backbone": str(tiny_base), "train_images": 20, "epochs": 1}
+    monkeypatch.setattr(scorer_page, "SETTING", recipe_setting | {"learning_rate": 1e-3})
+    monkeypatch.setattr(scorer_page, "RECIPE_SETTING", recipe_setting)
+    monkeypatch.setattr(
+        scorer_page, "collect", lambda experiments, *_: [execute(experiment) for experiment in experiments]
+    )
+
+
+def test_no_line_of_the_example_is_wider_than_the_library_s(source):
+    assert max(len(line) for line in source.splitlines()) <= 110
 
 
 def test_one_file_is_a_scorer(coral, home, monkeypatch, tiny_base):
     use_toy_table(monkeypatch)
     assert "coral" in scorers.NAMES
+    assert scorers.scorer_class("coral").family == "classes"
     run = execute(toy_experiment(tiny_base, scorer="coral", options={"levels": 7}, epochs=20))
-    assert run.experiment.options == {"levels": 7} and run.predictions["parsed"].all()
-    assert run.history[-1]["loss"] < run.history[0]["loss"] and run.distributions.sum(1) == pytest.approx(1)
+    assert run.experiment.options == {"levels": 7}
+    assert run.predictions["parsed"].all()
+    assert run.history[-1]["loss"] < run.history[0]["loss"]
+    assert run.distributions.sum(1) == pytest.approx(1)
     with pytest.raises(UserError, match="Scorer 'coral', option 'levels'"):
         make(scorer="coral", options={"levels": 1}, learning_rate=1e-3)
+
+
+def test_a_file_without_its_scorer_is_refused(add_file):
+    add_file("hollow", "NOTHING = None\n")
+    with pytest.raises(UserError, match="hollow.py has no class with name = 'hollow'"):
+        scorers.scorer_class("hollow")
 
 
 def test_its_coding_can_be_asked_for_its_errors(coral):
@@ -45,35 +90,24 @@ def test_its_coding_can_be_asked_for_its_errors(coral):
     assert conversion.errors(scorer, Labels(mos), mos)["label_approximation"].abs().max() <= 2 / 11 + 1e-9
 
 
-def test_the_table_of_scorers_names_it(coral, home, monkeypatch, tiny_base, tmp_path):
-    """With one short run of it per dataset and nothing else."""
-    use_toy_table(monkeypatch)
-    monkeypatch.setattr(
-        scorer_page,
-        "SETTING",
-        {"backbone": str(tiny_base), "train_images": 20, "epochs": 1, "learning_rate": 1e-3},
-    )
-    monkeypatch.setattr(
-        scorer_page, "RECIPE_SETTING", {"backbone": str(tiny_base), "train_images": 20, "epochs": 1}
-    )
-    monkeypatch.setattr(
-        scorer_page, "collect", lambda experiments, *_: [execute(experiment) for experiment in experiments]
-    )
+def test_the_table_of_scorers_names_it(short_page, tmp_path):
+    """With one run of it per dataset and recipe, and nothing else."""
     page = scorer_page.write_table([0], ["coral"], page=tmp_path / "scorers.md")
-    assert (
-        tmp_path / "scorers.md"
-    ).read_text() == page and "The first 20 training pictures, 1 epochs" in page
+    assert (tmp_path / "scorers.md").read_text() == page
+    assert "The first 20 training pictures, 1 epochs" in page
     lines = [line for line in page.splitlines() if line.startswith("| coral")]
-    assert len(lines) == len([name for name, among in scorer_page.DATASETS.items() if not among]) + len(
-        scorer_page.RECIPES
-    ) and all("0 of 8" in line for line in lines)
+    open_to_all = [name for name, among in scorer_page.DATASETS.items() if not among]
+    assert len(lines) == len(open_to_all) + len(scorer_page.RECIPES)
+    assert all("0 of 8" in line for line in lines)
     assert not [line for line in page.splitlines() if line.startswith("| bins")]
+
+
+def test_the_table_of_scorers_says_which_could_not_learn(short_page, tmp_path):
     page = scorer_page.write_table([0], ["chain"], page=tmp_path / "scorers.md")
-    assert (
-        page.count("Left out: chain (")
-        == page.count("). chain tells 9 attributes first, and these data have no 'eye_catching'")
-        == len(scorer_page.DATASETS) + len(scorer_page.RECIPES)
-    )
+    sections = len(scorer_page.DATASETS) + len(scorer_page.RECIPES)
+    assert page.count("Left out: chain (") == sections
+    reason = "). chain tells 9 attributes first, and these data have no 'eye_catching'"
+    assert page.count(reason) == sections
 
 
 @pytest.mark.parametrize(
@@ -89,4 +123,5 @@ def test_wrong_names_are_one_sentence_before_any_work(command, sentence, monkeyp
     monkeypatch.setattr("sys.argv", ["moslab", *command])
     with pytest.raises(SystemExit) as left:
         main()
-    assert left.value.code == 2 and capsys.readouterr().err.startswith(sentence)
+    assert left.value.code == 2
+    assert capsys.readouterr().err.startswith(sentence)

@@ -1,4 +1,7 @@
-"""Small stand-ins that the tests share: a table of drawn noise, a randomly initialised base that is ready in a second, a hub-like checkpoint."""
+"""Small stand-ins that the tests share.
+
+A table of drawn noise, randomly initialised bases that are ready in a second, checkpoints in the hub's form.
+"""
 
 import json
 import shutil
@@ -29,12 +32,12 @@ from moslab.experiments.store import Run
 
 SPLITS = ("train", "train", "train", "test", "val")
 
-
-# What the tiny bases' vocabularies are learned from: their own, so that stored numbers do not move with the corpus.
+# The tiny bases' vocabularies are learned from these, so that stored numbers do not move with the corpus.
 SENTENCES = (
     "How would you rate the quality of this image? The quality of the image is excellent good fair poor bad.",
     "How would you rate the aesthetics of this image? The aesthetics of the image is.",
-    "Rate the aesthetics and quality of this image briefly. The score of this image is 3.99. Challenge title: Free Study, Open Challenge, Best of the Month.",
+    "Rate the aesthetics and quality of this image briefly. The score of this image is 3.99. "
+    "Challenge title: Free Study, Open Challenge, Best of the Month.",
     "The image was made for the prompt. You are a helpful assistant.",
 )
 
@@ -111,148 +114,156 @@ def tiny_config(vocabulary: int, token: Any, patch: int = 8, hidden: int = 64) -
 def save_tiny_base(folder: Path, seed: int = 3) -> Path:
     """A base of the embedded kind with random weights and a vocabulary learned from the prompts."""
     tokenizer = embedded.build_tokenizer(SENTENCES, size=400)
+    config = tiny_config(len(tokenizer), tokenizer.convert_tokens_to_ids)
     torch.manual_seed(seed)
-    Qwen2VLForConditionalGeneration(
-        tiny_config(len(tokenizer), tokenizer.convert_tokens_to_ids)
-    ).save_pretrained(folder)
+    Qwen2VLForConditionalGeneration(config).save_pretrained(folder)
     embedded.build_processor(tokenizer).save(folder)
     return folder
 
 
 def save_hub_like(folder: Path, tokenizer: Path) -> Path:
-    """A tiny Qwen2-VL as the hub lays one out: the real tokenizer's files, patches of 14 pixels, the full vocabulary."""
+    """A tiny Qwen2-VL as the hub lays one out.
+
+    The real tokenizer's files, patches of 14 pixels, the full vocabulary.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(tokenizer / name, folder / name)
-    known = {
-        entry["content"]: entry["id"]
-        for entry in json.loads((tokenizer / "tokenizer.json").read_text())["added_tokens"]
-    }
+    added = json.loads((tokenizer / "tokenizer.json").read_text())["added_tokens"]
+    token_ids = {entry["content"]: entry["id"] for entry in added}
+    config = tiny_config(151_936, token_ids.__getitem__, patch=14, hidden=32)
     torch.manual_seed(0)
-    Qwen2VLForConditionalGeneration(
-        tiny_config(151_936, known.__getitem__, patch=14, hidden=32)
-    ).save_pretrained(folder)
-    Qwen2VLImageProcessorPil(size={"shortest_edge": 56 * 56, "longest_edge": 112 * 112}).save_pretrained(
-        folder
-    )
+    Qwen2VLForConditionalGeneration(config).save_pretrained(folder)
+    pixels = {"shortest_edge": 56 * 56, "longest_edge": 112 * 112}
+    Qwen2VLImageProcessorPil(size=pixels).save_pretrained(folder)
     return folder
 
 
 def save_tiny_llava(folder: Path, seed: int = 3) -> Path:
-    """A base of the embedded LLaVA's kind with fewer layers, random weights and a vocabulary learned from the prompts."""
+    """A base of the embedded LLaVA's kind with fewer layers and random weights.
+
+    Its vocabulary is learned from the prompts.
+    """
     tokenizer = embedded_llava.build_tokenizer(SENTENCES, size=400)
     config = embedded_llava.build_config(tokenizer)
-    config.text_config.num_hidden_layers, config.vision_config.num_hidden_layers = 2, 3
+    config.text_config.num_hidden_layers = 2
+    config.vision_config.num_hidden_layers = 3
     embedded_llava.build_model(config, seed).save_pretrained(folder)
     embedded_llava.build_processor(tokenizer).save(folder)
     return folder
 
 
+LLAVA_HF_TEMPLATE = (
+    "{% for message in messages %}{% if message['role'] != 'system' %}"
+    "{{ message['role'].upper() + ': '}}{% endif %}"
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}"
+    "{{ '<image>\n' }}{% endfor %}"
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}"
+    "{{ content['text'] + ' '}}{% endfor %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
+)
+LLAVA_HF_FILES = {
+    "tokenizer_config.json": {
+        "tokenizer_class": "LlamaTokenizer",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "add_bos_token": True,
+        "add_eos_token": False,
+        "legacy": False,
+        "model_max_length": 4096,
+        "padding_side": "left",
+    },
+    "chat_template.json": {"chat_template": LLAVA_HF_TEMPLATE},
+    "preprocessor_config.json": {
+        "image_processor_type": "CLIPImageProcessor",
+        "crop_size": {"height": 28, "width": 28},
+        "size": {"shortest_edge": 28},
+        "do_center_crop": True,
+        "do_convert_rgb": True,
+        "do_normalize": True,
+        "do_rescale": True,
+        "do_resize": True,
+        "resample": 3,
+    },
+    "config.json": {
+        "architectures": ["LlavaForConditionalGeneration"],
+        "model_type": "llava",
+        "ignore_index": -100,
+        "image_token_index": 32000,
+        "pad_token_id": 32001,
+        "projector_hidden_act": "gelu",
+        "tie_word_embeddings": False,
+        "vision_feature_layer": -2,
+        "vision_feature_select_strategy": "default",
+        "text_config": {
+            "model_type": "llama",
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "max_position_embeddings": 4096,
+            "rms_norm_eps": 1e-5,
+            "vocab_size": 32064,
+        },
+        "vision_config": {
+            "model_type": "clip_vision_model",
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "image_size": 28,
+            "patch_size": 14,
+            "projection_dim": 32,
+            "vocab_size": 32000,
+        },
+    },
+}
+PUBLISHED_NAMES = {
+    "model.language_model.": "language_model.model.",
+    "model.vision_tower.": "vision_tower.vision_model.",
+    "model.multi_modal_projector.": "multi_modal_projector.",
+    "lm_head.": "language_model.lm_head.",
+}
+
+
 def save_hub_like_llava(folder: Path, tokenizer: Path) -> Path:
-    """A tiny LLaVA-1.5 as llava-hf lays one out: published names of weights, LLaMA-2's real vocabulary, template and crop size in JSON files of their own."""
+    """A tiny LLaVA-1.5 as llava-hf lays one out.
+
+    Published names of weights, LLaMA-2's real vocabulary, template and crop size in JSON files of their own.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     llama_tokenizer(tokenizer / "tokenizer.model").save(str(folder / "tokenizer.json"))
-    files = {
-        "tokenizer_config.json": {
-            "tokenizer_class": "LlamaTokenizer",
-            "bos_token": "<s>",
-            "eos_token": "</s>",
-            "unk_token": "<unk>",
-            "pad_token": "<pad>",
-            "add_bos_token": True,
-            "add_eos_token": False,
-            "legacy": False,
-            "model_max_length": 4096,
-            "padding_side": "left",
-        },
-        "chat_template.json": {"chat_template": LLAVA_HF_TEMPLATE},
-        "preprocessor_config.json": {
-            "image_processor_type": "CLIPImageProcessor",
-            "crop_size": {"height": 28, "width": 28},
-            "size": {"shortest_edge": 28},
-            "do_center_crop": True,
-            "do_convert_rgb": True,
-            "do_normalize": True,
-            "do_rescale": True,
-            "do_resize": True,
-            "resample": 3,
-        },
-        "config.json": {
-            "architectures": ["LlavaForConditionalGeneration"],
-            "model_type": "llava",
-            "ignore_index": -100,
-            "image_token_index": 32000,
-            "pad_token_id": 32001,
-            "projector_hidden_act": "gelu",
-            "tie_word_embeddings": False,
-            "vision_feature_layer": -2,
-            "vision_feature_select_strategy": "default",
-            "text_config": {
-                "model_type": "llama",
-                "hidden_size": 32,
-                "intermediate_size": 64,
-                "num_hidden_layers": 2,
-                "num_attention_heads": 4,
-                "max_position_embeddings": 4096,
-                "rms_norm_eps": 1e-5,
-                "vocab_size": 32064,
-            },
-            "vision_config": {
-                "model_type": "clip_vision_model",
-                "hidden_size": 32,
-                "intermediate_size": 64,
-                "num_hidden_layers": 3,
-                "num_attention_heads": 4,
-                "image_size": 28,
-                "patch_size": 14,
-                "projection_dim": 32,
-                "vocab_size": 32000,
-            },
-        },
-    }
-    for name, content in files.items():
+    for name, content in LLAVA_HF_FILES.items():
         (folder / name).write_text(json.dumps(content))
     torch.manual_seed(0)
     weights = LlavaForConditionalGeneration(AutoConfig.from_pretrained(folder)).state_dict()
-    save_file(
-        {published_name(name): weight.contiguous() for name, weight in weights.items()},
-        folder / "model.safetensors",
-        metadata={"format": "pt"},
-    )
+    published = {published_name(name): weight.contiguous() for name, weight in weights.items()}
+    save_file(published, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 
 
 def published_name(name: str) -> str:
     """A LLaVA weight's name in the checkpoints of llava-hf."""
-    for here, there in (
-        ("model.language_model.", "language_model.model."),
-        ("model.vision_tower.", "vision_tower.vision_model."),
-        ("model.multi_modal_projector.", "multi_modal_projector."),
-        ("lm_head.", "language_model.lm_head."),
-    ):
-        if name.startswith(here):
-            return there + name.removeprefix(here)
+    for own, published in PUBLISHED_NAMES.items():
+        if name.startswith(own):
+            return published + name.removeprefix(own)
     raise AssertionError(name)
 
 
-LLAVA_HF_TEMPLATE = (
-    "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': '}}{% endif %}"
-    "{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\n' }}{% endfor %}"
-    "{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' '}}{% endfor %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
-)
-
-
 def llama_tokenizer(path: Path) -> Tokenizer:
-    """LLaMA-2's tokenizer as its tokenizer.json has it, from SentencePiece's file, with LLaVA's two tokens at the end."""
+    """LLaMA-2's tokenizer as its tokenizer.json has it, with LLaVA's two tokens at the end.
+
+    path: SentencePiece's file.
+    """
     pieces = sentence_pieces(path.read_bytes())
-    number = {piece: place for place, piece in enumerate(pieces)}
-    halves = [
-        (piece[:cut], piece[cut:])
-        for piece in pieces
-        for cut in range(1, len(piece))
-        if piece[:cut] in number and piece[cut:] in number
-    ]
+    number = {piece: position for position, piece in enumerate(pieces)}
+    halves = []
+    for piece in pieces:
+        for cut in range(1, len(piece)):
+            if piece[:cut] in number and piece[cut:] in number:
+                halves.append((piece[:cut], piece[cut:]))
     merges = sorted(halves, key=lambda pair: (number[pair[0] + pair[1]], number[pair[0]], number[pair[1]]))
     tokenizer = Tokenizer(
         models.BPE(vocab=number, merges=merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
@@ -269,29 +280,31 @@ def llama_tokenizer(path: Path) -> Tokenizer:
 
 
 def sentence_pieces(content: bytes) -> list[str]:
-    """The vocabulary in a SentencePiece model: field 1 of a protocol buffer, repeated, whose own field 1 is the piece. Longer numbers do not occur in it."""
-    pieces, place = [], 0
-    while place < len(content) and content[place] == 0x0A:
-        length, start = content[place + 1], place + 2
-        assert length < 128 and content[start] == 0x0A
+    """The vocabulary in a SentencePiece model.
+
+    It is field 1 of a protocol buffer, repeated, whose own field 1 is the piece. Longer numbers do not occur.
+    """
+    pieces, position = [], 0
+    while position < len(content) and content[position] == 0x0A:
+        length, start = content[position + 1], position + 2
+        assert length < 128
+        assert content[start] == 0x0A
         pieces.append(content[start + 2 : start + 2 + content[start + 1]].decode())
-        place = start + length
+        position = start + length
     return pieces
 
 
 def toy_experiment(backbone: Path | str, **fields: Any) -> Experiment:
     """One or two steps on the toy table."""
-    return make(
-        **{
-            "dataset": "iqa",
-            "backbone": str(backbone),
-            "options": {} if fields.get("scorer") == "levels" else {"bins": 5},
-            "epochs": 2,
-            "batch_size": 12,
-            "learning_rate": 1e-3,
-            **fields,
-        }
-    )
+    setting: dict[str, Any] = {
+        "dataset": "iqa",
+        "backbone": str(backbone),
+        "options": {} if fields.get("scorer") == "levels" else {"bins": 5},
+        "epochs": 2,
+        "batch_size": 12,
+        "learning_rate": 1e-3,
+    }
+    return make(**setting | fields)
 
 
 def toy_run(experiment: Experiment, value: float = 0.0, distributions: bool = True) -> Run:
@@ -314,11 +327,11 @@ def toy_run(experiment: Experiment, value: float = 0.0, distributions: bool = Tr
         experiment,
         experiment.key,
         predictions,
-        {"test": metrics},
-        [{"step": 1, "loss": 1.5}],
-        {"preparing": 1.0, "training": 2.0, "evaluation": 0.5},
-        {"python": "3"},
-        np.full((rows, 5), 0.2) if distributions else None,
+        metrics={"test": metrics},
+        history=[{"step": 1, "loss": 1.5}],
+        seconds={"preparing": 1.0, "training": 2.0, "evaluation": 0.5},
+        provenance={"python": "3"},
+        distributions=np.full((rows, 5), 0.2) if distributions else None,
     )
 
 
@@ -328,7 +341,8 @@ TOKENIZER_TEXTS = pretraining.tokenizer_texts
 def train_here(folder: Path, monkeypatch: Any, plan: pretraining.Plan, loader: bool = False) -> dict:
     """Pre-train in this process, with a small vocabulary and without measuring.
 
-    loader: draw pictures in a process beside it, as a real training does; to end that takes five seconds a stage.
+    loader: draw pictures in a process of their own, as a real training does; to end that takes five seconds
+    a stage.
     """
     if not loader:
         monkeypatch.setattr(
@@ -351,11 +365,11 @@ def load_exact(folder: Path) -> base.Backbone:
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """What `condition` says as soon as it says something true; AssertionError after `seconds`."""
+    """What `condition` returns as soon as that is true; AssertionError after `seconds`."""
     end = time.time() + seconds
     while time.time() < end:
-        found = condition()
-        if found:
-            return found
+        value = condition()
+        if value:
+            return value
         time.sleep(0.05)
     raise AssertionError("waited in vain")

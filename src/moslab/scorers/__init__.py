@@ -1,4 +1,4 @@
-"""Ways of outputting a score, one file each. A file's class `name` is how experiments and notebooks call it."""
+"""Ways of outputting a score, one file each. A class's `name` is what experiments and notebooks call it."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -21,21 +21,34 @@ NAMES = names()
 
 
 def scorer_class(name: str) -> "type[Scorer]":
-    """The scorer of a file in this folder; UserError for an unknown name."""
+    """The scorer of a file in this folder.
+
+    Raises:
+        UserError: for an unknown name, and for a file without a class of that `name`.
+    """
     if name not in NAMES:
         raise UserError(f"Unknown scorer {name!r}: choose one of {', '.join(NAMES)}.")
     module = import_module(f"moslab.scorers.{name}")
-    return next(value for value in vars(module).values() if getattr(value, "name", None) == name)
+    for value in vars(module).values():
+        if isinstance(value, type) and getattr(value, "name", None) == name:
+            return value
+    raise UserError(f"{module.__file__} has no class with name = {name!r}: give its scorer this name.")
 
 
 def scorer_options(name: str, options: dict[str, Any]) -> "Options":
-    """Options of a scorer, checked and filled with its defaults."""
+    """Options of a scorer, checked and filled with its defaults.
+
+    Raises:
+        UserError: for an unknown scorer, an unknown option, and a value that an option does not take.
+    """
+    kind = scorer_class(name).Options
     try:
-        return scorer_class(name).Options(**options)
+        return kind(**options)
     except ValidationError as problem:
         first = problem.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(scorer_class(name).Options.model_fields) or "none"
+        option = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(kind.model_fields) or "none"
         raise UserError(
-            f"Scorer {name!r}, option {where!r}: {first['msg']} (got {first.get('input')!r}); its options are {known}."
+            f"Scorer {name!r}, option {option!r}: {first['msg']} (got {first.get('input')!r}); "
+            f"its options are {known}."
         ) from problem

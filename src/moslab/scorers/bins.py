@@ -1,8 +1,11 @@
 """RvTC (Jennings et al., arXiv 2507.14997): regression as classification into K bins.
 
-A K-way linear head on the last token's hidden state replaces the vocabulary. Coding: the nearest of K bin centers, spread evenly over the training scores'
-range. Loss: cross-entropy. Decoding: the centers averaged with the predicted probabilities. Where the outermost centers lie is not published: on the ends of
-the range ('linspace') or in the middle of K equal intervals ('midpoints').
+Coding: the nearest of K bin centers, spread evenly over the training scores' range. Where the outermost
+    centers lie is not published: on the ends of the range ('linspace') or in the middle of K equal
+    intervals ('midpoints').
+Attach: a K-way linear head on the last token's hidden state, which replaces the vocabulary.
+Loss: cross-entropy.
+Decoding: the centers averaged with the predicted probabilities.
 """
 
 from typing import Literal
@@ -32,17 +35,16 @@ class Options(base.Options):
     decoding: Literal["expectation", "argmax"] = "expectation"
     labels: Literal["nearest", "sd", "votes"] = Field(
         "nearest",
-        description="a target is the nearest bin, a normal of the votes' SD over the bins, or the votes themselves",
+        description="a target is the nearest bin, a normal of the votes' SD over the bins, or the votes",
     )
 
 
-# --- coding -----------------------------------------------------------------------------------------------------------------------------
+# --- coding ---------------------------------------------------------------------------------------
 
 
 def centers(k: int, low: float, high: float, convention: Convention = "linspace") -> np.ndarray:
     """K evenly spread bin centers over [low, high], [k]."""
-    if k < 2:
-        raise UserError(f"K = {k} bins cannot tell two scores apart: give at least 2.")
+    _check_count(k)
     base.check_range(low, high)
     if convention == "linspace":
         return np.linspace(low, high, k)
@@ -52,38 +54,55 @@ def centers(k: int, low: float, high: float, convention: Convention = "linspace"
 
 
 def quantile_centers(mos: np.ndarray, k: int) -> np.ndarray:
-    """Medians of K groups of equally many training scores, [k]; fewer distinct scores than bins is an error."""
-    if k < 2:
-        raise UserError(f"K = {k} bins cannot tell two scores apart: give at least 2.")
+    """Medians of K groups of equally many training scores, [k].
+
+    Raises:
+        UserError: for fewer distinct scores than bins.
+    """
+    _check_count(k)
     middles = np.quantile(mos, (np.arange(k) + 0.5) / k)
     distinct = min(len(np.unique(mos)), len(np.unique(middles)))
     if distinct < k:
         raise UserError(
-            f"{k} quantile bins need {k} distinct scores; the training scores give {distinct}: use fewer bins."
+            f"{k} quantile bins need {k} distinct scores; the training scores give {distinct}: "
+            "use fewer bins."
         )
     return middles
 
 
+def _check_count(k: int) -> None:
+    if k < 2:
+        raise UserError(f"K = {k} bins cannot tell two scores apart: give at least 2.")
+
+
 def encode(mos: np.ndarray, bin_centers: np.ndarray) -> np.ndarray:
     """Number of the nearest center, [n]; a score half-way belongs to the upper one."""
-    borders = (bin_centers[1:] + bin_centers[:-1]) / 2
-    return np.searchsorted(borders, mos, side="right")
+    return np.searchsorted(_borders(bin_centers), mos, side="right")
 
 
 def encode_sd(mos: np.ndarray, sd: np.ndarray, bin_centers: np.ndarray) -> np.ndarray:
     """Soft labels [n, k]: the area of a normal around each center; the outermost bins take the tails."""
-    borders = (bin_centers[1:] + bin_centers[:-1]) / 2
-    below = norm.cdf(borders, np.asarray(mos)[:, None], np.maximum(np.asarray(sd), 1e-6)[:, None])
-    return np.diff(np.pad(below, ((0, 0), (1, 1)), constant_values=((0, 0), (0, 1))), axis=1)
+    spread = np.maximum(np.asarray(sd), 1e-6)
+    below = norm.cdf(_borders(bin_centers), np.asarray(mos)[:, None], spread[:, None])  # [n, k - 1]
+    all_below = np.pad(below, ((0, 0), (1, 1)), constant_values=((0, 0), (0, 1)))
+    return np.diff(all_below, axis=1)
 
 
 def encode_votes(votes: np.ndarray, scale: tuple[float, float], bin_centers: np.ndarray) -> np.ndarray:
-    """Soft labels [n, k]: every vote counts for its nearest bin. Votes beyond the range count for its ends, so a range of `scale` keeps the mean best."""
+    """Soft labels [n, k]: every vote counts for its nearest bin.
+
+    Votes beyond the range count for its ends, so a range of `scale` keeps the mean best.
+    """
     nearest = encode(np.linspace(*scale, votes.shape[1]), bin_centers)
     return (votes / votes.sum(1, keepdims=True)) @ np.eye(len(bin_centers))[nearest]
 
 
-# --- decoding ---------------------------------------------------------------------------------------------------------------------------
+def _borders(bin_centers: np.ndarray) -> np.ndarray:
+    """Half-way between neighbouring centers, [k - 1]."""
+    return (bin_centers[1:] + bin_centers[:-1]) / 2
+
+
+# --- decoding -------------------------------------------------------------------------------------
 
 
 def decode(probability: np.ndarray, bin_centers: np.ndarray, how: str = "expectation") -> np.ndarray:
@@ -91,38 +110,38 @@ def decode(probability: np.ndarray, bin_centers: np.ndarray, how: str = "expecta
     return probability @ bin_centers if how == "expectation" else bin_centers[probability.argmax(1)]
 
 
-# --- scorer -----------------------------------------------------------------------------------------------------------------------------
+# --- scorer ---------------------------------------------------------------------------------------
 
 
-class Bins(base.Scorer):
+class Bins(base.Scorer[Options]):
     name = "bins"
     version = 1
+    family = "classes"
     Options = Options
     READING = frozenset({"decoding"})
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         k = self.options.bins
-        self.bin_centers = (
-            quantile_centers(labels.mos, k)
-            if self.options.spacing == "quantile"
-            else centers(k, low, high, self.options.centers)
-        )
+        if self.options.spacing == "quantile":
+            self.bin_centers = quantile_centers(labels.mos, k)
+        else:
+            self.bin_centers = centers(k, low, high, self.options.centers)
         if self.options.labels == "sd":
-            labels.deviations("bins with labels='sd'")
-        if self.options.labels == "votes" and labels.votes is None:
-            raise UserError(
-                "bins with labels='votes' needs the votes, and these data have none: use labels='nearest' or 'sd'."
-            )
+            labels.check_deviations("bins with labels='sd'")
+        if self.options.labels == "votes":
+            self.votes_of(labels)
 
     def encode(self, labels: base.Labels) -> np.ndarray:
         """Targets: bin numbers [n], or soft labels [n, bins]."""
         if self.options.labels == "sd":
-            return encode_sd(labels.mos, labels.sd, self.bin_centers)
-        return (
-            encode_votes(labels.votes, labels.scale, self.bin_centers)
-            if self.options.labels == "votes"
-            else encode(labels.mos, self.bin_centers)
-        )
+            return encode_sd(labels.mos, labels.sd_or_nan, self.bin_centers)
+        if self.options.labels == "votes":
+            return encode_votes(*self.votes_of(labels), self.bin_centers)
+        return encode(labels.mos, self.bin_centers)
+
+    def votes_of(self, labels: base.Labels) -> tuple[np.ndarray, tuple[float, float]]:
+        """The votes [n, levels] and their scale; UserError for data without votes."""
+        return labels.votes_on_scale("bins with labels='votes'", remedy="use labels='nearest' or 'sd'")
 
     def restore(self, targets: np.ndarray) -> np.ndarray:
         soft = targets if targets.ndim == 2 else np.eye(len(self.bin_centers))[targets]
@@ -138,9 +157,10 @@ class Bins(base.Scorer):
     def loss(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
     ) -> torch.Tensor:
-        target = batch["target"].float() if batch["target"].is_floating_point() else batch["target"]
-        return F.cross_entropy(self.logits(base.at_read_position(states, batch)), target)
+        logits = self.logits(base.at_read_position(states, batch))
+        target = batch["target"]  # bin numbers [batch], or soft labels [batch, bins]
+        return F.cross_entropy(logits, target.float() if target.is_floating_point() else target)
 
     def decode(self, read: base.Reading) -> base.Scores:
-        probability = self.logits(read.states).softmax(-1).double().cpu().numpy()
+        probability = base.probabilities(self.logits(read.states))
         return base.Scores(decode(probability, self.bin_centers, self.options.decoding), probability)

@@ -1,8 +1,14 @@
-"""RealQA's chain of thought (Li et al., arXiv 2503.06141, section 3.3): the attributes first, then the score.
+"""RealQA's chain of thought (Li et al., arXiv 2503.06141, section 3.3): attributes, then the score.
 
-Coding: that of a text scorer, digits or levels, and one option per attribute. Loss: next-token prediction of the whole answer. Decoding: the model writes its attributes by itself, greedily;
-they are read back and counted, also where they cannot be read; then the score is read behind them as the text scorer does. An answer that never comes to its score counts as failed.
-Formats: 'prose' (Q2-R2, natural sentences) and 'listed' (Q3-R3, made for a parser). Their exact words stand in a figure that is not to be had; Q1-R1, the direct answer, is the scorer `digits`.
+Coding: that of a text scorer, digits or levels, and one option per attribute.
+Attach: nothing but what the text scorer needs.
+Loss: next-token prediction of the whole answer.
+Decoding: the model writes its attributes by itself, greedily; they are read back and counted, also
+    where they cannot be read; then the score is read behind them as the text scorer does. An answer
+    that never comes to its score counts as failed.
+
+Formats: 'prose' (Q2-R2, natural sentences) and 'listed' (Q3-R3, made for a parser). Their exact words
+are printed only in a figure that is not available; Q1-R1, the direct answer, is the scorer `digits`.
 """
 
 import re
@@ -15,7 +21,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from moslab.backbones.base import Backbone
-from moslab.scorers import base, digits, levels, scorer_options
+from moslab.scorers import base, scorer_class, scorer_options
 from moslab.utils.errors import UserError
 
 ATTRIBUTES = (
@@ -29,7 +35,7 @@ ATTRIBUTES = (
     "exposure",
     "saturation",
 )  # RealQA's nine
-INNER = {"digits": digits.Digits, "levels": levels.Levels}
+SPARE_TOKENS = 8  # that the model may write beyond its longest answer before it must come to the score
 
 
 class Options(base.Options):
@@ -39,7 +45,7 @@ class Options(base.Options):
     score: Literal["digits", "levels"] = Field("digits", description="the text scorer that ends the answer")
     settings: dict[str, Any] = Field({}, description="its options")
     attributes: tuple[str, ...] = Field(
-        ATTRIBUTES, min_length=1, description="annotations that are told, in their order"
+        ATTRIBUTES, min_length=1, description="annotations that the answer opens with, in their order"
     )
 
     @model_validator(mode="after")
@@ -48,80 +54,100 @@ class Options(base.Options):
         return self
 
 
-# --- coding -----------------------------------------------------------------------------------------------------------------------------
+# --- coding ---------------------------------------------------------------------------------------
 
 
-def spoken(attribute: str) -> str:
+def in_words(attribute: str) -> str:
+    """An attribute's name as it is written in an answer."""
     return attribute.replace("_", " ")
 
 
-def told(said: dict[str, str], form: str) -> str:
-    """Attributes in words: 'the exposure is properly exposed. the saturation is low saturation.' or 'exposure: properly exposed; saturation: low saturation;'."""
+def write_attributes(answers: dict[str, str], form: str) -> str:
+    """Attributes as text.
+
+    prose: 'the exposure is properly exposed. the saturation is low saturation.'
+    listed: 'exposure: properly exposed; saturation: low saturation;'
+    """
     if form == "prose":
-        return " ".join(f"the {spoken(name)} is {option}." for name, option in said.items())
-    return " ".join(f"{spoken(name)}: {option};" for name, option in said.items())
+        return " ".join(f"the {in_words(name)} is {option}." for name, option in answers.items())
+    return " ".join(f"{in_words(name)}: {option};" for name, option in answers.items())
 
 
-# --- decoding ---------------------------------------------------------------------------------------------------------------------------
+def annotations_of(labels: base.Labels, attributes: tuple[str, ...]) -> pd.DataFrame:
+    """The options of n pictures, [n, attributes].
 
-
-def heard(text: str, attributes: dict[str, tuple[str, ...]], form: str) -> dict[str, str]:
-    """The option that a text names for each attribute, '' where it names none of them. Blanks around signs do not matter."""
-    plain = re.sub(r"\s*([.;:])\s*", r"\1", text.lower())
-    found = {}
-    for name, options in attributes.items():
-        pattern = (
-            rf"the {spoken(name)} is ([^.;:]*)\." if form == "prose" else rf"(?:^|;){spoken(name)}:([^.;:]*);"
+    Raises:
+        UserError: for data without one of the attributes.
+    """
+    annotations = pd.DataFrame() if labels.annotations is None else labels.annotations
+    missing = [name for name in attributes if name not in annotations]
+    if missing:
+        available = ", ".join(annotations) or "none that there are"
+        raise UserError(
+            f"chain tells {len(attributes)} attributes first, and these data have no {missing[0]!r}: "
+            f"give attributes=..., some of {available}."
         )
-        answer = re.search(pattern, plain)
-        found[name] = answer[1].strip() if answer and answer[1].strip() in options else ""
-    return found
+    return annotations[list(attributes)].astype(str)
 
 
-# --- scorer -----------------------------------------------------------------------------------------------------------------------------
+# --- decoding -------------------------------------------------------------------------------------
 
 
-class Chain(base.Scorer):
+def read_attributes(text: str, choices: dict[str, tuple[str, ...]], form: str) -> dict[str, str]:
+    """The option that a text names for each attribute, '' where it names none of them.
+
+    Args:
+        text: as a model has written it; blanks around signs do not matter.
+        choices: each attribute's options.
+        form: 'prose' or 'listed'.
+    """
+    plain = re.sub(r"\s*([.;:])\s*", r"\1", text.lower())
+    answers = {}
+    for name, options in choices.items():
+        if form == "prose":
+            pattern = rf"the {in_words(name)} is ([^.;:]*)\."
+        else:
+            pattern = rf"(?:^|;){in_words(name)}:([^.;:]*);"
+        match = re.search(pattern, plain)
+        option = match[1].strip() if match else ""
+        answers[name] = option if option in options else ""
+    return answers
+
+
+# --- scorer ---------------------------------------------------------------------------------------
+
+
+class Chain(base.Scorer[Options]):
     name = "chain"
     version = 1
+    family = "written"
     Options = Options
     reads_on = True
 
-    def __init__(self, options: Options | None = None) -> None:
-        super().__init__(options)
-        self.inner = INNER[self.options.score](scorer_options(self.options.score, self.options.settings))
-
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
-        known = [] if labels.annotations is None else list(labels.annotations)
-        missing = [name for name in self.options.attributes if name not in known]
-        if missing:
-            raise UserError(
-                f"chain tells {len(self.options.attributes)} attributes first, and these data have no {missing[0]!r}: give attributes=..., some of {', '.join(known) or 'none that there are'}."
-            )
+        annotations = annotations_of(labels, self.options.attributes)
+        self.choices = {name: tuple(sorted(set(annotations[name]))) for name in self.options.attributes}
+        settings = scorer_options(self.options.score, self.options.settings)
+        self.inner = scorer_class(self.options.score)(settings)
         self.inner.fit(labels, low, high)
-        self.known = {
-            name: tuple(sorted(set(labels.annotations[name].astype(str)))) for name in self.options.attributes
-        }
 
     def encode(self, labels: base.Labels) -> np.ndarray:
         """Targets [n, 1 + attributes]: the score's own, then the number of each option."""
-        numbers = {
-            name: {option: number for number, option in enumerate(options)}
-            for name, options in self.known.items()
-        }
-        return np.column_stack(
-            [
-                self.inner.encode(labels),
-                *(labels.annotations[name].astype(str).map(numbers[name]) for name in self.known),
-            ]
-        )
+        annotations = annotations_of(labels, self.options.attributes)
+        columns = [self.inner.encode(labels)]
+        for name, options in self.choices.items():
+            numbers = {option: number for number, option in enumerate(options)}
+            columns.append(annotations[name].map(numbers).to_numpy())
+        return np.column_stack(columns)
 
     def restore(self, targets: np.ndarray) -> np.ndarray:
         return self.inner.restore(targets[:, 0])
 
     def completion(self, target: np.ndarray) -> str:
-        said = {name: options[number] for (name, options), number in zip(self.known.items(), target[1:])}
-        return f"{told(said, self.options.format)} {self.sentence}{self.inner.completion(target[0])}"
+        chosen = zip(self.choices.items(), target[1:])
+        answers = {name: options[number] for (name, options), number in chosen}
+        attributes = write_attributes(answers, self.options.format)
+        return f"{attributes} {self.sentence}{self.inner.completion(target[0])}"
 
     @property
     def sentence(self) -> str:
@@ -132,13 +158,11 @@ class Chain(base.Scorer):
         self.inner.attach(backbone)
         longest = {
             name: max(options, key=lambda option: len(backbone.tokens(option)))
-            for name, options in self.known.items()
+            for name, options in self.choices.items()
         }
-        self.longest = (
-            len(backbone.tokens(told(longest, self.options.format)))
-            + len(backbone.tokens(f" {self.sentence}"))
-            + 8
-        )
+        attributes = backbone.tokens(write_attributes(longest, self.options.format))
+        sentence = backbone.tokens(f" {self.sentence}")
+        self.longest = len(attributes) + len(sentence) + SPARE_TOKENS
 
     def loss(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
@@ -147,13 +171,18 @@ class Chain(base.Scorer):
 
     def decode(self, read: base.Reading) -> base.Scores:
         texts = read.write(self.longest)
-        place = [text.lower().find(self.sentence.strip().lower()) for text in texts]
-        before = [text[: max(start, 0)].strip() for text, start in zip(texts, place)]
-        scores = self.inner.decode(read.again([f"{words} {self.sentence}".lstrip() for words in before]))
-        said = [
-            heard(text, self.known, self.options.format)
-            for text in (words if start >= 0 else text for words, text, start in zip(before, texts, place))
+        attributes = [self.before_score(text) for text in texts]
+        openings = [f"{part or ''} {self.sentence}".lstrip() for part in attributes]
+        scores = self.inner.decode(read.again(openings))
+        answers = [
+            read_attributes(text if part is None else part, self.choices, self.options.format)
+            for text, part in zip(texts, attributes)
         ]
-        return base.Scores(
-            np.where(np.array(place) < 0, np.nan, scores.score), scores.distribution, pd.DataFrame(said)
-        )
+        failed = np.array([part is None for part in attributes])
+        score = np.where(failed, np.nan, scores.score)
+        return base.Scores(score, scores.distribution, pd.DataFrame(answers))
+
+    def before_score(self, text: str) -> str | None:
+        """What a written answer says before the sentence of its score; None where it never comes to that."""
+        start = text.lower().find(self.sentence.strip().lower())
+        return None if start < 0 else text[:start].strip()

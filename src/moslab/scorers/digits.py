@@ -1,9 +1,15 @@
-"""RealQA (Li et al., arXiv 2503.06141): the score written out, digit by digit, by next-token prediction alone.
+"""RealQA (Li et al., arXiv 2503.06141): the score written out, by next-token prediction alone.
 
-Coding: the training scores' range to 0 ... 9.99 (the paper leaves the mapping open), rounded to M significant digits. Attach: nothing; digits are in the vocabulary. Loss: next-token
-prediction of "The score of this image is 3.99." Decoding: what the model writes, read back ('greedy': an answer that is no number counts as failed); each digit's mean, along the
-likeliest digits ('expectation', the E of RealQA's NCM); or the mean over all numbers of M digits with their probabilities ('tree'). Nothing is generated token by token from the start: the
-picture is read once, and the digits, or all 10 + 100 that can precede another, follow behind it.
+Coding: the training scores' range to 0 ... 9.99 (the paper leaves the mapping open), rounded to M
+    significant digits.
+Attach: nothing; digits are in the vocabulary.
+Loss: next-token prediction of "The score of this image is 3.99."
+Decoding: one of three. 'greedy': what the model writes, read back; an answer that is no number counts
+    as failed. 'expectation': each digit's mean, along the likeliest digits (the E of RealQA's NCM).
+    'tree': the mean over all numbers of M digits with their probabilities.
+
+Nothing is generated token by token from the start: the picture is read once, and the digits, or all 10
++ 100 that can precede another, follow behind it.
 """
 
 import re
@@ -11,7 +17,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import nn
 
@@ -39,23 +44,32 @@ class Options(base.Options):
     )
 
 
-# --- coding -----------------------------------------------------------------------------------------------------------------------------
+# --- coding ---------------------------------------------------------------------------------------
 
 
 def places(mapping: Mapping, low: float, high: float) -> tuple[float, float]:
-    """The numbers that stand for the ends of the range. UserError where a range cannot be written as it is, with one digit before the point."""
+    """The numbers that stand for the ends of the range.
+
+    Raises:
+        UserError: for a range that cannot be written as it is, with one digit before the point.
+    """
     base.check_range(low, high)
     if mapping != "native":
         return float(mapping.split("-")[0]), 9.99
     if low < 0 or high > 10:
         raise UserError(
-            f"digits with mapping='native' writes numbers from 0 to 10, and the scores reach from {low:g} to {high:g}: use mapping='0-9.99'."
+            "digits with mapping='native' writes numbers from 0 to 10, and the scores reach "
+            f"from {low:g} to {high:g}: use mapping='0-9.99'."
         )
     return low, high
 
 
 def encode(mos: np.ndarray, m: int, low: float, high: float, mapping: Mapping = "0-9.99") -> np.ndarray:
-    """Numbers of M digits without their point, [n] from 0 to 10^M - 1: 399 is 3.99. Half a step up; what would need two digits before the point (9.5 at M = 1, 9.999) is the largest number."""
+    """Numbers of M digits without their point, [n] from 0 to 10^M - 1: 399 is 3.99.
+
+    Half a step is rounded up. What would need two digits before the point (9.5 at M = 1, 9.999) is
+    the largest number.
+    """
     first, last = places(mapping, low, high)
     number = first + (np.clip(mos, low, high) - low) / (high - low) * (last - first)
     return np.minimum(np.floor(number * 10 ** (m - 1) + 0.5 + 1e-9), 10**m - 1).astype(int)
@@ -67,13 +81,41 @@ def written(number: int, m: int) -> str:
     return digits if m == 1 else f"{digits[0]}.{digits[1:]}"
 
 
-# --- decoding ---------------------------------------------------------------------------------------------------------------------------
+# --- attach ---------------------------------------------------------------------------------------
+
+
+def spelled_digits(backbone: Backbone, blank: str) -> list[list[int]]:
+    """Token ids of 0.00. to 9.99. after the sentence, a list for each digit."""
+    spelled = []
+    for digit in range(10):
+        number = f" {digit}.{digit}{digit}."[len(blank) :]
+        spelled.append(backbone.answer(SENTENCE + blank, number)[1])
+    return spelled
+
+
+def digit_by_digit(spelled: list[list[int]]) -> bool:
+    """Whether each number is five tokens: a digit, the point, the same later digit twice, the full stop."""
+    for tokens in spelled:
+        if len(tokens) != 5:
+            return False
+        _, point, second, third, stop = tokens
+        if second != third or point != stop or point != spelled[0][1]:
+            return False
+    first_digits = {tokens[0] for tokens in spelled}
+    later_digits = {tokens[2] for tokens in spelled}
+    return len(first_digits) == len(later_digits) == 10
+
+
+# --- decoding -------------------------------------------------------------------------------------
 
 
 def parse(text: str) -> float:
-    """The number that an answer opens with, as RealQA's evaluation reads it (a full stop behind it is dropped); NaN if there is none or it has two digits before the point."""
-    found = re.fullmatch(r"\s*(\d(?:\.\d+)?)\.?\s*", text)
-    return float(found[1]) if found else float("nan")
+    """The number that an answer consists of; NaN if there is none or it has two digits before the point.
+
+    A full stop after it is dropped, as in RealQA's evaluation.
+    """
+    number = re.fullmatch(r"\s*(\d(?:\.\d+)?)\.?\s*", text)
+    return float(number[1]) if number else float("nan")
 
 
 def decode(number: np.ndarray, low: float, high: float, mapping: Mapping = "0-9.99") -> np.ndarray:
@@ -89,14 +131,19 @@ def through_digits(
     return decode(encode(mos, m, low, high, mapping) / 10 ** (m - 1), low, high, mapping)
 
 
-# --- scorer -----------------------------------------------------------------------------------------------------------------------------
+# --- scorer ---------------------------------------------------------------------------------------
 
 
-class Digits(base.Scorer):
+class Digits(base.Scorer[Options]):
     name = "digits"
     version = 1
+    family = "written"
     Options = Options
     READING = frozenset({"decoding"})
+
+    first_digits: torch.Tensor  # tokens of 0 to 9 before the point, [10]
+    later_digits: torch.Tensor  # and after it, [10]
+    point: torch.Tensor  # [1]
 
     @property
     def reads_on(self) -> bool:
@@ -119,28 +166,23 @@ class Digits(base.Scorer):
         return f" {written(target, self.options.digits)}."[len(self.blank) :]
 
     def attach(self, backbone: Backbone) -> None:
-        """Finds the tokens of digits and point, and whether the blank before a number is a token of its own (Qwen2-VL, LLaMA-2) or part of its first digit."""
+        """Find the tokens of digits and point.
+
+        The blank before a number is a token of its own (Qwen2-VL, LLaMA-2) or part of its first digit.
+        """
         self.tokenizer = backbone.tokenizer
         self.blank = " " if len(backbone.tokens(" 7")) == 2 else ""
-        spelled = [
-            backbone.answer(SENTENCE + self.blank, f" {digit}.{digit}{digit}."[len(self.blank) :])[1]
-            for digit in range(10)
-        ]
-        alike = all(
-            len(tokens) == 5 and tokens[2] == tokens[3] and tokens[1] == tokens[4] == spelled[0][1]
-            for tokens in spelled
-        )
-        if (
-            not alike
-            or len({tokens[0] for tokens in spelled}) < 10
-            or len({tokens[2] for tokens in spelled}) < 10
-        ):
+        spelled = spelled_digits(backbone, self.blank)
+        if not digit_by_digit(spelled):
             raise UserError(
-                f"The tokenizer of {backbone.name} does not write numbers digit by digit; the digits scorer cannot use it."
+                f"The tokenizer of {backbone.name} does not write numbers digit by digit; "
+                "the digits scorer cannot use it."
             )
-        for name, place in (("first_digits", 0), ("later_digits", 2), ("point", 1)):
-            self.register_buffer(name, torch.tensor([tokens[place] for tokens in spelled]), persistent=False)
-        self.point = self.point[:1]
+        first_digits = torch.tensor([tokens[0] for tokens in spelled])
+        later_digits = torch.tensor([tokens[2] for tokens in spelled])
+        self.register_buffer("first_digits", first_digits, persistent=False)
+        self.register_buffer("later_digits", later_digits, persistent=False)
+        self.register_buffer("point", torch.tensor([spelled[0][1]]), persistent=False)
 
     def loss(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
@@ -148,9 +190,8 @@ class Digits(base.Scorer):
         loss = base.text_loss(states, batch["labels"], vocabulary)
         if self.options.ncm:
             with torch.no_grad():
-                self.steps.append(
-                    {"loss": float(loss)} | ncm.measure(*self.taught_digits(states, batch, vocabulary))
-                )
+                measured = ncm.measure(*self.taught_digits(states, batch, vocabulary))
+            self.steps.append({"loss": float(loss.detach())} | measured)
         return loss
 
     def taught_digits(
@@ -158,88 +199,93 @@ class Digits(base.Scorer):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Predicted shares [batch, M, 10] and true digits [batch, M] of answers that stand in the batch."""
         m = self.options.digits
-        rows, places = (
-            torch.arange(len(states), device=states.device),
-            (0, 2, 3)[:m],
-        )  # the point stands between
-        shares = [
-            self._shares(
-                vocabulary,
-                states[rows, batch["read_position"] + place],
-                self.later_digits if place else self.first_digits,
-            )
-            for place in places
-        ]
-        digits = torch.stack([batch["target"] // 10**power % 10 for power in reversed(range(m))], 1)
-        return torch.stack(shares, 1), digits
+        rows = torch.arange(len(states), device=states.device)
+        shares = []
+        for offset in (0, 2, 3)[:m]:  # of a digit from the first; the point stands between
+            digits = self.later_digits if offset else self.first_digits
+            shares.append(_shares(digits, states[rows, batch["read_position"] + offset], vocabulary))
+        true = [batch["target"] // 10**power % 10 for power in reversed(range(m))]
+        return torch.stack(shares, 1), torch.stack(true, 1)
 
     def decode(self, read: base.Reading) -> base.Scores:
-        number, probability = {"greedy": self.greedy, "expectation": self.expectation, "tree": self.tree}[
-            self.options.decoding
-        ](read)
+        decodings = {"greedy": self.greedy, "expectation": self.expectation, "tree": self.tree}
+        number, probability = decodings[self.options.decoding](read)
         return base.Scores(decode(number, self.low, self.high, self.options.mapping), probability)
 
     def greedy(self, read: base.Reading) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers [n] as the model writes them, NaN where it writes something else, and the first digit's probabilities [n, 10].
+        """Numbers [n] as the model writes them, and the first digit's probabilities [n, 10].
 
-        The point is laid down behind the first digit without asking; a row that would have gone on otherwise is read up to there.
+        A number is NaN where the model writes something else. The point is put after the first digit without
+        asking; of a row that would have gone on otherwise only what comes before it is read.
         """
-        said = [read.vocabulary(read.states).argmax(-1)]
+        answer = [read.vocabulary(read.states).argmax(-1)]  # tokens [n], one after the other
         if self.options.digits > 1:
-            behind = read.follow(torch.stack([said[0], self.point.expand(len(said[0]))], 1), [-1, 0])
-            said += read.vocabulary(behind).argmax(-1).unbind(1)
+            behind = self._behind_point(answer[0], read)
+            answer += read.vocabulary(behind).argmax(-1).unbind(1)
         if self.options.digits > 2:
-            said.append(read.vocabulary(read.follow(said[-1][:, None], [1])[:, 0]).argmax(-1))
+            behind = read.follow(answer[-1][:, None], [1])
+            answer.append(read.vocabulary(behind[:, 0]).argmax(-1))
         point = int(self.point)
-        texts = self.tokenizer.batch_decode(
-            [self._written(row, point) for row in torch.stack(said, 1).tolist()]
-        )
-        return np.array([parse(text) for text in texts]), self._shares(
-            read.vocabulary, read.states, self.first_digits
-        ).double().cpu().numpy()
+        rows = [self._own_tokens(row, point) for row in torch.stack(answer, 1).tolist()]
+        numbers = np.array([parse(text) for text in self.tokenizer.batch_decode(rows)])
+        return numbers, base.probabilities(base.logits_of(self.first_digits, read.states, read.vocabulary))
 
-    def _written(self, row: list[int], point: int) -> list[int]:
-        """The tokens of an answer that the model has written itself: up to its end, and no further than where the point was laid down against its will."""
-        row = row[:2] if row[1:] and row[1] != point else row
-        return row[: row.index(self.tokenizer.eos_token_id)] if self.tokenizer.eos_token_id in row else row
+    def _behind_point(self, first: torch.Tensor, read: base.Reading) -> torch.Tensor:
+        """States [n, 2, width] on a first digit, given as tokens [n], and on the point after it."""
+        return read.follow(torch.stack([first, self.point.expand(len(first))], 1), [-1, 0])
+
+    def _own_tokens(self, row: list[int], point: int) -> list[int]:
+        """The tokens that the model chose itself: up to its end, or to what it has in place of the point."""
+        if len(row) > 1 and row[1] != point:
+            row = row[:2]
+        end = self.tokenizer.eos_token_id
+        return row[: row.index(end)] if end in row else row
 
     def expectation(self, read: base.Reading) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers [n], every digit the mean of ten behind the likeliest ones before it, and the first digit's probabilities [n, 10]."""
-        shares = [self._shares(read.vocabulary, read.states, self.first_digits)]
-        before = self.first_digits[shares[0].argmax(-1)]
+        """Numbers [n], and the first digit's probabilities [n, 10].
+
+        Every digit is the mean of ten, behind the likeliest ones before it.
+        """
+        shares = [_shares(self.first_digits, read.states, read.vocabulary)]
         if self.options.digits > 1:
-            behind = read.follow(torch.stack([before, self.point.expand(len(before))], 1), [-1, 0])
-            shares.append(self._shares(read.vocabulary, behind[:, 1], self.later_digits))
+            behind = self._behind_point(self.first_digits[shares[0].argmax(-1)], read)
+            shares.append(_shares(self.later_digits, behind[:, 1], read.vocabulary))
         if self.options.digits > 2:
             behind = read.follow(self.later_digits[shares[1].argmax(-1)][:, None], [1])
-            shares.append(self._shares(read.vocabulary, behind[:, 0], self.later_digits))
-        number = sum(
-            share.double() @ torch.arange(10.0, dtype=torch.float64, device=share.device) / 10**place
-            for place, share in enumerate(shares)
-        )
+            shares.append(_shares(self.later_digits, behind[:, 0], read.vocabulary))
+        values = torch.arange(10.0, dtype=torch.float64, device=read.states.device)
+        number = torch.zeros(len(read.states), dtype=torch.float64, device=read.states.device)
+        for power, share in enumerate(shares):
+            number = number + share.double() @ values / 10**power
         return number.cpu().numpy(), shares[0].double().cpu().numpy()
 
     def tree(self, read: base.Reading) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers [n], the mean over all numbers of M digits, and their probabilities [n, 10^M]. Only digits stand where digits belong: a point or a word there has no share."""
-        probability = self._shares(read.vocabulary, read.states, self.first_digits).double()
-        if self.options.digits > 1:
-            tokens = torch.cat(
-                [self.first_digits, self.point.expand(10)]
-            )  # digits 0 to 9, then the point behind each
-            after = [-1] * 10 + list(range(10))
-            if self.options.digits > 2:
-                tokens = torch.cat([tokens, self.later_digits.repeat(10)])  # ten digits behind each point
-                after += [10 + number // 10 for number in range(100)]
-            behind = read.follow(tokens, after)
-            for states in (behind[:, 10:20], behind[:, 20:])[: self.options.digits - 1]:
-                probability = (
-                    probability[..., None] * self._shares(read.vocabulary, states, self.later_digits).double()
-                ).flatten(1)
-        probability = probability.cpu().numpy()
-        return probability @ (
-            np.arange(10**self.options.digits) / 10 ** (self.options.digits - 1)
-        ), probability
+        """Numbers [n], the mean over all numbers of M digits, and the probabilities of those, [n, 10^M].
 
-    def _shares(self, vocabulary: nn.Linear, states: torch.Tensor, digits: torch.Tensor) -> torch.Tensor:
-        """Softmax over the ten digits alone, [..., 10]."""
-        return F.linear(states, vocabulary.weight[digits]).float().softmax(-1)
+        Only digits stand where digits belong: a point or a word there has no share.
+        """
+        m = self.options.digits
+        shares = _shares(self.first_digits, read.states, read.vocabulary).double()
+        for states in self._branches(read):
+            later = _shares(self.later_digits, states, read.vocabulary).double()  # [n, 10 or 100, 10]
+            shares = (shares[..., None] * later).flatten(1)
+        probability = shares.cpu().numpy()
+        return probability @ (np.arange(10**m) / 10 ** (m - 1)), probability
+
+    def _branches(self, read: base.Reading) -> list[torch.Tensor]:
+        """M - 1 levels of states: behind ten points [n, 10, width], behind 100 digits [n, 100, width]."""
+        if self.options.digits == 1:
+            return []
+        tokens = torch.cat([self.first_digits, self.point.expand(10)])  # 0 to 9, then the point behind each
+        after = [-1] * 10 + list(range(10))
+        if self.options.digits == 2:
+            return [read.follow(tokens, after)[:, 10:]]
+        tokens = torch.cat([tokens, self.later_digits.repeat(10)])  # ten digits behind each point
+        after += [10 + number // 10 for number in range(100)]
+        behind = read.follow(tokens, after)
+        return [behind[:, 10:20], behind[:, 20:]]
+
+
+def _shares(digits: torch.Tensor, states: torch.Tensor, vocabulary: nn.Linear) -> torch.Tensor:
+    """Softmax over the ten digits alone, [..., 10]."""
+    return base.logits_of(digits, states, vocabulary).softmax(-1)

@@ -1,16 +1,18 @@
 """Q-Align (Wu et al., arXiv 2312.17090): the score as one of five words.
 
-Coding: the training scores' range in equal fifths, bad to excellent. Attach: nothing; the words are in the vocabulary, and a word of several tokens counts by
-its first. Loss: next-token prediction of "The quality of the image is good." Decoding: the softmax over the five words' logits after "... is", averaged over
-the levels' places; or, as whoever reads the answer does, the likeliest word's place alone. Q-Align puts these at 1 to 5; here they lie in the middle of their fifths, which changes no
-correlation and makes errors comparable.
+Coding: the training scores' range in equal fifths, bad to excellent.
+Attach: nothing; the words are in the vocabulary, and a word of several tokens counts by its first.
+Loss: next-token prediction of "The quality of the image is good."
+Decoding: the softmax over the five words' logits after "... is", averaged over the levels' scores
+    ('expectation'); or the score of the likeliest word alone, as a person who reads the answer does
+    ('argmax'). Q-Align gives the levels the scores 1 to 5; here they lie in the middle of their fifths,
+    which changes no correlation and makes errors comparable.
 """
 
 from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import nn
 
@@ -28,42 +30,58 @@ class Options(base.Options):
     )
 
 
-# --- coding -----------------------------------------------------------------------------------------------------------------------------
+# --- coding ---------------------------------------------------------------------------------------
 
 
 def encode(mos: np.ndarray, low: float, high: float, count: int = len(LEVELS)) -> np.ndarray:
-    """Level 0 (bad) to 4 (excellent), [n]: interval k of 5 is (low + (k - 1)/5 range, low + k/5 range], scores outside go to the ends. count: another number of levels."""
+    """Level 0 (bad) to 4 (excellent), [n].
+
+    Interval k of 5 is (low + (k - 1)/5 range, low + k/5 range]; scores outside go to the ends.
+    count: another number of levels.
+    """
     base.check_range(low, high)
     borders = low + np.arange(1, count) / count * (high - low)
     return np.searchsorted(borders, mos, side="left")
 
 
-# --- decoding ---------------------------------------------------------------------------------------------------------------------------
-
-
-def decode(probability: np.ndarray, low: float, high: float, how: str = "expectation") -> np.ndarray:
-    """Scores [n] from level probabilities [n, 5]."""
-    return bins.decode(probability, bins.centers(len(LEVELS), low, high, "midpoints"), how)
+# --- attach ---------------------------------------------------------------------------------------
 
 
 def first_tokens(backbone: Backbone) -> list[int]:
-    """The first token of each word behind other words. UserError where two words share it."""
+    """The first token of each word behind other words, [5].
+
+    Raises:
+        UserError: where two words share it.
+    """
     first = [backbone.tokens(f" {word}")[0] for word in LEVELS]
     if len(set(first)) < len(LEVELS):
         raise UserError(
-            f"The tokenizer of {backbone.name} gives two level words the same first token; levels cannot be read from it."
+            f"The tokenizer of {backbone.name} gives two level words the same first token; "
+            "levels cannot be read from it."
         )
     return first
 
 
-# --- scorer -----------------------------------------------------------------------------------------------------------------------------
+# --- decoding -------------------------------------------------------------------------------------
 
 
-class Levels(base.Scorer):
+def decode(probability: np.ndarray, low: float, high: float, how: str = "expectation") -> np.ndarray:
+    """Scores [n] from level probabilities [n, 5]."""
+    middles = bins.centers(len(LEVELS), low, high, "midpoints")
+    return bins.decode(probability, middles, how)
+
+
+# --- scorer ---------------------------------------------------------------------------------------
+
+
+class Levels(base.Scorer[Options]):
     name = "levels"
     version = 1
+    family = "words"
     Options = Options
     READING = frozenset({"decoding"})
+
+    level_tokens: torch.Tensor  # [5]
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         self.low, self.high = low, high
@@ -88,13 +106,7 @@ class Levels(base.Scorer):
     ) -> torch.Tensor:
         return base.text_loss(states, batch["labels"], vocabulary)
 
-    def probability(self, read: base.Reading) -> np.ndarray:
-        """Softmax over the five words alone, [n, 5]."""
-        logits = F.linear(
-            read.states, read.vocabulary.weight[self.level_tokens]
-        )  # five rows of the vocabulary are enough
-        return logits.float().softmax(-1).double().cpu().numpy()
-
     def decode(self, read: base.Reading) -> base.Scores:
-        probability = self.probability(read)
+        logits = base.logits_of(self.level_tokens, read.states, read.vocabulary)  # [n, 5]
+        probability = base.probabilities(logits)
         return base.Scores(decode(probability, self.low, self.high, self.options.decoding), probability)

@@ -1,11 +1,19 @@
-"""Q-Scorer (Tang et al., arXiv 2511.07812): score tokens of its own say the interval, and a small network reads the exact score off the state that says it.
+"""Q-Scorer (Tang et al., arXiv 2511.07812): score tokens of its own, and a network that reads the score.
 
-Coding: the range in k equal intervals, each with a token <score1> ... <scorek> (the released data replace Q-Align's five words), and the score on 1 to 5. Attach: rows for the tokens and
-a network of three layers. Loss: next-token prediction of "The quality of the image is<score4>." plus the squared error of the network's output. Decoding: that output. The paper's text
-gives no formula for the loss; what stands here is the released code's, whose oddities are options: the output is cut to 0 ... 5 before the error is taken (nothing is learned from outputs
-outside), all is weighted with 0.05, and scores are read one position later than in training, on the score token itself.
+The token says the interval, and a small network reads the exact score off the state that says it.
 
-The paper combines its method with others and prints no details: each add-on is a weight here, off by default.
+Coding: the range in k equal intervals, each with a token <score1> ... <scorek> (the released data
+    replace Q-Align's five words), and the score on 1 to 5.
+Attach: rows for the tokens and a network of three layers.
+Loss: next-token prediction of "The quality of the image is<score4>." plus the squared error of the
+    network's output.
+Decoding: that output.
+
+The paper's text gives no formula for the loss; what stands here is the released code's, whose oddities
+are options: the output is cut to 0 ... 5 before the error is taken (nothing is learned from outputs
+outside), all is weighted with 0.05, and scores are read one position later than in training, on the
+score token itself. The paper combines its method with others and prints no details: each add-on is a
+weight here, off by default.
 """
 
 from typing import Literal
@@ -28,11 +36,13 @@ class Options(base.Options):
     tokens: int = Field(5, ge=1, le=100, description="k, how many score tokens")
     read: Literal["before", "token"] = Field(
         "before",
-        description="scores are read where the token is predicted, as in training, or on the token itself, as in the released code",
+        description="scores are read where the token is predicted, as in training, "
+        "or on the token itself, as in the released code",
     )
     clamp: Literal["loss", "score"] = Field(
         "score",
-        description="the output is cut to 0 ... 5 already in the loss, as in the released code, or only in the score",
+        description="the output is cut to 0 ... 5 already in the loss, as in the released code, "
+        "or only in the score",
     )
     weight: float = Field(1.0, gt=0, description="of the whole loss; 0.05 in the released code")
     kl: float = Field(
@@ -54,15 +64,72 @@ class Options(base.Options):
     )
 
 
-# --- coding -----------------------------------------------------------------------------------------------------------------------------
+# --- coding ---------------------------------------------------------------------------------------
 
 
 def encode(mos: np.ndarray, sd: np.ndarray, k: int, low: float, high: float) -> np.ndarray:
-    """Targets [n, 3]: the number of the interval, 0 to k - 1, and score and deviation on 1 to 5; scores outside the range go to its ends."""
-    return np.column_stack([levels.encode(mos, low, high, k), *soft_levels.normalised(mos, sd, low, high)])
+    """Targets [n, 3]: the number of the interval, 0 to k - 1, and score and deviation on 1 to 5.
+
+    Scores outside the range go to its ends.
+    """
+    scores, deviations = soft_levels.normalised(mos, sd, low, high)
+    return np.column_stack([levels.encode(mos, low, high, k), scores, deviations])
 
 
-# --- decoding ---------------------------------------------------------------------------------------------------------------------------
+# --- attach ---------------------------------------------------------------------------------------
+
+
+class Network(nn.Module):
+    """From hidden states [n, width] to one number each, [n].
+
+    Layers of half and a quarter of the width, then one number; Kaiming-normal weights, zero biases.
+
+    Args:
+        width: of the hidden states.
+        hyper: the last layer's weights come from the state by a linear layer.
+    """
+
+    def __init__(self, width: int, hyper: bool) -> None:
+        super().__init__()
+        half = nn.Linear(width, width // 2)
+        quarter = nn.Linear(width // 2, width // 4)
+        self.hidden = nn.Sequential(half, nn.ReLU(), quarter, nn.ReLU())
+        self.last = nn.Linear(width, width // 4 + 1) if hyper else nn.Linear(width // 4, 1)
+        self.hyper = hyper
+        for layer in (half, quarter, self.last):
+            nn.init.kaiming_normal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        hidden = self.hidden(states)  # [n, width / 4]
+        if not self.hyper:
+            return self.last(hidden)[:, 0]
+        made = self.last(states) / hidden.shape[1] ** 0.5  # weights and bias, [n, width / 4 + 1]
+        return (made[:, :-1] * hidden).sum(1) + made[:, -1]
+
+
+# --- loss -----------------------------------------------------------------------------------------
+
+
+def norm_in_norm_loss(scores: torch.Tensor, mos: torch.Tensor) -> torch.Tensor:
+    """Distance of centred scores of norm one, as a share of the largest possible. Both [n].
+
+    Source:
+        Li et al. 2020, with p = 1 and q = 2.
+    """
+    predicted = F.normalize(scores - scores.mean(), dim=0)
+    true = F.normalize(mos - mos.mean(), dim=0)
+    return (predicted - true).abs().sum() / (2 * len(scores) ** 0.5)
+
+
+def ranking_loss(scores: torch.Tensor, mos: torch.Tensor) -> torch.Tensor:
+    """Mean over all pairs of how far their difference falls short of the true one. Both [n]."""
+    first, second = torch.triu_indices(len(scores), len(scores), 1, device=scores.device)
+    gap = mos[first] - mos[second]
+    return (gap.abs() - gap.sign() * (scores[first] - scores[second])).clamp(min=0).mean()
+
+
+# --- decoding -------------------------------------------------------------------------------------
 
 
 def decode(output: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -70,50 +137,13 @@ def decode(output: np.ndarray, low: float, high: float) -> np.ndarray:
     return low + (np.clip(output, LOWEST, HIGHEST) - 1) / 4 * (high - low)
 
 
-# --- loss -------------------------------------------------------------------------------------------------------------------------------
+# --- scorer ---------------------------------------------------------------------------------------
 
 
-def norm_in_norm_loss(scores: torch.Tensor, mos: torch.Tensor) -> torch.Tensor:
-    """Li et al. 2020 with p = 1 and q = 2: distance of centred scores of norm one, as a share of the largest possible. All [n]."""
-    first, second = (F.normalize(values - values.mean(), dim=0) for values in (scores, mos))
-    return (first - second).abs().sum() / (2 * len(scores) ** 0.5)
-
-
-def ranking_loss(scores: torch.Tensor, mos: torch.Tensor) -> torch.Tensor:
-    """Mean over all pairs of how far their difference falls short of the true one. All [n]."""
-    first, second = torch.triu_indices(len(scores), len(scores), 1, device=scores.device)
-    gap = mos[first] - mos[second]
-    return (gap.abs() - gap.sign() * (scores[first] - scores[second])).clamp(min=0).mean()
-
-
-# --- scorer -----------------------------------------------------------------------------------------------------------------------------
-
-
-class Network(nn.Module):
-    """Half and a quarter of the state's width, then one number, [n]; Kaiming-normal weights, zero biases. hyper: the last layer's weights come from the state by a linear layer."""
-
-    def __init__(self, width: int, hyper: bool) -> None:
-        super().__init__()
-        self.hidden = nn.Sequential(
-            nn.Linear(width, width // 2), nn.ReLU(), nn.Linear(width // 2, width // 4), nn.ReLU()
-        )
-        self.last = nn.Linear(width, width // 4 + 1) if hyper else nn.Linear(width // 4, 1)
-        self.hyper = hyper
-        for layer in (self.hidden[0], self.hidden[2], self.last):
-            nn.init.kaiming_normal_(layer.weight)
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        hidden = self.hidden(states)
-        if not self.hyper:
-            return self.last(hidden)[:, 0]
-        made = self.last(states) / hidden.shape[1] ** 0.5
-        return (made[:, :-1] * hidden).sum(1) + made[:, -1]
-
-
-class QScorer(base.Scorer):
+class QScorer(base.Scorer[Options]):
     name = "qscorer"
     version = 1
+    family = "regressed"
     Options = Options
     READING = frozenset({"read"})
 
@@ -126,16 +156,16 @@ class QScorer(base.Scorer):
         self.low, self.high = low, high
         if self.options.kl and self.options.tokens != 5:
             raise UserError(
-                f"qscorer with kl compares its tokens with five soft levels, and has {self.options.tokens}: use tokens=5."
+                "qscorer with kl compares its tokens with five soft levels, "
+                f"and has {self.options.tokens}: use tokens=5."
             )
         if self.options.kl or self.options.fidelity:
-            labels.deviations("qscorer with kl or fidelity")
+            labels.check_deviations("qscorer with kl or fidelity")
 
     def encode(self, labels: base.Labels) -> np.ndarray:
-        sd = np.full(len(labels.mos), np.nan) if labels.sd is None else labels.sd
-        return np.column_stack(
-            [encode(labels.mos, sd, self.options.tokens, self.low, self.high), labels.origins]
-        )
+        """Targets [n, 4]: interval, score and deviation, and the dataset."""
+        targets = encode(labels.mos, labels.sd_or_nan, self.options.tokens, self.low, self.high)
+        return np.column_stack([targets, labels.origins])
 
     def restore(self, targets: np.ndarray) -> np.ndarray:
         return decode(targets[:, 1], self.low, self.high)
@@ -147,44 +177,50 @@ class QScorer(base.Scorer):
         return f"<score{int(target[0]) + 1}>."
 
     def attach(self, backbone: Backbone) -> None:
-        self.tokens = NewTokens(
-            backbone, [f"<score{number}>" for number in range(1, self.options.tokens + 1)]
-        )
+        names = [f"<score{number}>" for number in range(1, self.options.tokens + 1)]
+        self.tokens = NewTokens(backbone, names)
         self.network = Network(backbone.width, self.options.hyper)
 
     def loss(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
     ) -> torch.Tensor:
-        read = base.at_read_position(states, batch)
+        read = base.at_read_position(states, batch)  # [batch, width]
         mos, sd, origin = batch["target"].float()[:, 1:].unbind(1)
         output = self.network(read.float())
         scores = output.clamp(LOWEST, HIGHEST) if self.options.clamp == "loss" else output
         total = base.text_loss(states, batch["labels"], vocabulary) + F.mse_loss(scores, mos)
         if self.options.kl:
-            soft = torch.as_tensor(
-                soft_levels.encode(mos.cpu().numpy(), sd.cpu().numpy()),
-                dtype=torch.float32,
-                device=output.device,
-            )
-            total = total + self.options.kl * F.cross_entropy(self.tokens.logits(read), soft)
-        pairs = {
-            "fidelity": lambda: soft_levels.fidelity_loss(scores, mos, sd, origin),
-            "norm_in_norm": lambda: norm_in_norm_loss(scores, mos),
-            "ranking": lambda: ranking_loss(scores, mos),
-        }
-        for name, extra in pairs.items():
-            weight = getattr(self.options, name)
-            if weight and len(mos) > 1:
-                total = total + weight * extra()
+            soft = soft_levels.encode(mos.cpu().numpy(), sd.cpu().numpy())  # [batch, 5]
+            target = torch.as_tensor(soft, dtype=torch.float32, device=output.device)
+            total = total + self.options.kl * F.cross_entropy(self.tokens.logits(read), target)
+        for extra in self.pair_losses(scores, mos, sd, origin):
+            total = total + extra
         return self.options.weight * total
 
+    def pair_losses(
+        self, scores: torch.Tensor, mos: torch.Tensor, sd: torch.Tensor, origin: torch.Tensor
+    ) -> list[torch.Tensor]:
+        """The weighted add-ons that compare the pictures of a batch, those that are on. All [n]."""
+        if len(mos) < 2:
+            return []
+        losses = []
+        if self.options.fidelity:
+            losses.append(self.options.fidelity * soft_levels.fidelity_loss(scores, mos, sd, origin))
+        if self.options.norm_in_norm:
+            losses.append(self.options.norm_in_norm * norm_in_norm_loss(scores, mos))
+        if self.options.ranking:
+            losses.append(self.options.ranking * ranking_loss(scores, mos))
+        return losses
+
     def decode(self, read: base.Reading) -> base.Scores:
-        """Scores, and how the score tokens share their probability. On the token: the likeliest of the whole vocabulary, as the released code appends it."""
+        """Scores, and how the score tokens share their probability.
+
+        On the token: the likeliest of the whole vocabulary, as the released code appends it.
+        """
         states = read.states
         if self.options.read == "token":
-            states = read.follow(read.vocabulary(states).argmax(-1, keepdim=True), [-1])[:, 0]
+            likeliest = read.vocabulary(states).argmax(-1, keepdim=True)
+            states = read.follow(likeliest, [-1])[:, 0]
         output = self.network(states.float()).double().cpu().numpy()
-        return base.Scores(
-            decode(output, self.low, self.high),
-            self.tokens.logits(read.states).softmax(-1).double().cpu().numpy(),
-        )
+        probability = base.probabilities(self.tokens.logits(read.states))
+        return base.Scores(decode(output, self.low, self.high), probability)

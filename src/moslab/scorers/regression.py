@@ -1,8 +1,13 @@
-"""Plain regression: one number from the last token before the answer. The baseline that RealQA beats and that ROC4MLLM and Q-Scorer side with.
+"""Plain regression: one number from the last token before the answer.
 
-Three forms go by this name. 'state': a linear layer on the hidden state, sigmoid, mean squared error (the usual form). 'logits': the same on the token's vocabulary logits, as RealQA
-describes the baseline of its table 5. 'plain': a linear layer on the hidden state and nothing after it, on the label scale, as VideoScore does. Coding: the range to 0 ... 1, or the score
-as it is. Decoding: back. A number has no distribution, so entropy and top probability say nothing here.
+The baseline that RealQA beats and that ROC4MLLM and Q-Scorer side with. Three forms go by this name.
+
+Coding: the range to 0 ... 1; in form 'plain' the score as it is.
+Attach: a linear layer. 'state': on the hidden state, sigmoid after it (the usual form). 'logits': the
+    same on the token's vocabulary logits, as RealQA describes the baseline of its table 5. 'plain': on
+    the hidden state and nothing after it, on the label scale, as VideoScore does.
+Loss: mean squared error.
+Decoding: back. A number has no distribution, so entropy and top probability say nothing here.
 """
 
 from typing import Literal
@@ -23,7 +28,7 @@ class Options(base.Options):
     )
 
 
-# --- coding -----------------------------------------------------------------------------------------------------------------------------
+# --- coding ---------------------------------------------------------------------------------------
 
 
 def encode(mos: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -32,7 +37,7 @@ def encode(mos: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip((np.asarray(mos, dtype=np.float64) - low) / (high - low), 0, 1)
 
 
-# --- decoding ---------------------------------------------------------------------------------------------------------------------------
+# --- decoding -------------------------------------------------------------------------------------
 
 
 def decode(share: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -40,35 +45,33 @@ def decode(share: np.ndarray, low: float, high: float) -> np.ndarray:
     return low + share * (high - low)
 
 
-# --- scorer -----------------------------------------------------------------------------------------------------------------------------
+# --- scorer ---------------------------------------------------------------------------------------
 
 
-class Regression(base.Scorer):
+class Regression(base.Scorer[Options]):
     name = "regression"
     version = 1
+    family = "regressed"
     Options = Options
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         base.check_range(low, high)
-        self.low, self.high, self.mean = low, high, float(np.mean(labels.mos))
+        self.low, self.high = low, high
+        self.mean = float(np.mean(labels.mos))
 
     def encode(self, labels: base.Labels) -> np.ndarray:
-        return (
-            np.array(labels.mos, dtype=np.float64)
-            if self.options.form == "plain"
-            else encode(labels.mos, self.low, self.high)
-        )
+        if self.options.form == "plain":
+            return np.array(labels.mos, dtype=np.float64)
+        return encode(labels.mos, self.low, self.high)
 
     def restore(self, targets: np.ndarray) -> np.ndarray:
         return targets if self.options.form == "plain" else decode(targets, self.low, self.high)
 
     def attach(self, backbone: Backbone) -> None:
-        self.head = nn.Linear(
-            backbone.vocabulary.out_features if self.options.form == "logits" else backbone.width, 1
-        )
-        nn.init.constant_(
-            self.head.bias, self.mean if self.options.form == "plain" else 0.0
-        )  # a number far from zero takes long to learn
+        from_logits = self.options.form == "logits"
+        self.head = nn.Linear(backbone.vocabulary.out_features if from_logits else backbone.width, 1)
+        start = self.mean if self.options.form == "plain" else 0.0  # far from zero takes long to learn
+        nn.init.constant_(self.head.bias, start)
 
     def outputs(self, states: torch.Tensor, vocabulary: nn.Linear) -> torch.Tensor:
         """Targets as predicted, [n]; the head is float32 even where the backbone is bfloat16."""
@@ -79,10 +82,9 @@ class Regression(base.Scorer):
     def loss(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
     ) -> torch.Tensor:
-        return F.mse_loss(
-            self.outputs(base.at_read_position(states, batch), vocabulary), batch["target"].float()
-        )
+        outputs = self.outputs(base.at_read_position(states, batch), vocabulary)
+        return F.mse_loss(outputs, batch["target"].float())
 
     def decode(self, read: base.Reading) -> base.Scores:
-        found = self.outputs(read.states, read.vocabulary).double().cpu().numpy()
-        return base.Scores(self.restore(found), np.ones((len(found), 1)))
+        outputs = self.outputs(read.states, read.vocabulary).double().cpu().numpy()
+        return base.Scores(self.restore(outputs), np.ones((len(outputs), 1)))

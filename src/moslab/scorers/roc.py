@@ -1,12 +1,20 @@
-"""ROC4MLLM (AAAI 2026): a position token says where a score stands, and score tokens beside it carry its value.
+"""ROC4MLLM (AAAI 2026): a position token says where a score stands, and score tokens carry its value.
 
-Coding: the range on 1 to 10, as the paper normalises all data. Attach: rows for the position token [SCORE] and for N score tokens [IMG0] ... that never occur in a text. Loss (its
-eq. 6): next-token prediction of "The aesthetics of the image is[SCORE]." plus smooth L1 between the score and its target; on data with votes also the cross-entropy between the score
-tokens and the votes (the paper's text; the released AVA script has weight 10 for this one and 0 for the other), or their earth mover's distance. Decoding (eq. 5): where the position
-token is predicted, the softmax over the score tokens alone, averaged over their scores. The two losses meet in no token: that is the decoupling of its table 6.
+Coding: the range on 1 to 10, as the paper normalises all data.
+Attach: rows for the position token [SCORE] and for N score tokens [IMG0] ... that never occur in a
+    text.
+Loss: (eq. 6) next-token prediction of "The aesthetics of the image is[SCORE]." plus smooth L1 between
+    the score and its target; on data with votes also the cross-entropy between the score tokens and the
+    votes (the paper's text; the released AVA script has weight 10 for this one and 0 for the other), or
+    their earth mover's distance.
+Decoding: (eq. 5) where the position token is predicted, the softmax over the score tokens alone,
+    averaged over their scores.
 
-There, form 'coupled' is the stage before: Q-Align's word stands in the text, and the score is read from the five words that the text loss also teaches. The stage before that, scores
-written out as text, is the scorer `digits`. One sentence may hold several scores, each at a position token of its own (tables 3 and 4), and text may follow (table 5).
+The two losses meet in no token: that is the decoupling of the paper's table 6. In that table, form
+'coupled' is the stage before: Q-Align's word stands in the text, and the score is read from the five
+words that the text loss also teaches. The stage before that, scores written out as text, is the scorer
+`digits`. One sentence may hold several scores, each at a position token of its own (tables 3 and 4),
+and text may follow (table 5).
 """
 
 from typing import Literal
@@ -30,14 +38,15 @@ LOWEST, HIGHEST = 1.0, 10.0  # the scale on which scores and smooth L1 lie
 class Options(base.Options):
     form: Literal["decoupled", "coupled"] = Field(
         "decoupled",
-        description="a position token in the text and score tokens beside it, or level words for both",
+        description="a position token in the text and separate score tokens, or level words for both",
     )
     tokens: int = Field(10, ge=2, le=1000, description="N, how many score tokens, evenly over the range")
     regression: float = Field(1.0, ge=0, description="weight of smooth L1")
     votes: float = Field(
         0.0,
         ge=0,
-        description="weight of the cross-entropy with the votes; with it the range is the nominal scale, where votes lie",
+        description="weight of the cross-entropy with the votes; "
+        "with it the range is the nominal scale, where votes lie",
     )
     emd: float = Field(0.0, ge=0, description="weight of the earth mover's distance to the votes")
     also: tuple[str, ...] = Field(
@@ -48,7 +57,7 @@ class Options(base.Options):
     )
 
 
-# --- coding -----------------------------------------------------------------------------------------------------------------------------
+# --- coding ---------------------------------------------------------------------------------------
 
 
 def encode(mos: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -57,33 +66,77 @@ def encode(mos: np.ndarray, low: float, high: float) -> np.ndarray:
     return LOWEST + (HIGHEST - LOWEST) * (np.clip(mos, low, high) - low) / (high - low)
 
 
-# --- decoding ---------------------------------------------------------------------------------------------------------------------------
+def annotation(labels: base.Labels, name: str) -> np.ndarray:
+    """A column of the annotations, [n].
+
+    Raises:
+        UserError: for data that do not have it.
+    """
+    if labels.annotations is None or name not in labels.annotations:
+        available = "none" if labels.annotations is None else ", ".join(labels.annotations)
+        raise UserError(
+            f"roc is to answer with {name!r}, which these data do not have; they have {available}."
+        )
+    return labels.annotations[name].to_numpy()
 
 
-def decode(probability: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Scores [n] from probabilities of the score tokens [n, N], which lie evenly over the range, ends included."""
-    return probability @ np.linspace(low, high, probability.shape[1])
+def annotation_range(labels: base.Labels, name: str) -> tuple[float, float]:
+    """From the lowest to the highest training value of a column.
+
+    Raises:
+        UserError: for a column that is missing, does not hold numbers, or holds one number only.
+    """
+    try:
+        values = annotation(labels, name).astype(float)
+    except ValueError as problem:
+        raise UserError(f"roc is to score {name!r}, which does not hold numbers ({problem}).") from problem
+    low, high = float(values.min()), float(values.max())
+    base.check_range(low, high)
+    return low, high
 
 
-# --- loss -------------------------------------------------------------------------------------------------------------------------------
+# --- loss -----------------------------------------------------------------------------------------
 
 
 def emd_loss(probability: torch.Tensor, votes: torch.Tensor) -> torch.Tensor:
-    """Root mean squared difference of the cumulative shares over a whole batch, as released. Both [batch, N]."""
+    """Root mean squared difference of the cumulative shares over a whole batch, as released.
+
+    Args:
+        probability: of the score tokens, [batch, N].
+        votes: shares of the votes, [batch, N].
+    """
     return (probability.cumsum(1) - votes.cumsum(1)).square().mean().sqrt()
 
 
-# --- scorer -----------------------------------------------------------------------------------------------------------------------------
+# --- decoding -------------------------------------------------------------------------------------
 
 
-class Roc(base.Scorer):
+def decode(probability: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Scores [n] from probabilities [n, N] of the score tokens, evenly over the range, ends included."""
+    return probability @ np.linspace(low, high, probability.shape[1])
+
+
+# --- scorer ---------------------------------------------------------------------------------------
+
+
+class Roc(base.Scorer[Options]):
     name = "roc"
     version = 1
+    family = "regressed"
     Options = Options
+
+    words: torch.Tensor  # coupled: first tokens of the level words, [5]
+    further: torch.Tensor  # decoupled: tokens from the first position token to the last, [time]
 
     @property
     def coupled(self) -> bool:
+        """Whether the score is read from level words that stand in the text."""
         return self.options.form == "coupled"
+
+    @property
+    def with_votes(self) -> bool:
+        """Whether the loss compares the score tokens with the votes."""
+        return bool(self.options.votes or self.options.emd)
 
     @property
     def reads_on(self) -> bool:
@@ -93,36 +146,42 @@ class Roc(base.Scorer):
         base.check_range(low, high)
         self.low, self.high = low, high
         self.count = len(levels.LEVELS) if self.coupled else self.options.tokens
-        if self.options.votes or self.options.emd:
-            if labels.votes is None:
+        if self.with_votes:
+            votes, (self.low, self.high) = self.votes_of(labels)
+            if votes.shape[1] != self.count:
                 raise UserError(
-                    "roc with votes or emd needs the votes, and these data have none: leave both at 0."
+                    f"roc compares {self.count} tokens with votes on {votes.shape[1]} levels: "
+                    f"use tokens={votes.shape[1]} and form='decoupled'."
                 )
-            if labels.votes.shape[1] != self.count:
-                raise UserError(
-                    f"roc compares {self.count} tokens with votes on {labels.votes.shape[1]} levels: use tokens={labels.votes.shape[1]} and form='decoupled'."
-                )
-            self.low, self.high = labels.scale
         if self.coupled and self.options.also:
             raise UserError(
                 "roc with form='coupled' has one score in its sentence: use form='decoupled' with also=...."
             )
-        self.ranges = {name: _range(labels, name) for name in self.options.also}
-        self.texts = (
-            sorted(set(_annotation(labels, self.options.then).astype(str))) if self.options.then else []
-        )
+        self.ranges = {name: annotation_range(labels, name) for name in self.options.also}
+        self.texts: list[str] = []
+        if self.options.then:
+            self.texts = sorted(set(annotation(labels, self.options.then).astype(str)))
+
+    def votes_of(self, labels: base.Labels) -> tuple[np.ndarray, tuple[float, float]]:
+        """The votes [n, levels] and their scale; UserError for data without votes."""
+        return labels.votes_on_scale("roc with votes or emd", remedy="leave both at 0")
 
     def encode(self, labels: base.Labels) -> np.ndarray:
-        """Targets [n, ...]: the score on 1 to 10 and those of `also`; the score's level; with votes their shares; the number of the text behind."""
-        columns = [
-            encode(labels.mos, self.low, self.high),
-            *(encode(_annotation(labels, name).astype(float), *ends) for name, ends in self.ranges.items()),
-        ]
+        """Targets [n, ...].
+
+        Returns:
+            Columns, in this order: the score on 1 to 10 and those of `also`; the score's level; with votes
+            their shares, one column per level; the number of the text behind the scores.
+        """
+        columns = [encode(labels.mos, self.low, self.high)]
+        for name, (low, high) in self.ranges.items():
+            columns.append(encode(annotation(labels, name).astype(float), low, high))
         columns.append(levels.encode(labels.mos, self.low, self.high))
-        if self.options.votes or self.options.emd:
-            columns.append(labels.votes / labels.votes.sum(1, keepdims=True))
+        if self.with_votes:
+            votes, _ = self.votes_of(labels)
+            columns.append(votes / votes.sum(1, keepdims=True))
         if self.options.then:
-            columns.append(np.searchsorted(self.texts, _annotation(labels, self.options.then).astype(str)))
+            columns.append(np.searchsorted(self.texts, annotation(labels, self.options.then).astype(str)))
         return np.column_stack(columns)
 
     def restore(self, targets: np.ndarray) -> np.ndarray:
@@ -132,11 +191,10 @@ class Roc(base.Scorer):
         return prefix
 
     def completion(self, target: np.ndarray) -> str:
-        scores = (
-            f" {levels.LEVELS[int(target[1])]}"
-            if self.coupled
-            else POSITION + "".join(piece + POSITION for piece in self.between)
-        )
+        if self.coupled:
+            scores = f" {levels.LEVELS[int(target[1])]}"
+        else:
+            scores = POSITION + "".join(words + POSITION for words in self.between)
         return f"{scores}. {self.texts[int(target[-1])]}" if self.options.then else f"{scores}."
 
     @property
@@ -149,23 +207,18 @@ class Roc(base.Scorer):
             self.register_buffer("words", torch.tensor(levels.first_tokens(backbone)), persistent=False)
             return
         self.tokens = NewTokens(backbone, [POSITION, *(f"[IMG{number}]" for number in range(self.count))])
-        pieces = [backbone.tokens(POSITION + piece) for piece in self.between]
-        self.register_buffer(
-            "further",
-            torch.tensor([token for piece in pieces for token in piece], dtype=torch.long),
-            persistent=False,
-        )
-        self.ends = (
-            np.cumsum([len(piece) for piece in pieces]).astype(int) - 1
-        )  # where the further scores are read, in `further`
+        further: list[int] = []
+        self.ends: list[int] = []  # where in `further` each further score is read
+        for words in self.between:
+            further += backbone.tokens(POSITION + words)
+            self.ends.append(len(further) - 1)
+        self.register_buffer("further", torch.tensor(further, dtype=torch.long), persistent=False)
 
     def logits(self, states: torch.Tensor, vocabulary: nn.Linear) -> torch.Tensor:
         """Of the score tokens, or of the five words, [..., N]."""
-        return (
-            F.linear(states, vocabulary.weight[self.words]).float()
-            if self.coupled
-            else self.tokens.logits(states)[..., 1:]
-        )
+        if self.coupled:
+            return base.logits_of(self.words, states, vocabulary)
+        return self.tokens.logits(states)[..., 1:]
 
     def at_scores(self, states: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """The hidden states where scores are read, [batch, scores, width]: where [SCORE] is taught next."""
@@ -178,50 +231,35 @@ class Roc(base.Scorer):
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
     ) -> torch.Tensor:
         logits = self.logits(self.at_scores(states, batch), vocabulary)  # [batch, scores, N]
-        count, probability = logits.shape[1], logits.softmax(-1)
-        target, votes = (
-            batch["target"].float()[:, :count],
-            batch["target"].float()[:, count + 1 : count + 1 + self.count],
-        )
+        probability = logits.softmax(-1)
         scores = probability @ torch.linspace(LOWEST, HIGHEST, self.count, device=logits.device)
-        total = base.text_loss(
-            states, batch["labels"], vocabulary
-        ) + self.options.regression * F.smooth_l1_loss(scores, target)
+        true, votes = self.scores_and_votes(batch, logits.shape[1])
+        words = base.text_loss(states, batch["labels"], vocabulary)
+        total = words + self.options.regression * F.smooth_l1_loss(scores, true)
         if self.options.votes:
             total = total + self.options.votes * F.cross_entropy(logits[:, 0], votes)
-        return total + self.options.emd * emd_loss(probability[:, 0], votes) if self.options.emd else total
+        if self.options.emd:
+            total = total + self.options.emd * emd_loss(probability[:, 0], votes)
+        return total
+
+    def scores_and_votes(
+        self, batch: dict[str, torch.Tensor], scores: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of a batch's targets: so many true scores [batch, scores], and the shares of votes [batch, N]."""
+        target = batch["target"].float()
+        after_level = scores + 1
+        return target[:, :scores], target[:, after_level : after_level + self.count]
 
     def decode(self, read: base.Reading) -> base.Scores:
-        probability = self._probability(read.states, read.vocabulary)
-        said = None
-        if self.options.also:
-            behind = read.follow(self.further, range(-1, len(self.further) - 1))
-            said = pd.DataFrame(
-                {
-                    name: decode(self._probability(behind[:, end], read.vocabulary), *ends)
-                    for (name, ends), end in zip(self.ranges.items(), self.ends)
-                }
-            )
-        return base.Scores(decode(probability, self.low, self.high), probability, said)
+        probability = base.probabilities(self.logits(read.states, read.vocabulary))  # [n, N]
+        answers = self.further_scores(read) if self.options.also else None
+        return base.Scores(decode(probability, self.low, self.high), probability, answers)
 
-    def _probability(self, states: torch.Tensor, vocabulary: nn.Linear) -> np.ndarray:
-        return self.logits(states, vocabulary).softmax(-1).double().cpu().numpy()
-
-
-def _annotation(labels: base.Labels, name: str) -> np.ndarray:
-    """A column of the annotations, [n]. UserError where there is none."""
-    if labels.annotations is None or name not in labels.annotations:
-        known = "none" if labels.annotations is None else ", ".join(labels.annotations)
-        raise UserError(f"roc is to answer with {name!r}, which these data do not have; they have {known}.")
-    return labels.annotations[name].to_numpy()
-
-
-def _range(labels: base.Labels, name: str) -> tuple[float, float]:
-    """From the lowest to the highest training value of a column with numbers."""
-    try:
-        values = _annotation(labels, name).astype(float)
-    except ValueError as problem:
-        raise UserError(f"roc is to score {name!r}, which does not hold numbers ({problem}).") from problem
-    low, high = float(values.min()), float(values.max())
-    base.check_range(low, high)
-    return low, high
+    def further_scores(self, read: base.Reading) -> pd.DataFrame:
+        """The scores of `also`, each on its own range, [n, also]."""
+        states = read.follow(self.further, range(-1, len(self.further) - 1))  # [n, time, width]
+        scores = {}
+        for (name, (low, high)), end in zip(self.ranges.items(), self.ends):
+            logits = self.logits(states[:, end], read.vocabulary)
+            scores[name] = decode(base.probabilities(logits), low, high)
+        return pd.DataFrame(scores)
