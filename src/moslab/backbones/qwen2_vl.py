@@ -170,8 +170,8 @@ def _by_picture(heads: torch.Tensor, pictures: int) -> torch.Tensor:
 def accelerate(model: Model) -> None:
     """Exchange two methods of the vision tower in place for faster ones.
 
-    Numbers, weights and their names stay. The patch embedding is a 3-d convolution whose kernel equals its stride (a
-    plain matrix product), and transformers' attention walks through the pictures one by one.
+    Numbers, weights and their names stay. The patch embedding is a 3-d convolution whose kernel equals its
+    stride (a plain matrix product), and transformers' attention walks through the pictures one by one.
     """
     model.model.visual.patch_embed.__class__ = MatrixPatchEmbed
     for block in model.model.visual.blocks:
