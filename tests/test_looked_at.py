@@ -1,37 +1,47 @@
-"""A result is of the pictures that are there now: other pictures, other runs; and only those that are used are needed."""
+"""A result is of the pictures that are there now: other pictures, other runs. Only those used are needed."""
 
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors import safe_open
 from toys import toy_table
 
-from moslab import datasets
-from moslab.backbones import features, loading
+from moslab.backbones import loading
 from moslab.experiments import collecting, digests, training
 from moslab.experiments.collecting import collect
 from moslab.experiments.experiment import make
 from moslab.experiments.training import execute
 from moslab.utils.errors import UserError
 
-TRAIN, TEST = 16, 8
+TRAIN = 16
+TEST = 8
 
 
 def write_root(root, pictures: int = 40, there: int | None = None, fill=None):
-    """A data root with csv/own.csv: the first 16 of 40 rows are for training, the next 8 for testing; `there` pictures exist."""
-    table, folder = toy_table(pictures, size=(32, 32)), root / "csv"
+    """A data root with csv/own.csv, of whose 40 rows the first 16 are for training, the next 8 for testing.
+
+    Args:
+        there: how many of the pictures exist; all if None.
+        fill: the color of every picture.
+    """
+    table = toy_table(pictures, size=(32, 32))
+    folder = root / "csv"
     folder.mkdir(parents=True)
     lines = ["image,score,split"]
     for row in range(pictures):
         picture = table.pixels.open(row) if fill is None else Image.new("RGB", (32, 32), fill)
         if there is None or row < there:
             picture.save(folder / f"{row}.png")
-        split = "train" if row < TRAIN else "test" if row < TRAIN + TEST else "train" if row % 2 else "test"
-        lines.append(f"{row}.png,{table.frame['mos'][row]:.3f},{split}")
+        lines.append(f"{row}.png,{table.frame['mos'][row]:.3f},{split_of(row)}")
     (folder / "own.csv").write_text("\n".join(lines) + "\n")
     return root
+
+
+def split_of(row: int) -> str:
+    """The rows behind the 24 that are used take turns."""
+    trained = row < TRAIN or (row >= TRAIN + TEST and row % 2)
+    return "train" if trained else "test"
 
 
 @pytest.fixture
@@ -40,12 +50,19 @@ def root(home, tmp_path):
 
 
 def on(root, base, **fields):
-    setting = dict(
-        dataset="csv", preset="own", root=str(root), backbone=str(base), options={"bins": 5}, epochs=1
-    )
-    return make(
-        **setting | dict(batch_size=8, learning_rate=1e-3, train_images=TRAIN, test_images=TEST) | fields
-    )
+    setting = {
+        "dataset": "csv",
+        "preset": "own",
+        "root": str(root),
+        "backbone": str(base),
+        "options": {"bins": 5},
+        "epochs": 1,
+        "batch_size": 8,
+        "learning_rate": 1e-3,
+        "train_images": TRAIN,
+        "test_images": TEST,
+    }
+    return make(**setting | fields)
 
 
 def keys(experiment) -> tuple[str, str]:
@@ -54,12 +71,14 @@ def keys(experiment) -> tuple[str, str]:
 
 
 def test_equal_labels_and_other_pictures_are_other_runs(root, tmp_path, tiny_base):
-    same, grey = shutil.copytree(root, tmp_path / "same"), write_root(tmp_path / "grey", fill="grey")
+    same = shutil.copytree(root, tmp_path / "same")
+    grey = write_root(tmp_path / "grey", fill="grey")
     assert keys(on(same, tiny_base)) == keys(on(root, tiny_base))
     other = keys(on(grey, tiny_base))
     assert not set(other) & set(keys(on(root, tiny_base)))
     scores = [execute(on(where, tiny_base)).split()["score"].to_numpy() for where in (root, grey)]
-    assert len(np.unique(scores[0])) > 1 and len(np.unique(scores[1])) == 1
+    assert len(np.unique(scores[0])) > 1
+    assert len(np.unique(scores[1])) == 1
 
 
 @pytest.mark.parametrize("fields", [{}, {"recipe": "full"}], ids=["kept features", "live"])
@@ -71,9 +90,11 @@ def test_a_repaired_picture_is_looked_at_again(root, tiny_base, fields):
     key, trained = keys(experiment)
     black = execute(experiment).split()["score"].to_numpy()
     tested.write_bytes(whole)
-    assert keys(experiment) == (keys(experiment)[0], trained) and keys(experiment)[0] != key
+    key_again, trained_again = keys(experiment)
+    assert trained_again == trained and key_again != key
     repaired = execute(experiment).split()["score"].to_numpy()
-    assert black[0] != repaired[0] and np.array_equal(black[1:], repaired[1:])
+    assert black[0] != repaired[0]
+    assert np.array_equal(black[1:], repaired[1:])
 
 
 @pytest.mark.parametrize(
@@ -103,11 +124,11 @@ def test_a_missing_picture_is_one_sentence_before_anything_is_trained(root, tiny
 
 @pytest.mark.parametrize("row", [0, TRAIN], ids=["trained", "tested"])
 def test_a_picture_that_changes_during_training_is_noticed(root, tiny_base, monkeypatch, row):
-    def and_repaired(*given):
+    def repaired_meanwhile(*_):
         Image.new("RGB", (32, 32), "red").save(root / "csv" / f"{row}.png")
         return []
 
-    monkeypatch.setattr(training, "fit", and_repaired)
+    monkeypatch.setattr(training, "fit", repaired_meanwhile)
     with pytest.raises(UserError, match="changed while it was trained"):
         execute(on(root, tiny_base))
 
@@ -122,99 +143,27 @@ def test_experiments_with_one_training_get_the_features_of_all_of_them(root, tin
     digests.forget()
     first, second = (on(root, tiny_base, test_images=number) for number in (4, TEST))
     short, long = training.execute_together([first, second])
-    assert len(short.predictions) == 4 and len(long.predictions) == TEST
+    assert len(short.predictions) == 4
+    assert len(long.predictions) == TEST
     assert np.allclose(short.predictions["score"], long.predictions["score"][:4], atol=1e-5)
-
-
-# what is kept of pictures
-
-
-@pytest.fixture
-def tiny(tiny_base):
-    return loading.load(str(tiny_base))
-
-
-def kept(folder):
-    return sorted((folder / "features").rglob("*.safetensors"))
-
-
-def pictures_in(path) -> int:
-    with safe_open(path, "pt") as stored:
-        return len(stored.get_tensor("counts"))
-
-
-def test_features_are_computed_for_what_is_missing_alone(root, tiny, tmp_path):
-    table = datasets.load("csv", root=str(root), preset="own")
-    features.cached_features(table, tiny, [0, 1, 2], tmp_path)
-    found = features.cached_features(table, tiny, [4, 1, 3], tmp_path)
-    assert sorted(map(pictures_in, kept(tmp_path))) == [2, 3]
-    live = tiny.look(tiny.inputs([table.pixels.open(row) for row in (4, 1, 3)])).reshape(3, -1)
-    assert [found.of(row).flatten().sub(one).abs().max() < 1e-5 for row, one in zip((4, 1, 3), live)] == [
-        True
-    ] * 3
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda content: content[:-1] + bytes([content[-1] ^ 1]),
-        lambda content: content[:40],
-        lambda content: b"",
-    ],
-)
-def test_damaged_features_are_made_anew(tiny, tmp_path, damage):
-    table = toy_table(8)
-    before = features.cached_features(table, tiny, folder=tmp_path).of(7).clone()
-    (path,) = kept(tmp_path)
-    whole = path.read_bytes()
-    path.write_bytes(damage(whole))
-    after = features.cached_features(table, tiny, folder=tmp_path).of(7)
-    assert (after == before).all() and path.read_bytes() == whole and kept(tmp_path) == [path]
-
-
-def test_features_follow_the_weights_in_memory(tiny, tmp_path):
-    before = features.vision_key(tiny)
-    next(iter(tiny.architecture.vision_weights(tiny.model))).data.add_(1e-3)
-    assert features.vision_key(tiny) != before
-
-
-def test_files_of_features_stay_small(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr(features, "PICTURES", 3)
-    monkeypatch.setattr(features, "SHARD_BYTES", 1)
-    found = features.cached_features(toy_table(8), tiny, folder=tmp_path)
-    assert sorted(map(pictures_in, kept(tmp_path))) == [2, 3, 3] and found.of(7).shape == (16, 64)
-
-
-def test_pictures_are_looked_at_by_patches(tiny):
-    table = toy_table(9, size=(64, 64))
-    sizes = [len(rows) for rows, _ in features.batches(table, range(9), tiny)]
-    large = [len(rows) for rows, _ in features.batches(toy_table(9, size=(256, 256)), range(9), tiny)]
-    assert sizes == [9] and large == [8, 1]  # a picture of 256 x 256 has 1,024 patches
-
-
-def test_what_features_take_is_told_before_they_are_computed(tiny, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(features, "SPOKEN_BYTES", 1000)
-    features.cached_features(toy_table(8), tiny, folder=tmp_path)
-    assert "Features of 8 pictures of iqa, 16 visual tokens each, take 0.0 GB" in capsys.readouterr().out
-    monkeypatch.setattr(features.shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10, 10, 0))
-    monkeypatch.setattr(features, "compute", lambda *_: pytest.fail("computed"))
-    with pytest.raises(UserError, match="free: free some space, lower max_pixels"):
-        features.cached_features(toy_table(9), tiny, folder=tmp_path)
 
 
 # the size of pictures
 
 
-def test_max_pixels_makes_pictures_smaller(tiny_base):
-    picture = [toy_table(2, size=(256, 256)).pixels.open(0)]
-    counts = [
-        loaded.count(loaded.inputs(picture))
-        for loaded in (
-            loading.load(str(tiny_base), **limit)
-            for limit in ({}, {"max_pixels": 64 * 64}, {"min_pixels": 512 * 512, "max_pixels": 512 * 512})
-        )
-    ]
-    assert counts == [[256], [16], [1024]]
+@pytest.mark.parametrize(
+    ("limits", "tokens"),
+    [
+        ({}, 256),
+        ({"max_pixels": 64 * 64}, 16),
+        ({"min_pixels": 512 * 512, "max_pixels": 512 * 512}, 1024),
+    ],
+    ids=str,
+)
+def test_max_pixels_makes_pictures_smaller(tiny_base, limits, tokens):
+    picture = toy_table(2, size=(256, 256)).pixels.open(0)
+    backbone = loading.load(str(tiny_base), **limits)
+    assert backbone.count(backbone.inputs([picture])) == [tokens]
 
 
 def test_limits_that_contradict_each_other_are_refused(tiny_base):

@@ -26,6 +26,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from moslab import datasets
 from moslab.backbones import base, embedded, embedded_llava, loading, pretraining
+from moslab.backbones.pretraining import training as pretraining_run
 from moslab.datasets.table import ArrayPixels, ImageTable
 from moslab.experiments.experiment import Experiment, make
 from moslab.experiments.store import Run
@@ -346,14 +347,14 @@ def train_here(folder: Path, monkeypatch: Any, plan: pretraining.Plan, loader: b
     """
     if not loader:
         monkeypatch.setattr(
-            pretraining, "DataLoader", lambda corpus, batch_size, **_: DataLoader(corpus, batch_size)
+            pretraining_run, "DataLoader", lambda corpus, batch_size, **_: DataLoader(corpus, batch_size)
         )
     monkeypatch.setattr(
         torch.multiprocessing,
         "spawn",
         lambda work, args, nprocs: [work(rank, *args) for rank in range(nprocs)],
     )
-    monkeypatch.setattr(pretraining, "tokenizer_texts", lambda seed: TOKENIZER_TEXTS(seed, pictures=40))
+    monkeypatch.setattr(pretraining_run, "tokenizer_texts", lambda seed: TOKENIZER_TEXTS(seed, pictures=40))
     return pretraining.train(folder, plan)
 
 

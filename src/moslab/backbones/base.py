@@ -1,10 +1,9 @@
-"""The small interface behind which every multimodal LLM stands."""
+"""The small interface behind which every multimodal LLM stands, and what an architecture's file defines."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from moslab.backbones.places import only_at
 from moslab.backbones.templates import conversation
@@ -13,44 +12,148 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
     from torch import nn
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
     from transformers.cache_utils import Cache
+
+    Tensors = dict[str, torch.Tensor]
+
+
+class Processor(Protocol):
+    """A processor of transformers for words and still pictures.
+
+    Attributes:
+        image_token: what the chat template writes for a picture, and once for each of its visual tokens.
+    """
+
+    tokenizer: Any
+    image_processor: Any
+    image_token: str
+    chat_template: "str | dict[str, str] | None"
+
+    def apply_chat_template(self, conversation: list[dict[str, Any]], **options: Any) -> Any:
+        """The conversation as one text."""
+
+    def save(self, folder: "str | Path") -> None:
+        """Write tokenizer, image processor and chat template to a folder."""
+
+
+class Architecture(Protocol):
+    """Everything that the file of an architecture defines; `model` is a loaded `Model` throughout.
+
+    A file is named after the `model_type` in config.json, and `catalogue.ARCHITECTURES` names the file. It
+    may import whatever it shares with another architecture's file.
+
+    Attributes:
+        Model: transformers' class of the whole model, with its output matrix.
+        LEAD: what stands between the chat template's opening of an answer and the answer's first word.
+    """
+
+    Model: "type[PreTrainedModel]"
+    LEAD: str
+
+    def read_processor(self, folder: Path) -> Processor:
+        """The processor in a checkpoint folder.
+
+        Raises:
+            UserError: for a folder without a tokenizer or an image processor of this architecture.
+        """
+
+    def misfit(self, image_processor: Any, made: "Tensors", config: "PreTrainedConfig") -> str:
+        """What the model cannot read of the image processor, or of a picture `made` by it; '' if nothing."""
+
+    def prompt_tokens(self, tokenizer: "PreTrainedTokenizerFast", text: str) -> list[int]:
+        """Token ids of a whole prompt, with whatever opens it."""
+
+    def tokens(self, tokenizer: "PreTrainedTokenizerFast", text: str) -> list[int]:
+        """Token ids of a piece of text that follows other text."""
+
+    def accelerate(self, model: Any) -> None:
+        """Exchange methods of the model in place for faster ones.
+
+        Numbers, weights and the weights' names stay. A file without anything to exchange does nothing here.
+        """
+
+    def vision(self, model: Any) -> "nn.Module":
+        """The vision tower."""
+
+    def vision_weights(self, model: Any) -> "Iterator[nn.Parameter]":
+        """Everything that visual tokens are made with."""
+
+    def patches(self, model: Any, processor: Any, size: tuple[int, int]) -> int:
+        """How many patches the tower sees of a picture of (width, height) pixels."""
+
+    def limit(self, processor: Any, min_pixels: int | None, max_pixels: int | None) -> None:
+        """Have pictures enlarged and shrunk to other numbers of pixels; None leaves a limit as it is.
+
+        Raises:
+            UserError: where the smallest would be larger than the largest, or sizes cannot be chosen.
+        """
+
+    def count(self, model: Any, inputs: "Tensors") -> list[int]:
+        """Number of visual tokens of each picture."""
+
+    def look(self, model: Any, inputs: "Tensors") -> "torch.Tensor":
+        """Visual tokens [all pictures' tokens, width], end to end."""
+
+    def states(self, model: Any, batch: dict[str, Any], cache: "Cache | None" = None) -> "torch.Tensor":
+        """Last hidden states [batch, time, width]; see `inputs.model_inputs` for what a batch holds."""
+
+    def ahead(self, model: Any, batch: dict[str, Any]) -> "torch.Tensor":
+        """How far positions of tokens after a batch lie ahead of their place in the row, [batch, 1]."""
 
 
 @dataclass
 class Backbone:
-    """A loaded model with its processor. `folder` is where both were read; `architecture` is the module that knows how the model looks and reads."""
+    """A loaded model with its processor.
+
+    Outside the architectures' files, nothing else knows what a model is made of.
+
+    Attributes:
+        folder: where model and processor were read.
+        architecture: the file that knows how the model looks and reads.
+    """
 
     name: str
     folder: Path
     model: "PreTrainedModel"
-    processor: "ProcessorMixin"
-    architecture: ModuleType
+    processor: Processor
+    architecture: Architecture
     _encoded: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def model_type(self) -> str:
+        """The architecture's name in config.json, one of `catalogue.ARCHITECTURES`."""
+        return self.model.config.model_type
 
     @property
     def tokenizer(self) -> "PreTrainedTokenizerFast":
         return self.processor.tokenizer
 
     @property
-    def language_model(self) -> "nn.Module":
+    def language_model(self) -> "PreTrainedModel":
         """The decoder behind picture and words, without the vocabulary's output matrix."""
-        return self.model.model.language_model
+        return cast("PreTrainedModel", self.model.model.language_model)
 
     @property
     def vocabulary(self) -> "nn.Linear":
         """The output matrix: hidden states [..., width] to logits [..., vocabulary]."""
-        return self.model.get_output_embeddings()
+        return cast("nn.Linear", self.model.get_output_embeddings())
 
     @property
     def layers(self) -> "nn.ModuleList":
         """The decoder's layers, first to last."""
-        return self.language_model.layers
+        return cast("nn.ModuleList", self.language_model.layers)
 
     @property
     def vision(self) -> "nn.Module":
         """The vision tower."""
         return self.architecture.vision(self.model)
+
+    @property
+    def vision_settings(self) -> dict[str, Any]:
+        """What config.json says of vision: the tower's own settings, and which of its outputs are read."""
+        settings = self.model.config.to_dict()
+        return {name: value for name, value in settings.items() if name.startswith("vision")}
 
     @property
     def lora_targets(self) -> str:
@@ -60,52 +163,88 @@ class Backbone:
     @property
     def width(self) -> int:
         """Width of the language model's hidden states."""
-        return self.model.config.text_config.hidden_size
+        return self.model.config.get_text_config().hidden_size
 
     def tokens(self, text: str) -> list[int]:
-        """Token ids of a piece of text that follows other text; remembered, since a run says few different things."""
+        """Token ids of a piece of text that follows other text.
+
+        They are remembered, since a run says few different things.
+        """
         if text not in self._encoded:
             self._encoded[text] = self.architecture.tokens(self.tokenizer, text)
         return self._encoded[text]
 
     def answer(self, opening: str, rest: str = "") -> tuple[list[int], list[int]]:
-        """Token ids of the assistant's words after `prompt`, up to a place and behind it; either may be empty."""
+        """Token ids of the assistant's words after `prompt`: up to some position, and behind it.
+
+        Either part may be empty.
+        """
         lead = self.architecture.LEAD
-        return (
-            (self.tokens(lead + opening), self.tokens(rest))
-            if opening
-            else ([], self.tokens(lead + rest) if rest else [])
-        )
+        if opening:
+            return self.tokens(lead + opening), self.tokens(rest)
+        if rest:
+            return [], self.tokens(lead + rest)
+        return [], []
 
     def prompt(self, question: str, visual_tokens: int) -> list[int]:
-        """Token ids of the user's turn (picture, then `question`, which may be empty) and the opening of the assistant's."""
+        """Token ids of the user's turn and the opening of the assistant's.
+
+        The user's turn is the picture, then `question`, which may be empty.
+        """
         return conversation(self.processor, self.architecture, question, visual_tokens)
 
-    def inputs(self, pictures: "Sequence[Image]") -> dict[str, "torch.Tensor"]:
-        """What the vision tower is shown of `pictures`, on its device and in its precision: `pixel_values`, and what goes `beside` them, a row per picture."""
-        weight = next(iter(self.architecture.vision_weights(self.model)))
-        made = self.processor.image_processor(images=list(pictures), return_tensors="pt")
-        return {
-            name: value.to(weight.device, weight.dtype if value.is_floating_point() else value.dtype)
-            for name, value in made.items()
-        }
+    def inputs(self, pictures: "Sequence[Image]") -> "Tensors":
+        """What the vision tower is shown of `pictures`, on its device and in its precision.
 
-    def count(self, inputs: dict[str, "torch.Tensor"]) -> list[int]:
+        Returns:
+            `pixel_values`, and whatever else the architecture needs of them, a row per picture
+            (see `inputs.beside`).
+        """
+        weight = next(self.vision_weights())
+        made = self.processor.image_processor(images=list(pictures), return_tensors="pt")
+        tensors = {}
+        for name, value in made.items():
+            dtype = weight.dtype if value.is_floating_point() else value.dtype
+            tensors[name] = value.to(weight.device, dtype)
+        return tensors
+
+    def vision_weights(self) -> "Iterator[nn.Parameter]":
+        """Everything that visual tokens are made with."""
+        return iter(self.architecture.vision_weights(self.model))
+
+    def patches(self, size: tuple[int, int]) -> int:
+        """How many patches the vision tower sees of a picture of (width, height) pixels."""
+        return self.architecture.patches(self.model, self.processor, size)
+
+    def count(self, inputs: "Tensors") -> list[int]:
         """Number of visual tokens of each picture."""
         return self.architecture.count(self.model, inputs)
 
-    def look(self, inputs: dict[str, "torch.Tensor"]) -> "torch.Tensor":
+    def look(self, inputs: "Tensors") -> "torch.Tensor":
         """Visual tokens [all pictures' tokens, width], end to end."""
         return self.architecture.look(self.model, inputs)
 
     def states(self, batch: dict[str, Any], cache: "Cache | None" = None) -> "torch.Tensor":
-        """Last hidden states [batch, time, width] of input_ids with their pictures; `inputs.model_inputs` says in which forms these may come."""
+        """Last hidden states [batch, time, width] of input_ids with their pictures.
+
+        `inputs.model_inputs` says in which forms pictures may come.
+        """
         return self.architecture.states(self.model, batch, cache)
 
     def states_at(
         self, places: "torch.Tensor", batch: dict[str, Any], cache: "Cache | None" = None
     ) -> "torch.Tensor":
-        """Last hidden states [batch, width] at one place of each row; places: [batch]. Sooner than all of them, the more so the fewer layers a model has; not for training."""
+        """Last hidden states [batch, width] at one place of each row; not for training.
+
+        This is faster than all of them, the more so the fewer layers a model has.
+
+        Args:
+            places: positions in the rows, [batch].
+        """
         wanted = places[:, None] == places.new_tensor(range(batch["input_ids"].shape[1]))
         with only_at(self.layers[-1], wanted):
             return self.states(batch, cache)[wanted]
+
+    def ahead(self, batch: dict[str, Any]) -> "torch.Tensor":
+        """How far positions of tokens after a batch lie ahead of their place in the row, [batch, 1]."""
+        return self.architecture.ahead(self.model, batch)

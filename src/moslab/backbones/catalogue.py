@@ -3,20 +3,24 @@
 import os
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 from moslab.utils.content import digests_of
 from moslab.utils.errors import UserError
 from moslab.utils.files import digest, read_json
 from moslab.utils.paths import user_path
 
+if TYPE_CHECKING:
+    from moslab.backbones.base import Architecture
+
+# What is read here: model_type in config.json, which names a module of this folder -> what it is called.
 ARCHITECTURES = {
     "qwen2_vl": "Qwen2-VL",
     "llava": "LLaVA-1.5",
-}  # model_type in config.json, and module here: what it is called
+}
 WEIGHTS = Path(__file__).parent / "weights"
-# The bases that come with the package, by folder: the base, two checkpoints from early in its training, one that never met a rating word, another architecture, and one with
-# half the language layers.
+# The bases that come with the package, by folder: the base, two checkpoints from early in its training, one
+# that never met a rating word, another architecture, and one with half the language layers.
 EMBEDDED = {
     "embedded": "",
     "embedded-early": "early",
@@ -26,19 +30,37 @@ EMBEDDED = {
     "embedded-small": "small",
 }
 LOADED: set[str] = set()  # names of the checkpoints that this process has loaded, those of the package aside
+SETTINGS = (
+    "config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "chat_template.jinja",
+    "chat_template.json",
+    "vocab.json",
+    "merges.txt",
+    "added_tokens.json",
+    "special_tokens_map.json",
+)
+WEIGHTS_FILE = "model.safetensors"
+INDEX_FILE = "model.safetensors.index.json"
 _HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
 
 
 def resolve(name: str) -> Path:
-    """The folder of a backbone: one of `EMBEDDED`, a checkpoint folder, or a hub id ('owner/model'; fetched once, or taken from the local cache when offline)."""
+    """The folder of a backbone.
+
+    Args:
+        name: one of `EMBEDDED`, a checkpoint folder, or a hub id ('owner/model'), which is fetched once, or
+            taken from the local cache when offline.
+
+    Raises:
+        UserError: for a name that is none of these, and for a hub id that cannot be fetched.
+    """
     if name in EMBEDDED:
-        folder = WEIGHTS / EMBEDDED[name]
-        if not (folder / "config.json").is_file():
-            other = " --architecture llava" if EMBEDDED[name] == "llava" else ""
-            raise UserError(
-                f"{name} has no weights ({folder} holds none): make them with `python -m moslab base train{other}`."
-            )
-        return folder
+        return _embedded(name)
     folder = user_path(name, "the backbone")
     if name.strip() and os.path.isdir(folder):  # false for names of any length
         return folder.resolve()
@@ -47,6 +69,17 @@ def resolve(name: str) -> Path:
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise _unknown(name)
     return _from_hub(name)
+
+
+def _embedded(name: str) -> Path:
+    folder = WEIGHTS / EMBEDDED[name]
+    if not (folder / "config.json").is_file():
+        other = " --architecture llava" if EMBEDDED[name] == "llava" else ""
+        raise UserError(
+            f"{name} has no weights ({folder} holds none): "
+            f"make them with `python -m moslab base train{other}`."
+        )
+    return folder
 
 
 def _unknown(name: str) -> UserError:
@@ -66,7 +99,8 @@ def _from_hub(name: str) -> Path:
         raise _unknown(name) from None
     except LocalEntryNotFoundError:
         print(
-            f"Fetching {name} (weights, tokenizer, settings; several GB) into the hub cache; set HF_HUB_OFFLINE=1 to forbid this."
+            f"Fetching {name} (weights, tokenizer, settings; several GB) into the hub cache; "
+            "set HF_HUB_OFFLINE=1 to forbid this."
         )
     try:
         return Path(snapshot_download(name, allow_patterns=_HUB_FILES))
@@ -78,35 +112,29 @@ def _from_hub(name: str) -> Path:
         ) from problem
 
 
-SETTINGS = (
-    "config.json",
-    "preprocessor_config.json",
-    "processor_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "chat_template.jinja",
-    "chat_template.json",
-    "vocab.json",
-    "merges.txt",
-    "added_tokens.json",
-    "special_tokens_map.json",
-)
-INDEX = "model.safetensors.index.json"
-
-
 def fingerprint(name: str) -> str:
-    """Digest of what is loaded of a checkpoint: settings, tokenizer, and every byte of the weights (read once, then remembered)."""
+    """Digest of what is loaded of a checkpoint: settings, tokenizer, and every byte of the weights.
+
+    Files are read once; their digests are then remembered.
+    """
     folder = resolve(name)
-    files = [path for path in (folder / kind for kind in SETTINGS) if path.is_file()] + weight_files(folder)
+    settings = [folder / file for file in SETTINGS if (folder / file).is_file()]
+    files = settings + weight_files(folder)
     return digest(
         [[path.name, path.stat().st_size, content] for path, content in zip(files, digests_of(files))]
     )
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The files that transformers reads weights from: model.safetensors where there is one, else the index and the shards it names."""
-    single, index = folder / "model.safetensors", folder / INDEX
+    """The files that transformers reads weights from.
+
+    This is model.safetensors where there is one, else the index and the shards it names.
+
+    Raises:
+        UserError: for an index that is no weight map.
+    """
+    single = folder / WEIGHTS_FILE
+    index = folder / INDEX_FILE
     if single.is_file():
         return [single]
     if not index.is_file():
@@ -115,12 +143,10 @@ def weight_files(folder: Path) -> list[Path]:
         shards = set(read_json(index)["weight_map"].values())
     except (KeyError, TypeError, AttributeError):
         raise UserError(f"{index} is no weight map: take the file as it was published.") from None
-    return [
-        index,
-        *(path for path in (folder / str(shard) for shard in sorted(shards, key=str)) if path.is_file()),
-    ]
+    paths = [folder / str(shard) for shard in sorted(shards, key=str)]
+    return [index, *(path for path in paths if path.is_file())]
 
 
-def architecture_of(model_type: str) -> ModuleType:
+def architecture_of(model_type: str) -> "Architecture":
     """The module of an architecture, imported when first asked for."""
-    return import_module(f"moslab.backbones.{model_type}")
+    return cast("Architecture", import_module(f"moslab.backbones.{model_type}"))

@@ -9,28 +9,19 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from PIL import Image
 from safetensors import SafetensorError, safe_open
-from transformers import (
-    AutoConfig,
-    AutoTokenizer,
-    PreTrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-    ProcessorMixin,
-)
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
-from moslab.backbones.catalogue import ARCHITECTURES
+from moslab.backbones.catalogue import ARCHITECTURES, INDEX_FILE, WEIGHTS_FILE
 from moslab.utils.errors import UserError, first_line
 
-WEIGHTS_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
-TEST_PICTURE = (61, 47)  # of a size that no patch divides
+if TYPE_CHECKING:
+    from moslab.backbones.base import Architecture
+
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 
@@ -88,6 +79,13 @@ def _check_kind(folder: Path) -> None:
             "merge it into its base (peft's merge_and_unload, then save_pretrained) and give "
             "that folder."
         )
+    _check_files(folder)
+    if not (folder / "config.json").is_file():
+        _check_folders(folder)
+
+
+def _check_files(folder: Path) -> None:
+    """UserError for a folder that cannot be listed, or holds pointers instead of files."""
     try:
         entries = sorted(folder.iterdir())
     except OSError as problem:
@@ -99,20 +97,23 @@ def _check_kind(folder: Path) -> None:
             raise UserError(
                 f"{path} is a Git LFS pointer and not the file itself: run `git lfs pull` in {folder}."
             )
-    if (folder / "config.json").is_file():
-        return
+
+
+def _check_folders(folder: Path) -> None:
+    """UserError for a folder without config.json where one below it holds a checkpoint."""
     inner = sorted(path.parent.relative_to(folder) for path in folder.glob("*/config.json"))
     if (folder / "snapshots").is_dir():
         snapshots = sorted(path.parent.relative_to(folder) for path in folder.glob("snapshots/*/config.json"))
-        known = f" ({', '.join(map(str, snapshots))})" if snapshots else ""
+        names = f" ({', '.join(map(str, snapshots))})" if snapshots else ""
         raise UserError(
             f"{folder} is the top folder of a model in the hub cache: "
-            f"give one of its snapshots/REVISION folders{known}."
+            f"give one of its snapshots/REVISION folders{names}."
         )
     if inner:
+        verb = "do" if len(inner) > 1 else "does"
         raise UserError(
             f"{folder} holds no checkpoint itself, but {', '.join(map(str, inner[:3]))} below it "
-            f"{'do' if len(inner) > 1 else 'does'}: give that folder."
+            f"{verb}: give that folder."
         )
 
 
@@ -149,7 +150,8 @@ def check_weights(folder: Path) -> None:
 
 def _weight_files(folder: Path) -> list[Path]:
     """The files that transformers will read weights from."""
-    single, index = folder / WEIGHTS_FILE, folder / INDEX_FILE
+    single = folder / WEIGHTS_FILE
+    index = folder / INDEX_FILE
     if any(folder.glob("shard-*-model-*.safetensors")):
         raise UserError(
             f"{folder} holds the parts of a training on several machines (shard-...safetensors): "
@@ -198,9 +200,9 @@ def _shards(folder: Path, index: Path) -> list[Path]:
             f"{index} is no weight map ({first_line(problem)}): take the file as it was published."
         ) from problem
     if strange or not shards:
-        found = repr(strange[0]) if strange else "nothing"
+        named_first = repr(strange[0]) if strange else "nothing"
         raise UserError(
-            f"{index} names {found} where only safetensors files beside it may stand: "
+            f"{index} names {named_first} where only safetensors files beside it may stand: "
             "take the file and the weights as they were published."
         )
     missing = [shard for shard in shards if not (folder / shard).is_file()]
@@ -212,7 +214,7 @@ def _shards(folder: Path, index: Path) -> list[Path]:
     return [folder / shard for shard in shards]
 
 
-def load_model(architecture: ModuleType, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+def load_model(architecture: "Architecture", folder: Path, dtype: torch.dtype) -> PreTrainedModel:
     """The model of a checkpoint folder, every weight of it read from there and finite.
 
     Warns of weights that the model has no place for, such as a trained scoring head.
@@ -224,7 +226,7 @@ def load_model(architecture: ModuleType, folder: Path, dtype: torch.dtype) -> Pr
     try:
         with _no_load_report():
             # Tensors of another shape are asked for as well, to be named below.
-            model, found = architecture.Model.from_pretrained(
+            loaded = architecture.Model.from_pretrained(
                 folder,
                 dtype=dtype,
                 use_safetensors=True,
@@ -236,7 +238,8 @@ def load_model(architecture: ModuleType, folder: Path, dtype: torch.dtype) -> Pr
         raise UserError(
             f"The weights in {folder} cannot be read ({first_line(problem)}): complete the folder."
         ) from problem
-    _check_names(folder, found)
+    model, report = cast(tuple[PreTrainedModel, dict[str, Any]], loaded)
+    _check_names(folder, report)
     _check_tie(folder, model)
     _check_numbers(folder, model)
     return model
@@ -253,11 +256,11 @@ def _no_load_report() -> Iterator[None]:
         logging.set_verbosity(verbosity)
 
 
-def _check_names(folder: Path, found: dict[str, Any]) -> None:
+def _check_names(folder: Path, report: dict[str, Any]) -> None:
     """UserError for tensors that are missing or of another shape; a warning for those that nothing takes."""
-    wrong = sorted(found["mismatched_keys"])
-    missing = sorted(found["missing_keys"])
-    extra = sorted(found["unexpected_keys"])
+    wrong = sorted(report["mismatched_keys"])
+    missing = sorted(report["missing_keys"])
+    extra = sorted(report["unexpected_keys"])
     if wrong:
         name, stored, expected = wrong[0]
         raise UserError(
@@ -309,59 +312,3 @@ def _check_numbers(folder: Path, model: PreTrainedModel) -> None:
             f"(first: {damaged[0]}): take another copy, or an earlier checkpoint of that "
             "training."
         )
-
-
-# --- tokenizer and image processor ---
-
-
-def read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """The folder's tokenizer. Without a padding token, it pads with its end token, which is masked."""
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
-    return tokenizer
-
-
-def check_processor(
-    folder: Path, processor: ProcessorMixin, config: PreTrainedConfig, architecture: ModuleType
-) -> None:
-    """UserError where tokenizer and image processor do not belong to the model that config.json describes."""
-    tokenizer, image = processor.tokenizer, processor.image_token
-    rows = config.get_text_config().vocab_size
-    beyond = {token: number for token, number in tokenizer.get_vocab().items() if number >= rows}
-    if beyond:
-        first = min(beyond, key=beyond.__getitem__)
-        raise UserError(
-            f"The tokenizer in {folder} has {len(beyond)} tokens beyond the model's {rows} "
-            f"embedding rows (first: {first!r}, number {beyond[first]}): take the tokenizer "
-            "that was saved with the weights, or add the rows with resize_token_embeddings "
-            "and save the model."
-        )
-    if tokenizer.get_vocab().get(image) != config.image_token_id:
-        raise UserError(
-            f"The tokenizer in {folder} has no token {image} with number "
-            f"{config.image_token_id}, which config.json names: take tokenizer and config.json "
-            "from the same checkpoint."
-        )
-    if tokenizer.eos_token_id is None:
-        raise UserError(
-            f"The tokenizer in {folder} has no end token: name it in tokenizer_config.json (eos_token)."
-        )
-    _check_pictures(folder, processor, config, architecture)
-
-
-def _check_pictures(
-    folder: Path, processor: ProcessorMixin, config: PreTrainedConfig, architecture: ModuleType
-) -> None:
-    """UserError where the image processor cannot make of a picture what the model reads."""
-    remedy = "take the preprocessor_config.json that was published with the checkpoint."
-    width, height = TEST_PICTURE
-    try:
-        made = processor.image_processor(images=[Image.new("RGB", TEST_PICTURE)], return_tensors="pt")
-    except Exception as problem:  # whatever its settings make it stumble over
-        raise UserError(
-            f"The image processor in {folder} cannot prepare a picture of {width} x {height} "
-            f"pixels ({first_line(problem)}): {remedy}"
-        ) from problem
-    misfit = architecture.misfit(processor.image_processor, made, config)
-    if misfit:
-        raise UserError(f"The image processor in {folder} does not belong to its model ({misfit}): {remedy}")

@@ -1,11 +1,13 @@
 """The embedded base: a Qwen2-VL of about two million parameters, its tokenizer and its processor.
 
-Weights come with the package (made by `python -m moslab base train`); everything else of a real Qwen2-VL is there, only smaller: patches of 8 pixels,
-2 x 2 merging, so a picture of 64 x 64 pixels is 16 visual tokens; a byte-level vocabulary of about a thousand pieces in which each digit and '.' stand alone.
+Weights come with the package (made by `python -m moslab base train`). Everything else of a real Qwen2-VL is
+there, only smaller: patches of 8 pixels and 2 x 2 merging, so that a picture of 64 x 64 pixels is 16 visual
+tokens; a byte-level vocabulary of about a thousand pieces in which each digit and '.' stand alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -17,9 +19,15 @@ from moslab.backbones.qwen2_vl import CHAT_TEMPLATE, ImageTextProcessor
 
 @dataclass(frozen=True)
 class Chat:
-    """The markers around a conversation's words, as the chat template writes them: the first user's turn, the picture, the turn to the answer, its end, the next user's turn.
+    """The markers around a conversation's words, as the chat template writes them.
 
-    lead: stands before the words of an answer and of every later question.
+    Attributes:
+        first: opens the first user's turn.
+        picture: stands for the picture.
+        answer: turns to the answer.
+        lead: stands before the words of an answer and of every later question.
+        end: ends an answer.
+        next: opens the next user's turn.
     """
 
     first: str
@@ -33,12 +41,12 @@ class Chat:
 WIDTH = 128
 VISUAL_TOKENS = 16  # of a picture of 64 x 64 pixels
 CHAT = Chat(
-    "<|im_start|>user\n",
-    "<|vision_start|>" + "<|image_pad|>" * VISUAL_TOKENS + "<|vision_end|>",
-    "<|im_end|>\n<|im_start|>assistant\n",
-    "",
-    "<|im_end|>",
-    "\n<|im_start|>user\n",
+    first="<|im_start|>user\n",
+    picture="<|vision_start|>" + "<|image_pad|>" * VISUAL_TOKENS + "<|vision_end|>",
+    answer="<|im_end|>\n<|im_start|>assistant\n",
+    lead="",
+    end="<|im_end|>",
+    next="\n<|im_start|>user\n",
 )
 SPECIAL_TOKENS = (
     "<|endoftext|>",
@@ -57,11 +65,17 @@ SPECIAL_TOKENS = (
     "<|video_pad|>",
 )
 # Qwen2's splitting rule: words take the blank before them, every digit stands alone.
-_SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 def build_tokenizer(texts: Iterable[str], size: int = 1024) -> PreTrainedTokenizerFast:
-    """Train Qwen2's kind of tokenizer (byte-level BPE) on `texts`. Letters are lowered: so small a base has no room for two spellings of each word."""
+    """Train Qwen2's kind of tokenizer (byte-level BPE) on `texts`.
+
+    Letters are lowered: so small a base has no room for two spellings of each word.
+    """
     return PreTrainedTokenizerFast(
         tokenizer_object=byte_level_bpe(texts, size, SPECIAL_TOKENS),
         eos_token="<|im_end|>",
@@ -104,9 +118,14 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> ImageTextProcessor:
     return ImageTextProcessor(image_processor=images, tokenizer=tokenizer, chat_template=CHAT_TEMPLATE)
 
 
+def numbers_of(tokenizer: PreTrainedTokenizerFast) -> Callable[[str], int]:
+    """The number of a token in a vocabulary."""
+    return cast(Callable[[str], int], tokenizer.convert_tokens_to_ids)
+
+
 def build_config(tokenizer: PreTrainedTokenizerFast, layers: int = 4) -> Qwen2VLConfig:
     """The true classes' configuration at this scale. layers: of the language model."""
-    token = tokenizer.convert_tokens_to_ids
+    token = numbers_of(tokenizer)
     text = dict(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
@@ -151,13 +170,20 @@ def build_model(config: Qwen2VLConfig, seed: int = 0) -> Qwen2VLForConditionalGe
 
 
 def inputs(pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What the image processor makes of uint8 pictures [batch, h, w, 3]: pixel_values [batch * h/8 * w/8, 3 * 2 * 8 * 8], image_grid_thw [batch, 3]."""
+    """What the image processor makes of pictures.
+
+    Args:
+        pictures: uint8, [batch, h, w, 3].
+
+    Returns:
+        pixel_values [batch * h/8 * w/8, 3 * 2 * 8 * 8] and image_grid_thw [batch, 3].
+    """
     batch, height, width, _ = pictures.shape
-    rows, columns = height // 16, width // 16
+    rows = height // 16
+    columns = width // 16
     x = normalized(pictures).view(batch, rows, 2, 8, columns, 2, 8, 3)
-    x = (
-        x.permute(0, 1, 4, 2, 5, 7, 3, 6).unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, 2, -1, -1)
-    )  # a still picture is two equal frames
+    x = x.permute(0, 1, 4, 2, 5, 7, 3, 6)
+    x = x.unsqueeze(6).expand(-1, -1, -1, -1, -1, -1, 2, -1, -1)  # a still picture is two equal frames
     grid = torch.tensor([[1, height // 8, width // 8]]).expand(batch, -1)
     return {"pixel_values": x.reshape(batch * rows * columns * 4, -1), "image_grid_thw": grid}
 
@@ -167,5 +193,5 @@ _STD = torch.tensor([0.26862954, 0.26130258, 0.27577711])
 
 
 def normalized(pictures: torch.Tensor) -> torch.Tensor:
-    """CLIP's scale of colours, which both architectures use; the same shape."""
+    """Pictures on CLIP's scale of colours, which both architectures use, in the same shape."""
     return (pictures.float() / 255 - _MEAN) / _STD

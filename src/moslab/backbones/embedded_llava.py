@@ -1,7 +1,9 @@
-"""The embedded LLaVA: LLaVA-1.5's true classes at the scale of the embedded base, with its tokenizer and processor.
+"""The embedded LLaVA: LLaVA-1.5's true classes at the embedded base's scale, its tokenizer and its processor.
 
-Weights lie in the folder `llava` of the package's weights (made by `python -m moslab base train --architecture llava`). CLIP's tower has five layers, the fourth of
-which is read, as LLaVA-1.5 reads the next-to-last of its own; a picture is 64 x 64 pixels, or cut to that, and each of its 64 patches is a visual token.
+Weights lie in the folder `llava` of the package's weights (made by
+`python -m moslab base train --architecture llava`). CLIP's tower has five layers, the fourth of which is
+read, as LLaVA-1.5 reads the next-to-last of its own. A picture is 64 x 64 pixels, or cut to that, and each
+of its 64 patches is a visual token.
 """
 
 from collections.abc import Iterable
@@ -11,17 +13,28 @@ from tokenizers import processors
 from transformers import LlavaConfig, LlavaForConditionalGeneration, PreTrainedTokenizerFast
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from moslab.backbones.embedded import WIDTH, Chat, byte_level_bpe, normalized
+from moslab.backbones.embedded import WIDTH, Chat, byte_level_bpe, normalized, numbers_of
 from moslab.backbones.llava import ImageTextProcessor
 
-SIDE, PATCH = 64, 8
+SIDE = 64
+PATCH = 8
 VISUAL_TOKENS = (SIDE // PATCH) ** 2
-CHAT = Chat("<s>USER: ", "<image>" * VISUAL_TOKENS + "\n", " ASSISTANT:", " ", "</s>", "USER:")
+CHAT = Chat(
+    first="<s>USER: ",
+    picture="<image>" * VISUAL_TOKENS + "\n",
+    answer=" ASSISTANT:",
+    lead=" ",
+    end="</s>",
+    next="USER:",
+)
 SPECIAL_TOKENS = ("<unk>", "<s>", "</s>", "<image>", "<pad>")
 
 
 def build_tokenizer(texts: Iterable[str], size: int = 1024) -> PreTrainedTokenizerFast:
-    """The embedded base's kind of tokenizer with LLaMA's special tokens; like LLaMA's it opens a text with <s>."""
+    """The embedded base's kind of tokenizer with LLaMA's special tokens.
+
+    Like LLaMA's it opens a text with <s>.
+    """
     tokenizer = byte_level_bpe(texts, size, SPECIAL_TOKENS)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", SPECIAL_TOKENS.index("<s>"))]
@@ -46,7 +59,7 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> ImageTextProcessor:
 
 def build_config(tokenizer: PreTrainedTokenizerFast) -> LlavaConfig:
     """The true classes' configuration at this scale."""
-    token = tokenizer.convert_tokens_to_ids
+    token = numbers_of(tokenizer)
     text = dict(
         model_type="llama",
         vocab_size=len(tokenizer),
@@ -90,5 +103,12 @@ def build_model(config: LlavaConfig, seed: int = 0) -> LlavaForConditionalGenera
 
 
 def inputs(pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What the image processor makes of uint8 pictures [batch, 64, 64, 3]: pixel_values [batch, 3, 64, 64]."""
+    """What the image processor makes of pictures.
+
+    Args:
+        pictures: uint8, [batch, 64, 64, 3].
+
+    Returns:
+        pixel_values [batch, 3, 64, 64].
+    """
     return {"pixel_values": normalized(pictures).permute(0, 3, 1, 2).contiguous()}

@@ -1,4 +1,4 @@
-"""Frozen vision features, computed once and kept: the tower's output for a picture, exactly as a live forward pass gives it.
+"""Frozen vision features, computed once and kept: the tower's output for a picture, as a live pass gives it.
 
 They are kept picture by picture under the content of the picture, the weights that looked at it and the
 processor's settings, so that no label file, folder or name decides whose features a row gets.
@@ -34,15 +34,32 @@ PATCHES = 2**13  # that they may have together: 128 pictures of 64 x 64 pixels i
 SHARD_BYTES = 2**28  # of visual tokens in one file, and so in memory while they are computed
 SPOKEN_BYTES = 2**30  # more than this is announced
 SAMPLE = 16  # pictures whose size tells how large all of them will be
-Batch = tuple[
-    list[int], torch.Tensor, list[int], dict[str, torch.Tensor]
-]  # rows, visual tokens [tokens, width], tokens of each picture, what goes beside them
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures that the vision tower looked at together.
+
+    Attributes:
+        rows: which rows of the table they are.
+        tokens: their visual tokens end to end, [all tokens, width].
+        counts: number of tokens of each picture.
+        others: what else the language model needs of them, by name, [pictures, ...] (see `inputs.beside`).
+    """
+
+    rows: list[int]
+    tokens: torch.Tensor
+    counts: list[int]
+    others: dict[str, torch.Tensor]
 
 
 class Shard:
-    """Features of some pictures together: tokens [all their tokens, width], counts [pictures], and what goes beside them.
+    """Features of some pictures together.
 
-    pictures: which they are. load: gives the tensors, when they are first asked for.
+    Args:
+        pictures: which they are, by content.
+        load: gives the tensors, when they are first asked for: tokens [all their tokens, width], counts
+            [pictures], and what else the language model needs of them (see `inputs.beside`).
     """
 
     def __init__(self, pictures: Sequence[str], load: Callable[[], dict[str, torch.Tensor]]) -> None:
@@ -68,7 +85,11 @@ class Shard:
 
 @dataclass(frozen=True)
 class Features:
-    """Visual tokens of rows of a table. places: row -> the file that holds its picture, and its number there."""
+    """Visual tokens of rows of a table.
+
+    Attributes:
+        places: row -> the file that holds its picture, and its number there.
+    """
 
     places: Mapping[int, tuple[Shard, int]]
 
@@ -86,19 +107,23 @@ class Features:
         """What goes with the visual tokens of `rows`, by name, [rows, ...] (see `inputs.beside`)."""
         places = [self.places[int(row)] for row in rows]
         names = set(places[0][0].tensors) - {"tokens", "counts"}
-        return {
-            name: torch.stack([shard.tensors[name][number] for shard, number in places])
-            for name in sorted(names)
-        }
+        others = {}
+        for name in sorted(names):
+            others[name] = torch.stack([shard.tensors[name][number] for shard, number in places])
+        return others
 
 
 def cached_features(
     table: ImageTable, backbone: Backbone, rows: Sequence[int] | None = None, folder: Path | None = None
 ) -> Features:
-    """Features of some rows of a table (all if None), from the cache or computed into it.
+    """Features of some rows of a table, from the cache or computed into it.
 
     Pictures that are in memory anyway, as the embedded ones are, are looked at all at once whichever rows are
     asked for: the next experiment asks for others.
+
+    Args:
+        rows: all if None.
+        folder: of the cache, the profile's own if None.
 
     Raises:
         UserError: for a picture that is missing or cannot be read, and for a disk without room.
@@ -108,14 +133,14 @@ def cached_features(
     wanted = dict(zip(map(int, rows), identities(table, rows)))
     home = (folder or paths.CACHE) / "features" / vision_key(backbone)
     with lock(home.with_suffix(".lock")):
-        known = stored(home)
-        missing = {identity: row for row, identity in reversed(wanted.items()) if identity not in known}
+        places = stored(home)
+        missing = {identity: row for row, identity in reversed(wanted.items()) if identity not in places}
         if missing:
             in_order = sorted(missing.values())
             announce(home, table, in_order, backbone)
             for path in compute(home, table, in_order, {row: wanted[row] for row in in_order}, backbone):
-                known |= contents_of(Shard.of_file(path))
-    return Features({row: known[identity] for row, identity in wanted.items()})
+                places |= contents_of(Shard.of_file(path))
+    return Features({row: places[identity] for row, identity in wanted.items()})
 
 
 def compute_features(table: ImageTable, rows: Sequence[int], backbone: Backbone) -> Features:
@@ -136,38 +161,43 @@ def _of_pixels(picture: Image) -> str:
 
 
 def vision_key(backbone: Backbone) -> str:
-    """Digest of everything that visual tokens are made with: code version, architecture, processor, and the weights as they are loaded."""
+    """Digest of everything that visual tokens are made with.
+
+    This is the code's version, the architecture, the processor, and the weights as they are loaded.
+    """
     weights = sha256()
-    for weight in backbone.architecture.vision_weights(backbone.model):
+    for weight in backbone.vision_weights():
         plain = weight.detach().cpu().contiguous()
         weights.update(f"{plain.dtype} {tuple(plain.shape)} ".encode())
-        weights.update(plain.view(torch.uint8).numpy())
-    processor = backbone.processor.image_processor.to_dict()
-    vision = {
-        name: value for name, value in backbone.model.config.to_dict().items() if name.startswith("vision")
-    }
-    architecture = backbone.model.config.model_type
-    return digest(
-        json.loads(
-            json.dumps([VERSION, RULE, architecture, vision, processor, weights.hexdigest()], default=str)
-        )
-    )
+        weights.update(plain.view(torch.uint8).numpy().data)
+    content = [
+        VERSION,
+        RULE,
+        backbone.model_type,
+        backbone.vision_settings,
+        backbone.processor.image_processor.to_dict(),
+        weights.hexdigest(),
+    ]
+    return digest(json.loads(json.dumps(content, default=str)))
 
 
-# --- the files --------------------------------------------------------------------------------------------------
+# --- the files ---
 
 
 def stored(home: Path) -> dict[str, tuple[Shard, int]]:
-    """Picture -> its place in the files of a folder. A file that is not what its name says is dropped: its pictures are looked at again."""
-    known: dict[str, tuple[Shard, int]] = {}
+    """Picture -> its place in the files of a folder.
+
+    A file that is not what its name says is dropped: its pictures are looked at again.
+    """
+    places: dict[str, tuple[Shard, int]] = {}
     for path in sorted(home.glob("*.safetensors")):
         try:
             if digest_of(path) != path.stem:
                 raise ValueError
-            known |= contents_of(Shard.of_file(path))
+            places |= contents_of(Shard.of_file(path))
         except (ValueError, KeyError, TypeError, SafetensorError):
             path.unlink(missing_ok=True)
-    return known
+    return places
 
 
 def contents_of(shard: Shard) -> dict[str, tuple[Shard, int]]:
@@ -176,14 +206,22 @@ def contents_of(shard: Shard) -> dict[str, tuple[Shard, int]]:
 
 
 def announce(home: Path, table: ImageTable, rows: Sequence[int], backbone: Backbone) -> None:
-    """Say beforehand what features will take where it is much; UserError where the disk has no room for them."""
+    """Say beforehand what features will take where it is much.
+
+    Raises:
+        UserError: where the disk has no room for them.
+    """
     some = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
-    tokens = sum(backbone.count(backbone.inputs([table.pixels.open(row)]))[0] for row in some) / len(some)
-    weight = next(iter(backbone.architecture.vision_weights(backbone.model)))
+    counts = [backbone.count(backbone.inputs([table.pixels.open(row)]))[0] for row in some]
+    tokens = sum(counts) / len(some)
+    weight = next(backbone.vision_weights())
     needed = int(len(rows) * tokens * backbone.width * weight.element_size())
     home.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(home.parent).free
-    what = f"Features of {len(rows):,} pictures of {table.name}, {tokens:,.0f} visual tokens each, take {needed / 1e9:,.1f} GB"
+    what = (
+        f"Features of {len(rows):,} pictures of {table.name}, {tokens:,.0f} visual tokens each, "
+        f"take {needed / 1e9:,.1f} GB"
+    )
     if needed > free:
         raise UserError(
             f"{what}, but {home.parent} has {free / 1e9:,.1f} GB free: free some space, lower max_pixels, "
@@ -200,7 +238,7 @@ def compute(
     held: list[Batch] = []
     for batch in looked_at(table, rows, backbone):
         held.append(batch)
-        if sum(tokens.nbytes for _, tokens, _, _ in held) >= SHARD_BYTES:
+        if sum(earlier.tokens.nbytes for earlier in held) >= SHARD_BYTES:
             yield _write(home, held, names)
             held = []
     if held:
@@ -215,28 +253,29 @@ def looked_at(table: ImageTable, rows: Sequence[int], backbone: Backbone) -> Ite
             inputs = backbone.inputs(pictures)
             with torch.no_grad():
                 tokens = backbone.look(inputs).cpu()
-            yield (
-                some,
-                tokens,
-                backbone.count(inputs),
-                {name: value.cpu() for name, value in beside(inputs).items()},
-            )
+            others = {name: value.cpu() for name, value in beside(inputs).items()}
+            yield Batch(some, tokens, backbone.count(inputs), others)
             bar.update(len(some))
 
 
 def batches(
     table: ImageTable, rows: Sequence[int], backbone: Backbone
 ) -> Iterator[tuple[list[int], list[Image]]]:
-    """Rows and their pictures, as many together as have `PATCHES` patches or fewer; a larger picture goes alone."""
+    """Rows and their pictures, as many together as have `PATCHES` patches or fewer.
+
+    A larger picture goes alone.
+    """
     some: list[int] = []
     pictures: list[Image] = []
     patches = 0
     for row in rows:
         picture = table.pixels.open(int(row))
-        more = backbone.architecture.patches(backbone.model, backbone.processor, picture.size)
+        more = backbone.patches(picture.size)
         if some and (patches + more > PATCHES or len(some) == PICTURES):
             yield some, pictures
-            some, pictures, patches = [], [], 0
+            some = []
+            pictures = []
+            patches = 0
         some.append(int(row))
         pictures.append(picture)
         patches += more
@@ -245,15 +284,19 @@ def batches(
 
 
 def _write(home: Path, held: Sequence[Batch], names: Mapping[int, str]) -> Path:
-    pictures = [names[row] for some, *_ in held for row in some]
+    pictures: list[str] = []
+    for batch in held:
+        pictures += [names[row] for row in batch.rows]
     content = save(_joined(held), metadata={"pictures": json.dumps(pictures)})
     return write_atomic(home / f"{sha256(content).hexdigest()}.safetensors", content)
 
 
 def _joined(held: Sequence[Batch]) -> dict[str, torch.Tensor]:
     """The tensors of several batches as those of one shard."""
-    tensors = {"tokens": torch.cat([tokens for _, tokens, _, _ in held])}
-    tensors["counts"] = torch.tensor([count for _, _, counts, _ in held for count in counts])
-    for name in held[0][3]:
-        tensors[name] = torch.cat([others[name] for _, _, _, others in held])
+    counts: list[int] = []
+    for batch in held:
+        counts += batch.counts
+    tensors = {"tokens": torch.cat([batch.tokens for batch in held]), "counts": torch.tensor(counts)}
+    for name in held[0].others:
+        tensors[name] = torch.cat([batch.others[name] for batch in held])
     return tensors

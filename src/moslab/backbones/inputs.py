@@ -7,21 +7,28 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 
 def beside(inputs: dict[str, Any]) -> dict[str, Any]:
-    """What the language model needs of pictures beside their visual tokens, a row per picture each: Qwen2-VL's grids; nothing for LLaVA."""
+    """What the language model needs of pictures in addition to their visual tokens, a row per picture each.
+
+    For Qwen2-VL these are the grids; LLaVA needs nothing.
+    """
     return {name: value for name, value in inputs.items() if name != "pixel_values"}
 
 
 def model_inputs(batch: dict[str, Any], cache: Cache | None = None) -> dict[str, Any]:
-    """Arguments of transformers' own forward pass: input_ids, attention_mask where there is padding, and the pictures.
+    """Arguments of transformers' own forward pass.
 
-    A batch holds pictures either to be looked at (`pixel_values`) or as finished visual tokens (`vision`: a tensor [tokens, width] for each). `cache` keeps what reading on needs.
+    Args:
+        batch: input_ids, attention_mask where there is padding, and the pictures. These come either as
+            `pixel_values`, to be looked at, or as finished visual tokens: `vision`, a tensor [tokens, width]
+            for each.
+        cache: keeps the keys and values that are needed to read on.
     """
     mask = batch.get("attention_mask")
     padded = mask is not None and not bool(mask.all())
+    pictures: dict[str, Any]
     if "vision" in batch:
-        pictures = {
-            "mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=batch["vision"])}
-        }
+        output = BaseModelOutputWithPooling(pooler_output=batch["vision"])
+        pictures = {"mm_encoder_outputs": {"image": output}}
     else:
         pictures = {"pixel_values": batch["pixel_values"]}
     return {

@@ -3,7 +3,7 @@
 import torch
 from transformers.utils import logging
 
-from moslab.backbones import catalogue, checkpoints, templates
+from moslab.backbones import catalogue, checkpoints, processors, templates
 from moslab.backbones.base import Backbone
 from moslab.backbones.catalogue import EMBEDDED, architecture_of, resolve
 
@@ -17,14 +17,19 @@ def load(
     min_pixels: int | None = None,
     max_pixels: int | None = None,
 ) -> Backbone:
-    """Load a backbone on the CPU; `scratch` keeps the architecture and draws new weights from `seed`.
-
-    min_pixels, max_pixels: limits of a picture's size in pixels, the checkpoint's own if None.
+    """Load a backbone on the CPU.
 
     Weights are read with safetensors only, and no code of a folder runs.
 
-    Raises UserError for an unknown name, a folder without a checkpoint, an architecture not in `ARCHITECTURES`, and
-    for parts that do not fit each other (see `checkpoints`).
+    Args:
+        name: one of `catalogue.EMBEDDED`, a checkpoint folder, or a hub id.
+        scratch: keep the architecture and draw new weights from `seed`.
+        dtype: of the weights, float32 if None.
+        min_pixels, max_pixels: limits of a picture's size in pixels, the checkpoint's own if None.
+
+    Raises:
+        UserError: for an unknown name, a folder without a checkpoint, an architecture not in `ARCHITECTURES`,
+            and for parts that do not fit each other (see `checkpoints` and `processors`).
     """
     logging.disable_progress_bar()
     folder = resolve(name)
@@ -33,11 +38,12 @@ def load(
     processor = architecture.read_processor(folder)
     if min_pixels or max_pixels:
         architecture.limit(processor, min_pixels, max_pixels)
-    checkpoints.check_processor(folder, processor, config, architecture)
+    processors.check_processor(folder, processor, config, architecture)
     templates.check_template(folder, processor, architecture)
     if scratch:
         torch.manual_seed(seed)
-        model = architecture.Model(config).to(dtype or torch.float32)
+        model = architecture.Model(config)
+        model.to(dtype or torch.float32)  # type: ignore[arg-type]  # the stub takes it for `self`
     else:
         model = checkpoints.load_model(architecture, folder, dtype or torch.float32)
     if name not in EMBEDDED:

@@ -1,6 +1,10 @@
-"""Tokens that a scorer adds to a vocabulary, with rows of their own that learn under every recipe while the old ones stay as the recipe has them."""
+"""Tokens that a scorer adds to a vocabulary.
+
+Their rows are their own and learn under every recipe, while the old ones stay as the recipe has them.
+"""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -11,38 +15,53 @@ from moslab.utils.errors import UserError
 
 
 class NewTokens(nn.Module):
-    """Input and output rows [k, width] of k new tokens, each starting at the mean of the old ones (as ROC4MLLM's and, for the output, Q-Scorer's code do).
+    """Input and output rows of k new tokens, each [k, width] and starting at the mean of the old ones.
 
-    Making one teaches the backbone's tokenizer the names and puts the rows behind its own; spare rows that a checkpoint may have there are left out. UserError for a name already taken.
+    Making one teaches the backbone's tokenizer the names and puts the rows behind its own. Spare rows that a
+    checkpoint may have there are left out.
+
+    Raises:
+        UserError: for a name that is already taken.
+
+    Source: ROC4MLLM's code starts both rows at the mean, Q-Scorer's the output's.
     """
 
     def __init__(self, backbone: Backbone, names: Sequence[str]) -> None:
         super().__init__()
-        tokenizer, model = backbone.tokenizer, backbone.model
-        taken = [name for name in names if name in tokenizer.get_vocab()]
-        if taken:
-            raise UserError(
-                f"The vocabulary of {backbone.name} already has a token {taken[0]!r}, which this scorer would add: load the backbone anew for each scorer."
-            )
-        tokenizer.add_tokens(list(names), special_tokens=True)
-        numbers = tokenizer.convert_tokens_to_ids(list(names))
+        numbers = _add_names(backbone, names)
         self.first = numbers[0]  # behind all others, also where a vocabulary leaves numbers out
         if numbers != list(range(self.first, self.first + len(names))):
             raise UserError(
                 f"The tokenizer of {backbone.name} gives new tokens numbers with gaps ({numbers}): "
                 "use the tokenizer that was published with the checkpoint."
             )
-        old_inputs, old_outputs = model.get_input_embeddings(), model.get_output_embeddings()
-        self.inputs, self.outputs = (
-            nn.Parameter(old.weight.detach()[: self.first].float().mean(0).repeat(len(names), 1))
-            for old in (old_inputs, old_outputs)
-        )
-        model.set_input_embeddings(WiderInput(old_inputs, self))
-        model.set_output_embeddings(WiderOutput(old_outputs, self))
+        old_inputs = cast(nn.Embedding, backbone.model.get_input_embeddings())
+        old_outputs = backbone.vocabulary
+        self.inputs = self._mean_of(old_inputs, len(names))
+        self.outputs = self._mean_of(old_outputs, len(names))
+        backbone.model.set_input_embeddings(WiderInput(old_inputs, self))
+        backbone.model.set_output_embeddings(WiderOutput(old_outputs, self))
+
+    def _mean_of(self, old: nn.Embedding | nn.Linear, count: int) -> nn.Parameter:
+        """The mean of a vocabulary's rows, `count` times."""
+        return nn.Parameter(old.weight.detach()[: self.first].float().mean(0).repeat(count, 1))
 
     def logits(self, states: torch.Tensor) -> torch.Tensor:
         """Of the new tokens alone, [..., k]."""
         return F.linear(states.float(), self.outputs)
+
+
+def _add_names(backbone: Backbone, names: Sequence[str]) -> list[int]:
+    """The numbers that the backbone's tokenizer gives to new names."""
+    tokenizer = backbone.tokenizer
+    taken = [name for name in names if name in tokenizer.get_vocab()]
+    if taken:
+        raise UserError(
+            f"The vocabulary of {backbone.name} already has a token {taken[0]!r}, "
+            "which this scorer would add: load the backbone anew for each scorer."
+        )
+    tokenizer.add_tokens(list(names), special_tokens=True)
+    return cast(list[int], tokenizer.convert_tokens_to_ids(list(names)))
 
 
 class Wider(nn.Module):
@@ -50,7 +69,8 @@ class Wider(nn.Module):
 
     def __init__(self, old: nn.Embedding | nn.Linear, new: NewTokens) -> None:
         super().__init__()
-        self.old, self._new = old, [new]
+        self.old = old
+        self._new = [new]
 
     @property
     def weight(self) -> torch.Tensor:
@@ -61,16 +81,17 @@ class WiderInput(Wider):
     """An embedding."""
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        new, number = self._new[0], ids - self._new[0].first
-        known = self.old(ids.clamp(max=new.first - 1))
-        return torch.where(
-            (number >= 0)[..., None], F.embedding(number.clamp(min=0), new.inputs).to(known.dtype), known
-        )
+        new = self._new[0]
+        number = ids - new.first
+        old_rows = self.old(ids.clamp(max=new.first - 1))
+        new_rows = F.embedding(number.clamp(min=0), new.inputs).to(old_rows.dtype)
+        return torch.where((number >= 0)[..., None], new_rows, old_rows)
 
 
 class WiderOutput(Wider):
     """An output matrix."""
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        new, known = self._new[0], self.old(states)
-        return torch.cat([known[..., : new.first], new.logits(states).to(known.dtype)], -1)
+        new = self._new[0]
+        logits = self.old(states)
+        return torch.cat([logits[..., : new.first], new.logits(states).to(logits.dtype)], -1)

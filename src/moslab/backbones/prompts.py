@@ -10,7 +10,8 @@ from moslab.datasets.table import ImageTable
 from moslab.utils.errors import UserError
 from moslab.world.draws import Dice, integers
 
-# Questions that say nothing of the single picture, by name. generic: Q-Align's, which DeQA-Score and Q-Scorer keep; rvtc: the one its abstract quotes; roc4mllm: of its training data.
+# Questions that say nothing of the single picture, by name. generic: Q-Align's, which DeQA-Score and Q-Scorer
+# keep; rvtc: the one its abstract quotes; roc4mllm: of its training data.
 GENERIC = {
     "generic": "How would you rate the {aspect} of this image?",
     "rvtc": "How would you rate this image?",
@@ -26,20 +27,27 @@ OTHER_ASPECTS = {"alignment": "alignment", "quality": "quality", "color": "color
 
 
 def aspect(dataset: str, preset: str = "default") -> str:
-    """What is judged: the aspect that a dataset states or, where a preset takes another score, that score's.
+    """What is judged in a dataset: 'quality' or 'aesthetics'.
 
-    The latter is 'alignment' of generated images, 'quality' or 'color aesthetics'.
+    Where a preset takes another score, it is what that one judges: 'alignment' of generated images, 'color
+    aesthetics'.
     """
     return OTHER_ASPECTS.get(preset) or datasets.aspect(dataset)
 
 
 @dataclass(frozen=True)
 class Wording:
-    """What a run says beside its pictures.
+    """What a run says in addition to its pictures.
 
-    text: image: nothing (RvTC's image-only arm). generic, rvtc, realqa, roc4mllm: a paper's question for the task, see `GENERIC`. title: Q-Align's question and the picture's own text, challenge title or generation prompt,
-    as RvTC's data-specific prompts do (their exact wording is not published). permuted, random: the same with another's text, see `shown_texts`.
-    shown: the text beside every row of the table, [n], where one is shown. asked: what is judged in every row, [n], where that differs from row to row.
+    Attributes:
+        text: what accompanies a picture.
+            image: nothing (RvTC's image-only arm).
+            generic, rvtc, realqa, roc4mllm: a paper's question for the task, see `GENERIC`.
+            title: Q-Align's question and the picture's own text, challenge title or generation prompt, as
+            RvTC's data-specific prompts do (their exact wording is not published).
+            permuted, random: the same with another's text, see `shown_texts`.
+        shown: the text that every row of the table shows, [n], where one is shown.
+        asked: what is judged in every row, [n], where that differs from row to row.
     """
 
     dataset: str
@@ -50,18 +58,21 @@ class Wording:
 
     @classmethod
     def of(cls, table: ImageTable, dataset: str, text: str, preset: str = "default") -> "Wording":
-        """The wording of a run on `table`. UserError for an unknown text."""
+        """The wording of a run on `table`.
+
+        Raises:
+            UserError: for an unknown text.
+        """
         if text not in TEXTS:
             raise UserError(f"Unknown text {text!r}: choose one of {', '.join(TEXTS)}.")
-        asked = (
-            table.annotations["asked"].to_numpy()
-            if table.annotations is not None and "asked" in table.annotations
-            else None
-        )
-        return cls(dataset, text, preset, shown_texts(table, text) if text in SHOWN else None, asked)
+        shown = shown_texts(table, text) if text in SHOWN else None
+        asked = None
+        if table.annotations is not None and "asked" in table.annotations:
+            asked = table.annotations["asked"].to_numpy()
+        return cls(dataset, text, preset, shown, asked)
 
     def loose(self, pictures: int, texts: Sequence[str] | None = None, asked: str | None = None) -> "Wording":
-        """The same words beside pictures that stand in no table.
+        """The same words for pictures that stand in no table.
 
         Args:
             pictures: how many there are.
@@ -69,7 +80,7 @@ class Wording:
             asked: what is judged, where the table says it row by row.
 
         Raises:
-            UserError: for texts or a judgement that the wording needs and did not get, or got and would not use.
+            UserError: for texts or a judgement that the wording needs and did not get, or does not use.
         """
         if self.shown is None and texts is not None:
             raise UserError(
@@ -78,23 +89,30 @@ class Wording:
             )
         if self.shown is not None:
             _check_loose_texts(self.text, pictures, texts)
-        known = [] if self.asked is None else sorted(set(self.asked))
-        if known and asked not in known:
+        self._check_asked(asked)
+        return replace(
+            self,
+            shown=None if self.shown is None else np.array(texts, dtype=object),
+            asked=None if self.asked is None else np.array([asked] * pictures, dtype=object),
+        )
+
+    def _check_asked(self, asked: str | None) -> None:
+        """UserError unless `asked` is what the wording needs to know."""
+        judged = [] if self.asked is None else sorted(set(self.asked))
+        if judged and asked not in judged:
             raise UserError(
-                f"This model was trained to judge {' and '.join(known)}, and asked is {asked!r}: "
-                f"say which is meant, such as asked={known[0]!r}."
+                f"This model was trained to judge {' and '.join(judged)}, and asked is {asked!r}: "
+                f"say which is meant, such as asked={judged[0]!r}."
             )
-        if asked is not None and not known:
+        if asked is not None and not judged:
             raise UserError(f"This model judges one thing, {self.aspect(0)}: leave asked={asked!r} out.")
-        shown = None if self.shown is None else np.array(texts, dtype=object)
-        return replace(self, shown=shown, asked=np.array([asked] * pictures, dtype=object) if known else None)
 
     def aspect(self, row: int) -> str:
         """What is judged in a row."""
         return aspect(self.dataset, self.preset) if self.asked is None else self.asked[row]
 
     def question(self, row: int) -> str:
-        """The user's words beside the picture of a row."""
+        """The user's words that go with the picture of a row."""
         if self.text == "image":
             return ""
         generic = GENERIC.get(self.text, GENERIC["generic"]).format(aspect=self.aspect(row))
@@ -109,28 +127,41 @@ class Wording:
 def _check_loose_texts(text: str, pictures: int, texts: Sequence[str] | None) -> None:
     """UserError unless there is one text, and not an empty one, for each picture."""
     if texts is None or isinstance(texts, str) or len(texts) != pictures:
-        found = "none" if texts is None else "a single one" if isinstance(texts, str) else f"{len(texts)}"
         raise UserError(
-            f"This model was trained with text={text!r}, and there are {found} for {pictures} pictures: "
-            "give texts, a list with the title or generation prompt of each."
+            f"This model was trained with text={text!r}, and there are {_counted(texts)} for {pictures} "
+            "pictures: give texts, a list with the title or generation prompt of each."
         )
     for number, one in enumerate(texts):
         if not isinstance(one, str) or not one.strip():
             raise UserError(f"The text of picture {number} is {one!r}: give its title or generation prompt.")
 
 
+def _counted(texts: Sequence[str] | None) -> str:
+    if texts is None:
+        return "none"
+    if isinstance(texts, str):
+        return "a single one"
+    return f"{len(texts)}"
+
+
 def shown_texts(table: ImageTable, text: str) -> np.ndarray:
-    """The text shown with every row, [n]: its own; permuted: every text stands for another, the same one throughout, so that groups can still be told apart but words mean nothing
-    (texts of training pictures change places among themselves, and so do the others); random: that of any picture, drawn per picture."""
+    """The text shown with every row, [n].
+
+    Args:
+        text: title: the row's own.
+            permuted: every text stands for another, the same one throughout, so that groups can still be told
+            apart but words mean nothing. Texts of training pictures change places among themselves, and so
+            do the others.
+            random: that of any picture, drawn per picture.
+    """
     own = table.frame["text"].to_numpy()
     if text == "permuted":
         trained = set(own[(table.frame["split"] == "train").to_numpy()])
         other = _moved(trained) | _moved(set(own) - trained)
         return np.array([other[one] for one in own])
     if text == "random":
-        return own[
-            (integers(SHUFFLES, f"{table.name} texts", np.arange(len(own))) % np.uint64(len(own))).astype(int)
-        ]
+        draws = integers(SHUFFLES, f"{table.name} texts", np.arange(len(own)))
+        return own[(draws % np.uint64(len(own))).astype(int)]
     return own
 
 

@@ -1,8 +1,11 @@
-"""Qwen2-VL: pictures of any size in patches with a grid, merged two by two; text positions follow the grid."""
+"""Qwen2-VL: pictures of any size in patches with a grid, merged two by two.
+
+The positions of text follow the grid.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -16,25 +19,31 @@ from transformers import (
 from transformers.cache_utils import Cache
 from transformers.image_utils import SizeDict
 from transformers.models.qwen2_vl import modeling_qwen2_vl as qwen2_vl
+from transformers.models.qwen2_vl.configuration_qwen2_vl import Qwen2VLVisionConfig
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from moslab.backbones import checkpoints, templates
+from moslab.backbones import processors, templates
 from moslab.backbones.inputs import model_inputs
-from moslab.utils.errors import UserError, first_line
+from moslab.utils.errors import UserError
 
 Model = Qwen2VLForConditionalGeneration
 LEAD = ""  # between the chat template's "assistant\n" and the answer
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
-    "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% elif part['type'] == 'text' %}{{ part['text'] }}{% endif %}"
+    "{% if message['content'] is string %}{{ message['content'] }}"
+    "{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% elif part['type'] == 'text' %}{{ part['text'] }}{% endif %}"
     "{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
 
-class ImageTextProcessor(Qwen2VLProcessor):
-    """A `Qwen2VLProcessor` for still pictures: without its video half, which needs torchvision even where no video is ever shown. Text and pictures give the same tensors."""
+class ImageTextProcessor(processors.SavedInParts, Qwen2VLProcessor):
+    """A `Qwen2VLProcessor` for still pictures. Text and pictures give the same tensors.
+
+    It goes without the video half, which needs torchvision even where no video is ever shown.
+    """
 
     def check_argument_for_proper_class(self, argument_name: str, argument: object) -> object:
         if argument_name == "video_processor" and argument is None:
@@ -46,52 +55,53 @@ class ImageTextProcessor(Qwen2VLProcessor):
         """Assemble from a checkpoint folder as `save_pretrained` and the published checkpoints lay it out.
 
         A checkpoint without a chat template gets Qwen2-VL's roles and markers (`CHAT_TEMPLATE`).
+
+        Raises:
+            UserError: for a folder without a Qwen2-VL tokenizer or image processor.
         """
         folder = Path(folder)
-        try:
-            tokenizer = checkpoints.read_tokenizer(folder)
-            image_processor = Qwen2VLImageProcessorPil.from_pretrained(folder, trust_remote_code=False)
-        except (
-            Exception
-        ) as problem:  # damaged files make the libraries raise anything, bare Exceptions among them
-            raise UserError(
-                f"{folder} holds no Qwen2-VL tokenizer and image processor ({first_line(problem)}): "
-                "give a folder with tokenizer.json and preprocessor_config.json."
-            ) from problem
+        tokenizer, image_processor = processors.read_parts(folder, _read_images, architecture="Qwen2-VL")
         _complete_limits(image_processor)
         template = templates.chat_template(folder, tokenizer, CHAT_TEMPLATE)
         return cls(image_processor=image_processor, tokenizer=tokenizer, chat_template=template)
 
-    def save(self, folder: str | Path) -> None:
-        """Write tokenizer, image processor and chat template; `from_folder` reads them back."""
-        self.tokenizer.chat_template = self.chat_template
-        self.tokenizer.save_pretrained(folder)
-        self.image_processor.save_pretrained(folder)
+
+def _read_images(folder: Path) -> Qwen2VLImageProcessorPil:
+    return Qwen2VLImageProcessorPil.from_pretrained(folder, trust_remote_code=False)
 
 
 def read_processor(folder: Path) -> ImageTextProcessor:
+    """The processor in a checkpoint folder."""
     return ImageTextProcessor.from_folder(folder)
 
 
 def _complete_limits(image_processor: Qwen2VLImageProcessorPil) -> None:
-    """Complete the limits of a picture's size, in pixels, where a checkpoint states them in part or by other names.
+    """Complete the limits of a picture's size, where a checkpoint states them in part or by other names.
 
-    What is not stated is Qwen2-VL's own. A minimum above the maximum is lowered to it, since a maximum is there for memory's sake.
+    What is not stated is Qwen2-VL's own. A minimum above the maximum is lowered to it, since a maximum is
+    there for memory's sake.
     """
-    stated, usual = image_processor.size, Qwen2VLImageProcessorPil.size
+    stated = cast(SizeDict, image_processor.size)
+    usual = Qwen2VLImageProcessorPil.size
     if stated.height or stated.width:
         return
     most = stated.longest_edge or stated.max_pixels or usual["longest_edge"]
     least = min(stated.shortest_edge or stated.min_pixels or usual["shortest_edge"], most)
     if (stated.shortest_edge, stated.longest_edge) != (least, most):
-        image_processor.size = SizeDict(shortest_edge=least, longest_edge=most)
+        _set_limits(image_processor, least=least, most=most)
+
+
+def _set_limits(image_processor: Qwen2VLImageProcessorPil, *, least: int, most: int) -> None:
+    """Set the least and the most pixels that a picture is given."""
+    limits = SizeDict(shortest_edge=least, longest_edge=most)
+    image_processor.size = limits  # type: ignore[assignment]  # declared as a dict, made into a SizeDict
 
 
 def misfit(
     image_processor: Qwen2VLImageProcessorPil, made: dict[str, torch.Tensor], config: Qwen2VLConfig
 ) -> str:
     """In what the image processor, or a picture `made` by it, is not what the model reads; '' if it is."""
-    vision = config.vision_config
+    vision = _vision_config(config)
     settings = {
         "patch_size": vision.patch_size,
         "merge_size": vision.spatial_merge_size,
@@ -101,6 +111,10 @@ def misfit(
         if getattr(image_processor, name) != expected:
             return f"{name} is {getattr(image_processor, name)}, and {expected} in config.json"
     return ""
+
+
+def _vision_config(config: Qwen2VLConfig) -> Qwen2VLVisionConfig:
+    return cast(Qwen2VLVisionConfig, config.vision_config)
 
 
 def prompt_tokens(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
@@ -128,29 +142,36 @@ class BatchedVisionAttention(qwen2_vl.VisionAttention):
         self,
         hidden_states: torch.Tensor,
         cu_seqlens: torch.Tensor,
-        position_embeddings: tuple | None = None,
-        **kwargs,
+        position_embeddings: tuple[torch.Tensor, torch.Tensor] | None = None,
+        max_seqlen: int | None = None,
+        **kwargs: Any,
     ) -> torch.Tensor:
         lengths = cu_seqlens.diff()
-        if self.config._attn_implementation != "sdpa" or bool((lengths != lengths[0]).any()):
-            return super().forward(
-                hidden_states, cu_seqlens, position_embeddings=position_embeddings, **kwargs
-            )
-        query, key, value = (
-            self.qkv(hidden_states).view(len(hidden_states), 3, self.num_heads, self.head_dim).unbind(1)
-        )
+        is_sdpa = self.config._attn_implementation == "sdpa"
+        if not is_sdpa or position_embeddings is None or bool((lengths != lengths[0]).any()):
+            return super().forward(hidden_states, cu_seqlens, position_embeddings, max_seqlen, **kwargs)
+        joint = self.qkv(hidden_states).view(len(hidden_states), 3, self.num_heads, self.head_dim)
+        query, key, value = joint.unbind(1)
         query, key = qwen2_vl.apply_rotary_pos_emb_vision(query, key, *position_embeddings)
-        query, key, value = (
-            x.unflatten(0, (len(lengths), -1)).transpose(1, 2) for x in (query, key, value)
-        )  # [pictures, heads, patches, head_dim]
-        attended = F.scaled_dot_product_attention(query, key, value, scale=self.scaling)
+        attended = F.scaled_dot_product_attention(
+            _by_picture(query, len(lengths)),
+            _by_picture(key, len(lengths)),
+            _by_picture(value, len(lengths)),
+            scale=self.scaling,
+        )
         return self.proj(attended.transpose(1, 2).reshape(hidden_states.shape))
 
 
-def accelerate(model: Model) -> None:
-    """The same numbers sooner, by exchanging two methods of the vision tower in place; weights and their names stay.
+def _by_picture(heads: torch.Tensor, pictures: int) -> torch.Tensor:
+    """[all patches, heads, width] as [pictures, heads, patches, width]."""
+    return heads.unflatten(0, (pictures, -1)).transpose(1, 2)
 
-    The patch embedding is a 3-d convolution whose kernel equals its stride (a plain matrix product), and transformers' attention walks through the pictures one by one.
+
+def accelerate(model: Model) -> None:
+    """Exchange two methods of the vision tower in place for faster ones.
+
+    Numbers, weights and their names stay. The patch embedding is a 3-d convolution whose kernel equals its
+    stride (a plain matrix product), and transformers' attention walks through the pictures one by one.
     """
     model.model.visual.patch_embed.__class__ = MatrixPatchEmbed
     for block in model.model.visual.blocks:
@@ -174,7 +195,9 @@ def patches(model: Model, processor: ImageTextProcessor, size: tuple[int, int]) 
 
 
 def limit(processor: ImageTextProcessor, min_pixels: int | None, max_pixels: int | None) -> None:
-    """Have pictures enlarged and shrunk to other numbers of pixels than the checkpoint's; None leaves a limit as it is.
+    """Have pictures enlarged and shrunk to other numbers of pixels than the checkpoint's.
+
+    None leaves a limit as it is.
 
     Raises:
         UserError: where the smallest would be larger than the largest.
@@ -184,15 +207,17 @@ def limit(processor: ImageTextProcessor, min_pixels: int | None, max_pixels: int
     most = max_pixels or size["longest_edge"]
     if least > most:
         raise UserError(
-            f"Pictures of at least {least:,} and at most {most:,} pixels were asked for: give max_pixels of at least "
-            f"min_pixels ({size['shortest_edge']:,} and {size['longest_edge']:,} are the checkpoint's own)."
+            f"Pictures of at least {least:,} and at most {most:,} pixels were asked for: "
+            f"give max_pixels of at least min_pixels ({size['shortest_edge']:,} and "
+            f"{size['longest_edge']:,} are the checkpoint's own)."
         )
-    processor.image_processor.size = type(size)(shortest_edge=least, longest_edge=most)
+    _set_limits(processor.image_processor, least=least, most=most)
 
 
 def count(model: Model, inputs: dict[str, torch.Tensor]) -> list[int]:
     """Number of visual tokens of each picture."""
-    return (inputs["image_grid_thw"].prod(-1) // model.config.vision_config.spatial_merge_size**2).tolist()
+    merge = _vision_config(model.config).spatial_merge_size
+    return (inputs["image_grid_thw"].prod(-1) // merge**2).tolist()
 
 
 def look(model: Model, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -212,27 +237,33 @@ def states(model: Model, batch: dict[str, Any], cache: Cache | None = None) -> t
 
 
 def ahead(model: Model, batch: dict[str, Any]) -> torch.Tensor:
-    """How far the positions of tokens after a batch lie ahead of their place in the row, [batch, 1]: a picture takes as many positions as its longer side has tokens."""
-    merged = batch["image_grid_thw"] // torch.tensor(
-        [1, *[model.config.vision_config.spatial_merge_size] * 2], device=batch["image_grid_thw"].device
-    )
+    """How far positions of tokens after a batch lie ahead of their place in the row, [batch, 1].
+
+    A picture takes as many positions as its longer side has tokens.
+    """
+    grids = batch["image_grid_thw"]
+    merge = _vision_config(model.config).spatial_merge_size
+    merged = grids // torch.tensor([1, merge, merge], device=grids.device)
     return (merged.amax(1) - merged.prod(1))[:, None]
 
 
 def _positions(model: Model, batch: dict[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Kinds of tokens [batch, time] and m-RoPE positions [3, batch, time]. Worked out once where every row has its picture at the same place."""
-    kinds, grids, mask = (
-        (batch["input_ids"] == model.config.image_token_id).int(),
-        batch["image_grid_thw"],
-        batch.get("attention_mask"),
-    )
+    """Kinds of tokens [batch, time] and m-RoPE positions [3, batch, time].
+
+    They are worked out once where every row has its picture at the same place.
+    """
+    ids = batch["input_ids"]
+    grids = batch["image_grid_thw"]
+    mask = batch.get("attention_mask")
+    kinds = (ids == model.config.image_token_id).int()
     if bool((grids != grids[0]).any()) or bool((kinds != kinds[0]).any()):
-        return kinds, model.model.get_rope_index(
-            batch["input_ids"], mm_token_type_ids=kinds, image_grid_thw=grids, attention_mask=mask
-        )[0]
+        positions, _ = model.model.get_rope_index(
+            ids, mm_token_type_ids=kinds, image_grid_thw=grids, attention_mask=mask
+        )
+        return kinds, positions
     longest = int(mask.sum(1).argmax()) if mask is not None else 0
     row = slice(longest, longest + 1)
     positions, _ = model.model.get_rope_index(
-        batch["input_ids"][row], mm_token_type_ids=kinds[row], image_grid_thw=grids[:1]
+        ids[row], mm_token_type_ids=kinds[row], image_grid_thw=grids[:1]
     )
     return kinds, positions.expand(-1, len(kinds), -1)

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from transformers import PreTrainedTokenizerFast, ProcessorMixin
+from transformers import PreTrainedTokenizerFast
 
 from moslab.utils.errors import UserError, first_line
+
+if TYPE_CHECKING:
+    from moslab.backbones.base import Architecture, Processor
 
 QUESTIONS = ("", "How would you rate the quality of this image?")  # that are tried on loading
 # Where a processor of transformers looks, in its order; what the tokenizer has comes after these.
@@ -45,28 +47,29 @@ def _read(path: Path) -> Any:
         ) from problem
 
 
-def _single(path: Path, found: Any) -> str:
+def _single(path: Path, content: Any) -> str:
     """One template of what a file holds: a template, or several by name."""
-    if isinstance(found, list):
-        found = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
-    if isinstance(found, dict):
-        found = found.get("default", found)
-    if found is None or isinstance(found, str):
-        return found or ""
+    if isinstance(content, list):
+        content = {entry.get("name"): entry.get("template") for entry in content if isinstance(entry, dict)}
+    if isinstance(content, dict):
+        content = content.get("default", content)
+    if content is None or isinstance(content, str):
+        return content or ""
     raise UserError(
         f"{path} holds several chat templates and none called 'default': name the one that is meant so."
     )
 
 
 def conversation(
-    processor: ProcessorMixin, architecture: ModuleType, question: str, visual_tokens: int
+    processor: "Processor", architecture: "Architecture", question: str, visual_tokens: int
 ) -> list[int]:
     """Token ids of the user's turn (picture, then `question`, if any) and the opening of the assistant's.
 
     Raises:
         UserError: for a question that holds the picture's own token.
     """
-    text, image = _rendered(processor, question), processor.image_token
+    text = _rendered(processor, question)
+    image = processor.image_token
     if image in question:
         raise UserError(
             f"The text {question!r} holds {image}, which stands for a picture: take it out of the text."
@@ -74,33 +77,44 @@ def conversation(
     return architecture.prompt_tokens(processor.tokenizer, text.replace(image, image * visual_tokens))
 
 
-def _rendered(processor: ProcessorMixin, question: str) -> str:
-    content = [{"type": "image"}] + ([{"type": "text", "text": question}] if question else [])
+def _rendered(processor: "Processor", question: str) -> str:
+    content = [{"type": "image"}]
+    if question:
+        content.append({"type": "text", "text": question})
     return processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
 
 
-def check_template(folder: Path, processor: ProcessorMixin, architecture: ModuleType) -> None:
-    """UserError unless the chat template puts one image token, and the question, into a conversation."""
-    tokenizer, image = processor.tokenizer, processor.image_token
-    remedy = "replace it by the one published with the checkpoint, or delete it to get the usual one."
-    where = folder / _own(folder, tokenizer)[1]
+def check_template(folder: Path, processor: "Processor", architecture: "Architecture") -> None:
+    """Check that the chat template puts one image token, and the question, into a conversation.
+
+    Raises:
+        UserError: where it does not.
+    """
+    where = folder / _own(folder, processor.tokenizer)[1]
     for question in QUESTIONS:
-        try:
-            text = _rendered(processor, question)
-        except Exception as problem:  # whatever a template raises by itself or stumbles over
-            raise UserError(
-                f"The chat template in {where} cannot be filled in ({first_line(problem)}): {remedy}"
-            ) from problem
-        if text.count(image) != 1:
-            raise UserError(
-                f"The chat template in {where} writes {text.count(image)} image tokens "
-                f"({image}) for a picture and must write one: {remedy}"
-            )
-        if question not in text:
-            raise UserError(f"The chat template in {where} leaves out the question: {remedy}")
+        _check_text(where, processor, question)
         ids = conversation(processor, architecture, question, visual_tokens=3)
-        if ids.count(tokenizer.convert_tokens_to_ids(image)) != 3:
+        if ids.count(processor.tokenizer.convert_tokens_to_ids(processor.image_token)) != 3:
             raise UserError(
-                f"The tokenizer in {folder} does not keep {image} together as one token: "
+                f"The tokenizer in {folder} does not keep {processor.image_token} together as one token: "
                 "take the tokenizer that was published with the checkpoint."
             )
+
+
+def _check_text(where: Path, processor: "Processor", question: str) -> None:
+    """UserError unless one conversation can be written and has all its parts."""
+    image = processor.image_token
+    remedy = "replace it by the one published with the checkpoint, or delete it to get the usual one."
+    try:
+        text = _rendered(processor, question)
+    except Exception as problem:  # whatever a template raises by itself or stumbles over
+        raise UserError(
+            f"The chat template in {where} cannot be filled in ({first_line(problem)}): {remedy}"
+        ) from problem
+    if text.count(image) != 1:
+        raise UserError(
+            f"The chat template in {where} writes {text.count(image)} image tokens "
+            f"({image}) for a picture and must write one: {remedy}"
+        )
+    if question not in text:
+        raise UserError(f"The chat template in {where} leaves out the question: {remedy}")

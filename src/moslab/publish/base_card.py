@@ -58,8 +58,8 @@ def write_cards(folder: Path | None = None) -> dict[str, dict[str, Any]]:
 def measure(folder: Path) -> dict[str, Any]:
     """Measure one checkpoint and write its card.json."""
     backbone = load(str(folder))
-    teacher = Teacher(backbone.model).eval()
-    writer = Writer(backbone.tokenizer, BASES[backbone.model.config.model_type].CHAT)
+    teacher = Teacher(backbone).eval()
+    writer = Writer(backbone.tokenizer, BASES[backbone.model_type].CHAT)
     with torch.no_grad():
         attributes = {name: attribute_accuracy(teacher, writer, *mix) for name, mix in MIXES.items()}
         answers = {task: number_answers(teacher, writer, task) for task in language.NUMBER_TASKS}
@@ -73,7 +73,7 @@ def measure(folder: Path) -> dict[str, Any]:
             "numbers": {task: right for task, (right, _) in answers.items()},
             "digit_perplexity": mean({task: value for task, (_, value) in answers.items()}),
             "sorting": {str(length): sorting_metrics(backbone, length) for length in SORTED},
-            "architecture": backbone.model.config.model_type,
+            "architecture": backbone.model_type,
             "parameters": backbone.model.num_parameters(),
             "vocabulary": len(backbone.tokenizer),
             "bytes": (folder / "model.safetensors").stat().st_size,
@@ -114,7 +114,7 @@ def attribute_accuracy(teacher: Teacher, writer: Writer, mix: str, severity: str
     for field, name in language.NAMES.items():
         rows = tellable_rows(spec, field)
         opening = writer.encode(
-            "".join(text for text, _ in writer._ask("Describe the photo.")) + f"{writer.chat.lead}{name}:"
+            "".join(text for text, _ in writer.ask("Describe the photo.")) + f"{writer.chat.lead}{name}:"
         )
         ids = torch.tensor([opening]).expand(len(rows), -1)
         states = torch.cat(
@@ -124,7 +124,7 @@ def attribute_accuracy(teacher: Teacher, writer: Writer, mix: str, severity: str
             ]
         )
         classes = [writer.encode(f" {words[0]}")[0] for words in language.WORDS[field]]
-        said = teacher.model.lm_head(states)[:, classes].argmax(1).numpy()
+        said = teacher.backbone.vocabulary(states)[:, classes].argmax(1).numpy()
         accuracy[field] = round(float((said == spec.classes[field][rows]).mean()), 3)
     return accuracy
 
@@ -161,7 +161,7 @@ def probe(teacher: Teacher) -> dict[str, float]:
 
 def _texts(writer: Writer, form: str, mix: str, severity: str, pictures: int = 400):
     spec, pixels = sample(mix, severity, pictures)
-    return pixels, [getattr(writer, f"_{form}")(spec, row, Dice(SEED, form, row)) for row in range(pictures)]
+    return pixels, [writer.write_as(form, spec, row, Dice(SEED, form, row)) for row in range(pictures)]
 
 
 def _taught_logits(
@@ -173,7 +173,7 @@ def _taught_logits(
         [teacher.text_states(teacher.look(p), i) for p, i in zip(pixels.split(200), ids.split(200))]
     )
     where = taught[:, 1:]
-    return teacher.model.lm_head(states[:, :-1][where]), ids[:, 1:][where], where.nonzero()[:, 0]
+    return teacher.backbone.vocabulary(states[:, :-1][where]), ids[:, 1:][where], where.nonzero()[:, 0]
 
 
 def caption_loss(teacher: Teacher, writer: Writer) -> float:
@@ -209,7 +209,7 @@ def number_answers(teacher: Teacher, writer: Writer, task: str, exercises: int =
     """Share of exercises whose whole answer is predicted right, token by token, and the perplexity of the answers' digits (of their words where they are written out)."""
     pixels = sample(*MIXES["photographs"], exercises)[1]
     texts = [
-        writer._turns([(question, [(answer, True)])])
+        writer.turns([(question, [(answer, True)])])
         for question, answer in (
             language.number_exercise(task, Dice(SEED, task, row)) for row in range(exercises)
         )
