@@ -226,9 +226,7 @@ def prompts(table: ImageTable, reader: Reader) -> Comparison:
 
     def plain() -> np.ndarray:
         with torch.no_grad():
-            return scores(
-                [replace(reader, wording=wording).read(table, rows) for wording in wordings]
-            )
+            return scores([replace(reader, wording=wording).read(table, rows) for wording in wordings])
 
     def ours() -> np.ndarray:
         with torch.no_grad():

@@ -690,9 +690,7 @@ def test_real_lists_and_votes_pass(data_root):
         warnings.simplefilter("error")
         koniq = datasets.load("koniq10k", root=str(data_root))
         listed = datasets.load("lists", root=str(data_root), preset="qalign_json/koniq")
-    ratings.check_votes(
-        koniq.frame["source"], "MOS", koniq.frame["mos"].to_numpy(), koniq.votes, koniq.scale
-    )
+    ratings.check_votes(koniq.frame["source"], "MOS", koniq.frame["mos"].to_numpy(), koniq.votes, koniq.scale)
     assert len(listed) == 9056 and not naming.alike(listed.frame["image"]).duplicated().any()
     sd = ratings.usable_deviations(data_root, "SD", koniq.frame["sd"], koniq.frame["mos"], koniq.scale)
     assert np.isfinite(sd).all()
