@@ -22,6 +22,7 @@ from moslab.experiments.collecting import From, collect, missing, stores
 from moslab.experiments.experiment import Experiment, look_again
 from moslab.experiments.grid import Grid, Results
 from moslab.utils import paths
+from moslab.utils.cores import cores
 from moslab.utils.errors import UserError
 from moslab.utils.files import cannot_write, read_json, sha256, write_json
 from moslab.utils.paths import profile_dir
@@ -119,11 +120,7 @@ class Study:
             known = self.reference.get("run_seconds", {})
             seconds = [known.get(e.key) for e in todo]
             minutes = (
-                0.0
-                if not todo
-                else None
-                if None in seconds
-                else sum(seconds) / 60 / (self.jobs or os.cpu_count() or 1)
+                0.0 if not todo else None if None in seconds else sum(seconds) / 60 / (self.jobs or cores())
             )
             rows.append(
                 {
