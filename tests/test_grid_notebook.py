@@ -8,8 +8,9 @@ import pytest
 from toys import toy_run
 
 from moslab.analysis.claims import Claim, judge
-from moslab.batch import runner
 from moslab.batch.comparison import compare
+from moslab.batch.plan import estimate
+from moslab.batch.results import read_reference
 from moslab.experiments import collecting, worker
 from moslab.experiments.grid import Grid, Results, generated_number
 from moslab.experiments.store import Store
@@ -357,12 +358,12 @@ def test_record_has_what_its_readers_need(recorded, grid, home):
 
 def test_the_batch_reads_what_was_recorded(recorded, home):
     write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", recorded)
-    assert runner.read_reference("smoke", "01_toy") == recorded
-    assert runner.estimate(recorded, "smoke", home / "papermill_runs/smoke", "fresh", 2, set()) == (
+    assert read_reference("smoke", "01_toy") == recorded
+    assert estimate(recorded, "smoke", home / "papermill_runs/smoke", "fresh", 2, set()) == (
         0,
         recorded["seconds"],
     )
-    assert runner.estimate(recorded, "smoke", home / "nowhere", "fresh", 2, set()) == (
+    assert estimate(recorded, "smoke", home / "nowhere", "fresh", 2, set()) == (
         6,
         recorded["seconds"] + 6 * 3.5 / 2,
     )

@@ -10,7 +10,8 @@ from toys import toy_run
 
 from moslab import datasets
 from moslab.backbones import catalogue, loading
-from moslab.batch import runner, validity
+from moslab.batch import validity
+from moslab.batch.folder import prepare
 from moslab.experiments.experiment import look_again, make
 from moslab.experiments.store import Store
 from moslab.utils import paths
@@ -125,7 +126,7 @@ def test_a_fresh_start_forgets_the_caches(home):
         file = paths.CACHE / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    runner.prepare(paths.profile_dir("smoke"), fresh=False)
+    prepare(paths.profile_dir("smoke"), fresh=False)
     assert (paths.CACHE / "digests.sqlite").exists()
-    runner.prepare(paths.profile_dir("smoke"), fresh=True)
+    prepare(paths.profile_dir("smoke"), fresh=True)
     assert not paths.CACHE.exists() and not (paths.profile_dir("smoke") / "runs").exists()
