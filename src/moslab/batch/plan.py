@@ -152,7 +152,7 @@ def is_done(task: Task, ledger: Ledger) -> bool:
 
 def still_valid(task: Task, profile: str) -> bool:
     """Whether the labels, pictures and weights behind a finished result are still there and the same."""
-    from moslab.batch import validity  # loads torch and transformers, needed only where something is done
+    from moslab.batch import validity  # loads pandas, too
 
     stores = (task.folder / "runs", paths.REFERENCE / "runs" / profile)
     return validity.still_holds(read_json(task.result), stores, task.given.get("data_root") or None)
