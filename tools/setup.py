@@ -60,7 +60,7 @@ def is_ready(root: Path) -> bool:
 
 
 def check_machine(root: Path) -> None:
-    """Refuse what would fail later: a Python without venv, a disk without room, a folder that cannot be written."""
+    """Refuse what would fail later: a Python without venv, a full disk, a folder that cannot be written."""
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
@@ -93,7 +93,7 @@ def explain(log: str) -> str:
             "(or set PIP_INDEX_URL to a mirror), then run make again."
         )
     errors = [line for line in log.splitlines() if line.startswith("ERROR:")]
-    reason = errors[-1].removeprefix("ERROR: ") if errors else "pip gave no reason"
+    reason = errors[-1].removeprefix("ERROR:").strip() if errors else "pip gave no reason"
     return f"Installing failed: {reason}. The whole log is in .venv/install.log."
 
 
