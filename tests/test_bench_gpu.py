@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.gpu import __main__ as command  # noqa: E402
 from benchmarks.gpu import measure, packing, record, shapes, standing, ways, work, workloads  # noqa: E402
+from benchmarks.gpu.pictures import Pictures  # noqa: E402
 
 WORKLOADS = {"T1", "S1", "S2", "T2", "T1-convolution", "T1-large", "T1-compiled"}
 
@@ -169,7 +170,7 @@ def test_another_number_does_not_pass(bench: shapes.Bench) -> None:
 
 def test_nothing_of_one_way_is_left_in_the_next(bench: shapes.Bench) -> None:
     packing.choose_kernel(bench)
-    pictures = ways.Pictures.of(bench, shapes.equal_sizes("tiny", 2), "levels")
+    pictures = Pictures.of(bench, shapes.equal_sizes("tiny", 2), "levels")
     plain = workloads.t1(bench, pictures, 2).ways[1]
     standing.stand(bench, plain.standing)
     first = plain.make(2).run(True)

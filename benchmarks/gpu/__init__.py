@@ -1,5 +1,6 @@
-"""How fast this repository trains and scores at the papers' own scale, on one card, against the recipes a
-reader would use today.
+"""How fast this repository trains and scores at the papers' own scale, on one card.
+
+It is compared with the recipes that a reader would use today.
 
     make bench-gpu                       seven minutes on one GPU; a trial at tiny shapes where there is none
     python -m benchmarks.gpu --out FILE  the same, with a choice of shapes, minutes and precision
@@ -13,6 +14,7 @@ that is cut off loses nothing.
     shapes    models, pictures and readers at true or tiny shapes
     work      how many floating-point operations a picture takes at least
     standing  how the shared model stands for a way of using it: patches, checkpointing, adapters, attention
+    pictures  the pictures with their readers, and batches of them
     packing   sequences end to end without padding
     ways      recipes, tuned recipe, our own path, and single levers
     workloads what is compared with what
