@@ -5,7 +5,7 @@ Each way takes turns with the plain one, after a check that both give the same n
     make bench    on the embedded base and 256 pictures, a few minutes on one core; fills the README's table
 
 Exit status 1 where two ways give other numbers, and only there: how fast something is depends on the machine,
-so a ratio short of its aim is said and is no failure.
+so a ratio short of its aim is reported and is no failure.
 """
 
 import statistics

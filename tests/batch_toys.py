@@ -33,7 +33,7 @@ def result_cell(stem: str, verdict: str = "agrees", value: float = 0.5) -> str:
 
 def toy_task(folder: Path, **options: Any) -> Task:
     """A notebook of a plan, 00_toy unless another is given."""
-    usual = {
+    usual: dict[str, Any] = {
         "stem": "00_toy",
         "source": Path("x"),
         "given": {},

@@ -1,5 +1,7 @@
 """The plan of a batch, and what a fresh start empties."""
 
+from pathlib import Path
+
 import pytest
 from batch_toys import PARAMETERS, refer, run
 
@@ -59,7 +61,9 @@ def test_a_fresh_start_of_one_notebook_leaves_the_others(home, make_notebook):
     assert sentence == "00_toy: emptied, with 2 finished runs; some of them were used by 01_toy as well"
     assert [path.name for path in (folder / "runs").iterdir()] == ["ghi"]
     assert not list(folder.glob(".trash-*"))
-    kept = [path for name in ("results", "notebooks", "logs") for path in (folder / name).iterdir()]
+    kept: list[Path] = []
+    for name in ("results", "notebooks", "logs"):
+        kept += (folder / name).iterdir()
     assert sorted(str(path.relative_to(folder)) for path in kept) == [
         "logs/01_toy.log",
         "notebooks/01_toy.failed.ipynb",

@@ -112,8 +112,8 @@ NOTEBOOKS = "the stored notebooks against their stored outputs"
 
 def stub_tool(path: Path, failing: list[str]) -> None:
     """A program that does nothing, and fails where its arguments are those of a failing stage."""
-    own = [words for tool, words in map(STAGES.get, failing) if tool == path.name]
-    cases = [f'*"{words}"*) exit 1;;' for words in own]
+    stages = [STAGES[name] for name in failing]
+    cases = [f'*"{words}"*) exit 1;;' for tool, words in stages if tool == path.name]
     path.write_text(f'#!/bin/sh\ncase "$*" in {" ".join(cases)} *) exit 0;; esac\n')
     path.chmod(0o755)
 

@@ -7,6 +7,7 @@ inside a function, or for type checkers only.
 import ast
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -146,7 +147,7 @@ def room_of(module: str) -> str:
 
 
 MODULES = modules_of(PACKAGE)
-IMPORTS = [found for module, path in MODULES.items() for found in imports_of(module, path, MODULES)]
+IMPORTS = list(chain.from_iterable(imports_of(module, path, MODULES) for module, path in MODULES.items()))
 OWN = [found for found in IMPORTS if found.imported in MODULES]
 
 

@@ -19,5 +19,5 @@ that is cut off loses nothing.
     ways      recipes, tuned recipe, our own path, and single levers
     workloads what is compared with what
     measure   equality first, then time in turns, memory, ratios with their intervals, a profile
-    record    aims beside what was measured, and tables made of a file of results
+    record    aims and what was measured of them, and tables made of a file of results
 """

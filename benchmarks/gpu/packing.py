@@ -123,7 +123,7 @@ def attend(
         query: [1, heads, tokens, head_dim].
         key: the same with the number of heads that keys and values share.
         value: the same.
-        attention_mask: not used, since sequences are told apart by where they lie.
+        attention_mask: not used, since the positions of the sequences do its work.
         scaling: factor of the products of queries and keys.
 
     Returns:

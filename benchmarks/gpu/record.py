@@ -104,7 +104,7 @@ def judged(record: dict[str, Any], ceiling: float) -> list[dict[str, Any]]:
     """
     rows = []
     for aim in AIMS:
-        found = measured(aim, record["workloads"].get(aim.workload, {}), ceiling)
+        result = measured(aim, record["workloads"].get(aim.workload, {}), ceiling)
         rows.append(
             {
                 "what": aim.what,
@@ -113,23 +113,23 @@ def judged(record: dict[str, Any], ceiling: float) -> list[dict[str, Any]]:
                 "against": aim.against,
                 "at_most": aim.at_most,
                 "aim": aim.bound,
-                "measured": found.value,
-                "interval": found.interval,
-                "verdict": verdict(aim, found, record["settings"]["shapes"]),
+                "measured": result.value,
+                "interval": result.interval,
+                "verdict": verdict(aim, result, record["settings"]["shapes"]),
             }
         )
     return rows
 
 
-def verdict(aim: Aim, found: Measured, size: str) -> str:
+def verdict(aim: Aim, result: Measured, size: str) -> str:
     """What became of an aim at a size of shapes, in words."""
-    if found.value is None:
+    if result.value is None:
         return "not measured"
     if size != "7b":
         return "trial"
-    if not found.same:
+    if not result.same:
         return "FAIL: not the same numbers"
-    return "met" if aim.reached_by(found.value) else "missed"
+    return "met" if aim.reached_by(result.value) else "missed"
 
 
 def measured(aim: Aim, workload: dict[str, Any], ceiling: float) -> Measured:

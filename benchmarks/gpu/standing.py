@@ -82,7 +82,7 @@ def _set_checkpointing(model: torch.nn.Module, wanted: bool) -> None:
 
 
 def _set_adapters(bench: Bench, wanted: Standing) -> None:
-    """Kind, precision and use of the adapters; their own weights stay in float32 beside halves."""
+    """Kind, precision and use of the adapters; bfloat16 copies leave their own weights as they are."""
     for module in bench.model.modules():
         if isinstance(module, Linear):
             module.__class__ = Joined if wanted.joined else Linear

@@ -182,8 +182,8 @@ def s1(bench: Bench, of: Pictures, count: int, batch: int) -> Workload:
     way = readings(count, batch)
     single = readings(count, 1)
     tuned = replace(SCORING, packed=True)
-    beside = replace(SCORING, adapters=True)
-    unmerged = way("ours-unmerged", "ours-live with adapters beside the weights", beside, of, "live")
+    apart = replace(SCORING, adapters=True)
+    unmerged = way("ours-unmerged", "ours-live with adapters beside the weights", apart, of, "live")
     ways = [
         way("R0", f"recipe: {batch} at once, logits everywhere", SCORING_RECIPE, of, "recipe"),
         way("ours-live", "our path, pictures looked at", SCORING, of, "live"),

@@ -1,4 +1,4 @@
-"""This machine's verdicts beside the committed reference's: same, moved or reversed."""
+"""This machine's verdicts against the committed reference's: same, moved or reversed."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -204,7 +204,7 @@ def keep_notebook(running: Path, final: Path, failed: bool) -> Path:
 
 
 def with_comparison(outcome: Outcome, task: Task, profile: str) -> Outcome:
-    """The outcome with its verdicts beside the reference's."""
+    """The outcome with its verdicts compared with the reference's."""
     if not outcome.ran:
         return outcome
     return replace(outcome, comparisons=compare(read_json(task.result), read_reference(profile, task.stem)))

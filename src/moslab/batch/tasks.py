@@ -85,7 +85,7 @@ class Outcome:
         seconds: how long it ran.
         where: the executed notebook.
         reason: why it failed, in one sentence; empty if it did not.
-        comparisons: its verdicts beside the reference's.
+        comparisons: its verdicts against the reference's.
     """
 
     stem: str
