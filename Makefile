@@ -7,6 +7,7 @@ ALL       ?=
 CELL_LIMIT     ?=
 NOTEBOOK_LIMIT ?=
 PYTHON    ?=
+FLAGS     ?=
 MINUTES   ?= 7
 FILE      ?= papermill_runs/gpu.json
 
@@ -26,8 +27,9 @@ help:
 	@echo "make reproduce   train the headline runs, take the others from the committed reference, run the notebooks, compare"
 	@echo "                   PROFILE=smoke|embedded|paper   NOTEBOOKS=\"01 ...\"   JOBS=n   FRESH=1   ALL=1 (train everything)"
 	@echo "                   CELL_LIMIT=minutes   NOTEBOOK_LIMIT=minutes   (0 for none) after which what hangs is ended"
-	@echo "make test        unit tests, the stored notebooks against their stored outputs, every notebook at the smallest scale"
-	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make test        the form of the code (ruff, mypy), unit tests, the stored notebooks against their stored"
+	@echo "                   outputs, every notebook at the smallest scale"
+	@echo "make lab         open the notebooks in JupyterLab   FLAGS=\"--no-browser --port 9999\" are passed on to it"
 	@echo "make reference   rewrite notebooks/, figures/, the README's tables and papermill_runs/reference"
 	@echo "make tune        find the learning rates again"
 	@echo "make bench       measure speed again, as ratios, for the README's table; fails where two ways give other numbers"
@@ -58,9 +60,11 @@ bench-gpu: setup
 test: setup
 	@sh tools/test.sh
 
+# The repository is the root, so that the notebooks' links to ../docs work; a folder given as an argument would become it.
 lab: setup
-	@.venv/bin/jupyter lab --notebook-dir=. notebooks
+	@.venv/bin/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks \
+	    $(if $(filter 0,$(shell id -u)),--allow-root) $(FLAGS)
 
 clean:
-	@rm -rf .venv .venv.lock build .pytest_cache .ruff_cache src/*.egg-info papermill_runs/cache
+	@rm -rf .venv .venv.lock build .pytest_cache .ruff_cache .mypy_cache src/*.egg-info papermill_runs/cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

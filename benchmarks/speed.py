@@ -1,12 +1,13 @@
-"""How fast training and scoring are, as ratios within one run: each way against the plain one, in turns, after a check that both give the same numbers.
+"""How fast training and scoring are, as ratios within one run.
 
-    make bench              on the embedded base and 256 pictures, a few minutes on one core; fills the README's table
+Each way takes turns with the plain one, after a check that both give the same numbers.
+
+    make bench    on the embedded base and 256 pictures, a few minutes on one core; fills the README's table
 
 Exit status 1 where two ways give other numbers, and only there: how fast something is depends on the machine,
-so a ratio short of its aim is said and is no failure.
+so a ratio short of its aim is reported and is no failure.
 """
 
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -32,19 +33,26 @@ from moslab.scorers import digits, scorer_options
 from moslab.scorers.base import Labels, Reading
 from moslab.utils.files import write_atomic
 from moslab.utils.paths import ROOT
+from moslab.utils.provenance import cpu_name
 
-ROUNDS, PICTURES, BATCH = 7, 256, 64
-WRITING, TREE = (
-    128,
-    16,
-)  # pictures at once: what `predict` takes by default, for both ways of writing a number; and few, where every picture brings 120 tokens that should stay in the processor's cache
+ROUNDS = 7
+PICTURES = 256
+BATCH = 64
+WRITING = 128  # pictures at once where numbers are written: what `predict` takes by default, for both ways
+TREE = 16  # at once where every picture brings 120 tokens, which should stay in the processor's cache
 
 
 @dataclass(frozen=True)
 class Comparison:
     """A way of doing something against the plain way of doing the same.
 
-    aim: the ratio of seconds, plain by ours, that is aimed at; below one where ours does more.
+    Attributes:
+        name: what is compared.
+        aim: the ratio of seconds, plain by ours, that is aimed at; below one where ours does more.
+        plain: does it the plain way and gives its numbers.
+        ours: does it our way and gives its numbers.
+        pictures: how many it is done for.
+        same: whether both must give the same numbers.
     """
 
     name: str
@@ -52,57 +60,56 @@ class Comparison:
     plain: Callable[[], np.ndarray]
     ours: Callable[[], np.ndarray]
     pictures: int
-    same: bool = True  # whether both must give the same numbers
+    same: bool = True
 
 
 def main() -> None:
+    """Measure everything, fill the README's table and print it."""
     torch.set_num_threads(1)
     table = datasets.load("iqa")
-    levels, written = (
-        trained(
-            make(dataset="iqa", scorer=scorer, train_images=1000, epochs=2, learning_rate=1.5e-3), "embedded"
-        )
-        for scorer in ("levels", "digits")
-    )
+    levels = trained_reader("levels")
+    written = trained_reader("digits")
     product = matrix_product()
-    rows = [
-        measured(comparison, product)
-        for comparison in (
-            training(table, levels),
-            scoring(table, levels),
-            generating(table, written),
-            *more_digits(table, written),
-            prompts(table, levels),
-        )
+    comparisons = [
+        training(table, levels),
+        scoring(table, levels),
+        generating(table, written),
+        *more_digits(table, written),
+        prompts(table, levels),
     ]
-    shown = markdown(
-        list(rows[0]),
-        [
-            [
-                value if isinstance(value, str) else f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
-                for value in row.values()
-            ]
-            for row in rows
-        ],
+    rows = [measured(comparison, product) for comparison in comparisons]
+    shown = markdown(list(rows[0]), [list(map(cell, row.values())) for row in rows])
+    page = (
+        f"{shown}\n\n{cpu_name()}, one thread, torch {torch.__version__}, medians of {ROUNDS} rounds; "
+        f"a 1024 x 1024 x 1024 matrix product runs at {product / 1e9:.0f} GFLOP/s."
     )
-    page = f"{shown}\n\n{processor()}, one thread, torch {torch.__version__}, medians of {ROUNDS} rounds; a 1024 x 1024 x 1024 matrix product runs at {product / 1e9:.0f} GFLOP/s."
     readme = ROOT / "README.md"
     write_atomic(readme, fill(readme.read_text(encoding="utf-8"), "speed", page))
     print(page)
     print(short_of_aim(rows))
 
 
+def trained_reader(scorer: str) -> Reader:
+    """A scorer after two short epochs, on the embedded base."""
+    experiment = make(dataset="iqa", scorer=scorer, train_images=1000, epochs=2, learning_rate=1.5e-3)
+    return trained(experiment, "embedded")
+
+
+def cell(value: str | float) -> str:
+    """A value of the table: words as they are, numbers with decimals only where they are small."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
+
+
 def short_of_aim(rows: list[dict[str, Any]]) -> str:
     """A sentence: which ratios stay short of their aims."""
-    missed = [
-        f"{row['what']} ({row['ratio']:.2f}, aim {row['aim']:.2f})"
-        for row in rows
-        if row["ratio"] < row["aim"]
-    ]
+    late = [row for row in rows if row["ratio"] < row["aim"]]
+    missed = [f"{row['what']} ({row['ratio']:.2f}, aim {row['aim']:.2f})" for row in late]
     return f"Short of the aim: {'; '.join(missed)}." if missed else "Every ratio reaches its aim."
 
 
-# --- what is compared -------------------------------------------------------------------------------------------------------------------
+# --- what is compared ---------------------------------------------------------------------------------------
 
 
 def training(table: ImageTable, reader: Reader) -> Comparison:
@@ -112,31 +119,36 @@ def training(table: ImageTable, reader: Reader) -> Comparison:
     weights = [weight for weight in ScoringModel(reader).parameters() if weight.requires_grad]
 
     def step(of: Reader) -> Callable[[], np.ndarray]:
-        adam = torch.optim.AdamW(
-            weights, lr=0.0, weight_decay=0.0, fused=True
-        )  # all of its work and no change, so that every step is the same
+        # All of its work and no change, so that every step is the same.
+        adam = torch.optim.AdamW(weights, lr=0.0, weight_decay=0.0, fused=True)
 
         def once() -> np.ndarray:
             batch = of.to_teach(table, rows, targets)
             loss = ScoringModel(of)(**batch)["loss"]
             loss.backward()
-            adam.step(), adam.zero_grad()
+            adam.step()
+            adam.zero_grad()
             return np.array([float(loss.detach())])
 
         return once
 
     return Comparison(
         "training, vision cached / run each step",
-        1.7,
-        step(replace(reader, features=None)),
-        step(reader),
-        BATCH,
+        aim=1.7,
+        plain=step(replace(reader, features=None)),
+        ours=step(reader),
+        pictures=BATCH,
     )
 
 
 def scoring(table: ImageTable, reader: Reader) -> Comparison:
-    """Levels from five output rows at one position, against transformers' own forward pass with its logits everywhere."""
-    rows, model = table.rows("test")[:PICTURES], untouched(reader)
+    """Levels from five output rows at one position.
+
+    The plain way is transformers' own forward pass with its logits everywhere.
+    """
+    rows = table.rows("test")[:PICTURES]
+    model = untouched(reader)
+    scorer: Any = reader.scorer  # one by levels
 
     def plain() -> np.ndarray:
         scores = []
@@ -144,45 +156,42 @@ def scoring(table: ImageTable, reader: Reader) -> Comparison:
             batch = looked_at(reader, table, rows[start : start + BATCH])
             with torch.no_grad():
                 logits = model(**batch).logits[:, -1]
-            probability = logits[:, reader.scorer.level_tokens].double().softmax(-1).numpy()
-            scores.append(reader.scorer.restore(np.arange(5)) @ probability.T)
+            probability = logits[:, scorer.level_tokens].double().softmax(-1).numpy()
+            scores.append(scorer.restore(np.arange(5)) @ probability.T)
         return np.concatenate(scores)
 
     return Comparison(
         "scoring, cached / plain forward pass, full logits",
-        2.5,
-        plain,
-        lambda: predict(reader, table, rows, BATCH).score,
-        PICTURES,
+        aim=2.5,
+        plain=plain,
+        ours=lambda: predict(reader, table, rows, BATCH).score,
+        pictures=PICTURES,
     )
 
 
 def generating(table: ImageTable, reader: Reader) -> Comparison:
     """Three digits read behind one pass, against `generate()`."""
-    rows, tokenizer, model = table.rows("test")[:PICTURES], reader.backbone.tokenizer, untouched(reader)
+    rows = table.rows("test")[:PICTURES]
+    model: Any = untouched(reader)
+    scorer: Any = reader.scorer  # one by digits
 
     def plain() -> np.ndarray:
         numbers = []
         for start in range(0, PICTURES, WRITING):
             batch = looked_at(reader, table, rows[start : start + WRITING])
+            longest = batch["input_ids"].shape[1]
             with torch.no_grad():
-                ids = model.generate(
-                    **batch, max_new_tokens=reader.scorer.options.digits + 1, do_sample=False
-                )
-            numbers += [
-                digits.parse(text)
-                for text in tokenizer.batch_decode(
-                    ids[:, batch["input_ids"].shape[1] :], skip_special_tokens=True
-                )
-            ]
-        return digits.decode(np.array(numbers), reader.scorer.low, reader.scorer.high)
+                ids = model.generate(**batch, max_new_tokens=scorer.options.digits + 1, do_sample=False)
+            texts = reader.backbone.tokenizer.batch_decode(ids[:, longest:], skip_special_tokens=True)
+            numbers += [digits.parse(text) for text in texts]
+        return digits.decode(np.array(numbers), scorer.low, scorer.high)
 
     return Comparison(
         "digits, cached / transformers' generate()",
-        4.0,
-        plain,
-        lambda: predict(reader, table, rows, WRITING).score,
-        PICTURES,
+        aim=4.0,
+        plain=plain,
+        ours=lambda: predict(reader, table, rows, WRITING).score,
+        pictures=PICTURES,
     )
 
 
@@ -198,16 +207,11 @@ def more_digits(table: ImageTable, reader: Reader) -> list[Comparison]:
         return once
 
     one = way(digits=1)
+    three = way(digits=3)
+    tree = way(TREE, digits=3, decoding="tree")
     return [
-        Comparison("greedy, three digits / one", 1 / 1.25, one, way(digits=3), PICTURES, same=False),
-        Comparison(
-            "tree of three digits / greedy, one",
-            1 / 5,
-            one,
-            way(TREE, digits=3, decoding="tree"),
-            PICTURES,
-            same=False,
-        ),
+        Comparison("greedy, three digits / one", 1 / 1.25, one, three, PICTURES, same=False),
+        Comparison("tree of three digits / greedy, one", 1 / 5, one, tree, PICTURES, same=False),
     ]
 
 
@@ -245,17 +249,25 @@ def untouched(reader: Reader) -> PreTrainedModel:
 def looked_at(reader: Reader, table: ImageTable, rows: np.ndarray) -> dict[str, Any]:
     """A batch as transformers takes it, pictures included."""
     batch = replace(reader, features=None).to_read(table, rows)
-    return {
-        name: batch[name] for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")
-    } | {"mm_token_type_ids": (batch["input_ids"] == reader.backbone.model.config.image_token_id).int()}
+    given = {name: batch[name] for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")}
+    is_picture = batch["input_ids"] == reader.backbone.model.config.image_token_id
+    return given | {"mm_token_type_ids": is_picture.int()}
 
 
-# --- measuring --------------------------------------------------------------------------------------------------------------------------
+# --- measuring ----------------------------------------------------------------------------------------------
 
 
 def measured(comparison: Comparison, product: float) -> dict[str, Any]:
-    """Medians over rounds in which both ways take turns."""
-    first, second = comparison.plain(), comparison.ours()  # warm, and the gate
+    """A row of the table: medians over rounds in which both ways take turns.
+
+    Args:
+        comparison: the two ways.
+        product: operations a second in a matrix product.
+
+    Raises:
+        SystemExit: where the two must give the same numbers and do not.
+    """
+    first, second = comparison.plain(), comparison.ours()  # a warm-up, and what is compared
     if comparison.same and not np.allclose(first, second, atol=1e-4, equal_nan=True):
         raise SystemExit(
             f"{comparison.name}: the two ways differ by up to {np.nanmax(np.abs(first - second)):.2g}."
@@ -266,12 +278,14 @@ def measured(comparison: Comparison, product: float) -> dict[str, Any]:
             started = time.perf_counter()
             getattr(comparison, name)()
             seconds[name].append(time.perf_counter() - started)
-    plain, ours = (statistics.median(seconds[name]) for name in ("plain", "ours"))
+    plain = statistics.median(seconds["plain"])
+    ours = statistics.median(seconds["ours"])
+    ratios = [a / b for a, b in zip(seconds["plain"], seconds["ours"])]
     with FlopCounterMode(display=False) as counter:
         comparison.ours()
     return {
         "what": comparison.name,
-        "ratio": round(statistics.median(a / b for a, b in zip(seconds["plain"], seconds["ours"])), 2),
+        "ratio": round(statistics.median(ratios), 2),
         "aim": round(comparison.aim, 2),
         "pictures/s, ours": round(comparison.pictures / ours, 1),
         "pictures/s, plain": round(comparison.pictures / plain, 1),
@@ -288,14 +302,6 @@ def matrix_product(size: int = 1024) -> float:
         first @ second
         taken.append(time.perf_counter() - started)
     return 2 * size**3 / statistics.median(taken)
-
-
-def processor() -> str:
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

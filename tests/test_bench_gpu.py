@@ -1,10 +1,12 @@
-"""The benchmark at the papers' scale, tried at tiny shapes: every way runs, gives the same numbers, and lands
-in the file.
+"""The benchmark at the papers' scale, tried at tiny shapes.
+
+Every way runs, gives the same numbers, and stands in the file.
 """
 
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.gpu import __main__ as command  # noqa: E402
 from benchmarks.gpu import measure, packing, record, shapes, standing, ways, work, workloads  # noqa: E402
+from benchmarks.gpu.pictures import Pictures  # noqa: E402
 
 WORKLOADS = {"T1", "S1", "S2", "T2", "T1-convolution", "T1-large", "T1-compiled"}
 
@@ -23,23 +26,8 @@ WORKLOADS = {"T1", "S1", "S2", "T2", "T1-convolution", "T1-large", "T1-compiled"
 def tried(tmp_path_factory: Any) -> dict[str, Any]:
     """The file of a trial of the whole benchmark."""
     out = tmp_path_factory.mktemp("bench") / "gpu.json"
-    arguments = [
-        "--device",
-        "cpu",
-        "--shapes",
-        "tiny",
-        "--minutes",
-        "0.01",
-        "--batch",
-        "2",
-        "--pictures",
-        "4",
-        "--commit",
-        "abc",
-        "--out",
-        str(out),
-    ]
-    assert command.main(arguments) == 0
+    arguments = "--device cpu --shapes tiny --minutes 0.01 --batch 2 --pictures 4 --commit abc --out"
+    assert command.main([*arguments.split(), str(out)]) == 0
     return json.loads(out.read_text())
 
 
@@ -56,9 +44,8 @@ def test_every_way_runs_and_gives_the_same(tried: dict[str, Any]) -> None:
 
 def test_the_file_says_what_was_measured(tried: dict[str, Any]) -> None:
     assert tried["machine"]["commit"] == "abc" and tried["machine"]["packages"]["torch"] == torch.__version__
-    assert len(tried["probes"]) == 3 and all(
-        probe["product_flops"] > 0 < probe["copy_bytes"] for probe in tried["probes"]
-    )
+    assert len(tried["probes"]) == 3
+    assert all(probe["product_flops"] > 0 < probe["copy_bytes"] for probe in tried["probes"])
     assert {row["verdict"] for row in tried["targets"]} <= {"trial", "not measured"}
     assert set(tried["profiles"]) == {"ours-live"} and tried["profiles"]["ours-live"]["kernels"]
     assert tried["host"]["prepared_live"] > tried["host"]["prepared_kept"]
@@ -72,12 +59,9 @@ def test_tables_are_made_of_the_file_alone(tried: dict[str, Any]) -> None:
     true_shapes["settings"]["shapes"] = "7b"
     arms = true_shapes["workloads"]["T1"]["arms"]
     arms["ours-kept"]["gate"]["passed"] = False
-    pair = next(
-        one
-        for one in true_shapes["workloads"]["T1"]["ratios"]
-        if (one["faster"], one["slower"]) == ("ours-live", "R0")
-    )
-    pair.update(ratio=2.5, low=2.4, high=2.6)
+    ratios = true_shapes["workloads"]["T1"]["ratios"]
+    pairs = {(pair["faster"], pair["slower"]): pair for pair in ratios}
+    pairs["ours-live", "R0"].update(ratio=2.5, low=2.4, high=2.6)
     true_shapes["targets"] = record.judged(true_shapes, work.CEILING)
     verdicts = {row["what"]: row["verdict"] for row in true_shapes["targets"]}
     assert verdicts["training, live / recipe"] == "met"
@@ -85,9 +69,8 @@ def test_tables_are_made_of_the_file_alone(tried: dict[str, Any]) -> None:
     assert verdicts["scoring, live: useful share of 790 TFLOP/s"] == "missed"
     page = record.readme_section(true_shapes)
     assert "2.50 [2.40, 2.60]" in page and tried["machine"]["card"] in page
-    assert len(record.arms_table(true_shapes).splitlines()) == 2 + sum(
-        len(workload["arms"]) for workload in true_shapes["workloads"].values()
-    )
+    ways_tried = sum(len(workload["arms"]) for workload in true_shapes["workloads"].values())
+    assert len(record.arms_table(true_shapes).splitlines()) == 2 + ways_tried
 
 
 def test_readme_shows_the_newest_results() -> None:
@@ -101,17 +84,15 @@ def test_readme_shows_the_newest_results() -> None:
 def test_work_of_true_shapes(
     architecture: str, tokens: int, patches: int, expected: tuple[float, float, float]
 ) -> None:
-    """Tera-operations worked out by hand: the tower, the language model's forward pass, a training step of
-    adapters.
-    """
-    tokenizer = type("Tokenizer", (), {"convert_tokens_to_ids": staticmethod(lambda token: 7)})()
+    """Tera-operations worked out by hand: the tower, the language model forward, a training step."""
+    tokenizer: Any = SimpleNamespace(convert_tokens_to_ids=lambda token: 7)
     config = shapes.config_of(architecture, "7b", tokenizer)
-    found = (
+    operations = [
         work.vision(config, patches),
         sum(work.language(config.text_config, tokens)),
         work.useful(config, [tokens], [patches], training=True, looks=True),
-    )
-    assert [one / 1e12 for one in found] == pytest.approx(expected, rel=0.01)
+    ]
+    assert [count / 1e12 for count in operations] == pytest.approx(expected, rel=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -137,21 +118,16 @@ def test_a_way_that_fails_is_written_down_and_the_next_goes_on(bench: shapes.Ben
         ways.Way("scarce", "", plain, scarce, 4),
         ways.Way("hopeless", "", plain, lambda size: scarce(9), 4),
     ]
-    found: dict[str, Any] = {}
-    measure.compare(
-        bench, ways.Workload("T", "", listed, "broken", [("scarce", "broken")], 1.0), 0.0, found, lambda: None
-    )
-    assert "a kernel is missing" in found["arms"]["broken"]["error"] and found["ratios"][0]["ratio"] is None
-    assert (
-        sizes[:2] == [4, 2]
-        and found["arms"]["scarce"]["out_of_memory"] == [4]
-        and found["arms"]["scarce"]["batch"] == 2
-    )
-    assert found["reference"] == "scarce" and found["arms"]["scarce"]["seconds"]
-    assert (
-        found["arms"]["hopeless"]["out_of_memory"] == [4, 2]
-        and "out of memory" in found["arms"]["hopeless"]["error"]
-    )
+    workload = ways.Workload("T", "", listed, "broken", [("scarce", "broken")], 1.0)
+    entry: dict[str, Any] = {}
+    measure.compare(bench, workload, 0.0, entry, lambda: None)
+    arms = entry["arms"]
+    assert "a kernel is missing" in arms["broken"]["error"] and entry["ratios"][0]["ratio"] is None
+    assert sizes[:2] == [4, 2]
+    assert arms["scarce"]["out_of_memory"] == [4] and arms["scarce"]["batch"] == 2
+    assert entry["reference"] == "scarce" and arms["scarce"]["seconds"]
+    assert arms["hopeless"]["out_of_memory"] == [4, 2]
+    assert "out of memory" in arms["hopeless"]["error"]
 
 
 def test_a_slow_way_is_not_waited_for() -> None:
@@ -161,15 +137,16 @@ def test_a_slow_way_is_not_waited_for() -> None:
 
 
 def test_another_number_does_not_pass(bench: shapes.Bench) -> None:
-    reference = ways.Outcome(2.0, torch.tensor([1.0, 2.0, 3.0]))
-    assert measure.gate(bench, reference, ways.Outcome(2.0, torch.tensor([1.0, 2.0, 3.0])))["passed"]
-    assert not measure.gate(bench, reference, ways.Outcome(2.1, torch.tensor([1.0, 2.0, 3.0])))["passed"]
-    assert not measure.gate(bench, reference, ways.Outcome(2.0, torch.tensor([1.0, 2.0, -3.0])))["passed"]
+    gradient, turned = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 2.0, -3.0])
+    reference = ways.Outcome(2.0, gradient)
+    assert measure.gate(bench, reference, ways.Outcome(2.0, gradient.clone()))["passed"]
+    assert not measure.gate(bench, reference, ways.Outcome(2.1, gradient))["passed"]
+    assert not measure.gate(bench, reference, ways.Outcome(2.0, turned))["passed"]
 
 
 def test_nothing_of_one_way_is_left_in_the_next(bench: shapes.Bench) -> None:
     packing.choose_kernel(bench)
-    pictures = ways.Pictures.of(bench, shapes.equal_sizes("tiny", 2), "levels")
+    pictures = Pictures.of(bench, shapes.equal_sizes("tiny", 2), "levels")
     plain = workloads.t1(bench, pictures, 2).ways[1]
     standing.stand(bench, plain.standing)
     first = plain.make(2).run(True)
@@ -187,4 +164,5 @@ def test_nothing_of_one_way_is_left_in_the_next(bench: shapes.Bench) -> None:
     standing.stand(bench, everything)
     standing.stand(bench, plain.standing)
     second = plain.make(2).run(True)
+    assert first.gradient is not None and second.gradient is not None
     assert first.loss == second.loss and torch.equal(first.gradient, second.gradient)

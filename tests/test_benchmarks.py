@@ -1,6 +1,7 @@
 """The speed benchmark: it fails where two ways give other numbers, and not where one is slow."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,8 +17,9 @@ MADE = ("training", "scoring", "generating", "prompts")  # one comparison each
 def speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The benchmark without its models: nothing is loaded, and the README is one of the test."""
     specification = importlib.util.spec_from_file_location("moslab_speed", SPEED)
+    assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
-    monkeypatch.setitem(__import__("sys").modules, "moslab_speed", module)
+    monkeypatch.setitem(sys.modules, "moslab_speed", module)
     specification.loader.exec_module(module)
     (tmp_path / "README.md").write_text("<!-- speed -->\nold\n<!-- /speed -->\n")
     monkeypatch.setattr(module, "ROOT", tmp_path)
@@ -28,14 +30,15 @@ def speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def compared(speed: ModuleType, monkeypatch: pytest.MonkeyPatch, aim: float, ours: float) -> None:
+def compare(speed: ModuleType, monkeypatch: pytest.MonkeyPatch, aim: float, ours: float) -> None:
+    """Puts comparisons in place of the benchmark's own whose ways give 1 and `ours`."""
     for name in MADE:
         made = speed.Comparison(name, aim, lambda: np.ones(3), lambda: np.full(3, ours), 3)
         monkeypatch.setattr(speed, name, lambda *_, made=made: made)
 
 
 def test_a_ratio_short_of_its_aim_is_said_and_is_no_failure(speed, tmp_path, monkeypatch, capsys):
-    compared(speed, monkeypatch, aim=1e6, ours=1.0)
+    compare(speed, monkeypatch, aim=1e6, ours=1.0)
     speed.main()
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("Short of the aim: training (") and "aim 1000000.00" in last
@@ -48,7 +51,7 @@ def test_ratios_that_reach_their_aims(speed):
 
 
 def test_other_numbers_are_a_failure(speed, tmp_path, monkeypatch):
-    compared(speed, monkeypatch, aim=0.0, ours=1.01)
+    compare(speed, monkeypatch, aim=0.0, ours=1.01)
     with pytest.raises(SystemExit, match="training: the two ways differ by up to 0.01."):
         speed.main()
     assert "old" in (tmp_path / "README.md").read_text()

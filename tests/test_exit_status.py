@@ -15,13 +15,13 @@ from moslab import cli
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def left(monkeypatch, capsys, *arguments: object) -> tuple[int, str]:
-    """The command's exit status and the last line of what it said."""
+def ending(monkeypatch, capsys, *arguments: object) -> tuple[object, str]:
+    """The command's exit status and the last line that it prints."""
     monkeypatch.setattr("sys.argv", ["moslab", *map(str, arguments)])
     with pytest.raises(SystemExit) as exit_:
         cli.main()
-    said = capsys.readouterr()
-    return exit_.value.code, (said.out + said.err).strip().splitlines()[-1]
+    printed = capsys.readouterr()
+    return exit_.value.code, (printed.out + printed.err).strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def left(monkeypatch, capsys, *arguments: object) -> tuple[int, str]:
     ids=str,
 )
 def test_bad_input(monkeypatch, capsys, arguments, status, last):
-    found, line = left(monkeypatch, capsys, *arguments)
+    found, line = ending(monkeypatch, capsys, *arguments)
     assert found == status and line.startswith(last)
 
 
 def test_success_is_status_0(monkeypatch, capsys):
-    assert left(monkeypatch, capsys, "--help")[0] == 0
+    assert ending(monkeypatch, capsys, "--help")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -83,52 +83,79 @@ def test_what_goes_wrong_on_the_way(monkeypatch, capsys, problem, status, last):
         raise problem
 
     monkeypatch.setattr("moslab.batch.runner.reproduce", fail)
-    assert left(monkeypatch, capsys, "reproduce") == (status, last)
+    assert ending(monkeypatch, capsys, "reproduce") == (status, last)
 
 
 def test_a_copy_with_faults(monkeypatch, capsys, root):  # noqa: F811
     for number in (3, 4):
         (root / "koniq10k" / "512x384" / f"{number}.jpg").unlink()
     for form in ([], ["--json"]):
-        status, last = left(monkeypatch, capsys, "data", "check", "koniq10k", "--root", root, *form)
+        status, last = ending(monkeypatch, capsys, "data", "check", "koniq10k", "--root", root, *form)
         assert status == 1 and last.startswith(
             "koniq10k has something wrong with its pictures: 2 of 12 are missing"
         )
         assert last.endswith(".") and not last.endswith("..")
 
 
+# Tool and what its arguments hold, for each stage of make test.
 STAGES = {
-    "unit": '*" tests") exit 1;;',
-    "notebooks": "*--nbval*) exit 1;;",
-    "smoke": "*reproduce*) exit 1;;",
+    "format": ("ruff", "format --check"),
+    "lint": ("ruff", "check src"),
+    "types": ("mypy", "src tests benchmarks tools"),
+    "unit": ("python", "no-loadscope-reorder tests"),
+    "notebooks": ("python", "--nbval"),
+    "smoke": ("python", "reproduce"),
 }
+FORM = "the form of the code"
+NOTEBOOKS = "the stored notebooks against their stored outputs"
+
+
+def stub_tool(path: Path, failing: list[str]) -> None:
+    """A program that does nothing, and fails where its arguments are those of a failing stage."""
+    stages = [STAGES[name] for name in failing]
+    cases = [f'*"{words}"*) exit 1;;' for tool, words in stages if tool == path.name]
+    path.write_text(f'#!/bin/sh\ncase "$*" in {" ".join(cases)} *) exit 0;; esac\n')
+    path.chmod(0o755)
 
 
 @pytest.mark.parametrize(
-    ("failing", "said"),
+    ("failing", "named"),
     [
-        (["unit"], "Failed: the unit tests; the reasons stand above."),
-        (
-            ["notebooks"],
-            "Failed: the stored notebooks against their stored outputs; the reasons stand above.",
-        ),
-        (["unit", "smoke"], "Failed: the unit tests, the smoke profile; the reasons stand above."),
-        ([], ""),
+        (["format"], FORM),
+        (["lint"], FORM),
+        (["types"], FORM),
+        (["unit"], "the unit tests"),
+        (["notebooks"], NOTEBOOKS),
+        (["unit", "smoke"], "the unit tests, the smoke profile"),
+        (["types", "notebooks"], f"{FORM}, {NOTEBOOKS}"),
     ],
     ids=str,
 )
-def test_make_test_says_which_stage_failed(tmp_path, failing, said):
+def test_make_test_says_which_stage_failed(stubbed, failing, named):
+    found = stubbed(failing)
+    assert found.returncode == 1
+    assert found.stderr.strip() == f"Failed: {named}; the reasons stand above."
+
+
+def test_make_test_has_nothing_to_say_where_all_is_well(stubbed):
+    found = stubbed([])
+    assert found.returncode == 0 and found.stderr == ""
+
+
+@pytest.fixture
+def stubbed(tmp_path):
+    """Runs `make test`'s script on stub tools, some of which fail."""
     for folder in ("tools", ".venv/bin", "notebooks"):
         (tmp_path / folder).mkdir(parents=True)
     shutil.copy(ROOT / "tools" / "test.sh", tmp_path / "tools")
     (tmp_path / "notebooks" / "00_toy.ipynb").touch()
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.write_text(
-        f'#!/bin/sh\ncase "$*" in {" ".join(STAGES[name] for name in failing)} *) exit 0;; esac\n'
-    )
-    python.chmod(0o755)
-    found = subprocess.run(["sh", tmp_path / "tools" / "test.sh"], capture_output=True, text=True)
-    assert found.returncode == bool(failing) and found.stderr.strip() == said
+
+    def make_test(failing: list[str]) -> subprocess.CompletedProcess:
+        for tool in ("python", "ruff", "mypy"):
+            stub_tool(tmp_path / ".venv" / "bin" / tool, failing)
+        return subprocess.run(["sh", tmp_path / "tools" / "test.sh"], capture_output=True, text=True)
+
+    return make_test
 
 
 def test_output_and_reason_keep_their_order_in_one_stream(tmp_path):

@@ -25,20 +25,28 @@ def code(path: Path) -> list[dict]:
 
 def plain_text(cell: dict) -> str:
     """What nbval holds a fresh execution against: streams and text/plain."""
-    return "".join(
-        "".join(output.get("text", output.get("data", {}).get("text/plain", "")))
-        for output in cell["outputs"]
-    )
+    texts = [output.get("text", output.get("data", {}).get("text/plain", "")) for output in cell["outputs"]]
+    return "".join(map("".join, texts))
+
+
+def tags(cell: dict) -> list[str]:
+    return cell["metadata"].get("tags", [])
+
+
+def compared_cells(path: Path) -> list[dict]:
+    """Code cells whose outputs nbval compares."""
+    return [cell for cell in code(path) if IGNORED not in tags(cell)]
 
 
 def compared_numbers(path: Path) -> int:
     """Cells that nbval compares and whose output holds a number."""
-    cells = [
-        cell
-        for cell in code(path)
-        if IGNORED not in cell["metadata"].get("tags", []) and cell["execution_count"]
-    ]
-    return sum(bool(re.search(r"\d", plain_text(cell))) for cell in cells)
+    cells = [cell for cell in compared_cells(path) if cell["execution_count"]]
+    return len([cell for cell in cells if re.search(r"\d", plain_text(cell))])
+
+
+def lines_of(cell: dict) -> int:
+    """Lines of a cell that are not blank."""
+    return len([line for line in "".join(cell["source"]).splitlines() if line.strip()])
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -51,45 +59,34 @@ class TestStored:
 
     def test_stored_parameters_are_the_embedded_reference(self, path: Path) -> None:
         declared = parameters.declared(path)
-        assert (declared["profile"].default, declared["runs"].default, declared["output"].default) == (
-            "embedded",
-            "reference",
-            "",
-        )
+        defaults = {name: declared[name].default for name in ("profile", "runs", "output")}
+        assert defaults == {"profile": "embedded", "runs": "reference", "output": ""}
 
     def test_every_cell_was_executed_without_error(self, path: Path) -> None:
-        assert all(cell["execution_count"] for cell in code(path))
-        assert not any(output["output_type"] == "error" for cell in code(path) for output in cell["outputs"])
+        for cell in code(path):
+            assert cell["execution_count"]
+            assert all(output["output_type"] != "error" for output in cell["outputs"])
 
     def test_no_traces_of_the_machine(self, path: Path) -> None:
-        text = "".join(
-            plain_text(cell) for cell in code(path) if IGNORED not in cell["metadata"].get("tags", [])
-        )
+        text = "".join(plain_text(cell) for cell in compared_cells(path))
         assert str(paths.ROOT) not in text and "papermill" not in read(path)["metadata"]
 
     def test_cells_are_short(self, path: Path) -> None:
-        cells = [cell for cell in code(path) if "parameters" not in cell["metadata"].get("tags", [])]
+        cells = [cell for cell in code(path) if "parameters" not in tags(cell)]
         assert 10 <= len(cells) <= 25
-        assert (
-            max(
-                len([line for line in "".join(cell["source"]).splitlines() if line.strip()]) for cell in cells
-            )
-            <= 15
-        )
+        assert max(map(lines_of, cells)) <= 15
 
     def test_markdown_holds_no_measured_number(self, path: Path) -> None:
-        """Prose numbers are rendered by `say`; three or more decimals in Markdown would be a pasted measurement."""
+        """Prose numbers are rendered by `say`; two decimals in Markdown would be a pasted measurement."""
         for cell in read(path)["cells"]:
             if cell["cell_type"] == "markdown":
                 assert not re.search(r"(?<![\d.])0?\.\d{2,}", "".join(cell["source"]))
 
     def test_code_parses_and_imports_once(self, path: Path) -> None:
-        imports = [
-            ast.unparse(node)
-            for cell in code(path)
-            for node in ast.walk(ast.parse("".join(cell["source"])))
-            if isinstance(node, (ast.Import, ast.ImportFrom))
-        ]
+        imports = []
+        for cell in code(path):
+            nodes = ast.walk(ast.parse("".join(cell["source"])))
+            imports += [ast.unparse(node) for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
         assert len(imports) == len(set(imports))
 
 

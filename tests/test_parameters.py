@@ -1,6 +1,7 @@
 """Parameters cells: read without running, checked before anything runs."""
 
 import pytest
+from papermill import inspect_notebook
 
 from moslab.batch.parameters import check_values, declared, injected_names, settle, validate
 from moslab.utils import paths
@@ -16,10 +17,10 @@ names: dict[str, float] = {"a": 1.0}
 
 
 def test_names_types_defaults_and_help(make_notebook):
-    found = declared(make_notebook("00_toy", CELL))
-    assert list(found) == ["profile", "seeds", "rate", "quick", "names"]
-    assert found["seeds"] == (list[int], [0, 1, 2], "training seeds")
-    assert found["rate"].default == 1e-3 and found["rate"].help == ""
+    parameters = declared(make_notebook("00_toy", CELL))
+    assert list(parameters) == ["profile", "seeds", "rate", "quick", "names"]
+    assert parameters["seeds"] == (list[int], [0, 1, 2], "training seeds")
+    assert parameters["rate"].default == 1e-3 and parameters["rate"].help == ""
 
 
 def test_strings_of_a_command_line_become_values(make_notebook):
@@ -34,8 +35,8 @@ def test_strings_of_a_command_line_become_values(make_notebook):
 
 
 def test_typed_values_pass_and_integers_serve_as_floats(make_notebook):
-    found = validate(make_notebook("00_toy", CELL), {"rate": 1, "seeds": []})
-    assert found == {"rate": 1.0, "seeds": []} and isinstance(found["rate"], float)
+    values = validate(make_notebook("00_toy", CELL), {"rate": 1, "seeds": []})
+    assert values == {"rate": 1.0, "seeds": []} and isinstance(values["rate"], float)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,9 @@ STORED = {
 
 def running(injected: str = "", **values: object) -> dict[str, object]:
     """The namespace behind a parameters cell, with papermill's cell and other things that a session holds."""
-    cells = ["", PROFILED, *([f"# Parameters\n{injected}"] if injected else [])]
+    cells = ["", PROFILED]
+    if injected:
+        cells.append(f"# Parameters\n{injected}")
     namespace = {**STORED, **values, "In": cells, "Out": {}, "_ih": cells, "scratch": 5, "Path": paths.Path}
     exec(injected, namespace)
     namespace.pop("__builtins__")
@@ -118,14 +121,10 @@ def test_stored_defaults_stay_as_they_are(make_notebook):
 def test_a_profile_applies_where_the_stored_default_stands(make_notebook):
     """What was injected stands even where it is the default, and so does an edit."""
     path = make_notebook("00_toy", PROFILED)
-    assert settle(path, running('profile = "smoke"')) == STORED | {
-        "profile": "smoke",
-        "seeds": [0],
-        "images": 300,
-        "epochs": 1.0,
-    }
-    found = settle(path, running('profile = "smoke"\nepochs = 4.0', images=80))
-    assert found == STORED | {"profile": "smoke", "seeds": [0], "images": 80, "epochs": 4.0}
+    smoke = STORED | {"profile": "smoke", "seeds": [0]}
+    assert settle(path, running('profile = "smoke"')) == smoke | {"images": 300, "epochs": 1.0}
+    edited = running('profile = "smoke"\nepochs = 4.0', images=80)
+    assert settle(path, edited) == smoke | {"images": 80, "epochs": 4.0}
 
 
 @pytest.mark.parametrize(
@@ -140,8 +139,8 @@ def test_a_profile_applies_where_the_stored_default_stands(make_notebook):
     ],
 )
 def test_what_papermill_injects_is_typed(make_notebook, injected, name, value):
-    found = settle(make_notebook("00_toy", PROFILED), running(injected))[name]
-    assert found == value and type(found) is type(value)
+    typed = settle(make_notebook("00_toy", PROFILED), running(injected))[name]
+    assert typed == value and type(typed) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -167,10 +166,8 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(make_notebook, injected,
 
 
 def test_only_papermill_s_cells_are_looked_at_for_names():
-    assert injected_names(["", "x: int = 1", "# Parameters\nseed = 7\nrate = 0.5\n", "y = 2"]) == {
-        "seed",
-        "rate",
-    }
+    cells = ["", "x: int = 1", "# Parameters\nseed = 7\nrate = 0.5\n", "y = 2"]
+    assert injected_names(cells) == {"seed", "rate"}
     assert injected_names([]) == set()
 
 
@@ -178,16 +175,11 @@ def test_lists_that_may_be_empty_may_be_empty():
     check_values("00_toy", {"scorers": [], "images": 0, "control": "", "names": {}})
 
 
-def test_papermill_sees_the_same_parameters_in_every_notebook():
-    from papermill import inspect_notebook
-
-    for path in sorted(paths.NOTEBOOKS.glob("*.ipynb")):
-        found = declared(path)
-        seen = inspect_notebook(str(path))
-        assert list(seen) == list(found), path.name
-        assert {name: entry["help"] for name, entry in seen.items()} == {
-            name: entry.help for name, entry in found.items()
-        }, path.name
-        assert {"profile", "runs", "output", "jobs"} <= set(found), (
-            f"{path.name} lacks a parameter that the batch runner gives"
-        )
+@pytest.mark.parametrize("path", sorted(paths.NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_papermill_sees_the_same_parameters_in_every_notebook(path):
+    parameters = declared(path)
+    seen = inspect_notebook(str(path))
+    assert list(seen) == list(parameters)
+    helps = {name: entry["help"] for name, entry in seen.items()}
+    assert helps == {name: parameter.help for name, parameter in parameters.items()}
+    assert {"profile", "runs", "output", "jobs"} <= set(parameters), "the batch runner gives these"

@@ -7,7 +7,7 @@ import pytest
 from run_toys import files, fill, forbid_training, local, reference, toy_grid
 
 from moslab.analysis.claims import Claim, judge
-from moslab.batch import runner
+from moslab.batch import plan, results
 from moslab.batch.comparison import compare
 from moslab.experiments.grid import Grid
 from moslab.notebook import Study
@@ -119,11 +119,11 @@ def test_record_has_what_its_readers_need(recorded, grid, home):
 
 def test_the_batch_reads_what_was_recorded(recorded, home):
     write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", recorded)
-    assert runner.read_reference("smoke", "01_toy") == recorded
+    assert results.read_reference("smoke", "01_toy") == recorded
     seconds = recorded["seconds"]
-    nothing_to_train = runner.estimate(recorded, "smoke", home / "papermill_runs/smoke", "fresh", 2, set())
+    nothing_to_train = plan.estimate(recorded, "smoke", home / "papermill_runs/smoke", "fresh", 2, set())
     assert nothing_to_train == (0, seconds)
-    all_to_train = runner.estimate(recorded, "smoke", home / "nowhere", "fresh", 2, set())
+    all_to_train = plan.estimate(recorded, "smoke", home / "nowhere", "fresh", 2, set())
     assert all_to_train == (6, seconds + 6 * 3.5 / 2)
     (comparison,) = compare(recorded, recorded)
     assert (comparison.claim, comparison.change, comparison.failed) == ("toy.order (iqa)", "same", False)

@@ -10,7 +10,7 @@ from toys import toy_run
 
 from moslab import datasets
 from moslab.backbones import catalogue, loading
-from moslab.batch import runner, validity
+from moslab.batch import folder, validity
 from moslab.experiments import digests
 from moslab.experiments.experiment import make
 from moslab.experiments.store import Store
@@ -144,8 +144,8 @@ def test_a_fresh_start_forgets_the_caches(home):
         file = paths.CACHE / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
-    runner.prepare(paths.profile_dir("smoke"), fresh=False)
+    folder.prepare(paths.profile_dir("smoke"), fresh=False)
     assert (paths.CACHE / "digests.sqlite").exists()
-    runner.prepare(paths.profile_dir("smoke"), fresh=True)
+    folder.prepare(paths.profile_dir("smoke"), fresh=True)
     assert not paths.CACHE.exists()
     assert not (paths.profile_dir("smoke") / "runs").exists()

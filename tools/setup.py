@@ -1,4 +1,4 @@
-"""Prepare .venv: create it, install the project under requirements.lock, and do nothing at all when that is done already.
+"""Prepare .venv: create it and install the project under requirements.lock, unless that is done already.
 
 Plain standard library; tools/setup.sh calls it with a Python that is new enough.
 """
@@ -12,6 +12,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED_GB = 3
+INSTALL = (
+    "pip install --disable-pip-version-check --no-input --no-compile --retries 2 "
+    "--constraint requirements.lock --editable .[test]"
+)
 NETWORK_SIGNS = (
     "NewConnectionError",
     "Failed to establish a new connection",
@@ -31,41 +35,51 @@ class SetupError(Exception):
 
 
 def stamp_of(root: Path) -> str:
-    """Two lines: the interpreter and the folder (an environment cannot be moved), and the contents of the two files."""
-    content = "\0".join(
-        (root / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "requirements.lock")
-    )
-    return "\n".join(hashlib.sha256(part.encode()).hexdigest() for part in (f"{sys.version} {root}", content))
+    """What an environment was made for, as two digests on two lines.
+
+    The first is of the interpreter and the folder (an environment cannot be moved), the second of
+    pyproject.toml and requirements.lock.
+    """
+    place = f"{sys.version} {root}"
+    files = [root / "pyproject.toml", root / "requirements.lock"]
+    content = "\0".join(path.read_text(encoding="utf-8") for path in files)
+    return "\n".join(hashlib.sha256(part.encode()).hexdigest() for part in (place, content))
 
 
 def stored_stamp(root: Path) -> str:
-    stamp = root / ".venv" / "stamp"
-    return stamp.read_text() if stamp.is_file() and (root / ".venv" / "bin" / "python").exists() else ""
+    """The stamp of the environment that is there; empty where there is none or it was not finished."""
+    folder = root / ".venv"
+    if (folder / "stamp").is_file() and (folder / "bin" / "python").exists():
+        return (folder / "stamp").read_text()
+    return ""
 
 
 def is_ready(root: Path) -> bool:
+    """Whether nothing has to be installed."""
     return stored_stamp(root) == stamp_of(root)
 
 
 def check_machine(root: Path) -> None:
-    """Refuse what would fail later: a Python without venv, a disk without room, a folder that cannot be written."""
+    """Refuse what would fail later: a Python without venv, a full disk, a folder that cannot be written."""
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError:
         version = f"{sys.version_info[0]}.{sys.version_info[1]}"
         raise SetupError(
-            f"{sys.executable} lacks the venv module: install it (Debian and Ubuntu: apt install python{version}-venv), "
-            "then run make again."
+            f"{sys.executable} lacks the venv module: install it "
+            f"(Debian and Ubuntu: apt install python{version}-venv), then run make again."
         ) from None
     free = shutil.disk_usage(root).free / 1e9
     if free < NEEDED_GB:
         raise SetupError(
-            f"{root} has {free:.1f} GB free, but the environment needs {NEEDED_GB} GB: free some space, then run make again."
+            f"{root} has {free:.1f} GB free, but the environment needs {NEEDED_GB} GB: "
+            "free some space, then run make again."
         )
     if not os.access(root, os.W_OK):
         raise SetupError(
-            f"{root} is not writable, but .venv has to be created there: make it writable or copy the repository elsewhere."
+            f"{root} is not writable, but .venv has to be created there: "
+            "make it writable or copy the repository elsewhere."
         )
 
 
@@ -75,11 +89,12 @@ def explain(log: str) -> str:
         return "The disk filled up while installing: free some space, then run make again."
     if any(sign in log for sign in NETWORK_SIGNS):
         return (
-            "The package index could not be reached, so nothing was installed: connect to the network (or set PIP_INDEX_URL to a mirror), "
-            "then run make again."
+            "The package index could not be reached, so nothing was installed: connect to the network "
+            "(or set PIP_INDEX_URL to a mirror), then run make again."
         )
     errors = [line for line in log.splitlines() if line.startswith("ERROR:")]
-    return f"Installing failed: {errors[-1][7:] if errors else 'pip gave no reason'}. The whole log is in .venv/install.log."
+    reason = errors[-1].removeprefix("ERROR:").strip() if errors else "pip gave no reason"
+    return f"Installing failed: {reason}. The whole log is in .venv/install.log."
 
 
 def run(command: list[str], log: Path) -> None:
@@ -91,7 +106,10 @@ def run(command: list[str], log: Path) -> None:
 
 
 def install(root: Path) -> None:
-    """Build .venv, or bring one of the same interpreter and place up to date; the stamp comes last, so a killed set-up starts over."""
+    """Build .venv, or bring one of the same interpreter and place up to date.
+
+    The stamp comes last, so that a set-up that was killed starts over.
+    """
     folder = root / ".venv"
     updating = stored_stamp(root).split("\n")[0] == stamp_of(root).split("\n")[0]
     (folder / "stamp").unlink(missing_ok=True)
@@ -100,30 +118,11 @@ def install(root: Path) -> None:
     folder.mkdir(exist_ok=True)
     log = folder / "install.log"
     log.write_text("")
-    print(
-        f"{'Updating' if updating else 'Installing into'} .venv (about 2 minutes; log in .venv/install.log)",
-        flush=True,
-    )
+    doing = "Updating" if updating else "Installing into"
+    print(f"{doing} .venv (about 2 minutes; log in .venv/install.log)", flush=True)
     if not updating:
         run([sys.executable, "-m", "venv", str(folder)], log)
-    run(
-        [
-            str(folder / "bin" / "python"),
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            "--no-input",
-            "--no-compile",
-            "--retries",
-            "2",
-            "--constraint",
-            "requirements.lock",
-            "--editable",
-            ".[test]",
-        ],
-        log,
-    )
+    run([str(folder / "bin" / "python"), "-m", *INSTALL.split()], log)
     (folder / "stamp").write_text(stamp_of(root))
 
 
@@ -132,7 +131,7 @@ def prepare(root: Path) -> None:
     if is_ready(root):
         return
     check_machine(root)
-    import fcntl
+    import fcntl  # which Windows lacks
 
     with (root / ".venv.lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
@@ -146,6 +145,5 @@ if __name__ == "__main__":
     except SetupError as problem:
         sys.exit(str(problem))
     except OSError as problem:
-        sys.exit(
-            f"Cannot prepare .venv: {problem}. Free some space or make the folder writable, then run make again."
-        )
+        remedy = "Free some space or make the folder writable, then run make again."
+        sys.exit(f"Cannot prepare .venv: {problem}. {remedy}")

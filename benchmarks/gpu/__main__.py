@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ import numpy as np
 import torch
 
 from benchmarks.gpu import measure, packing, record, shapes, ways, work, workloads
-from benchmarks.gpu.ways import Pictures, Workload
+from benchmarks.gpu.pictures import Pictures
+from benchmarks.gpu.ways import Workload
 from moslab.utils import provenance
 from moslab.utils.files import write_atomic
 
@@ -31,6 +33,7 @@ PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Measure, or fill the README; gives the exit status."""
     asked = parse(arguments)
     if asked.readme:
         write_atomic(record.ROOT / "README.md", record.fill_readme())
@@ -40,8 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         run.everything()
     except BaseException as problem:
-        run.found["error"] = f"{type(problem).__name__}: {problem}"
-        run.found["traceback"] = traceback.format_exc()[-3000:]
+        run.results["error"] = f"{type(problem).__name__}: {problem}"
+        run.results["traceback"] = traceback.format_exc()[-3000:]
         run.save()
         raise
     finally:
@@ -51,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The options of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.gpu",
         description="How fast training and scoring are at the papers' own scale, on one card.",
@@ -90,16 +94,22 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 class Run:
-    """One run of the benchmark with its file of results."""
+    """One run of the benchmark with its file of results.
+
+    Attributes:
+        asked: the options of the command line.
+        results: what stands in the file of results.
+    """
 
     def __init__(self, asked: argparse.Namespace) -> None:
-        self.asked, self.started = asked, time.monotonic()
+        self.asked = asked
+        self.started = time.monotonic()
         self.device = torch.device(asked.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         large = self.device.type == "cuda"
         self.shapes = asked.shapes or ("7b" if large else "tiny")
         self.precision = asked.precision or ("bfloat16" if large else "float32")
         self.ends = self.started + 60 * asked.minutes
-        self.found: dict[str, Any] = {
+        self.results: dict[str, Any] = {
             "version": 1,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "finished": False,
@@ -121,20 +131,17 @@ class Run:
         }
 
     def everything(self) -> None:
-        bench = self.phase(
-            "model",
-            lambda: shapes.make_bench(
-                self.asked.architecture, self.shapes, self.device, PRECISIONS[self.precision]
-            ),
-        )
+        """All workloads, the most important first."""
+        bench = self.phase("model", self.make_bench)
         bench.ends = self.ends
-        self.found["settings"]["parameters"] = sum(weight.numel() for weight in bench.model.parameters())
-        self.found["settings"]["sequences_end_to_end_by"] = packing.choose_kernel(bench)
-        count, batch = max(self.asked.pictures, 2 * self.asked.batch), self.asked.batch
+        self.results["settings"]["parameters"] = sum(weight.numel() for weight in bench.model.parameters())
+        self.results["settings"]["sequences_end_to_end_by"] = packing.choose_kernel(bench)
+        batch = self.asked.batch
+        count = max(self.asked.pictures, 2 * batch)
         sizes = shapes.equal_sizes(self.shapes, count)
         one_size = self.phase("pictures", lambda: Pictures.of(bench, sizes, "levels"))
-        self.found["settings"]["tokens"] = self.tokens(one_size)
-        self.found["settings"]["work"] = self.work(one_size)
+        self.results["settings"]["tokens"] = self.tokens(one_size)
+        self.results["settings"]["work"] = self.work(one_size)
         self.probe(bench)
         self.compare(bench, "T1", lambda: workloads.t1(bench, one_size, batch))
         self.probe(bench)
@@ -146,21 +153,26 @@ class Run:
             self.compare(bench, "T2", lambda: self.mixed(bench))
             self.compare(bench, "T1-convolution", lambda: workloads.t1_convolution(bench, one_size, batch))
         self.compare(bench, "T1-large", lambda: workloads.t1_large(bench, one_size, 2 * batch))
-        self.guarded("host", lambda: self.found.update(host=self.host(bench, one_size)))
+        self.guarded("host", lambda: self.results.update(host=self.host(bench, one_size)))
         self.compare(bench, "T1-compiled", lambda: workloads.t1_compiled(bench, one_size, batch))
         self.probe(bench)
-        self.found["finished"] = True
+        self.results["finished"] = True
         self.save()
 
     # --- parts ----------------------------------------------------------------------------------------------
+
+    def make_bench(self) -> shapes.Bench:
+        """The model that is asked for."""
+        precision = PRECISIONS[self.precision]
+        return shapes.make_bench(self.asked.architecture, self.shapes, self.device, precision)
 
     def phase(self, name: str, make: Callable[[], Any]) -> Any:
         """Something that is made once, with its seconds."""
         before = time.monotonic()
         made = make()
-        self.found["phases"][name] = round(time.monotonic() - before, 2)
+        self.results["phases"][name] = round(time.monotonic() - before, 2)
         self.save()
-        print(f"{name}: {self.found['phases'][name]} s", flush=True)
+        print(f"{name}: {self.results['phases'][name]} s", flush=True)
         return made
 
     def guarded(self, name: str, do: Callable[[], Any]) -> None:
@@ -168,7 +180,7 @@ class Run:
         try:
             do()
         except Exception as problem:
-            self.found.setdefault("errors", {})[name] = {
+            self.results.setdefault("errors", {})[name] = {
                 "error": f"{type(problem).__name__}: {str(problem)[:300]}",
                 "traceback": traceback.format_exc()[-2000:],
             }
@@ -179,7 +191,7 @@ class Run:
         """One workload in its share of the time, or in what is left."""
         if self.asked.only and name not in self.asked.only:
             return
-        entry = self.found["workloads"].setdefault(name, {"arms": {}, "ratios": []})
+        entry = self.results["workloads"].setdefault(name, {"arms": {}, "ratios": []})
         left = self.ends - time.monotonic()
         if left < 2.0 and self.shapes == "7b":
             entry["error"] = "left out: no time"
@@ -193,81 +205,84 @@ class Run:
         before = time.monotonic()
         self.guarded(name, do)
         measure.tidy(bench)
-        self.found["phases"][name] = round(time.monotonic() - before, 2)
-        print(
-            f"{name}: {self.found['phases'][name]} s, {left - self.found['phases'][name]:.0f} s left",
-            flush=True,
-        )
+        took = round(time.monotonic() - before, 2)
+        self.results["phases"][name] = took
+        print(f"{name}: {took} s, {left - took:.0f} s left", flush=True)
 
     def digits(self, bench: shapes.Bench, like: Pictures) -> Workload:
+        """Scoring by one digit and by three."""
         one, three = (Pictures.of(bench, [], "digits", like, digits=digits) for digits in (1, 3))
         return workloads.s2(bench, one, three, self.asked.pictures, 2 * self.asked.batch)
 
     def mixed(self, bench: shapes.Bench) -> Workload:
+        """Training at mixed sizes."""
         sizes = shapes.mixed_sizes(self.shapes, 3 * self.asked.batch)
         return workloads.t2(bench, Pictures.of(bench, sizes, "levels"), self.asked.batch)
 
     def profiles(self, bench: shapes.Bench, of: Pictures) -> None:
+        """The kernels of our own path in training."""
         if self.asked.only and "T1" not in self.asked.only:
             return
         # Reading a profile takes seconds, so a trial reads one.
         wanted = ("ours-live", "ours-kept") if self.shapes == "7b" else ("ours-live",)
-        chosen = {
-            way.name: way for way in workloads.t1(bench, of, self.asked.batch).ways if way.name in wanted
-        }
-        for name, way in chosen.items():
-            self.guarded(
-                f"profile of {name}",
-                lambda name=name, way=way: self.found["profiles"].update({name: measure.profile(bench, way)}),
-            )
-            measure.tidy(bench)
+        for way in workloads.t1(bench, of, self.asked.batch).ways:
+            if way.name in wanted:
+                self.guarded(f"profile of {way.name}", partial(self.profile, bench, way))
+                measure.tidy(bench)
+
+    def profile(self, bench: shapes.Bench, way: ways.Way) -> None:
+        """The kernels of one way."""
+        self.results["profiles"][way.name] = measure.profile(bench, way)
 
     def host(self, bench: shapes.Bench, of: Pictures) -> dict[str, float]:
-        """Seconds a picture, on one thread, until a batch lies ready on the device: preparing pictures, or
-        moving kept visual tokens.
+        """Seconds a picture, on one thread, until a batch lies ready on the device.
+
+        Pictures are prepared, or kept visual tokens moved.
         """
-        rows, targets = of.rows(self.asked.batch), np.full(self.asked.batch, ways.TAUGHT_LEVEL)
-        live, kept = (
-            measure.median_seconds(bench, lambda reader=reader: reader.to_teach(of.table, rows, targets), 3)
-            for reader in (of.live, of.kept)
-        )
+        rows = of.rows(self.asked.batch)
+        targets = np.full(self.asked.batch, ways.TAUGHT_LEVEL)
+        live = measure.median_seconds(bench, partial(of.live.to_teach, of.table, rows, targets), 3)
+        kept = measure.median_seconds(bench, partial(of.kept.to_teach, of.table, rows, targets), 3)
         return {
             "prepared_live": live / len(rows),
             "prepared_kept": kept / len(rows),
-            "kept_bytes": of.kept.features.of(0).nbytes,
+            "kept_bytes": of.features.of(0).nbytes,
         }
 
     def probe(self, bench: shapes.Bench) -> None:
-        self.guarded("probe", lambda: self.found["probes"].append(measure.probe(bench)))
-        products = [probe["product_flops"] for probe in self.found["probes"]]
+        """How fast the machine is now, and how much that moved."""
+        self.guarded("probe", lambda: self.results["probes"].append(measure.probe(bench)))
+        products = [probe["product_flops"] for probe in self.results["probes"]]
         if products:
-            self.found["probe_moved"] = max(products) / min(products) - 1
+            self.results["probe_moved"] = max(products) / min(products) - 1
 
     def tokens(self, of: Pictures) -> dict[str, int]:
         """Of one picture's sequence."""
         batch = of.live.to_teach(of.table, of.rows(1), np.full(1, ways.TAUGHT_LEVEL))
         return {
             "sequence": int(batch["attention_mask"].sum()),
-            "visual": of.kept.features.count(0),
+            "visual": of.features.count(0),
             "taught": int((batch["labels"] != -100).sum()),
             "patches": of.patches(0),
         }
 
     def work(self, of: Pictures) -> dict[str, float]:
         """Operations that one picture needs at least."""
-        config, tokens = of.bench.model.config, [self.found["settings"]["tokens"]["sequence"]]
-        found = {}
+        config = of.bench.model.config
+        tokens = [self.results["settings"]["tokens"]["sequence"]]
+        operations = {}
         for training, what in ((True, "training"), (False, "scoring")):
             for looks, how in ((True, "live"), (False, "kept")):
-                found[f"{what}_{how}"] = work.useful(config, tokens, [of.patches(0)], training, looks)
-        return found
+                operations[f"{what}_{how}"] = work.useful(config, tokens, [of.patches(0)], training, looks)
+        return operations
 
     # --- the file -------------------------------------------------------------------------------------------
 
     def save(self) -> None:
-        self.found["seconds"] = round(time.monotonic() - self.started, 1)
-        self.found["targets"] = record.judged(self.found, work.CEILING)
-        write_atomic(self.asked.out, json.dumps(self.found, indent=1, default=float) + "\n")
+        """Write the file of results as it is now."""
+        self.results["seconds"] = round(time.monotonic() - self.started, 1)
+        self.results["targets"] = record.judged(self.results, work.CEILING)
+        write_atomic(self.asked.out, json.dumps(self.results, indent=1, default=float) + "\n")
 
     def watchdog(self) -> threading.Timer:
         """Ends the process some time after its box, with what was written until then."""
@@ -286,25 +301,35 @@ class Run:
         return timer
 
     def show(self) -> None:
-        state = f"{self.asked.out}: {self.found['seconds']} s, finished: {self.found['finished']}"
-        print("", record.arms_table(self.found), record.aims_table(self.found), state, sep="\n\n", flush=True)
+        """Print the tables made of the results."""
+        state = f"{self.asked.out}: {self.results['seconds']} s, finished: {self.results['finished']}"
+        print(
+            "",
+            record.arms_table(self.results),
+            record.aims_table(self.results),
+            state,
+            sep="\n\n",
+            flush=True,
+        )
 
 
 def machine(device: torch.device, commit: str) -> dict[str, Any]:
     """Card, packages and commit."""
-    found = provenance.provenance()
-    known = found["commit"]["id"] if not commit else commit
-    card = torch.cuda.get_device_name(device) if device.type == "cuda" else found["cpu"]
+    here = provenance.provenance()
+    card, memory = here["cpu"], None
+    if device.type == "cuda":
+        card = torch.cuda.get_device_name(device)
+        memory = torch.cuda.get_device_properties(device).total_memory
     return {
         "card": card,
-        "memory": torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None,
-        "packages": {**found["packages"], "torch": torch.__version__},
+        "memory": memory,
+        "packages": {**here["packages"], "torch": torch.__version__},
         "cuda": torch.version.cuda,
-        "python": found["python"],
-        "platform": found["platform"],
-        "cores": found["cores"],
-        "commit": known,
-        "local_changes": found["commit"]["dirty"],
+        "python": here["python"],
+        "platform": here["platform"],
+        "cores": here["cores"],
+        "commit": commit or here["commit"]["id"],
+        "local_changes": here["commit"]["dirty"],
     }
 
 

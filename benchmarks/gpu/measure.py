@@ -7,22 +7,46 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.stats import spearmanr
+from torch import profiler
+from torch.profiler import ProfilerActivity
 
 from benchmarks.gpu.shapes import Bench
 from benchmarks.gpu.standing import stand
 from benchmarks.gpu.ways import Outcome, Step, Way, Workload
 
-WARM, LEAST, MOST = 2, 3, 8  # warm-ups; rounds
+WARM = 2  # runs before any is timed
+LEAST, MOST = 3, 8  # rounds
 WAIT = 60.0  # seconds a way may take to warm up
 WAIT_COMPILED = 120.0
 LATE = 15.0  # seconds after the end at which a way is no longer waited for
-SCORE_TOLERANCE, AGREEMENT = 0.02, 0.75
 GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """How closely a way must give what the reference gives.
+
+    Attributes:
+        loss: difference by the reference's loss, at most.
+        cosine: of the two gradients, at least.
+        shares: difference of any share of an answer, at most.
+    """
+
+    loss: float
+    cosine: float
+    shares: float
+
+
+EXACT = Tolerances(loss=1e-4, cosine=0.9999, shares=1e-4)  # in float32
+ROUNDED = Tolerances(loss=1e-2, cosine=0.999, shares=0.02)  # in bfloat16
+AGREEMENT = 0.75  # of written answers: share of pictures with the same first token
 
 
 class Slow(Exception):
@@ -55,25 +79,21 @@ def probe(bench: Bench) -> dict[str, float]:
     """Operations a second in a matrix product, and bytes read and written a second in a copy, right now."""
     large = bench.device.type == "cuda"
     size, precision = (8192, torch.bfloat16) if large else (512, torch.float32)
-    first, second = (torch.randn(size, size, device=bench.device, dtype=precision) for _ in range(2))
+    first = torch.randn(size, size, device=bench.device, dtype=precision)
+    second = torch.randn(size, size, device=bench.device, dtype=precision)
     product = median_seconds(bench, lambda: first @ second, 10)
-    source = torch.empty(2**30 if large else 2**24, dtype=torch.uint8, device=bench.device).random_()
+    count = 2**30 if large else 2**24
+    source = torch.empty(count, dtype=torch.uint8, device=bench.device).random_()
     target = torch.empty_like(source)
     copy = median_seconds(bench, lambda: target.copy_(source), 10)
     return {"product_flops": 2 * size**3 / product, "copy_bytes": 2 * source.numel() / copy}
 
 
 def median_seconds(bench: Bench, once: Callable[[], Any], times: int) -> float:
+    """Median over some times, after three that are not timed."""
     for _ in range(3):
         once()
-    taken = []
-    for _ in range(times):
-        bench.finished()
-        started = time.perf_counter()
-        once()
-        bench.finished()
-        taken.append(time.perf_counter() - started)
-    return float(np.median(taken))
+    return float(np.median([timed(bench, once) for _ in range(times)]))
 
 
 # --- one workload -------------------------------------------------------------------------------------------
@@ -82,27 +102,18 @@ def median_seconds(bench: Bench, once: Callable[[], Any], times: int) -> float:
 def compare(
     bench: Bench, workload: Workload, seconds: float, record: dict[str, Any], save: Callable[[], None]
 ) -> None:
-    """Fills record['arms'] and record['ratios']; saves after every way and every round."""
-    ends, patient = time.monotonic() + seconds, bench.shapes == "tiny"  # a trial tries every way
+    """Compare the ways of a workload.
+
+    Args:
+        bench: the model.
+        workload: the ways.
+        seconds: time for all of them.
+        record: gets `arms` and `ratios`.
+        save: called after every way and every round.
+    """
+    ends = time.monotonic() + seconds
     record.update(what=workload.what, reference=workload.reference, arms={}, ratios=[], **workload.facts)
-    ready: dict[str, Step] = {}
-    reference: Outcome | None = None
-    for way in workload.ways:
-        arm = record["arms"][way.name] = {"what": way.what, "batch": way.batch, "seconds": []}
-        if ready and not patient and time.monotonic() > ends:
-            arm["error"] = "left out: no time"
-            continue
-        step, outcome = warmed(bench, way, arm)
-        if step is not None:
-            ready[way.name] = step
-            if reference is None:
-                record["reference"], reference = way.name, outcome
-            arm["gate"] = (
-                {"passed": True, "note": way.other} if way.other else gate(bench, reference, outcome)
-            )
-        save()
-        tidy(bench)
-    del reference
+    ready = make_ready(bench, workload, ends, record, save)
     take_turns(bench, workload, ready, ends, record, save)
     for arm in record["arms"].values():
         summarise(arm)
@@ -112,9 +123,37 @@ def compare(
     tidy(bench)
 
 
-def warmed(bench: Bench, way: Way, arm: dict[str, Any]) -> tuple[Step | None, Outcome | None]:
-    """A way that has run twice, with its memory and the outcome to be checked; on lack of memory once more
-    with half the batch. (None, None) where it fails, and why in `arm`.
+def make_ready(
+    bench: Bench, workload: Workload, ends: float, record: dict[str, Any], save: Callable[[], None]
+) -> dict[str, Step]:
+    """The ways that work, warmed up and checked against the first of them; the others are left out."""
+    ready: dict[str, Step] = {}
+    reference: Outcome | None = None
+    for way in workload.ways:
+        arm = record["arms"][way.name] = {"what": way.what, "batch": way.batch, "seconds": []}
+        if ready and bench.shapes != "tiny" and time.monotonic() > ends:  # a trial tries every way
+            arm["error"] = "left out: no time"
+            continue
+        warm = warmed(bench, way, arm)
+        if warm is not None:
+            ready[way.name], outcome = warm
+            if reference is None:
+                record["reference"], reference = way.name, outcome
+            if way.other:
+                arm["gate"] = {"passed": True, "note": way.other}
+            else:
+                arm["gate"] = gate(bench, reference, outcome)
+            del outcome
+        del warm
+        save()
+        tidy(bench)
+    return ready
+
+
+def warmed(bench: Bench, way: Way, arm: dict[str, Any]) -> tuple[Step, Outcome] | None:
+    """A way that has run twice, and the outcome to be checked; its memory stands in `arm`.
+
+    Where memory lacks it is tried once more with half the batch. None where it fails, and why in `arm`.
     """
     for batch in dict.fromkeys((way.batch, max(1, way.batch // 2))):
         try:
@@ -132,13 +171,15 @@ def warmed(bench: Bench, way: Way, arm: dict[str, Any]) -> tuple[Step | None, Ou
         tidy(bench)
     bench.standing = None
     tidy(bench)
-    return None, None
+    return None
 
 
 def patience(bench: Bench, way: Way) -> float:
     """Seconds that a way may take to warm up: not far beyond the end of everything."""
     usual = WAIT_COMPILED if way.standing.fused or way.standing.layers else WAIT
-    return usual if bench.shapes == "tiny" else max(5.0, min(usual, bench.ends + LATE - time.monotonic()))
+    if bench.shapes == "tiny":
+        return usual
+    return max(5.0, min(usual, bench.ends + LATE - time.monotonic()))
 
 
 def _warmed(bench: Bench, way: Way, batch: int, arm: dict[str, Any]) -> tuple[Step, Outcome]:
@@ -146,9 +187,8 @@ def _warmed(bench: Bench, way: Way, batch: int, arm: dict[str, Any]) -> tuple[St
     step = way.make(batch)
     tidy(bench)
     forget_peak(bench)
-    arm["warm_seconds"] = []
-    for _ in range(WARM if bench.shapes == "7b" else 0):
-        arm["warm_seconds"].append(round(timed(bench, lambda: step.run(False)), 5))
+    times = WARM if bench.shapes == "7b" else 0
+    arm["warm_seconds"] = [round(timed(bench, partial(step.run, False)), 5) for _ in range(times)]
     arm |= memory(bench)
     arm |= {"batch": batch, "pictures": step.pictures, "padding": round(step.padding, 4), "work": step.work}
     outcome = step.run(True)
@@ -181,19 +221,26 @@ def take_turns(
             arm = record["arms"][way.name]
             if "error" in arm or (way.rounds is not None and len(arm["seconds"]) >= way.rounds):
                 continue
-            try:
-                stand(bench, way.standing)
-                with at_most(WAIT):
-                    arm["seconds"].append(timed(bench, lambda step=ready[way.name]: step.run(False)))
-            except Exception as problem:
-                arm["error"] = f"{type(problem).__name__}: {str(problem)[:300]}"
-                bench.model.zero_grad(set_to_none=True)
-                bench.standing = None
-                tidy(bench)
+            take_turn(bench, way, ready[way.name], arm)
         save()
-        took = time.monotonic() - started
-        if number + 1 >= LEAST and time.monotonic() + took > ends or time.monotonic() > ends + 2 * took:
+        now = time.monotonic()
+        took = now - started
+        enough = number + 1 >= LEAST and now + took > ends
+        if enough or now > ends + 2 * took:
             break
+
+
+def take_turn(bench: Bench, way: Way, step: Step, arm: dict[str, Any]) -> None:
+    """Time a way once; whatever goes wrong is written down and ends its turns."""
+    try:
+        stand(bench, way.standing)
+        with at_most(WAIT):
+            arm["seconds"].append(timed(bench, partial(step.run, False)))
+    except Exception as problem:
+        arm["error"] = f"{type(problem).__name__}: {str(problem)[:300]}"
+        bench.model.zero_grad(set_to_none=True)
+        bench.standing = None
+        tidy(bench)
 
 
 def tidy(bench: Bench) -> None:
@@ -204,6 +251,7 @@ def tidy(bench: Bench) -> None:
 
 
 def forget_peak(bench: Bench) -> None:
+    """Begin to measure the peak of memory again."""
     if bench.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(bench.device)
 
@@ -222,38 +270,48 @@ def memory(bench: Bench) -> dict[str, float | None]:
 
 
 def gate(bench: Bench, reference: Outcome, outcome: Outcome) -> dict[str, Any]:
-    """Whether a way gives what the reference gives. Losses to 1e-2 and gradients to a cosine of .999 in
-    bfloat16 (1e-4, .9999 in float32); shares of answers to .02 (1e-4), with the rank agreement of
-    the scores; of written answers the first token, for three pictures in four."""
-    exact = bench.precision == torch.float32
+    """Whether a way gives what the reference gives, and how far the two are apart.
+
+    Compared are loss and gradient of a training step; of scores the shares of answers, with the rank
+    agreement of the scores; of written answers the first token, for three pictures in four.
+    """
+    tolerances = EXACT if bench.precision == torch.float32 else ROUNDED
     if outcome.loss is not None:
-        found = {
-            "loss": outcome.loss,
-            "loss_difference": abs(outcome.loss - reference.loss) / abs(reference.loss),
-        }
-        found["gradient_cosine"] = float(
-            torch.nn.functional.cosine_similarity(outcome.gradient, reference.gradient, dim=0)
-        )
-        passed = found["loss_difference"] <= (1e-4 if exact else 1e-2) and found["gradient_cosine"] >= (
-            0.9999 if exact else 0.999
-        )
-        return {**found, "passed": bool(passed)}
-    found: dict[str, Any] = {}
-    passed = True
+        return _same_step(tolerances, reference, outcome)
     if outcome.shares is not None and reference.shares is not None:
-        ours, theirs = outcome.shares, reference.shares
-        scale = np.arange(ours.shape[1])
-        found["share_difference"] = float(np.abs(ours - theirs).max())
-        found["rank_agreement"] = (
-            float(spearmanr(ours @ scale, theirs @ scale).statistic) if len(ours) > 2 else None
-        )
-        passed = found["share_difference"] <= (1e-4 if exact else SCORE_TOLERANCE)
-    elif outcome.tokens is not None and reference.tokens is not None:
-        found["token_agreement"] = float((outcome.tokens == reference.tokens).mean())
-        passed = found["token_agreement"] >= AGREEMENT
-    else:
-        found["note"] = "an answer of another kind"
-    return {**found, "passed": bool(passed)}
+        return _same_shares(tolerances, reference.shares, outcome.shares)
+    if outcome.tokens is not None and reference.tokens is not None:
+        agreement = float((outcome.tokens == reference.tokens).mean())
+        return {"token_agreement": agreement, "passed": agreement >= AGREEMENT}
+    return {"note": "an answer of another kind", "passed": True}
+
+
+def _same_step(tolerances: Tolerances, reference: Outcome, outcome: Outcome) -> dict[str, Any]:
+    """Loss and gradient of a training step."""
+    assert outcome.loss is not None and outcome.gradient is not None
+    assert reference.loss is not None and reference.gradient is not None
+    difference = abs(outcome.loss - reference.loss) / abs(reference.loss)
+    cosine = float(torch.nn.functional.cosine_similarity(outcome.gradient, reference.gradient, dim=0))
+    return {
+        "loss": outcome.loss,
+        "loss_difference": difference,
+        "gradient_cosine": cosine,
+        "passed": bool(difference <= tolerances.loss and cosine >= tolerances.cosine),
+    }
+
+
+def _same_shares(tolerances: Tolerances, theirs: np.ndarray, ours: np.ndarray) -> dict[str, Any]:
+    """Shares of answers [pictures, answers], and the ranks of the scores that they make."""
+    scale = np.arange(ours.shape[1])
+    difference = float(np.abs(ours - theirs).max())
+    agreement = None
+    if len(ours) > 2:
+        agreement = float(spearmanr(ours @ scale, theirs @ scale).statistic)
+    return {
+        "share_difference": difference,
+        "rank_agreement": agreement,
+        "passed": bool(difference <= tolerances.shares),
+    }
 
 
 def summarise(arm: dict[str, Any]) -> None:
@@ -269,24 +327,22 @@ def summarise(arm: dict[str, Any]) -> None:
 
 
 def ratio(arms: dict[str, Any], faster: str, slower: str, draws: int = 1000) -> dict[str, Any]:
-    """Pictures a second of one way by another's, with a 95 % bootstrap interval over rounds in which both
-    ran.
+    """Pictures a second of one way by another's.
+
+    Its 95 % interval is a bootstrap over rounds in which both ran.
     """
-    one, two = (arms.get(name, {}) for name in (faster, slower))
-    found: dict[str, Any] = {"faster": faster, "slower": slower, "ratio": None}
-    rounds = min(len(one.get("seconds", [])), len(two.get("seconds", [])))
+    pair: dict[str, Any] = {"faster": faster, "slower": slower, "ratio": None}
+    both = [arms.get(name, {}) for name in (faster, slower)]
+    rounds = min(len(arm.get("seconds", [])) for arm in both)
     if not rounds:
-        return found
-    seconds = np.array(
-        [[arm["seconds"][number] / arm["pictures"] for number in range(rounds)] for arm in (one, two)]
-    )  # [2, rounds]
+        return pair
+    seconds = np.stack([np.array(arm["seconds"][:rounds]) / arm["pictures"] for arm in both])  # [2, rounds]
     drawn = np.random.default_rng(0).integers(0, rounds, (draws, rounds))
     medians = np.median(seconds[:, drawn], axis=2)  # [2, draws]
     low, high = np.quantile(medians[1] / medians[0], (0.025, 0.975))
     middle = np.median(seconds, axis=1)
-    passed = bool(one.get("gate", {}).get("passed") and two.get("gate", {}).get("passed"))
-    return {
-        **found,
+    passed = all(arm.get("gate", {}).get("passed") for arm in both)
+    return pair | {
         "ratio": float(middle[1] / middle[0]),
         "low": float(low),
         "high": float(high),
@@ -297,35 +353,34 @@ def ratio(arms: dict[str, Any], faster: str, slower: str, draws: int = 1000) -> 
 
 def profile(bench: Bench, way: Way, rows: int = 20) -> dict[str, Any]:
     """The kernels that take longest in one step, milliseconds each in all."""
-    from torch.profiler import ProfilerActivity
-    from torch.profiler import profile as recorded
-
     stand(bench, way.standing)
     step = way.make(way.batch)
     step.run(False)
     cuda = bench.device.type == "cuda"
-    activities = [ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU]
-    with recorded(activities=activities) as events:
-        wall = timed(bench, lambda: step.run(False))
-    found = []
-    for event in events.key_averages():
-        host = "cuda" not in str(getattr(event, "device_type", "")).lower()
-        if cuda and (host or getattr(event, "is_user_annotation", False)):
-            continue  # these repeat the time of the kernels within them
-        micro = (
-            (getattr(event, "self_device_time_total", None) or getattr(event, "self_cuda_time_total", 0))
-            if cuda
-            else event.self_cpu_time_total
-        )
-        found.append((micro / 1e3, event.key[:110], event.count))
-    found.sort(reverse=True)
-    kernels = [
-        {"kernel": name, "milliseconds": round(milli, 3), "calls": count}
-        for milli, name, count in found[:rows]
-    ]
+    with profiler.profile(activities=[ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU]) as events:
+        wall = timed(bench, partial(step.run, False))
+    kernels = [_kernel(event, cuda) for event in events.key_averages() if not (cuda and _repeats(event))]
+    kernels.sort(key=lambda kernel: (kernel[1], kernel[0], kernel[2]), reverse=True)
     bench.model.zero_grad(set_to_none=True)
+    longest = []
+    for name, milliseconds, calls in kernels[:rows]:
+        longest.append({"kernel": name, "milliseconds": round(milliseconds, 3), "calls": calls})
     return {
         "wall_milliseconds": round(wall * 1e3, 2),
-        "busy_milliseconds": round(sum(milli for milli, _, _ in found), 2),
-        "kernels": kernels,
+        "busy_milliseconds": round(sum(milliseconds for _, milliseconds, _ in kernels), 2),
+        "kernels": longest,
     }
+
+
+def _repeats(event: Any) -> bool:
+    """Whether an event repeats the time of the kernels within it."""
+    host = "cuda" not in str(getattr(event, "device_type", "")).lower()
+    return host or getattr(event, "is_user_annotation", False)
+
+
+def _kernel(event: Any, cuda: bool) -> tuple[str, float, int]:
+    """Name, milliseconds in all, and calls."""
+    micro = event.self_cpu_time_total
+    if cuda:  # by whichever of its names this version of torch has for it
+        micro = getattr(event, "self_device_time_total", None) or getattr(event, "self_cuda_time_total", 0)
+    return event.key[:110], micro / 1e3, event.count

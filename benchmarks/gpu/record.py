@@ -1,4 +1,4 @@
-"""Aims beside what was measured, and tables made of a file of results."""
+"""Aims and what was measured of them, and tables made of a file of results."""
 
 import json
 from dataclasses import dataclass
@@ -10,13 +10,33 @@ from moslab.publish.claims_page import fill
 from moslab.utils.paths import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
+ARM_COLUMNS = (
+    "batch",
+    "seconds",
+    "rounds",
+    "pictures/s",
+    "of 790",
+    "of product",
+    "peak GiB",
+    "padding",
+    "check",
+    "error",
+)
 UNMEASURED = "GPU: not measured yet; `make bench-gpu` measures it on one card in seven minutes."
 
 
 @dataclass(frozen=True)
 class Aim:
-    """What was promised beforehand for one H100 or H200. kind: ratio of pictures a second, or of seconds or
-    memory where at_most is set; utilisation; padding. Arms, shapes and baselines never change for it.
+    """What was promised beforehand for one H100 or H200. Arms, shapes and baselines never change for it.
+
+    Attributes:
+        what: in words.
+        workload: in which it is measured.
+        kind: ratio (of pictures a second), seconds or memory (ratios as well), utilisation, or padding.
+        way: whose value counts.
+        against: the other way of a ratio.
+        bound: the value aimed at.
+        at_most: whether less is better.
     """
 
     what: str
@@ -26,6 +46,10 @@ class Aim:
     against: str
     bound: float
     at_most: bool = False
+
+    def reached_by(self, value: float) -> bool:
+        """Whether a value is as good as the bound."""
+        return value <= self.bound if self.at_most else value >= self.bound
 
 
 AIMS = (
@@ -58,22 +82,29 @@ AIMS = (
 )
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of an aim.
+
+    Attributes:
+        value: None where nothing was.
+        interval: where it is a ratio of times.
+        same: whether both ways passed the check.
+    """
+
+    value: float | None
+    interval: list[float] | None = None
+    same: bool = True
+
+
 def judged(record: dict[str, Any], ceiling: float) -> list[dict[str, Any]]:
-    """Every aim with what was measured of it: met, missed, not measured, or not the same numbers. A trial at
-    tiny shapes meets and misses nothing.
+    """Every aim with what was measured of it: met, missed, not measured, or not the same numbers.
+
+    A trial at tiny shapes meets and misses nothing.
     """
     rows = []
     for aim in AIMS:
-        arms = record["workloads"].get(aim.workload, {}).get("arms", {})
-        value, interval, same = measured(aim, record["workloads"].get(aim.workload, {}), arms, ceiling)
-        if value is None:
-            verdict = "not measured"
-        elif record["settings"]["shapes"] != "7b":
-            verdict = "trial"
-        elif not same:
-            verdict = "FAIL: not the same numbers"
-        else:
-            verdict = "met" if (value <= aim.bound if aim.at_most else value >= aim.bound) else "missed"
+        result = measured(aim, record["workloads"].get(aim.workload, {}), ceiling)
         rows.append(
             {
                 "what": aim.what,
@@ -82,46 +113,65 @@ def judged(record: dict[str, Any], ceiling: float) -> list[dict[str, Any]]:
                 "against": aim.against,
                 "at_most": aim.at_most,
                 "aim": aim.bound,
-                "measured": value,
-                "interval": interval,
-                "verdict": verdict,
+                "measured": result.value,
+                "interval": result.interval,
+                "verdict": verdict(aim, result, record["settings"]["shapes"]),
             }
         )
     return rows
 
 
-def measured(
-    aim: Aim, workload: dict[str, Any], arms: dict[str, Any], ceiling: float
-) -> tuple[float | None, list[float] | None, bool]:
-    """Value, interval where it is a ratio of times, and whether both ways passed the check."""
-    way, against = arms.get(aim.way, {}), arms.get(aim.against, {})
-    same = bool(way.get("gate", {}).get("passed")) and (
-        not aim.against or bool(against.get("gate", {}).get("passed"))
-    )
+def verdict(aim: Aim, result: Measured, size: str) -> str:
+    """What became of an aim at a size of shapes, in words."""
+    if result.value is None:
+        return "not measured"
+    if size != "7b":
+        return "trial"
+    if not result.same:
+        return "FAIL: not the same numbers"
+    return "met" if aim.reached_by(result.value) else "missed"
+
+
+def measured(aim: Aim, workload: dict[str, Any], ceiling: float) -> Measured:
+    """What a workload's results say of an aim. ceiling: operations a second."""
+    arms = workload.get("arms", {})
+    way = arms.get(aim.way, {})
+    against = arms.get(aim.against, {})
+    same = _passed(way) and (not aim.against or _passed(against))
     if aim.kind in ("ratio", "seconds"):
-        pair = next(
-            (
-                one
-                for one in workload.get("ratios", [])
-                if (one["faster"], one["slower"]) == (aim.way, aim.against)
-            ),
-            {},
-        )
-        value = pair.get("ratio")
-        if value is None:
-            return None, None, same
-        return (
-            (value, [pair["low"], pair["high"]], same)
-            if aim.kind == "ratio"
-            else (1 / value, [1 / pair["high"], 1 / pair["low"]], same)
-        )
+        low, value, high = _ratio(workload, aim)
+        if value is None or low is None or high is None:
+            return Measured(None, same=same)
+        if aim.kind == "seconds":
+            return Measured(1 / value, [1 / high, 1 / low], same)
+        return Measured(value, [low, high], same)
     if aim.kind == "utilisation":
-        return (way["useful_flops"] / ceiling, None, same) if "useful_flops" in way else (None, None, same)
+        share_of_ceiling = way["useful_flops"] / ceiling if "useful_flops" in way else None
+        return Measured(share_of_ceiling, same=same)
     if aim.kind == "padding":
-        return way.get("padding"), None, True
-    one, two = way.get("peak_allocated"), against.get("peak_allocated")
-    equal = way.get("batch") == against.get("batch")
-    return (one / two, None, same) if one and two and equal else (None, None, same)
+        return Measured(way.get("padding"))
+    return Measured(_memory_ratio(way, against), same=same)
+
+
+def _passed(arm: dict[str, Any]) -> bool:
+    return bool(arm.get("gate", {}).get("passed"))
+
+
+def _ratio(workload: dict[str, Any], aim: Aim) -> tuple[float | None, float | None, float | None]:
+    """Lower limit, value and upper limit of the ratio of an aim's two ways; None where there is none."""
+    for pair in workload.get("ratios", []):
+        if (pair["faster"], pair["slower"]) == (aim.way, aim.against):
+            return pair.get("low"), pair.get("ratio"), pair.get("high")
+    return None, None, None
+
+
+def _memory_ratio(way: dict[str, Any], against: dict[str, Any]) -> float | None:
+    """One way's peak by another's; None where one is unknown or the batches differ."""
+    peak = way.get("peak_allocated")
+    other = against.get("peak_allocated")
+    if peak and other and way.get("batch") == against.get("batch"):
+        return peak / other
+    return None
 
 
 # --- tables -------------------------------------------------------------------------------------------------
@@ -132,17 +182,12 @@ def aims_table(record: dict[str, Any]) -> str:
     rows = []
     for row in record["targets"]:
         arm = record["workloads"].get(row["workload"], {}).get("arms", {}).get(row["way"], {})
-        interval = row["interval"]
-        shown = (
-            NOTHING
-            if row["measured"] is None
-            else f"{row['measured']:.2f}" + (f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "")
-        )
+        side = "at most" if row["at_most"] else "at least"
         rows.append(
             [
                 row["what"],
-                shown,
-                f"{'at most' if row['at_most'] else 'at least'} {row['aim']:g}",
+                with_interval(row["measured"], row["interval"]),
+                f"{side} {row['aim']:g}",
                 number(arm.get("pictures_per_second")),
                 share(arm.get("useful_flops"), record["settings"]["ceiling"]),
                 row["verdict"],
@@ -151,53 +196,49 @@ def aims_table(record: dict[str, Any]) -> str:
     return markdown(["what", "measured", "aim", "pictures/s", "useful share of 790 TFLOP/s", ""], rows)
 
 
+def with_interval(value: float | None, interval: list[float] | None) -> str:
+    """A value with its interval behind it, if it has one."""
+    if value is None:
+        return NOTHING
+    if interval is None:
+        return f"{value:.2f}"
+    return f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+
+
 def arms_table(record: dict[str, Any]) -> str:
     """Every way of every workload."""
     rows = []
     for name, workload in record["workloads"].items():
         for way, arm in workload.get("arms", {}).items():
-            check = arm.get("gate", {})
-            rows.append(
-                [
-                    name,
-                    way,
-                    arm.get("batch", NOTHING),
-                    number(arm.get("median"), 4),
-                    len(arm["seconds"]),
-                    number(arm.get("pictures_per_second")),
-                    share(arm.get("useful_flops"), record["settings"]["ceiling"]),
-                    share(arm.get("useful_flops"), gemm(record)),
-                    number(arm.get("peak_allocated"), 1),
-                    number(arm.get("padding"), 3),
-                    {True: "passed", False: "FAIL"}.get(check.get("passed"), NOTHING),
-                    arm.get("error", "")[:60],
-                ]
-            )
-    return markdown(
-        [
-            "",
-            "way",
-            "batch",
-            "seconds",
-            "rounds",
-            "pictures/s",
-            "of 790",
-            "of product",
-            "peak GiB",
-            "padding",
-            "check",
-            "error",
-        ],
-        rows,
-    )
+            rows.append([name, way, *_arm_row(record, arm)])
+    return markdown(["", "way", *ARM_COLUMNS], rows)
+
+
+def _arm_row(record: dict[str, Any], arm: dict[str, Any]) -> list[Any]:
+    """What stands below ARM_COLUMNS."""
+    check = {True: "passed", False: "FAIL"}
+    return [
+        arm.get("batch", NOTHING),
+        number(arm.get("median"), 4),
+        len(arm["seconds"]),
+        number(arm.get("pictures_per_second")),
+        share(arm.get("useful_flops"), record["settings"]["ceiling"]),
+        share(arm.get("useful_flops"), gemm(record)),
+        number(arm.get("peak_allocated"), 1),
+        number(arm.get("padding"), 3),
+        check.get(arm.get("gate", {}).get("passed"), NOTHING),
+        arm.get("error", "")[:60],
+    ]
 
 
 def readme_section(record: dict[str, Any] | None) -> str:
     """The README's rows of a measured card, or that there are none yet."""
     if record is None:
         return UNMEASURED
-    settings, machine = record["settings"], record["machine"]
-    packages, product = machine["packages"], gemm(record)
+    settings = record["settings"]
+    machine = record["machine"]
+    packages = machine["packages"]
+    product = gemm(record)
     speed = f"{product / 1e12:,.0f}" if product else "an unknown number of"
     where = (
         f"{machine['card']}, torch {packages['torch']}, transformers {packages['transformers']}, "
@@ -213,9 +254,9 @@ def readme_section(record: dict[str, Any] | None) -> str:
 
 def newest() -> dict[str, Any] | None:
     """The committed results of true shapes that were measured last, or None."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("gpu_*.json"))]
-    found = [record for record in found if record["settings"]["shapes"] != "tiny"]
-    return max(found, key=lambda record: record["started"]) if found else None
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("gpu_*.json"))]
+    true_shapes = [record for record in records if record["settings"]["shapes"] != "tiny"]
+    return max(true_shapes, key=lambda record: record["started"], default=None)
 
 
 def fill_readme(path: Path = ROOT / "README.md") -> str:
@@ -225,13 +266,15 @@ def fill_readme(path: Path = ROOT / "README.md") -> str:
 
 def gemm(record: dict[str, Any]) -> float | None:
     """Operations a second in a matrix product, the mean over the run's probes."""
-    found = [probe["product_flops"] for probe in record["probes"]]
-    return sum(found) / len(found) if found else None
+    products = [probe["product_flops"] for probe in record["probes"]]
+    return sum(products) / len(products) if products else None
 
 
 def number(value: float | None, places: int = 2) -> str:
+    """A number with so many decimals, or a dash."""
     return NOTHING if value is None else f"{value:,.{places}f}"
 
 
 def share(value: float | None, of: float | None) -> str:
+    """One value by another, or a dash."""
     return NOTHING if value is None or not of else f"{value / of:.2f}"

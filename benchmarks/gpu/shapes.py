@@ -1,17 +1,24 @@
-"""Models, pictures and readers at true or at tiny shapes. Nothing is downloaded: weights and pictures are
-random, tokenizers are the embedded bases' own.
+"""Models, pictures and readers at true or at tiny shapes.
+
+Nothing is downloaded: weights and pictures are random, tokenizers are the embedded bases' own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from transformers import AutoTokenizer, LlavaConfig, PreTrainedTokenizerFast, Qwen2VLConfig
+from transformers import (
+    AutoTokenizer,
+    LlavaConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Qwen2VLConfig,
+)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
@@ -30,9 +37,8 @@ KONIQ = (1024, 768)  # width and height; 999 visual tokens of Qwen2-VL
 PATCH = 14
 MERGED = 2 * PATCH  # pixels on each side of a visual token of Qwen2-VL
 SHAPES = ("7b", "tiny")
-SETTLED = (
-    0.01  # standard deviation of the adapters' second factors: not zero, so that every adapter has a gradient
-)
+ASPECTS = (4 / 3, 3 / 4, 16 / 9, 1.0)  # width by height
+SETTLED = 0.01  # deviation of the adapters' second factors: not zero, so that every adapter has a gradient
 
 # Published configurations: Qwen2-VL-7B-Instruct and llava-1.5-7b-hf.
 QWEN_TEXT = dict(
@@ -96,8 +102,16 @@ TINY_LLAVA_VISION = dict(
 
 @dataclass
 class Bench:
-    """What all ways share: one model with its adapters, on one device. standing: how it stands now, see
-    `standing.stand`. ends: on `time.monotonic`, when everything should be over.
+    """What all ways share: one model with its adapters, on one device.
+
+    Attributes:
+        backbone: the model with its processor.
+        device: where it is.
+        precision: of its weights.
+        shapes: one of SHAPES.
+        standing: how it stands now, see `standing.stand`.
+        ends: when everything should be over, on `time.monotonic`.
+        kept: what ways make once and share.
     """
 
     backbone: Backbone
@@ -109,16 +123,16 @@ class Bench:
     kept: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def model(self) -> torch.nn.Module:
+    def model(self) -> Any:
+        """The model as transformers has it: none of its types names the parts of both architectures."""
         return self.backbone.model
 
     @property
     def adapters(self) -> list[torch.nn.Parameter]:
         """The weights of the adapters, all that learns."""
         if "adapters" not in self.kept:
-            self.kept["adapters"] = [
-                weight for name, weight in self.model.named_parameters() if ".lora_" in name
-            ]
+            named = self.model.named_parameters()
+            self.kept["adapters"] = [weight for name, weight in named if ".lora_" in name]
         return self.kept["adapters"]
 
     def autocast(self) -> Any:
@@ -134,21 +148,19 @@ class Bench:
 
 
 def make_bench(architecture: str, shapes: str, device: torch.device, precision: torch.dtype) -> Bench:
-    """A backbone with random weights made on the device, adapters of rank 16 as recipe `lora` injects them,
-    ready for every way.
+    """A backbone with random weights, ready for every way.
+
+    Weights are made on the device; adapters have rank 16, as recipe `lora` injects them.
     """
     if architecture not in ("qwen2_vl", "llava") or shapes not in SHAPES:
         raise ValueError(f"no {shapes} shapes of {architecture}")
     module = architecture_of(architecture)
-    tokenizer = AutoTokenizer.from_pretrained(WEIGHTS / ("llava" if architecture == "llava" else ""))
+    folder = WEIGHTS / "llava" if architecture == "llava" else WEIGHTS
+    tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(folder))
     config = config_of(architecture, shapes, tokenizer)
-    backbone = Backbone(
-        f"{architecture} {shapes}",
-        WEIGHTS,
-        random_model(module.Model, config, device, precision),
-        processor_of(config, tokenizer),
-        module,
-    )
+    model = random_model(module.Model, config, device, precision)
+    name = f"{architecture} {shapes}"
+    backbone = Backbone(name, WEIGHTS, model, processor_of(config, tokenizer), module)
     module.accelerate(backbone.model)
     set_trainable("lora", backbone, scorer_of("levels", backbone))
     for name, weight in backbone.model.named_parameters():
@@ -161,32 +173,44 @@ def config_of(
     architecture: str, shapes: str, tokenizer: PreTrainedTokenizerFast
 ) -> Qwen2VLConfig | LlavaConfig:
     """The true classes' configuration; special tokens are the stand-in tokenizer's."""
-    token, tiny = tokenizer.convert_tokens_to_ids, shapes == "tiny"
-    if architecture == "qwen2_vl":
-        text = dict(
-            TINY_QWEN_TEXT if tiny else QWEN_TEXT,
-            tie_word_embeddings=False,
-            bos_token_id=None,
-            eos_token_id=token("<|im_end|>"),
-            pad_token_id=token("<|endoftext|>"),
-        )
-        vision = dict(
-            TINY_QWEN_VISION if tiny else QWEN_VISION,
-            patch_size=PATCH,
-            spatial_merge_size=2,
-            temporal_patch_size=2,
-            in_channels=3,
-            hidden_act="quick_gelu",
-        )
-        return Qwen2VLConfig(
-            text_config=text,
-            vision_config=vision,
-            image_token_id=token("<|image_pad|>"),
-            video_token_id=token("<|video_pad|>"),
-            vision_start_token_id=token("<|vision_start|>"),
-            vision_end_token_id=token("<|vision_end|>"),
-            tie_word_embeddings=False,
-        )
+
+    def token(word: str) -> int:
+        number = tokenizer.convert_tokens_to_ids(word)
+        assert isinstance(number, int)
+        return number
+
+    tiny = shapes == "tiny"
+    return _qwen2_vl_config(tiny, token) if architecture == "qwen2_vl" else _llava_config(tiny, token)
+
+
+def _qwen2_vl_config(tiny: bool, token: Callable[[str], int]) -> Qwen2VLConfig:
+    text = dict(
+        TINY_QWEN_TEXT if tiny else QWEN_TEXT,
+        tie_word_embeddings=False,
+        bos_token_id=None,
+        eos_token_id=token("<|im_end|>"),
+        pad_token_id=token("<|endoftext|>"),
+    )
+    vision = dict(
+        TINY_QWEN_VISION if tiny else QWEN_VISION,
+        patch_size=PATCH,
+        spatial_merge_size=2,
+        temporal_patch_size=2,
+        in_channels=3,
+        hidden_act="quick_gelu",
+    )
+    return Qwen2VLConfig(
+        text_config=text,
+        vision_config=vision,
+        image_token_id=token("<|image_pad|>"),
+        video_token_id=token("<|video_pad|>"),
+        vision_start_token_id=token("<|vision_start|>"),
+        vision_end_token_id=token("<|vision_end|>"),
+        tie_word_embeddings=False,
+    )
+
+
+def _llava_config(tiny: bool, token: Callable[[str], int]) -> LlavaConfig:
     text = dict(
         TINY_LLAVA_TEXT if tiny else LLAVA_TEXT,
         model_type="llama",
@@ -195,14 +219,12 @@ def config_of(
         eos_token_id=token("</s>"),
         pad_token_id=token("<pad>"),
     )
-    vision = dict(
-        TINY_LLAVA_VISION if tiny else LLAVA_VISION, model_type="clip_vision_model", patch_size=PATCH
-    )
+    tower = TINY_LLAVA_VISION if tiny else LLAVA_VISION
     return LlavaConfig(
         text_config=text,
-        vision_config=vision,
+        vision_config=dict(tower, model_type="clip_vision_model", patch_size=PATCH),
         image_token_index=token("<image>"),
-        image_seq_length=(vision["image_size"] // PATCH) ** 2,
+        image_seq_length=(tower["image_size"] // PATCH) ** 2,
         vision_feature_layer=-2,
         vision_feature_select_strategy="default",
         tie_word_embeddings=False,
@@ -211,9 +233,10 @@ def config_of(
 
 def random_model(
     model_class: Any, config: Any, device: torch.device, precision: torch.dtype
-) -> torch.nn.Module:
-    """A model whose weights are drawn where they will stay: matrices from N(0, .02), norms one, everything
-    else zero.
+) -> PreTrainedModel:
+    """A model whose weights are drawn where they will stay.
+
+    Matrices are drawn from N(0, .02), norms are one, everything else is zero.
     """
     usual = torch.get_default_dtype()
     torch.manual_seed(0)
@@ -235,16 +258,16 @@ def random_model(
 def processor_of(config: Qwen2VLConfig | LlavaConfig, tokenizer: PreTrainedTokenizerFast) -> Any:
     """The architecture's processor as moslab assembles it, with the published image settings."""
     if isinstance(config, Qwen2VLConfig):
-        images = Qwen2VLImageProcessorPil(
+        qwen_images = Qwen2VLImageProcessorPil(
             patch_size=PATCH,
             merge_size=2,
             temporal_patch_size=2,
             size={"shortest_edge": 56 * 56, "longest_edge": 1280 * MERGED**2},
         )
         return qwen2_vl.ImageTextProcessor(
-            image_processor=images, tokenizer=tokenizer, chat_template=qwen2_vl.CHAT_TEMPLATE
+            image_processor=qwen_images, tokenizer=tokenizer, chat_template=qwen2_vl.CHAT_TEMPLATE
         )
-    side = config.vision_config.image_size
+    side = config.to_dict()["vision_config"]["image_size"]
     images = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
     return llava.ImageTextProcessor.of(tokenizer, images, config)
 
@@ -253,18 +276,17 @@ def processor_of(config: Qwen2VLConfig | LlavaConfig, tokenizer: PreTrainedToken
 
 
 def make_table(sizes: Sequence[tuple[int, int]], seed: int = 0) -> ImageTable:
-    """Pictures of the given sizes (width, height): patches of random colours under noise, each unlike the
-    others, with random scores.
+    """Pictures of the given sizes (width, height), with scores.
+
+    They are patches of random colours under noise, each unlike the others.
     """
     random = np.random.default_rng(seed)
     pictures = []
     for width, height in sizes:
-        coarse = Image.fromarray(
-            random.integers(0, 224, (max(1, height // 56), max(1, width // 56), 3), dtype=np.uint8)
-        ).resize((width, height))
-        pictures.append(
-            Image.fromarray(np.asarray(coarse) + random.integers(0, 32, (height, width, 3), dtype=np.uint8))
-        )
+        patches = (max(1, height // 56), max(1, width // 56), 3)
+        colours = Image.fromarray(random.integers(0, 224, patches, dtype=np.uint8)).resize((width, height))
+        noise = random.integers(0, 32, (height, width, 3), dtype=np.uint8)
+        pictures.append(Image.fromarray(np.asarray(colours) + noise))
     count = len(pictures)
     frame = pd.DataFrame(
         {
@@ -286,14 +308,16 @@ def equal_sizes(shapes: str, count: int) -> list[tuple[int, int]]:
 
 
 def mixed_sizes(shapes: str, count: int, seed: int = 0) -> list[tuple[int, int]]:
-    """Like SPAQ's after resizing: 200 to 1,280 visual tokens of Qwen2-VL, in the aspects of telephones,
-    upright and across; a tiny stand-in has 4 to 24.
+    """Like SPAQ's after resizing: 200 to 1,280 visual tokens of Qwen2-VL; a tiny stand-in has 4 to 24.
+
+    The aspects are those of telephones, in portrait and in landscape.
     """
     random = np.random.default_rng(seed)
     low, high = (200, 1280) if shapes == "7b" else (4, 24)
     sizes = []
     for number in range(count):
-        tokens, aspect = random.uniform(low, high), (4 / 3, 3 / 4, 16 / 9, 1.0)[number % 4]
+        tokens = random.uniform(low, high)
+        aspect = ASPECTS[number % len(ASPECTS)]
         columns = max(1, int(np.sqrt(tokens * aspect)))
         sizes.append((columns * MERGED, max(1, int(tokens / columns)) * MERGED))
     return sizes
@@ -312,8 +336,9 @@ def scorer_of(name: str, backbone: Backbone, **options: Any) -> Scorer:
 
 @dataclass
 class PreparedReader(Reader):
-    """A `Reader` whose batch was put together beforehand, as workers that load pictures would: only the
-    device's part is measured. Pictures are prepared at some 30 ms each and thread.
+    """A `Reader` whose batch was put together beforehand, as workers that load pictures would.
+
+    So only the device's part is measured. Pictures are prepared at some 30 ms each and thread.
     """
 
     prepared: dict[str, Any] | None = None

@@ -1,5 +1,6 @@
-"""What is compared. Every way does the same work on the same pictures: a step of training, or the scores of a
-batch.
+"""What is compared.
+
+Every way does the same work on the same pictures: a step of training, or the scores of a batch.
 
 R0  the recipe of Q-Align's kind: right padding with its mask, logits at every place, the tower run each step,
     gradient checkpointing, peft as it comes
@@ -19,22 +20,28 @@ import numpy as np
 import torch
 
 from benchmarks.gpu import packing, shapes, work
+from benchmarks.gpu.pictures import Batch, Pictures, as_published, chunks
 from benchmarks.gpu.shapes import Bench
 from benchmarks.gpu.standing import Standing
 from moslab.backbones.places import only_at
-from moslab.datasets.table import ImageTable
 from moslab.scorers import base
 
 TAUGHT_LEVEL = 3  # "good" for every picture, so that sequences differ by their pictures only
-GENERATED, SHORT = 11, 4  # tokens of "The score of this image is 3.99.", and of the number alone
-TRAINING, SCORING = Standing(training=True, adapters=True), Standing()
-Batch = dict[str, Any]
+GENERATED = 11  # tokens of "The score of this image is 3.99."
+SHORT = 4  # of the number alone
+TRAINING = Standing(training=True, adapters=True)
+SCORING = Standing()
 
 
 @dataclass
 class Outcome:
-    """What a way gives, to be held against the others: loss and gradient of a step; or shares [pictures,
-    answers] and the first token [pictures] that would be written, of scores.
+    """What a way gives, to be compared with the others'.
+
+    Attributes:
+        loss: of a training step.
+        gradient: of a training step, by all weights of the adapters in one row.
+        shares: of the answers, when scores are read, [pictures, answers].
+        tokens: the first one that would be written, [pictures].
     """
 
     loss: float | None = None
@@ -45,8 +52,13 @@ class Outcome:
 
 @dataclass
 class Step:
-    """A way, ready. run: once over all pictures; asked for a check it gives its outcome. padding: share of
-    the tokens read that are padding. work: operations needed at least.
+    """A way, ready to run.
+
+    Attributes:
+        run: works once on all pictures; asked for a check it gives its outcome.
+        pictures: how many there are.
+        padding: share of the tokens read that are padding.
+        work: operations needed at least.
     """
 
     run: Callable[[bool], Outcome]
@@ -57,8 +69,16 @@ class Step:
 
 @dataclass
 class Way:
-    """make: puts batches of so many pictures together. rounds: at most so many, where one is slow. other: why
-    its numbers are not the reference's, where they cannot be.
+    """One way of doing the work.
+
+    Attributes:
+        name: as it stands in the file of results.
+        what: what it does, in words.
+        standing: how the model stands.
+        make: puts batches of so many pictures together.
+        batch: pictures at once.
+        rounds: at most so many, where one is slow.
+        other: why its numbers are not the reference's, where they cannot be.
     """
 
     name: str
@@ -72,8 +92,16 @@ class Way:
 
 @dataclass
 class Workload:
-    """Ways that take turns. reference: whose outcome the others must give. pairs: (faster, slower), whose
-    ratio is reported. seconds: of seven minutes.
+    """Ways that take turns.
+
+    Attributes:
+        name: as it stands in the file of results.
+        what: the work, in words.
+        ways: in the order of their first turns.
+        reference: the way whose outcome the others must give.
+        pairs: (faster, slower), whose ratio is reported.
+        seconds: of seven minutes.
+        facts: what else the file says of it.
     """
 
     name: str
@@ -85,78 +113,29 @@ class Workload:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass
-class Pictures:
-    """A table with its readers. live: pictures are looked at; kept: from visual tokens."""
-
-    bench: Bench
-    table: ImageTable
-    live: shapes.PreparedReader
-    kept: shapes.PreparedReader
-
-    @classmethod
-    def of(
-        cls,
-        bench: Bench,
-        sizes: Sequence[tuple[int, int]],
-        scorer: str,
-        like: "Pictures | None" = None,
-        **options: Any,
-    ) -> "Pictures":
-        """like: others of which pictures and visual tokens are taken."""
-        table = like.table if like else shapes.make_table(sizes)
-        features = like.kept.features if like else shapes.features_of(bench, table)
-        head = shapes.scorer_of(scorer, bench.backbone, **options)
-        live, kept = (shapes.reader_of(bench, table, head, source) for source in (None, features))
-        return cls(bench, table, live, kept)
-
-    def rows(self, count: int) -> np.ndarray:
-        return np.arange(count)
-
-    def patches(self, row: int) -> int:
-        """Patches that the tower sees of a picture."""
-        config = self.bench.model.config
-        if config.model_type == "qwen2_vl":
-            return int(self.kept.features.beside([row])["image_grid_thw"].prod())
-        return (config.vision_config.image_size // config.vision_config.patch_size) ** 2 + 1
-
-
-def chunks(rows: np.ndarray, size: int) -> list[np.ndarray]:
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
-def as_published(bench: Bench, batch: Batch) -> Batch:
-    """A batch as transformers' processor gives it."""
-    given = {
-        name: batch[name]
-        for name in ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")
-        if name in batch
-    }
-    if bench.model.config.model_type == "qwen2_vl":
-        given["mm_token_type_ids"] = (batch["input_ids"] == bench.model.config.image_token_id).int()
-    return given
-
-
 # --- training -----------------------------------------------------------------------------------------------
 
 
 def training(of: Pictures, order: np.ndarray, kind: str, packed: bool = False) -> Callable[[int], Step]:
-    """A step over `order`, in batches. kind: recipe, tuned, live, kept, or with one lever: live-last. packed:
-    no padding is counted.
+    """Makes a training step over some pictures.
+
+    Args:
+        of: the pictures.
+        order: rows, in the order in which batches take them.
+        kind: recipe, tuned, live or kept; or with one lever: tuned-kept, live-last.
+        packed: no padding is counted.
+
+    Returns:
+        A function from a batch size to the step.
     """
     bench = of.bench
     reader = of.kept if kind in ("kept", "tuned-kept") else of.live
-    loss = {
-        "recipe": _recipe_loss,
-        "tuned": _tuned_loss,
-        "tuned-kept": _tuned_loss,
-        "live": _own_loss,
-        "kept": _own_loss,
-        "live-last": _loss_at_last,
-    }[kind]
+    loss = LOSSES[kind]
 
     def make(size: int) -> Step:
-        parts, tokens, read = [], [], 0
+        parts = []
+        tokens: list[int] = []
+        read = 0
         for rows in chunks(order, size):
             batch = reader.to_teach(of.table, rows, np.full(len(rows), TAUGHT_LEVEL))
             tokens += batch["attention_mask"].sum(1).tolist()
@@ -172,29 +151,41 @@ def training(of: Pictures, order: np.ndarray, kind: str, packed: bool = False) -
 def _step(
     bench: Bench, parts: Sequence[tuple[Callable[[], torch.Tensor], float]]
 ) -> Callable[[bool], Outcome]:
-    """Forward and backward over all batches, clipping, AdamW at rate zero: all of its work and no change, so
-    that every step is the same.
+    """Forward and backward over all batches, clipping, AdamW at rate zero.
+
+    At rate zero it does all of its work and changes nothing, so that every step is the same.
     """
 
     def run(check: bool) -> Outcome:
-        halves = bench.standing.halves
-        if ("adam", halves) not in bench.kept:
-            bench.kept["adam", halves] = torch.optim.AdamW(
-                bench.adapters, lr=0.0, weight_decay=0.0, fused=True
-            )
-        adam, total = bench.kept["adam", halves], 0.0
+        adam = _adam(bench)
+        total: torch.Tensor | float = 0.0
         for part, share in parts:
             with bench.autocast():
                 loss = part() * share
             loss.backward()
             total = total + loss.detach()
-        gradient = torch.cat([weight.grad.float().flatten() for weight in bench.adapters]) if check else None
+        gradient = _gradient(bench) if check else None
         torch.nn.utils.clip_grad_norm_(bench.adapters, 1.0)
         adam.step()
         adam.zero_grad()
         return Outcome(float(total), gradient)
 
     return run
+
+
+def _adam(bench: Bench) -> torch.optim.Optimizer:
+    """The optimiser of the adapters in their present precision, made once."""
+    name = "adam, halves" if bench.standing.halves else "adam"
+    if name not in bench.kept:
+        bench.kept[name] = torch.optim.AdamW(bench.adapters, lr=0.0, weight_decay=0.0, fused=True)
+    return bench.kept[name]
+
+
+def _gradient(bench: Bench) -> torch.Tensor:
+    """Of all adapters, in one row."""
+    gradients = [weight.grad for weight in bench.adapters if weight.grad is not None]
+    assert len(gradients) == len(bench.adapters)
+    return torch.cat([gradient.float().flatten() for gradient in gradients])
 
 
 def _recipe_loss(of: Pictures, _: Any, batch: Batch) -> Callable[[], torch.Tensor]:
@@ -224,26 +215,38 @@ def _loss_at_last(of: Pictures, reader: shapes.PreparedReader, batch: Batch) -> 
     return loss
 
 
+LOSSES: dict[str, Callable[..., Callable[[], torch.Tensor]]] = {
+    "recipe": _recipe_loss,
+    "tuned": _tuned_loss,
+    "tuned-kept": _tuned_loss,
+    "live": _own_loss,
+    "kept": _own_loss,
+    "live-last": _loss_at_last,
+}
+
+
 # --- scoring ------------------------------------------------------------------------------------------------
 
 
 def scoring(of: Pictures, count: int, kind: str) -> Callable[[int], Step]:
-    """Scores of `count` pictures in batches. kind: recipe, tuned, live, kept; what is checked are the shares
-    of levels, or of the first digit. generate and generate-short write an answer.
+    """Makes the scoring of some pictures.
+
+    Args:
+        of: the pictures.
+        count: how many of them.
+        kind: recipe, tuned, live and kept give shares of levels, or of the first digit, which are checked;
+            generate and generate-short write an answer.
+
+    Returns:
+        A function from a batch size to the step.
     """
     bench = of.bench
     reader = of.kept if kind == "kept" else of.live
-    score = {
-        "recipe": _recipe_scores,
-        "tuned": _tuned_scores,
-        "live": _own_scores,
-        "kept": _own_scores,
-        "generate": _generated,
-        "generate-short": _generated_short,
-    }[kind]
+    score = SCORES[kind]
 
     def make(size: int) -> Step:
-        parts, lengths = [], []
+        parts = []
+        lengths: list[int] = []
         for rows in chunks(of.rows(count), size):
             nothing = [""] * len(rows)
             batch = reader.batch(of.table, rows, nothing, nothing if kind == "generate" else ())
@@ -255,14 +258,14 @@ def scoring(of: Pictures, count: int, kind: str) -> Callable[[int], Step]:
 
         def run(check: bool) -> Outcome:
             with torch.no_grad():
-                found = np.concatenate([part() for part in parts])
+                scores = np.concatenate([part() for part in parts])
                 if kind == "generate":
                     return Outcome()  # begins with a sentence that the others are given
                 if kind == "generate-short":
-                    return Outcome(tokens=found[:, 0])
-                written = check and of.live.scorer.name == "digits"
-                tokens = _first_tokens(of, reader, count, size) if written else None
-                return Outcome(shares=found, tokens=tokens)
+                    return Outcome(tokens=scores[:, 0])
+                if check and of.live.scorer.name == "digits":
+                    return Outcome(shares=scores, tokens=_first_tokens(of, reader, count, size))
+                return Outcome(shares=scores)
 
         return Step(run, count, 0.0, needed)
 
@@ -271,21 +274,22 @@ def scoring(of: Pictures, count: int, kind: str) -> Callable[[int], Step]:
 
 def _shares(of: Pictures, logits: torch.Tensor) -> np.ndarray:
     """Shares of the levels [pictures, 5], as decoding makes them of logits [pictures, vocabulary]."""
-    return logits[:, of.live.scorer.level_tokens].float().softmax(-1).double().cpu().numpy()
+    scorer: Any = of.live.scorer  # one by levels
+    return logits[:, scorer.level_tokens].float().softmax(-1).double().cpu().numpy()
 
 
 def _first_tokens(of: Pictures, reader: shapes.PreparedReader, count: int, size: int) -> np.ndarray:
-    """The likeliest token at the place of the score, [pictures], as our path reads it."""
-    found = []
+    """The likeliest token at the position of the score, [pictures], as our path reads it."""
+    tokens = []
     for rows in chunks(of.rows(count), size):
         read = reader.read(of.table, rows)
-        found.append(read.vocabulary(read.states).argmax(-1).cpu().numpy())
-    return np.concatenate(found)
+        tokens.append(read.vocabulary(read.states).argmax(-1).cpu().numpy())
+    return np.concatenate(tokens)
 
 
 def _recipe_scores(of: Pictures, _: Any, batch: Batch, rows: np.ndarray) -> Callable[[], np.ndarray]:
-    given, places = as_published(of.bench, batch), torch.arange(len(rows), device=of.bench.device)
-    wanted = places, batch["read_position"]
+    given = as_published(of.bench, batch)
+    wanted = torch.arange(len(rows), device=of.bench.device), batch["read_position"]
     return lambda: _shares(of, of.bench.model(**given, use_cache=False).logits[wanted])
 
 
@@ -309,17 +313,33 @@ def _own_scores(
 def _generated(
     of: Pictures, _: Any, batch: Batch, rows: np.ndarray, tokens: int = GENERATED
 ) -> Callable[[], np.ndarray]:
-    given, text = as_published(of.bench, batch), of.bench.model.config.text_config
-    options = dict(
-        max_new_tokens=tokens,
-        min_new_tokens=tokens,
-        do_sample=False,
-        pad_token_id=text.pad_token_id,
-        eos_token_id=text.eos_token_id,
-    )
+    given = as_published(of.bench, batch)
+    text = of.bench.model.config.text_config
     longest = batch["input_ids"].shape[1]
-    return lambda: of.bench.model.generate(**given, **options)[:, longest:].cpu().numpy()
+
+    def write() -> np.ndarray:
+        ids = of.bench.model.generate(
+            **given,
+            max_new_tokens=tokens,
+            min_new_tokens=tokens,
+            do_sample=False,
+            pad_token_id=text.pad_token_id,
+            eos_token_id=text.eos_token_id,
+        )
+        return ids[:, longest:].cpu().numpy()
+
+    return write
 
 
 def _generated_short(of: Pictures, reader: Any, batch: Batch, rows: np.ndarray) -> Callable[[], np.ndarray]:
     return _generated(of, reader, batch, rows, SHORT)
+
+
+SCORES: dict[str, Callable[..., Callable[[], np.ndarray]]] = {
+    "recipe": _recipe_scores,
+    "tuned": _tuned_scores,
+    "live": _own_scores,
+    "kept": _own_scores,
+    "generate": _generated,
+    "generate-short": _generated_short,
+}

@@ -1,8 +1,8 @@
-"""How many floating-point operations a picture takes at least: no padding, nothing twice, nothing that is not
-needed.
+"""How many floating-point operations a picture takes at least.
 
-Two for each multiplication; causal attention counted half; backward through a frozen matrix once the forward,
-through attention two and a half times; adapters, below one per cent, left out.
+That is without padding, with nothing done twice, and nothing that is not needed. Two for each multiplication;
+causal attention counted half; backward through a frozen matrix once the forward, through attention two and a
+half times; adapters, below one per cent, left out.
 """
 
 from collections.abc import Sequence
@@ -25,10 +25,11 @@ def language(text: Any, tokens: int) -> tuple[float, float]:
 
 
 def vision(config: Any, patches: int) -> float:
-    """Forward operations of the vision tower, its merger or projector included. patches: of one picture."""
+    """Forward operations of the vision tower, its merger or projector included, on one picture of patches."""
     seen = config.vision_config
     if config.model_type == "qwen2_vl":
-        width, depth, inner = seen.embed_dim, seen.depth, seen.mlp_ratio * seen.embed_dim
+        width, depth = seen.embed_dim, seen.depth
+        inner = seen.mlp_ratio * seen.embed_dim
         joined = width * seen.spatial_merge_size**2
         after = (joined * joined + joined * seen.hidden_size) * patches // seen.spatial_merge_size**2
         first = seen.in_channels * seen.temporal_patch_size * seen.patch_size**2 * width * patches
@@ -42,8 +43,14 @@ def vision(config: Any, patches: int) -> float:
 
 
 def useful(config: Any, tokens: Sequence[int], patches: Sequence[int], training: bool, looks: bool) -> float:
-    """Operations of one pass over pictures, each with so many tokens (text included) and patches. training:
-    with the backward pass of adapters on a frozen model. looks: the tower is run.
+    """Operations of one pass over pictures.
+
+    Args:
+        config: the model's.
+        tokens: of each picture's sequence, text included.
+        patches: of each picture.
+        training: with the backward pass of adapters on a frozen model.
+        looks: the tower is run.
     """
     total = 0.0
     for length, seen in zip(tokens, patches):

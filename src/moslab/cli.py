@@ -3,10 +3,11 @@
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, NoReturn, Optional
+from typing import Annotated, Optional
 
 import typer
 
+from moslab.utils.endings import UsageProblem, end, end_usage, own_error
 from moslab.utils.errors import UserError
 from moslab.utils.files import FULL_DISK
 
@@ -68,9 +69,9 @@ def reproduce(
     outcomes = runner.reproduce(
         profile,
         notebooks,
-        jobs,
-        fresh,
-        runs,
+        jobs=jobs,
+        fresh=fresh,
+        runs=runs,
         given=assignments(set_ or []),
         cell_limit=cell_limit,
         notebook_limit=notebook_limit,
@@ -101,19 +102,18 @@ def tune(
     jobs: Jobs = None,
 ) -> None:
     """Find learning rates again, on the validation split, and keep them with their curves."""
-    from itertools import product
-
     from moslab import datasets, scorers
     from moslab.batch.runner import count_jobs
     from moslab.experiments import tuning_search
     from moslab.experiments.experiment import make
 
-    for name, one in product(dataset or datasets.EMBEDDED[:1], scorer or scorers.NAMES[:1]):
-        make(
-            dataset=name, scorer=one, recipe=recipe, learning_rate=1.0
-        )  # names are checked before anything is trained
+    for name in dataset or datasets.EMBEDDED[:1]:
+        for one in scorer or scorers.NAMES[:1]:
+            # Names are checked before anything is trained.
+            make(dataset=name, scorer=one, recipe=recipe, learning_rate=1.0)
     for name in dataset or datasets.EMBEDDED:
         for one in scorer or scorers.NAMES:
+            title = f"{name}, {one}, {recipe}"
             try:
                 entry = tuning_search.tune(
                     name,
@@ -127,11 +127,10 @@ def tune(
             except UserError as problem:
                 if dataset and scorer:
                     raise
-                print(
-                    f"{name}, {one}, {recipe}: left out. {problem}"
-                )  # not every scorer can learn from every dataset's labels
+                # Not every scorer can learn from every dataset's labels.
+                print(f"{title}: left out. {problem}")
                 continue
-            print(f"{name}, {one}, {recipe}: {entry['learning_rate']:g}  {entry['curve']}")
+            print(f"{title}: {entry['learning_rate']:g}  {entry['curve']}")
 
 
 @app.command("scorers")
@@ -140,7 +139,10 @@ def scorer_table(
     scorer: Annotated[Optional[list[str]], typer.Option(help="All scorers if not given.")] = None,
     jobs: Jobs = None,
 ) -> None:
-    """Train every scorer with the same budget on iqa and iaa (ugc for the chain) and write docs/scorers.md; about half an hour on two cores."""
+    """Train every scorer with the same budget on iqa and iaa (ugc for the chain) and write docs/scorers.md.
+
+    It takes about half an hour on two cores.
+    """
     from moslab.batch.runner import count_jobs
     from moslab.publish.scorer_page import write_table
 
@@ -164,8 +166,11 @@ def data_list(
     from moslab.analysis import data_check
     from moslab.utils.paths import data_root
 
-    found = data_check.overview(data_root(root))
-    print(found.to_json(orient="records", indent=1) if as_json else found.to_string(index=False, na_rep=""))
+    datasets = data_check.overview(data_root(root))
+    if as_json:
+        print(datasets.to_json(orient="records", indent=1))
+    else:
+        print(datasets.to_string(index=False, na_rep=""))
 
 
 @data_app.command("check")
@@ -197,26 +202,24 @@ def data_check(
     folder = data_root(root)
     if folder is None:
         raise UserError(
-            "There is no data root: give the folder that holds the datasets with --root, or in the variable MOSLAB_DATA."
+            "There is no data root: give the folder that holds the datasets with --root, "
+            "or in the variable MOSLAB_DATA."
         )
     findings, table = data_check.check(name, folder, preset, protocol, every_picture)
     if table is not None and manifest:
         findings += data_check.compare(table, manifest)
     if table is not None and write_manifest:
-        findings.append(
-            data_check.Finding(
-                "ok", "manifest", f"Written to {data_check.write_manifest(table, write_manifest)}."
-            )
-        )
-    print(
-        data_check.as_json(name, findings)
-        if as_json
-        else "\n".join(f"{finding.level:5}  {finding.subject}: {finding.what}" for finding in findings)
-    )
+        path = data_check.write_manifest(table, write_manifest)
+        findings.append(data_check.Finding("ok", "manifest", f"Written to {path}."))
+    if as_json:
+        print(data_check.as_json(name, findings))
+    else:
+        for finding in findings:
+            print(f"{finding.level:5}  {finding.subject}: {finding.what}")
     faults = [finding for finding in findings if finding.level == "fault"]
     if faults:
-        more = f" (and {len(faults) - 1} more above)" if len(faults) > 1 else ""
         first = f"{faults[0].subject}: {faults[0].what.rstrip('.')}"
+        more = f" (and {len(faults) - 1} more above)" if len(faults) > 1 else ""
         end(1, f"{name} has something wrong with its {first}{more}.")
 
 
@@ -244,11 +247,10 @@ def sheet(
     from moslab.world import sheet as sheets
 
     path = path or paths.ROOT / "docs" / "sheets" / f"{task}.png"
-    print(
-        sheets.degradation_sheet(path)
-        if task == "distortions"
-        else sheets.contact_sheet(task, path, preset=preset)
-    )
+    if task == "distortions":
+        print(sheets.degradation_sheet(path))
+    else:
+        print(sheets.contact_sheet(task, path, preset=preset))
 
 
 @world_app.command()
@@ -259,7 +261,10 @@ def write(
     ],
     preset: Preset = "default",
 ) -> None:
-    """Write a task out in the published layout of KonIQ-10k (iqa), AVA (iaa) or AGIQA-3K (aigiqa), or as lines of JSON (ugc, after RealQA)."""
+    """Write a task out in a published layout.
+
+    That is KonIQ-10k's for iqa, AVA's for iaa, AGIQA-3K's for aigiqa, and lines of JSON after RealQA for ugc.
+    """
     from moslab import world
     from moslab.datasets import layouts
 
@@ -289,7 +294,10 @@ def world_card(
 def curves(
     seeds: Annotated[int, typer.Option(help="Training seeds per point.")] = 3, jobs: Jobs = None
 ) -> None:
-    """Train on growing parts of the embedded tasks, with right and wrong texts and from every checkpoint, and write docs/learning_curves.md; half an hour a seed."""
+    """Train on growing parts of the embedded tasks and write docs/learning_curves.md.
+
+    With right and wrong texts and from every checkpoint; half an hour a seed.
+    """
     from moslab.batch.runner import count_jobs
     from moslab.publish.learning_curves import write_curves
 
@@ -304,7 +312,10 @@ def train(
         str, typer.Option(help="qwen2_vl, llava, or small: the base's eyes with half the language layers.")
     ] = "qwen2_vl",
 ) -> None:
-    """Train a base and its checkpoints from nothing and hold their measured cards against the committed ones; about an hour on two cores, half of that for llava, ten minutes for small."""
+    """Train a base and its checkpoints from nothing and compare their measured cards with the committed ones.
+
+    It takes about an hour on two cores, half of that for llava, ten minutes for small.
+    """
     from moslab.backbones import pretraining
     from moslab.publish import base_card
 
@@ -313,18 +324,18 @@ def train(
             f"Unknown architecture {architecture!r}: choose one of {', '.join(pretraining.PLANS)}."
         )
     committed = base_card.stored()
-    print(
-        base_card.agreement(
-            base_card.write_cards(pretraining.train(folder, pretraining.PLANS[architecture])), committed
-        ).to_string(index=False)
-    )
+    weights = pretraining.train(folder, pretraining.PLANS[architecture])
+    print(base_card.agreement(base_card.write_cards(weights), committed).to_string(index=False))
 
 
 @base_app.command()
 def card(
     folder: Annotated[Optional[Path], typer.Argument(help="The package's own weights if not given.")] = None,
 ) -> None:
-    """Measure what stored bases can do, write their cards and hold them against the committed ones; about two minutes each."""
+    """Measure what stored bases can do, write their cards and compare them with the committed ones.
+
+    It takes about two minutes each.
+    """
     from moslab.publish import base_card
 
     committed = base_card.stored()
@@ -333,23 +344,19 @@ def card(
 
 def assignments(settings: list[str]) -> dict[str, str]:
     """`["seeds=[0,1]"]` as a dict; UserError for one without a name or an equals sign."""
+    values = {}
     for setting in settings:
-        if not setting.partition("=")[0].isidentifier() or "=" not in setting:
+        name, equals, value = setting.partition("=")
+        if not name.isidentifier() or not equals:
             raise UserError(f"Cannot read {setting!r}: write a parameter as name=value, like seeds=[0,1].")
-    return {name: value for name, _, value in (setting.partition("=") for setting in settings)}
-
-
-def end(status: int, sentence: str) -> NoReturn:
-    """Leave with an exit status that is not 0 and, as the very last line, the sentence that says why."""
-    sys.stdout.flush()
-    print(sentence, file=sys.stderr, flush=True)
-    raise SystemExit(status)
+        values[name] = value
+    return values
 
 
 def main() -> None:
     """Entry point. Whatever the exit status that is not 0, the last line says why, in one sentence.
 
-    Status 1: the work was done and something is wrong, or moslab itself has an error. 2: bad input, told
+    Status 1: the work was done and something is wrong, or moslab itself has an error. 2: bad input, reported
     before the work starts. 130: interrupted; the same command goes on from there.
     """
     try:
@@ -359,7 +366,7 @@ def main() -> None:
     except typer.Abort:
         end(1, "Aborted: the input ended before the question was answered.")
     except Exception as problem:
-        if hasattr(problem, "show") and hasattr(problem, "exit_code"):
+        if isinstance(problem, UsageProblem):
             end_usage(problem)
         if isinstance(problem, OSError) and problem.errno in FULL_DISK:
             end(1, "The disk is full: free some space, then start again; finished runs are kept.")
@@ -368,18 +375,3 @@ def main() -> None:
     if status == 130:  # how typer passes Ctrl-C on
         end(130, "Interrupted; finished runs are kept, the same command goes on from there.")
     sys.exit(status if isinstance(status, int) else 0)
-
-
-def end_usage(problem: Exception) -> NoReturn:
-    """An option or command that does not exist, or none at all: usage first, then what is wrong."""
-    problem.show()
-    if type(problem).__name__ == "NoArgsIsHelpError":
-        end(problem.exit_code, "No command was given: choose one of those above.")
-    raise SystemExit(problem.exit_code)
-
-
-def own_error(problem: Exception) -> str:
-    """The sentence below a traceback."""
-    said = " ".join(str(problem).split())[:200]
-    what = f"{type(problem).__name__} ({said})" if said else type(problem).__name__
-    return f"moslab stopped at an error of its own, {what}; its place is above."

@@ -1,6 +1,5 @@
 """What every notebook does besides its own question: one `Study`, and the verbs that all of them share."""
 
-import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from moslab.experiments.collecting import collect, missing, stores
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import Grid, Results
 from moslab.utils import paths
+from moslab.utils.cores import cores
 
 # Fields of all experiments of a notebook and the parameters they come from; 0 and "" stand for "not given".
 SETTING = {
@@ -134,7 +134,7 @@ class Study(Record):
         if any(one.key not in seconds for one in todo):
             return "unknown"
         total = sum(seconds[one.key] for one in todo)
-        return f"{total / 60 / (self.jobs or os.cpu_count() or 1):.1f}"
+        return f"{total / 60 / (self.jobs or cores()):.1f}"
 
     @overload
     def collect(self, grids: Grid) -> Results: ...

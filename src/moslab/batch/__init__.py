@@ -1,1 +1,21 @@
-"""Running notebooks: what is due, one process each, and how it ended."""
+"""Running notebooks: what is due, one process each, and how it ended.
+
+Imports run down this list and never up:
+
+    runner      a whole batch: plan, run, compare, sum up
+    plan        which notebooks have to run, and how long that should take
+    folder      a profile's folder: locked, made ready, emptied
+    failures    why a notebook failed, in one sentence
+    execution   a notebook in a child process
+    child       that process; its exit status says how it ended
+    kernel      how the child executes cells: its own kernel, local sockets, progress on file
+    tables      the plan and the summary, as they are printed
+    progress    bars while a notebook runs
+    tasks       a notebook of the plan, and how it ended
+    validity    whether a finished result still holds
+    comparison  verdicts against the committed reference's
+    results     result records, local and committed
+    parameters  the parameters cell of a notebook
+    ledger      what was started and how it ended
+    durations   seconds as words
+"""

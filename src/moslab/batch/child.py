@@ -1,7 +1,8 @@
-"""The child process in which the batch runner executes one notebook: `python -m moslab.batch.child` with a request as JSON on its standard input.
+"""The child process in which the batch runner executes one notebook.
 
-Exit status: 0 done, 1 a cell raised, 28 the disk is full, 124 a cell reached its time limit, 138 the kernel
-died (as papermill's own command line has it).
+It is started as `python -m moslab.batch.child` and reads its request as JSON from standard input. Exit
+status: 0 done, 1 a cell raised, 28 the disk is full, 124 a cell reached its time limit, 138 the kernel died
+(as papermill's own command line has it).
 """
 
 import json
@@ -22,11 +23,17 @@ def main() -> int:
     """Execute the notebook of the request; all paths absolute.
 
     The request: {"source", "output", "parameters", "progress", "cell_limit"}.
+
+    Returns:
+        The exit status.
     """
     die_with_parent()
     request = json.load(sys.stdin)
 
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # an optional check of jsonschema that costs a second to import
+    # Imported here: the batch runner reads the statuses above without it, and a child whose parent dies
+    # meanwhile must not outlive it. The first line spares an optional check of jsonschema that takes a second
+    # to import.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError

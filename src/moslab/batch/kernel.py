@@ -1,7 +1,7 @@
-"""How a notebook is executed headless: this interpreter's own kernel over local sockets, each cell's progress on file, a dead kernel marked as such.
+"""How a notebook is executed headless: own kernel, local sockets, progress on file, a dead kernel marked.
 
-Papermill alone would start whatever kernel is registered as python3, talk over TCP ports that two runs can both pick, and write a notebook whose
-cells all look completed when its kernel was killed.
+Papermill alone would start whatever kernel is registered as python3, talk over TCP ports that two runs can
+both pick, and write a notebook whose cells all look completed when its kernel was killed.
 """
 
 import math
@@ -26,7 +26,10 @@ ENGINE = "moslab"
 
 
 class OwnKernelManager(AsyncKernelManager):
-    """ipykernel of the running interpreter, whatever kernels the user has installed; sockets instead of ports where there are any."""
+    """ipykernel of the running interpreter, whatever kernels the user has installed.
+
+    It talks over sockets instead of ports, where the system has sockets.
+    """
 
     def __init__(self, **options: Any):
         super().__init__(**options)
@@ -38,6 +41,7 @@ class OwnKernelManager(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
+        """The command that starts the kernel."""
         return KernelSpec(
             argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
             display_name="Python 3",
@@ -51,23 +55,23 @@ class WatchedClient(PapermillNotebookClient):
     progress: Path
 
     def papermill_execute_cells(self) -> None:
-        code = [index for index, cell in enumerate(self.nb.cells) if cell.cell_type == "code"]
-        started = time.time()
+        """Execute one cell after the other until one fails, writing how many code cells are done."""
+        report: dict[str, Any] = {
+            "label": self.progress.stem,
+            "done": 0,
+            "total": len([cell for cell in self.nb.cells if cell.cell_type == "code"]),
+            "started": time.time(),
+            "pid": os.getpid(),
+        }
         for index, cell in enumerate(self.nb.cells):
-            write_json(
-                self.progress,
-                {
-                    "label": self.progress.stem,
-                    "done": sum(i < index for i in code),
-                    "total": len(code),
-                    "started": started,
-                    "pid": os.getpid(),
-                },
-            )
+            write_json(self.progress, report)
             if not self._succeeds(cell, index):
                 break
+            if cell.cell_type == "code":
+                report["done"] += 1
 
     def _succeeds(self, cell: Any, index: int) -> bool:
+        """Whether a cell ran without an error of its own; other errors are marked in it and raised."""
         try:
             self.nb_man.cell_start(cell, index)
             self.execute_cell(cell, index)
@@ -75,11 +79,10 @@ class WatchedClient(PapermillNotebookClient):
         except CellExecutionError as problem:
             self.nb_man.cell_exception(cell, cell_index=index, exception=problem)
             return False
-        except Exception as problem:  # the kernel died or the cell hung: nothing stands in the cell yet
+        except Exception as problem:  # the kernel died or the cell hung: the cell shows nothing of it yet
             name = type(problem).__name__
-            cell.outputs.append(
-                new_output("error", ename=name, evalue=str(problem), traceback=[f"{name}: {problem}"])
-            )
+            line = f"{name}: {problem}"
+            cell.outputs.append(new_output("error", ename=name, evalue=str(problem), traceback=[line]))
             if isinstance(problem, CellTimeoutError):
                 kill_below(os.getpid())  # the kernel and whatever it started
             self.nb_man.cell_exception(cell, cell_index=index, exception=problem)
@@ -89,7 +92,7 @@ class WatchedClient(PapermillNotebookClient):
 
 
 class WatchedEngine(NBClientEngine):
-    """The papermill engine that puts the two together."""
+    """The papermill engine that puts kernel and client together."""
 
     @classmethod
     def execute_managed_notebook(
@@ -101,6 +104,15 @@ class WatchedEngine(NBClientEngine):
         cell_limit: float = 0,
         **_: Any,
     ) -> Any:
+        """Papermill's entry point.
+
+        Args:
+            nb_man: papermill's keeper of the notebook.
+            kernel_name: name of the kernel, as papermill wants one.
+            progress: file in which finished cells are counted.
+            start_timeout: seconds that the kernel may take to start.
+            cell_limit: seconds that a cell may take, 0 for any number.
+        """
         limit = math.ceil(cell_limit) or None  # seconds
         client = WatchedClient(
             nb_man,

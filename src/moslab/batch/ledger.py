@@ -1,4 +1,7 @@
-"""The batch runner's own record of what it started and how it ended; it, not the notebook's metadata, decides what is done."""
+"""The batch runner's own record of what it started and how it ended.
+
+This record, not the notebook's metadata, decides what is done.
+"""
 
 import json
 import os
@@ -12,13 +15,18 @@ from moslab.utils.files import cannot_write
 
 @dataclass(frozen=True)
 class Ledger:
-    """An append-only file of JSON lines, each flushed to disk before the call returns."""
+    """An append-only file of JSON lines, each flushed to disk before the call returns.
+
+    Attributes:
+        path: the file; it need not exist yet.
+    """
 
     path: Path
 
     def append(self, event: str, **entry: Any) -> None:
         """Add one line; UserError when the disk is full or the folder is read-only."""
-        line = json.dumps({"time": round(time.time(), 3), "event": event, **entry}, sort_keys=True) + "\n"
+        content = {"time": round(time.time(), 3), "event": event, **entry}
+        line = json.dumps(content, sort_keys=True) + "\n"
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab") as stream:
@@ -40,19 +48,21 @@ class Ledger:
         """Every whole line; a line cut short by a crash is no entry."""
         if not self.path.is_file():
             return []
-        found = []
+        entries = []
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                found.append(json.loads(line))
+                entries.append(json.loads(line))
             except json.JSONDecodeError:
                 continue
-        return [entry for entry in found if isinstance(entry, dict)]
+        return [entry for entry in entries if isinstance(entry, dict)]
 
     def last(self, notebook: str) -> dict[str, Any] | None:
-        """The notebook's latest entry: `ended` with status done, or it has to run."""
-        mine = [
-            entry
-            for entry in self.entries()
-            if entry.get("notebook") == notebook and entry.get("event") in ("started", "ended")
-        ]
-        return mine[-1] if mine else None
+        """The latest entry about a notebook's start or end.
+
+        The notebook is done if that is `ended` with status done; else it has to run.
+        """
+        latest = None
+        for entry in self.entries():
+            if entry.get("notebook") == notebook and entry.get("event") in ("started", "ended"):
+                latest = entry
+        return latest

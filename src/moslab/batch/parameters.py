@@ -1,7 +1,8 @@
 """The parameters cell of a notebook: read without running it, and checked before anything runs.
 
-Papermill reads the cell with regular expressions and only warns about a name it does not know; here the cell is parsed, its conventions are enforced
-(plain built-in annotations, one parameter per line, help comment without an equals sign), and an unknown or ill-typed value is an error.
+Papermill reads the cell with regular expressions and only warns about a name it does not know; here the cell
+is parsed, its conventions are enforced (plain built-in annotations, one parameter per line, help comment
+without an equals sign), and an unknown or ill-typed value is an error.
 """
 
 import ast
@@ -18,8 +19,8 @@ import yaml
 from moslab.utils import paths
 from moslab.utils.errors import UserError
 
-PLAIN = {"str": str, "int": int, "float": float, "bool": bool}
-NESTED = {"list": list, "dict": dict}
+PLAIN: dict[str, Any] = {"str": str, "int": int, "float": float, "bool": bool}
+NESTED: dict[str, Any] = {"list": list, "dict": dict}
 NEEDED = ("seeds", "datasets", "bins", "digits", "splits")  # lists without which there is nothing to run
 INJECTED = "# Parameters"  # how the cell begins that papermill puts behind the parameters cell
 
@@ -33,7 +34,11 @@ class Parameter(NamedTuple):
 
 
 def declared(path: Path) -> dict[str, Parameter]:
-    """Name -> (type, default, help) of a notebook's parameters cell; UserError naming the line that breaks a convention."""
+    """Name -> (type, default, help) of a notebook's parameters cell.
+
+    Raises:
+        UserError: naming the line that breaks a convention.
+    """
     path = Path(path)
     source = _parameters_source(path)
     try:
@@ -43,27 +48,27 @@ def declared(path: Path) -> dict[str, Parameter]:
             f"{path.name}: the parameters cell does not parse (line {problem.lineno}: {problem.msg})."
         ) from problem
     comments = _comments(source)
-    found = {}
-    for statement in statements:
-        if _is_docstring(statement):
-            continue
-        name, parameter = _read_line(path, statement, comments)
-        found[name] = parameter
-    return found
+    lines = [statement for statement in statements if not _is_docstring(statement)]
+    return dict(_read_line(path, line, comments) for line in lines)
 
 
 def validate(path: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """The given values, typed as the notebook declares them; strings (from a command line) are read as Python literals.
+    """The given values, typed as the notebook declares them.
 
-    UserError for a name the notebook does not know or a value of another type; the sentence lists what would be right.
+    Args:
+        path: the notebook.
+        given: name -> value; strings (from a command line) are read as Python literals.
+
+    Raises:
+        UserError: for a name that the notebook does not declare or a value of another type; the sentence
+            lists what would be right.
     """
-    known = declared(path)
-    unknown = sorted(set(given) - set(known))
+    notebook = Path(path).name
+    own = declared(path)
+    unknown = sorted(set(given) - set(own))
     if unknown:
-        raise UserError(
-            f"{Path(path).name} has no parameter {unknown[0]!r}: its parameters are {', '.join(known)}."
-        )
-    return {name: _convert(Path(path).name, name, value, known[name]) for name, value in given.items()}
+        raise UserError(f"{notebook} has no parameter {unknown[0]!r}: its parameters are {', '.join(own)}.")
+    return {name: _convert(notebook, name, value, own[name]) for name, value in given.items()}
 
 
 def check_values(notebook: str, values: Mapping[str, Any]) -> None:
@@ -83,10 +88,11 @@ def check_values(notebook: str, values: Mapping[str, Any]) -> None:
             raise UserError(f"{notebook}: parameter {name} is {value!r}, which repeats: name each once.")
 
 
-def profile_values(profile: str, known: Mapping[str, Parameter]) -> dict[str, Any]:
-    """What a profile sets (profiles.yaml) of the parameters that a notebook declares."""
-    settings = yaml.safe_load((paths.PACKAGE / "profiles.yaml").read_text(encoding="utf-8"))
-    return {name: value for name, value in (settings.get(profile) or {}).items() if name in known}
+def profile_values(profile: str, own: Mapping[str, Parameter]) -> dict[str, Any]:
+    """What a profile sets (profiles.yaml) of a notebook's own parameters, as `declared` gives them."""
+    profiles = yaml.safe_load((paths.PACKAGE / "profiles.yaml").read_text(encoding="utf-8"))
+    values = profiles.get(profile) or {}
+    return {name: value for name, value in values.items() if name in own}
 
 
 def settle(path: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,30 +103,31 @@ def settle(path: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         path: the notebook as it is stored, which says names, types and defaults.
         namespace: the running notebook's, behind the parameters cell; `In` holds the cells run so far.
+
     Raises:
         UserError: for an injected name that the notebook does not declare, and for a value of another type.
     """
-    known = declared(path)
+    own = declared(path)
     injected = injected_names(namespace.get("In", ()))
-    values = {name: namespace.get(name, known[name].default) for name in known}
-    unknown = {name: namespace.get(name) for name in injected if name not in known}
+    values = {name: namespace.get(name, parameter.default) for name, parameter in own.items()}
+    unknown = {name: namespace.get(name) for name in injected if name not in own}
     given = validate(path, values | unknown)
-    kept = {name for name in known if name in injected or given[name] != known[name].default}
-    set_by_profile = profile_values(given.get("profile", ""), known)
-    left = {name: value for name, value in set_by_profile.items() if name not in kept}
-    typed = given | validate(path, left)
+    kept = {name for name in own if name in injected or given[name] != own[name].default}
+    set_by_profile = profile_values(given.get("profile", ""), own)
+    taken = {name: value for name, value in set_by_profile.items() if name not in kept}
+    typed = given | validate(path, taken)
     check_values(path.name, typed)
     return typed
 
 
 def injected_names(cells: Iterable[str]) -> set[str]:
     """The names that papermill's own cells assign, among the cells that were run so far."""
-    found = set()
+    names = set()
     for cell in cells:
         if cell.lstrip().startswith(INJECTED):
             targets = [node.targets[0] for node in ast.parse(cell).body if isinstance(node, ast.Assign)]
-            found |= {target.id for target in targets if isinstance(target, ast.Name)}
-    return found
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
 
 
 def type_name(kind: Any) -> str:
@@ -147,6 +154,7 @@ def _parameters_source(path: Path) -> str:
 
 
 def _comments(source: str) -> dict[int, str]:
+    """Line number -> comment, without its hash."""
     tokens = tokenize.generate_tokens(StringIO(source).readline)
     return {
         token.start[0]: token.string.lstrip("# ").rstrip()
@@ -160,6 +168,7 @@ def _is_docstring(statement: ast.stmt) -> bool:
 
 
 def _read_line(path: Path, statement: ast.stmt, comments: dict[int, str]) -> tuple[str, Parameter]:
+    """Name and parameter of one line; UserError for one that breaks a convention."""
     where = f"{path.name}, line {statement.lineno} of the parameters cell"
     if not (
         isinstance(statement, ast.AnnAssign)
@@ -172,7 +181,8 @@ def _read_line(path: Path, statement: ast.stmt, comments: dict[int, str]) -> tup
     comment = comments.get(statement.lineno, "")
     if "=" in comment or "=" in ast.unparse(statement.value):
         raise UserError(
-            f"{where}: an equals sign in the value or its comment hides the parameter from papermill; reword it."
+            f"{where}: an equals sign in the value or its comment hides the parameter from papermill; "
+            "reword it."
         )
     try:
         parameter = Parameter(_read_type(statement.annotation), ast.literal_eval(statement.value), comment)
@@ -184,37 +194,43 @@ def _read_line(path: Path, statement: ast.stmt, comments: dict[int, str]) -> tup
 
 
 def _read_type(annotation: ast.expr) -> Any:
+    """The type that an annotation names; ValueError for one that is not plain and built in."""
     if isinstance(annotation, ast.Name) and annotation.id in PLAIN | NESTED:
         return (PLAIN | NESTED)[annotation.id]
-    if (
-        isinstance(annotation, ast.Subscript)
-        and isinstance(annotation.value, ast.Name)
-        and annotation.value.id in NESTED
-    ):
-        inner = annotation.slice.elts if isinstance(annotation.slice, ast.Tuple) else [annotation.slice]
-        return NESTED[annotation.value.id][tuple(_read_type(part) for part in inner)]
+    if isinstance(annotation, ast.Subscript) and isinstance(annotation.value, ast.Name):
+        if annotation.value.id in NESTED:
+            parts = [annotation.slice]
+            if isinstance(annotation.slice, ast.Tuple):
+                parts = annotation.slice.elts
+            return NESTED[annotation.value.id][tuple(_read_type(part) for part in parts)]
     raise ValueError(
-        f"the annotation {ast.unparse(annotation)} is not a plain built-in (str, int, float, bool, list[...], dict[...])"
+        f"the annotation {ast.unparse(annotation)} is not a plain built-in "
+        "(str, int, float, bool, list[...], dict[...])"
     )
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    origin, inner = get_origin(kind) or kind, get_args(kind)
+    """Whether a value is of a type; an integer serves as a float, a bool never as a number."""
+    origin = get_origin(kind) or kind
+    inner = get_args(kind)
     if origin is float:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     if origin is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if origin is list:
-        return isinstance(value, list) and all(_fits(part, inner[0]) for part in value if inner)
-    if origin is dict:
-        return isinstance(value, dict) and all(
-            _fits(key, inner[0]) and _fits(part, inner[1]) for key, part in value.items() if inner
-        )
-    return isinstance(value, origin)
+    if not isinstance(value, origin):
+        return False
+    if origin is list and inner:
+        return all(_fits(part, inner[0]) for part in value)
+    if origin is dict and inner:
+        return all(_fits(key, inner[0]) and _fits(part, inner[1]) for key, part in value.items())
+    return True
 
 
 def _convert(notebook: str, name: str, value: Any, parameter: Parameter) -> Any:
-    read = _literal(value) if isinstance(value, str) and parameter.type is not str else value
+    """The value as the parameter's type; UserError where it does not fit."""
+    read = value
+    if isinstance(value, str) and parameter.type is not str:
+        read = _literal(value)
     if not _fits(read, parameter.type):
         raise UserError(
             f"{notebook}: parameter {name} is {value!r}, but should be of type {type_name(parameter.type)}, "
@@ -224,6 +240,7 @@ def _convert(notebook: str, name: str, value: Any, parameter: Parameter) -> Any:
 
 
 def _literal(text: str) -> Any:
+    """A Python literal, or `true` and `false` as shells write them; the text itself where it is none."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     try:

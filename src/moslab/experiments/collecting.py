@@ -16,6 +16,7 @@ from moslab.experiments import digests
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.store import Run, Store
 from moslab.utils import paths
+from moslab.utils.cores import cores
 from moslab.utils.errors import UserError
 from moslab.utils.paths import profile_dir
 from moslab.utils.processes import die_with_parent
@@ -130,7 +131,7 @@ def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0) ->
         groups.setdefault(experiment.training, []).append(experiment)
     from moslab.experiments.worker import train_together  # loads transformers, which only training needs
 
-    jobs = min(jobs or os.cpu_count() or 1, len(groups))
+    jobs = min(jobs or cores(), len(groups))
     os.environ |= _ONE_THREAD  # inherited by the workers before they load any numerical library
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker) as pool:

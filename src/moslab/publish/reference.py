@@ -8,7 +8,11 @@ from typing import Any
 
 from rich.console import Console
 
-from moslab.batch import runner
+from moslab.batch.execution import execute
+from moslab.batch.failures import notebook_error
+from moslab.batch.plan import find_notebooks
+from moslab.batch.runner import reproduce
+from moslab.batch.tasks import Outcome
 from moslab.experiments.store import CERTAINTY, Run, Store
 from moslab.publish.claims_page import claims_page, render_readme
 from moslab.utils import paths
@@ -30,7 +34,7 @@ def reference(
     fresh: bool = False,
     profiles: tuple[str, ...] = PROFILES,
     console: Console | None = None,
-) -> list[runner.Outcome]:
+) -> list[Outcome]:
     """Run the notebooks in each profile and commit-ready copy what they gave: results, run records, ledger, figures, executed notebooks, README tables.
 
     A change against the former reference is shown, but is no failure here; a notebook that fails is a UserError and nothing is copied.
@@ -38,14 +42,14 @@ def reference(
     console = console or Console()
     outcomes = []
     for profile in profiles:
-        found = runner.reproduce(profile, notebooks, jobs, fresh, "fresh", console=console)
+        found = reproduce(profile, notebooks, jobs, fresh, "fresh", console=console)
         failed = [outcome.stem for outcome in found if not outcome.ran]
         if failed:
             raise UserError(
                 f"{', '.join(failed)} failed in the {profile} profile, so the reference stays as it is: mend that and start again."
             )
         outcomes += found
-    stems = [path.stem for path in runner.find_notebooks(notebooks)]
+    stems = [path.stem for path in find_notebooks(notebooks)]
     for profile in profiles:
         publish_results(profile, stems)
         publish_runs(profile)
@@ -152,9 +156,9 @@ def executed_copy(stem: str) -> dict[str, Any]:
     source = paths.NOTEBOOKS / f"{stem}.ipynb"
     with tempfile.TemporaryDirectory() as folder:
         output, log = Path(folder) / f"{stem}.ipynb", Path(folder) / "log"
-        status = runner.execute(source, output, {}, Path(folder) / "progress.json", log)
+        status = execute(source, output, {}, Path(folder) / "progress.json", log)
         if status:
-            reason = runner.notebook_error(output) or log.read_text(errors="replace")[-2000:]
+            reason = notebook_error(output) or log.read_text(errors="replace")[-2000:]
             raise UserError(
                 f"{stem} ran, but fails with its stored parameters on the new reference: {reason}."
             )

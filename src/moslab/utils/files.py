@@ -67,6 +67,11 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def file_digest(path: Path) -> str:
+    """Sixteen hex characters of the SHA-256 of a file; empty where there is no file."""
+    return sha256(path.read_bytes())[:16] if path.is_file() else ""
+
+
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
     """`content` with its own digest, so that a change by hand can be told."""
     return content | {"digest": digest(content)}

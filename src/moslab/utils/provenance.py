@@ -1,6 +1,5 @@
 """Where a result comes from: commit, packages, machine, time. Recorded beside every result, part of no key."""
 
-import hashlib
 import html
 import os
 import platform
@@ -15,6 +14,8 @@ from typing import Any
 import psutil
 
 from moslab.utils import paths
+from moslab.utils.cores import cores
+from moslab.utils.files import file_digest
 
 try:
     import resource
@@ -45,12 +46,12 @@ def provenance() -> dict[str, Any]:
     started = psutil.Process().create_time()
     return {
         "commit": commit(),
-        "lock": _hash(paths.ROOT / "requirements.lock"),
+        "lock": file_digest(paths.ROOT / "requirements.lock") or "unknown",
         "packages": {name: _version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": cpu_name(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "threads": threads(),
         "accelerator": accelerator(),
         "peak_memory": peak_memory(),
@@ -94,7 +95,7 @@ def cpu_name() -> str:
 def threads() -> int:
     """Torch's threads if torch is loaded, else what OMP_NUM_THREADS allows."""
     torch = sys.modules.get("torch")
-    return torch.get_num_threads() if torch else int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    return torch.get_num_threads() if torch else int(os.environ.get("OMP_NUM_THREADS") or cores())
 
 
 def accelerator() -> str:
@@ -175,10 +176,6 @@ def _read_head(folder: Path) -> str:
         return next((line.split()[0] for line in packed if line.endswith(f" {reference}")), "unknown")
     except OSError:
         return "unknown"
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else "unknown"
 
 
 def _version(name: str) -> str:
