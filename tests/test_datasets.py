@@ -104,14 +104,11 @@ def test_ava_official_layout(ava):
     assert table.frame["text"].tolist() == ["100 Meters", "12 Days Of Christmas", "100 Meters"]
     assert table.frame["group"].tolist() == ["1396", "608", "1396"]
     votes = np.repeat(np.arange(1, 11), [0, 1, 5, 17, 38, 36, 15, 6, 5, 1])
-    assert table.frame["mos"][0] == pytest.approx(votes.mean()) and table.frame["sd"][0] == pytest.approx(
-        votes.std(ddof=1)
-    )
-    assert (
-        table.votes.sum(axis=1).tolist() == [124] * 3
-        and table.scale == (1, 10)
-        and table.version == "official"
-    )
+    assert table.frame["mos"][0] == pytest.approx(votes.mean())
+    assert table.frame["sd"][0] == pytest.approx(votes.std(ddof=1))
+    assert table.votes.sum(axis=1).tolist() == [124] * 3
+    assert table.scale == (1, 10)
+    assert table.version == "official"
 
 
 @pytest.mark.parametrize(
@@ -279,14 +276,10 @@ def test_generated_pictures_read_the_same_from_a_published_layout(preset, home):
     world = table_of(generate("aigiqa", preset, n=60, size=(32, 32)))
     export(generate("aigiqa", preset, n=60, size=(32, 32)), home / "root")
     table = datasets.load("agiqa3k", root=str(home / "root"), preset=preset)
-    assert (
-        table.frame["mos"].tolist() == pytest.approx(world.frame["mos"].tolist(), abs=1e-4)
-        and table.frame["text"].tolist() == world.frame["text"].tolist()
-    )
-    assert (
-        table.scale == world.scale
-        and (np.asarray(table.pixels.open(7)) == np.asarray(world.pixels.open(7))).all()
-    )
+    assert table.frame["mos"].tolist() == pytest.approx(world.frame["mos"].tolist(), abs=1e-4)
+    assert table.frame["text"].tolist() == world.frame["text"].tolist()
+    assert table.scale == world.scale
+    assert (np.asarray(table.pixels.open(7)) == np.asarray(world.pixels.open(7))).all()
     for column in ("adj1", "adj2", "style"):
         assert table.annotations[column].tolist() == world.annotations[column].fillna("").tolist()
 
@@ -319,11 +312,9 @@ def test_agiqa_prompts_are_held_out_whole(agiqa):
     }
     assert not of["test_novel"] & (of["train"] | of["val"] | of["test"]) and of["test"] & of["train"]
     assert 0.1 < len(of["test_novel"]) / 200 < 0.27 and 0.5 < len(table.rows("train")) / 600 < 0.75
-    assert (
-        table.frame["sd"][0] == 0.5
-        and table.annotations["generator"].unique().tolist() == ["glide"]
-        and table.annotations["adj2"][0] == ""
-    )
+    assert table.frame["sd"][0] == 0.5
+    assert table.annotations["generator"].unique().tolist() == ["glide"]
+    assert table.annotations["adj2"][0] == ""
     fewer = datasets.load("agiqa3k", root=str(agiqa(50)))
     assert (
         fewer.frame["split"].tolist() == table.frame["split"][:150].tolist()
@@ -400,11 +391,10 @@ def test_real_agiqa_labels(data_root):
         "xl2.2": 300,
         "DALLE2": 290,
     }
-    assert (
-        table.frame["mos"].agg(["min", "max"]).tolist()
-        == pytest.approx([table.frame["mos"].min(), 4.488741], abs=1e-6)
-        and table.frame["mos"].min() <= 0
+    assert table.frame["mos"].agg(["min", "max"]).tolist() == pytest.approx(
+        [table.frame["mos"].min(), 4.488741], abs=1e-6
     )
+    assert table.frame["mos"].min() <= 0
     novel = set(table.frame["group"][table.rows("test_novel")])
     assert 40 < len(novel) < 70 and not novel & set(table.frame["group"][table.rows("train")])
 

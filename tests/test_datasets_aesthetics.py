@@ -158,23 +158,16 @@ def test_every_table_is_whole(make, name):
     for preset in datasets.PUBLISHED[name].PRESETS:
         table = datasets.load(name, root=root, preset=preset)
         frame = table.frame
-        assert (
-            tuple(frame.columns) == COLUMNS
-            and frame.index.equals(table.annotations.index)
-            and frame.index.tolist() == list(range(len(table)))
-        )
-        assert (
-            frame["mos"].between(*table.scale).all()
-            and set(frame["split"]) <= {"train", "val", "test"}
-            and table.higher_is_better
-        )
-        assert len(table.pixels.names) == len(table) and (
-            table.votes is None or len(table.votes) == len(table)
-        )
-        assert (
-            table.name == name
-            and table.manifest() == datasets.load(name, root=root, preset=preset).manifest()
-        )
+        assert tuple(frame.columns) == COLUMNS
+        assert frame.index.equals(table.annotations.index)
+        assert frame.index.tolist() == list(range(len(table)))
+        assert frame["mos"].between(*table.scale).all()
+        assert set(frame["split"]) <= {"train", "val", "test"}
+        assert table.higher_is_better
+        assert len(table.pixels.names) == len(table)
+        assert table.votes is None or len(table.votes) == len(table)
+        assert table.name == name
+        assert table.manifest() == datasets.load(name, root=root, preset=preset).manifest()
 
 
 def test_tad66k_themes_are_annotated(make):
@@ -184,12 +177,10 @@ def test_tad66k_themes_are_annotated(make):
         ["b.jpg", 2.48, "train", ""],
         ["c.jpg", 9.46, "test", ""],
     ]
-    assert (
-        table.annotations["theme"].tolist() == ["art", "", "art,sea"]
-        and table.scale == (1, 10)
-        and table.frame["sd"].isna().all()
-        and table.votes is None
-    )
+    assert table.annotations["theme"].tolist() == ["art", "", "art,sea"]
+    assert table.scale == (1, 10)
+    assert table.frame["sd"].isna().all()
+    assert table.votes is None
     assert table.frame["source"].tolist() == ["train.csv line 2", "train.csv line 3", "test.csv line 2"]
 
 
@@ -204,11 +195,9 @@ def test_tad66k_without_theme_files_or_labels_folder(tmp_path):
 def test_icaa17k_has_two_scores_and_knows_the_photograph(make):
     root = make("icaa17k")
     table = datasets.load("icaa17k", root=root)
-    assert (
-        table.frame["mos"].tolist() == [6.7, 0.8, 6.7]
-        and table.frame["group"].tolist() == ["a.jpg", "b.jpg", "a.jpg"]
-        and table.frame["split"].tolist() == ["train", "train", "test"]
-    )
+    assert table.frame["mos"].tolist() == [6.7, 0.8, 6.7]
+    assert table.frame["group"].tolist() == ["a.jpg", "b.jpg", "a.jpg"]
+    assert table.frame["split"].tolist() == ["train", "train", "test"]
     assert table.annotations.columns.tolist() == ["color", "MOS", "probability"] and table.scale == (0, 10)
     assert datasets.load("icaa17k", root=root, preset="color").frame["mos"].tolist() == [5.6, 5.7, 5.6]
 
@@ -220,18 +209,14 @@ def test_para_votes_belong_to_aesthetics(make):
         "session1/a.jpg",
         "session2/a.jpg",
         "session1/c.jpg",
-    ] and table.frame["split"].tolist() == ["train", "train", "test"]
-    assert (
-        table.frame[["mos", "sd"]].values.tolist() == [[3.34, 0.4]] * 3
-        and table.votes.tolist() == [[0, 0, 0, 1, 10, 10, 4, 0, 0]] * 3
-    )
-    assert table.votes.dtype == np.uint16 and table.votes[0] @ np.linspace(
-        *table.scale, 9
-    ) / 25 == pytest.approx(3.34)
-    assert (
-        table.annotations["semantic"].tolist() == ["scene", "", "scene"]
-        and table.annotations["willingnessToShare_mean"].tolist() == [3.7] * 3
-    )
+    ]
+    assert table.frame["split"].tolist() == ["train", "train", "test"]
+    assert table.frame[["mos", "sd"]].values.tolist() == [[3.34, 0.4]] * 3
+    assert table.votes.tolist() == [[0, 0, 0, 1, 10, 10, 4, 0, 0]] * 3
+    assert table.votes.dtype == np.uint16
+    assert table.votes[0] @ np.linspace(*table.scale, 9) / 25 == pytest.approx(3.34)
+    assert table.annotations["semantic"].tolist() == ["scene", "", "scene"]
+    assert table.annotations["willingnessToShare_mean"].tolist() == [3.7] * 3
     quality = datasets.load("para", root=root, preset="quality")
     assert quality.frame[["mos", "sd"]].values.tolist() == [[3.5, 0.5]] * 3 and quality.votes is None
 
@@ -253,13 +238,14 @@ def test_aadb_attributes_are_matched_by_name(make):
         ["v.jpg", 1.0, "val"],
         ["c.jpg", 0.05, "test"],
     ]
-    assert table.annotations.columns.tolist() == ["DoF"] and table.annotations["DoF"].tolist()[:2] == [
+    assert table.annotations.columns.tolist() == ["DoF"]
+    assert table.annotations["DoF"].tolist()[:2] == [
         0.4,
         -0.2,
     ]
-    assert (
-        np.isnan(table.annotations["DoF"][2]) and table.annotations["DoF"][3] == 1 and table.scale == (0, 1)
-    )
+    assert np.isnan(table.annotations["DoF"][2])
+    assert table.annotations["DoF"][3] == 1
+    assert table.scale == (0, 1)
     assert len(aadb.ATTRIBUTES) == 11
 
 
@@ -292,11 +278,9 @@ def test_avacaptions_carries_ava_s_labels(make):
         ["11", "12 Days Of Christmas", "train"],
         ["13", "12 Days Of Christmas", "test"],
     ]
-    assert (
-        (table.votes == ava.votes[[0, 2]]).all()
-        and table.frame["mos"].tolist() == ava.frame["mos"][[0, 2]].tolist()
-        and table.scale == ava.scale
-    )
+    assert (table.votes == ava.votes[[0, 2]]).all()
+    assert table.frame["mos"].tolist() == ava.frame["mos"][[0, 2]].tolist()
+    assert table.scale == ava.scale
     assert table.annotations["captions"].tolist() == [
         ["the light is good here", "i like the colors"],
         ["too dark in the corner"],
@@ -370,11 +354,11 @@ def test_bad_realqa_lines_are_sentences(make, old, new, said):
 
 def test_realqa_reads_attributes_and_reasons(make):
     table = datasets.load("realqa", root=make("realqa"))
-    assert (
-        table.frame[["image", "split", "mos"]].values.tolist()
-        == [["images/a.png", "train", 3.99], ["images/b.png", "test", 7.5]]
-        and table.frame["sd"].isna().all()
-    )
+    assert table.frame[["image", "split", "mos"]].values.tolist() == [
+        ["images/a.png", "train", 3.99],
+        ["images/b.png", "test", 7.5],
+    ]
+    assert table.frame["sd"].isna().all()
     assert table.annotations.to_dict("list") == {
         "exposure": ["properly exposed"] * 2,
         "composition_reason": ["well placed"] * 2,
@@ -390,10 +374,8 @@ def test_uploads_read_the_same_from_the_exported_layout(home):
     world = table_of(generate("ugc", n=30, size=(32, 32)))
     export(generate("ugc", n=30, size=(32, 32)), home / "root")
     table = datasets.load("realqa", root=str(home / "root"))
-    assert (
-        table.frame["mos"].tolist() == world.frame["mos"].tolist()
-        and table.frame["split"].tolist() == world.frame["split"].tolist()
-    )
+    assert table.frame["mos"].tolist() == world.frame["mos"].tolist()
+    assert table.frame["split"].tolist() == world.frame["split"].tolist()
     assert table.scale == world.scale and table.votes is None and world.votes is None
     assert [Path(image).stem for image in table.frame["image"]] == world.frame["image"].tolist()
     columns = [*ugc.OPTIONS, *(f"{name}_reason" for name in ugc.REASONED)]
@@ -580,11 +562,9 @@ def test_what_is_asked_about_each_dataset():
     assert {name: aspect(name) for name in NAMES} == dict.fromkeys(NAMES, "aesthetics") | {
         "realqa": "quality"
     }
-    assert (
-        aspect("para", "quality") == "quality"
-        and aspect("avacaptions", "captions") == "aesthetics"
-        and aspect("aigiqa", "alignment") == "alignment"
-    )
+    assert aspect("para", "quality") == "quality"
+    assert aspect("avacaptions", "captions") == "aesthetics"
+    assert aspect("aigiqa", "alignment") == "alignment"
     assert (
         Wording("icaa17k", "generic", "color").question(0)
         == "How would you rate the color aesthetics of this image?"
@@ -608,11 +588,9 @@ def test_real_tad66k_labels(data_root):
         == {"train": 52_248, "test": 14_079}
         == dict(datasets.PUBLISHED["tad66k"].ABOUT.splits)
     )
-    assert (
-        table.frame["mos"].agg(["min", "max"]).tolist() == [1.13, 9.46]
-        and table.frame["group"].nunique() == 47
-        and (table.frame["group"] != "").all()
-    )
+    assert table.frame["mos"].agg(["min", "max"]).tolist() == [1.13, 9.46]
+    assert table.frame["group"].nunique() == 47
+    assert (table.frame["group"] != "").all()
     trained = {
         line.split(",")[0]
         for path in (data_root / "tad66k").glob("**/unmerge/train/*.csv")
@@ -625,19 +603,13 @@ def test_real_tad66k_labels(data_root):
 def test_real_icaa17k_labels(data_root):
     """375 fewer than the 17,726 published; nearly half of the test rows show a photograph that is also trained on."""
     table = real(data_root, "icaa17k")
-    assert (
-        table.frame["split"].value_counts().to_dict() == {"train": 15_734, "test": 1_617}
-        and len(table) == datasets.PUBLISHED["icaa17k"].ABOUT.pictures - 375
-    )
-    assert (
-        table.frame["mos"].agg(["min", "max"]).tolist() == pytest.approx([0.825898, 8.954863], abs=1e-6)
-        and (table.frame["mos"] < 1).sum() == 2
-    )
+    assert table.frame["split"].value_counts().to_dict() == {"train": 15_734, "test": 1_617}
+    assert len(table) == datasets.PUBLISHED["icaa17k"].ABOUT.pictures - 375
+    assert table.frame["mos"].agg(["min", "max"]).tolist() == pytest.approx([0.825898, 8.954863], abs=1e-6)
+    assert (table.frame["mos"] < 1).sum() == 2
     assert real(data_root, "icaa17k", "color").frame["mos"].agg(["min", "max"]).tolist() == pytest.approx(
         [2.978909, 9.118610], abs=1e-6
     )
     tested = table.frame["split"] == "test"
-    assert (
-        table.frame["group"].nunique() == 12_010
-        and table.frame["group"][tested].isin(table.frame["group"][~tested]).sum() == 749
-    )
+    assert table.frame["group"].nunique() == 12_010
+    assert table.frame["group"][tested].isin(table.frame["group"][~tested]).sum() == 749

@@ -174,9 +174,8 @@ def test_published_texts_that_look_like_nothing_stay_texts(tmp_path):
         "name,prompt,adj1,adj2,style,mos_quality,std_quality,mos_align,std_align\nnull,None,NA,,,1,.5,1,.5\n"
     )
     table = datasets.load("agiqa3k", root=str(tmp_path))
-    assert rows(table, "image", "text", "group") == [["null", "None", "None"]] and table.annotations[
-        ["adj1", "adj2"]
-    ].values.tolist() == [["NA", ""]]
+    assert rows(table, "image", "text", "group") == [["null", "None", "None"]]
+    assert table.annotations[["adj1", "adj2"]].values.tolist() == [["NA", ""]]
 
 
 def test_measurements_may_be_missing(tmp_path):
@@ -185,9 +184,8 @@ def test_measurements_may_be_missing(tmp_path):
         "flickr_id,blur,file_name,MOS\n1,0.5,NA,3\n2,NA,None,2\n3,,x,2\n"
     )
     annotations = datasets.load("konvid1k", root=str(tmp_path)).annotations
-    assert annotations["blur"].isna().tolist() == [False, True, True] and annotations[
-        "file_name"
-    ].tolist() == ["NA", "None", "x"]
+    assert annotations["blur"].isna().tolist() == [False, True, True]
+    assert annotations["file_name"].tolist() == ["NA", "None", "x"]
 
 
 @pytest.mark.parametrize("name", ["./a.jpg", "x/../a.jpg", ".//a.jpg", ".\\a.jpg", "x\\..\\a.jpg"])
@@ -247,10 +245,8 @@ FIVE = {
 
 def test_numbered_splits_are_chosen(listed):
     table = listed(FIVE, "ft/split:2")
-    assert (
-        rows(table, "image", "split") == [["2.png", "test"], ["3.png", "train"]]
-        and table.version == "ft/split:2"
-    )
+    assert rows(table, "image", "split") == [["2.png", "test"], ["3.png", "train"]]
+    assert table.version == "ft/split:2"
     assert table.manifest() != listed(FIVE, "ft/split:3").manifest()
     assert not listed(FIVE, "ft/split:2:dmos").higher_is_better
 
@@ -345,9 +341,8 @@ def test_lists_that_may_hold_dmos_are_not_read_without_a_word(listed, place):
     files = {f"{folder}/test_{name}": ["a.png"]}
     with pytest.raises(UserError, match=f"hold DMOS, .*: give the preset as {place}:dmos or {place}:mos"):
         listed(files, place)
-    assert (
-        not listed(files, f"{place}:dmos").higher_is_better and listed(files, f"{place}:mos").higher_is_better
-    )
+    assert not listed(files, f"{place}:dmos").higher_is_better
+    assert listed(files, f"{place}:mos").higher_is_better
 
 
 @pytest.mark.parametrize(
@@ -625,12 +620,11 @@ def test_the_size_of_koniq_s_pictures_is_chosen(koniq, preset, first, second):
     assert (small.pixels.folder.name, large.pixels.folder.name) == (
         "512x384",
         "1024x768",
-    ) and small.manifest() != large.manifest()
-    assert (
-        small.frame["mos"].equals(large.frame["mos"])
-        and small.scale == ((1, 5) if preset == "default" else (1, 100))
-        and small.frame["sd"].isna().all() == (preset == "mos100")
     )
+    assert small.manifest() != large.manifest()
+    assert small.frame["mos"].equals(large.frame["mos"])
+    assert small.scale == ((1, 5) if preset == "default" else (1, 100))
+    assert small.frame["sd"].isna().all() == (preset == "mos100")
     (koniq / "koniq10k" / "512x384").rmdir()
     assert datasets.load("koniq10k", root=str(koniq), preset=preset).pixels.folder.name == "1024x768"
 
@@ -639,9 +633,8 @@ def test_other_datasets_pass_over_the_size_of_koniq_s_pictures(koniq, own):
     """KonIQ is joined to others, and trained or tested with others, under one preset."""
     own("image,score\na.jpg,1\nb.jpg,2\n", "default")
     table = datasets.load("koniq10k+csv", root=str(koniq), preset="1024x768")
-    assert (
-        table.version == "koniq10k:1024x768 csv:default" and table.pixels.parts[0].folder.name == "1024x768"
-    )
+    assert table.version == "koniq10k:1024x768 csv:default"
+    assert table.pixels.parts[0].folder.name == "1024x768"
     assert datasets.manifest("iqa", preset="1024x768") == datasets.manifest("iqa")
     with pytest.raises(UserError, match="csv has no file mos100:512x384.csv"):
         datasets.load("koniq10k+csv", root=str(koniq), preset="mos100:512x384")
@@ -670,10 +663,8 @@ def test_koniq_s_deviations_are_those_of_votes(koniq):
 
 
 def test_labels_alone_need_no_size(koniq):
-    assert (
-        label_audit.labels_preset("koniq10k", koniq, "mos100") == "mos100:512x384"
-        and label_audit.labels_preset("ava", koniq) == "default"
-    )
+    assert label_audit.labels_preset("koniq10k", koniq, "mos100") == "mos100:512x384"
+    assert label_audit.labels_preset("ava", koniq) == "default"
     assert label_audit.koniq_extras(datasets.load("koniq10k", root=str(koniq), preset="512x384"), koniq)[
         "columns"
     ]["srcc"] == pytest.approx(1)

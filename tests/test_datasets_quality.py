@@ -197,16 +197,12 @@ def refused(mini: Mini, root: str, said: str) -> str:
 @each
 def test_every_layout_loads(mini, tmp_path):
     table = datasets.load(mini.name, root=mini.write(tmp_path))
-    assert (
-        table.frame["image"][0] == mini.first
-        and len(table) == len(mini.rows)
-        and list(table.frame.columns) == list(datasets.table.COLUMNS)
-    )
+    assert table.frame["image"][0] == mini.first
+    assert len(table) == len(mini.rows)
+    assert list(table.frame.columns) == list(datasets.table.COLUMNS)
     assert table.frame["mos"].tolist() == [float(fields[mini.score]) for fields in mini.rows]
-    assert (
-        table.frame["mos"].between(*table.scale).all()
-        and table.frame["source"][0] == f"{Path(mini.file).name} line {mini.line}"
-    )
+    assert table.frame["mos"].between(*table.scale).all()
+    assert table.frame["source"][0] == f"{Path(mini.file).name} line {mini.line}"
     assert set(table.frame["split"]) <= {"train", "val", "test"}
     assert table.annotations is None or table.annotations.index.equals(table.frame.index)
     assert table.higher_is_better == (mini.name != "csiq")
@@ -373,9 +369,10 @@ def test_an_unknown_preset_is_a_sentence(mini, tmp_path):
 @pytest.mark.parametrize("name", ["spaq", "livec", "kadid10k", "tid2013", "csiq", "pipal", "konvid1k"])
 def test_every_dataset_says_what_it_is(name):
     about = datasets.PUBLISHED[name].ABOUT
-    assert (
-        about.title and about.obtain and about.pictures and not about.splits
-    )  # none of these has an official split
+    assert about.title
+    assert about.obtain
+    assert about.pictures
+    assert not about.splits  # none of these has an official split
 
 
 @some(lambda mini: mini.columns and mini.file != "meta_info_CSIQDataset.csv")
@@ -414,11 +411,9 @@ def test_spaq_layouts_say_which_they_are(tmp_path):
     train = replace(test, file="spaqTrain.csv", rows=(("00001.jpg", *test.rows[0][1:]),))
     test.write(tmp_path)
     table = datasets.load("spaq", root=train.write(tmp_path))
-    assert (
-        table.frame["split"].tolist() == ["train", "test", "test"]
-        and table.scale == (0, 10)
-        and table.version == "icaa17k"
-    )
+    assert table.frame["split"].tolist() == ["train", "test", "test"]
+    assert table.scale == (0, 10)
+    assert table.version == "icaa17k"
     assert table.annotations["Sharpness"].tolist() == [8, 8, 8] and table.frame["sd"].isna().all()
     replace(train, rows=test.rows[:1]).write(tmp_path)
     with pytest.raises(
@@ -426,11 +421,9 @@ def test_spaq_layouts_say_which_they_are(tmp_path):
     ):
         datasets.load("spaq", root=str(tmp_path))
     table = datasets.load("spaq", root=layout("spaq", "MOS and").write(tmp_path))
-    assert (
-        table.version == "official"
-        and table.scale == (0, 100)
-        and table.annotations["Brightness"].tolist() == [40, 50]
-    )
+    assert table.version == "official"
+    assert table.scale == (0, 100)
+    assert table.annotations["Brightness"].tolist() == [40, 50]
 
 
 def test_spaq_attributes_lie_on_the_scale_too(tmp_path):
@@ -453,9 +446,8 @@ def test_kadid_deviation_is_the_column_called_variance(tmp_path):
 def test_tid_names_are_one_whatever_their_case(tmp_path):
     mini = layout("tid2013", "names")
     table = datasets.load("tid2013", root=mini.write(tmp_path))
-    assert table.frame["group"].tolist() == ["I01", "I25"] and table.annotations[
-        ["distortion", "level"]
-    ].values.tolist() == [["01", 1], ["24", 5]]
+    assert table.frame["group"].tolist() == ["I01", "I25"]
+    assert table.annotations[["distortion", "level"]].values.tolist() == [["01", 1], ["24", 5]]
     refused(
         mini,
         replace(mini, rows=(*mini.rows, ("4.5", "i01_01_1.BMP"))).write(tmp_path),
@@ -478,9 +470,8 @@ def test_tid_standard_errors_are_no_deviations(tmp_path):
     errors = tmp_path / "tid2013" / "mos_std.txt"
     errors.write_text("0.13013 \n0.16008\n")
     table = datasets.load("tid2013", root=root)
-    assert (
-        table.annotations["standard_error"].tolist() == [0.13013, 0.16008] and table.frame["sd"].isna().all()
-    )
+    assert table.annotations["standard_error"].tolist() == [0.13013, 0.16008]
+    assert table.frame["sd"].isna().all()
     for text, said in (
         ("0.1\n", "mos_std.txt has 1 lines for the 2 scores"),
         ("0.1\nx\n", "mos_std.txt, line 2, column mos_std holds 'x'"),
@@ -501,9 +492,8 @@ def test_csiq_layouts_name_the_same_pictures(tmp_path):
     columns = ["image", "mos", "split", "group"]
     assert table.frame[columns].equals(other.frame[columns]) and table.annotations.equals(other.annotations)
     assert table.frame["sd"].tolist() == [0.06, 0.1] and other.frame["sd"].isna().all()
-    assert table.annotations.values.tolist() == [["AWGN", 1], ["jpeg2000", 5]] and table.upright().frame[
-        "mos"
-    ].tolist() == [0.9375, 0.25]
+    assert table.annotations.values.tolist() == [["AWGN", 1], ["jpeg2000", 5]]
+    assert table.upright().frame["mos"].tolist() == [0.9375, 0.25]
     refused(
         sheet,
         sheet.changed(1, 2, "fog").write(tmp_path),
@@ -523,14 +513,13 @@ def test_pipal_reads_a_file_for_every_reference(tmp_path):
     second = replace(first, file="Train_Label/A0002.txt", rows=(("A0002_03_07.bmp", "1437.0798"),))
     first.write(tmp_path)
     table = datasets.load("pipal", root=second.write(tmp_path))
-    assert (
-        table.frame["group"].tolist() == ["A0001", "A0001", "A0002"]
-        and table.frame["source"][2] == "A0002.txt line 1"
-    )
+    assert table.frame["group"].tolist() == ["A0001", "A0001", "A0002"]
+    assert table.frame["source"][2] == "A0002.txt line 1"
     assert table.annotations.columns.tolist() == [
         "distortion",
         "type",
-    ] and table.annotations.values.tolist() == [["00", 0], ["06", 26], ["03", 7]]
+    ]
+    assert table.annotations.values.tolist() == [["00", 0], ["06", 26], ["03", 7]]
     one_table = datasets.load("pipal", root=layout("pipal", "meta").write(tmp_path / "other"))
     assert one_table.frame["split"][0] == table.frame["split"][0]  # a reference's place is its own
     replace(second, rows=first.rows[:1]).write(tmp_path)
@@ -569,20 +558,16 @@ def references() -> Iterator[tuple[Mini, tuple[tuple[str, ...], ...]]]:
 )
 def test_a_reference_is_in_one_split(mini, rows, tmp_path):
     frame = datasets.load(mini.name, root=replace(mini, rows=rows).write(tmp_path)).frame
-    assert (
-        frame["group"].nunique() == 40
-        and (frame.groupby("group")["split"].nunique() == 1).all()
-        and set(frame["split"]) == {"train", "val", "test"}
-    )
+    assert frame["group"].nunique() == 40
+    assert (frame.groupby("group")["split"].nunique() == 1).all()
+    assert set(frame["split"]) == {"train", "val", "test"}
 
 
 def test_konvid_attributes_are_numbers_where_they_can_be(tmp_path):
     table = datasets.load("konvid1k", root=layout("konvid1k", "attributes").write(tmp_path))
-    assert (
-        table.annotations["blur"].isna().tolist() == [False, True]
-        and table.annotations["blur"][0] == 0.5
-        and table.annotations["file_name"].tolist() == ["3015343584_8s.mp4", "x.mp4"]
-    )
+    assert table.annotations["blur"].isna().tolist() == [False, True]
+    assert table.annotations["blur"][0] == 0.5
+    assert table.annotations["file_name"].tolist() == ["3015343584_8s.mp4", "x.mp4"]
     assert (
         datasets.load("konvid1k", root=layout("konvid1k", "mos").write(tmp_path / "other")).annotations
         is None
@@ -636,17 +621,13 @@ def livec(tmp_path) -> Callable[..., str]:
 def test_livec_leaves_out_what_raters_practised_on(livec, home, tmp_path):
     root = livec(home=home)
     table = datasets.load("livec", root=root)
-    assert (
-        table.frame["image"].tolist() == NAMES[2:]
-        and table.frame["mos"].tolist() == [44.4, 78.3, 72.7]
-        and table.frame["sd"].tolist() == [20.3, 18.3, 19.2]
-    )
+    assert table.frame["image"].tolist() == NAMES[2:]
+    assert table.frame["mos"].tolist() == [44.4, 78.3, 72.7]
+    assert table.frame["sd"].tolist() == [20.3, 18.3, 19.2]
     assert table.frame["source"][0] == "AllImages_release.mat line 3" and table.scale == (0, 100)
     everything = datasets.load("livec", root=root, preset="all")
-    assert (
-        everything.frame["image"].tolist() == NAMES
-        and everything.frame["split"][2:].tolist() == table.frame["split"].tolist()
-    )
+    assert everything.frame["image"].tolist() == NAMES
+    assert everything.frame["split"][2:].tolist() == table.frame["split"].tolist()
     paint(tmp_path / "livec" / home / "Images" / "trainingImages" / "t1.bmp")
     paint(tmp_path / "livec" / home / "Images" / "820.jpg")
     assert everything.pixels.open(0).size == table.pixels.open(1).size == (8, 6)
@@ -728,7 +709,5 @@ def test_real_spaq_labels(data_root):
 @pytest.mark.parametrize("name", ["livec", "kadid10k", "tid2013", "csiq", "pipal", "konvid1k"])
 def test_real_labels_are_as_many_as_published(name, data_root):
     table = real(data_root, name)
-    assert (
-        len(table) == datasets.PUBLISHED[name].ABOUT.pictures
-        and table.frame["mos"].between(*table.scale).mean() > 0.99
-    )
+    assert len(table) == datasets.PUBLISHED[name].ABOUT.pictures
+    assert table.frame["mos"].between(*table.scale).mean() > 0.99

@@ -593,9 +593,9 @@ def test_a_check_tells_impossible_names_from_missing_pictures(tmp_path):
     (tmp_path / "q" / "train_a.json").write_text(f"[{listed}]")
     found, _ = data_check.check("lists", tmp_path, "q/a")
     faults = sorted(finding.what for finding in found if finding.level == "fault")
-    assert (
-        len(faults) == 2 and faults[0].startswith("1 of 3 are missing: ") and faults[0].endswith("gone.png.")
-    )
+    assert len(faults) == 2
+    assert faults[0].startswith("1 of 3 are missing: ")
+    assert faults[0].endswith("gone.png.")
     assert faults[1].startswith("2 of 3 are no ordinary files. ")
 
 

@@ -64,7 +64,8 @@ def test_lists_give_another_split(root):
         "train": 30,
         "test": 8,
         "unused": 2,
-    } and table.frame["mos"].equals(own.frame["mos"])
+    }
+    assert table.frame["mos"].equals(own.frame["mos"])
     assert table.manifest() != own.manifest()
 
 
@@ -129,10 +130,8 @@ def test_ava_by_tanet_s_lists(tmp_path):
     (folder / "test.csv").write_text(TANET_HEADER + "3,4,0,0,0,0,0,0,0,0,0,1,2,7\n")
     with pytest.warns(UserWarning, match="3 of its 5 are in no list"):
         table = datasets.load("ava", root=str(tmp_path), protocol="tanet")
-    assert (
-        table.frame["split"].tolist() == ["unused", "val", "test", "unused", "unused"]
-        and len(table.rows("test")) == 1
-    )
+    assert table.frame["split"].tolist() == ["unused", "val", "test", "unused", "unused"]
+    assert len(table.rows("test")) == 1
 
 
 def test_a_protocol_is_part_of_the_key_and_none_is_not(root, tiny_base):
@@ -162,22 +161,19 @@ def two(root):
 
 def test_joined_datasets_share_a_scale(two):
     table = datasets.load("koniq10k+csv", root=str(two))
-    assert (
-        len(table) == 60 and table.scale == (1, 5) and table.higher_is_better and table.name == "koniq10k+csv"
-    )
+    assert len(table) == 60
+    assert table.scale == (1, 5)
+    assert table.higher_is_better
+    assert table.name == "koniq10k+csv"
     for part in ("koniq10k", "csv"):
         rows = table.annotations["dataset"] == part
-        assert (
-            table.frame["mos"][rows].agg(["min", "max"]).tolist() == pytest.approx([1, 5])
-            and table.frame["image"][rows].str.startswith(f"{part}/").all()
-        )
+        assert table.frame["mos"][rows].agg(["min", "max"]).tolist() == pytest.approx([1, 5])
+        assert table.frame["image"][rows].str.startswith(f"{part}/").all()
     own = table.frame[table.annotations["dataset"] == "csv"]
-    assert own["mos"].is_monotonic_increasing and own["sd"].iloc[0] == pytest.approx(
-        5 * 4 / 19
-    )  # turned round, and on the new scale
-    assert table.pixels.open(40).getpixel((0, 0)) == (200, 0, 10) and table.pixels.open(59).getpixel(
-        (0, 0)
-    ) == (200, 171, 10)
+    assert own["mos"].is_monotonic_increasing
+    assert own["sd"].iloc[0] == pytest.approx(5 * 4 / 19)  # turned round, and on the new scale
+    assert table.pixels.open(40).getpixel((0, 0)) == (200, 0, 10)
+    assert table.pixels.open(59).getpixel((0, 0)) == (200, 171, 10)
     assert (table.frame["split"] == "train").sum() == 40
     with pytest.raises(UserError, match="names a dataset twice"):
         datasets.load("csv+csv", root=str(two))
@@ -214,20 +210,14 @@ def test_a_run_on_another_dataset(two, tiny_base, home):
         execute(toy_experiment(tiny_base, dataset="koniq10k", root=str(two), test_dataset=other))
         for other in ("", "csv")
     )
-    assert (
-        len(here.predictions) == 10
-        and len(there.predictions) == 10
-        and there.predictions["image"].str.startswith("own").all()
-    )
-    assert (
-        here.history == there.history
-        and here.key != there.key
-        and there.predictions["target"].between(81, 100).all()
-    )
-    assert (
-        there.predictions["score"].between(81 - 1e-6, 100 + 1e-6).all()
-        and here.predictions["score"].between(1, 5).all()
-    )
+    assert len(here.predictions) == 10
+    assert len(there.predictions) == 10
+    assert there.predictions["image"].str.startswith("own").all()
+    assert here.history == there.history
+    assert here.key != there.key
+    assert there.predictions["target"].between(81, 100).all()
+    assert there.predictions["score"].between(81 - 1e-6, 100 + 1e-6).all()
+    assert here.predictions["score"].between(1, 5).all()
     with pytest.raises(UserError, match="Unknown dataset 'nope'"):
         make(dataset="iqa", test_dataset="nope", learning_rate=1e-3)
     assert (
@@ -249,13 +239,10 @@ def test_published_folders_train_like_embedded_tasks(two, tiny_base, home, datas
 
 def test_lists_as_published(root):
     table = datasets.load("lists", root=str(root), preset="qalign_json/koniq")
-    assert table.frame["mos"].tolist() == [*range(30, 38), *range(30)] and table.frame[
-        "split"
-    ].value_counts().to_dict() == {"train": 30, "test": 8}
-    assert (
-        table.annotations["word"].tolist()[8:10] == ["bad", "bad"]
-        and table.frame["source"][0] == "test_koniq.json object 0"
-    )
+    assert table.frame["mos"].tolist() == [*range(30, 38), *range(30)]
+    assert table.frame["split"].value_counts().to_dict() == {"train": 30, "test": 8}
+    assert table.annotations["word"].tolist()[8:10] == ["bad", "bad"]
+    assert table.frame["source"][0] == "test_koniq.json object 0"
     assert not datasets.load("lists", root=str(root), preset="qalign_json/koniq:dmos").higher_is_better
 
 
@@ -355,20 +342,16 @@ def test_pyiqa_s_meta_files(tmp_path):
     )
     (folder / "meta_info_Odd.csv").write_text("img_name,value\na,1\n")
     kadid = datasets.load("pyiqa", root=str(tmp_path), preset="KADID10kDataset")
-    assert (
-        kadid.frame["sd"].tolist() == [0.496, 0.09]
-        and kadid.higher_is_better
-        and kadid.frame["split"].tolist() == ["train", "test"]
-    )
+    assert kadid.frame["sd"].tolist() == [0.496, 0.09]
+    assert kadid.higher_is_better
+    assert kadid.frame["split"].tolist() == ["train", "test"]
     assert datasets.load(
         "pyiqa", root=str(tmp_path), preset="KADID10kDataset:ratio802_seed123_split_02"
     ).frame["split"].tolist() == ["test", "train"]
     csiq = datasets.load("pyiqa", root=str(tmp_path), preset="CSIQDataset")
-    assert (
-        not csiq.higher_is_better
-        and csiq.upright().frame["mos"].tolist() == pytest.approx([0.9, 0.1])
-        and csiq.frame["group"].tolist() == ["a.png", "a.png"]
-    )
+    assert not csiq.higher_is_better
+    assert csiq.upright().frame["mos"].tolist() == pytest.approx([0.9, 0.1])
+    assert csiq.frame["group"].tolist() == ["a.png", "a.png"]
     with pytest.raises(UserError, match="has none of the columns mos, MOS, dmos"):
         datasets.load("pyiqa", root=str(tmp_path), preset="Odd")
 

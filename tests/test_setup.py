@@ -150,21 +150,17 @@ def bootstrap(folder: Path) -> subprocess.CompletedProcess:
 
 def test_no_python_is_one_sentence(tmp_path):
     found = bootstrap(tmp_path)
-    assert (
-        found.returncode == 1
-        and "no Python was found" in found.stderr
-        and len(found.stderr.splitlines()) == 1
-    )
+    assert found.returncode == 1
+    assert "no Python was found" in found.stderr
+    assert len(found.stderr.splitlines()) == 1
 
 
 def test_an_old_python_is_one_sentence(tmp_path):
     stub_python(tmp_path, "python3", "3.9")
     found = bootstrap(tmp_path)
-    assert (
-        found.returncode == 1
-        and "python3 is Python 3.9" in found.stderr
-        and len(found.stderr.splitlines()) == 1
-    )
+    assert found.returncode == 1
+    assert "python3 is Python 3.9" in found.stderr
+    assert len(found.stderr.splitlines()) == 1
 
 
 def test_a_newer_python_beside_an_old_one_is_taken(tmp_path):
@@ -297,7 +293,5 @@ def test_an_error_of_the_user_is_one_sentence_and_status_2():
     found = subprocess.run(
         [sys.executable, "-m", "moslab", "reproduce", "--profile", "big"], capture_output=True, text=True
     )
-    assert (
-        found.returncode == 2
-        and found.stderr == "Unknown profile 'big': choose one of smoke, embedded, paper.\n"
-    )
+    assert found.returncode == 2
+    assert found.stderr == "Unknown profile 'big': choose one of smoke, embedded, paper.\n"
