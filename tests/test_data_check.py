@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from layouts import KONIQ_HEADER
 from PIL import Image
-from test_datasets import KONIQ_HEADER
 from typer.testing import CliRunner
 
 from moslab import datasets
