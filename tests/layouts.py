@@ -153,6 +153,11 @@ def load_real(root: Path, name: str, preset: str = "default") -> ImageTable:
         return datasets.load(name, root=str(root), preset=preset)
 
 
+def limits(table: ImageTable) -> list[float]:
+    """The lowest and the highest score of a table."""
+    return table.frame["mos"].agg(["min", "max"]).tolist()
+
+
 def values(table: ImageTable, *columns: str) -> list[list]:
     """These columns of a table, row by row."""
     return table.frame[list(columns)].values.tolist()

@@ -1,7 +1,17 @@
 """KonIQ-10k: its scores, its pictures in two sizes, and rows that cannot be."""
 
 import pytest
-from layouts import KONIQ, KONIQ_FILE, KONIQ_HEADER, load_csv, load_meta, load_real, paint, write_koniq
+from layouts import (
+    KONIQ,
+    KONIQ_FILE,
+    KONIQ_HEADER,
+    limits,
+    load_csv,
+    load_meta,
+    load_real,
+    paint,
+    write_koniq,
+)
 
 from moslab import datasets
 from moslab.analysis import label_audit
@@ -151,7 +161,7 @@ def test_labels_alone_need_no_size(koniq):
 def test_real_koniq_labels(data_root):
     table = load_real(data_root, "koniq10k")
     assert table.frame["split"].value_counts().to_dict() == {"train": 7058, "test": 2015, "val": 1000}
-    assert table.frame["mos"].agg(["min", "max"]).tolist() == pytest.approx([1.096, 4.310], abs=5e-4)
+    assert limits(table) == pytest.approx([1.096, 4.310], abs=5e-4)
     first = table.frame.iloc[0]
     assert first["image"] == "10004473376.jpg"
     assert first["mos"] == pytest.approx(3.828571)
