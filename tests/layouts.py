@@ -137,11 +137,16 @@ def load_lists(root: Path, files: dict[str, list], preset: str) -> ImageTable:
     return datasets.load("lists", root=write_lists(root, files), preset=preset)
 
 
-def load_meta(root: Path, name: str, content: str, suffix: str = "") -> ImageTable:
-    """The table of IQA-PyTorch's meta file of such content; suffix: what the preset says behind its name."""
+def write_meta(root: Path, name: str, content: str) -> str:
+    """Writes a meta file of IQA-PyTorch below a data root, which is returned."""
     (root / "pyiqa").mkdir(exist_ok=True)
     (root / "pyiqa" / f"meta_info_{name}.csv").write_text(content)
-    return datasets.load("pyiqa", root=str(root), preset=name + suffix)
+    return str(root)
+
+
+def load_meta(root: Path, name: str, content: str, suffix: str = "") -> ImageTable:
+    """The table of such a meta file; suffix: what the preset says behind its name."""
+    return datasets.load("pyiqa", root=write_meta(root, name, content), preset=name + suffix)
 
 
 def load_real(root: Path, name: str, preset: str = "default") -> ImageTable:
