@@ -18,9 +18,17 @@ KONIQ = [
     "b.jpg,0.5,0.5,0.0,0.0,0.0,10,12.0,0.527,validation\n",
     "c.jpg,0.0,0.0,0.0,0.1,0.9,50,88.0,0.303,test\n",
 ]
+
+
+def ava_row(index: int, image: int, challenge: int, tag: int = 1) -> str:
+    """A picture's line in AVA.txt: 124 votes, two tags and a challenge."""
+    return f"{index} {image} 0 1 5 17 38 36 15 6 5 1 {tag} 22 {challenge}\n"
+
+
 AVA = [
-    f"{index} {image} 0 1 5 17 38 36 15 6 5 1 {1 + index} 22 {challenge}\n"
-    for index, image, challenge in ((1, 953619, 1396), (2, 953958, 608), (3, 954184, 1396))
+    ava_row(1, 953619, challenge=1396, tag=2),
+    ava_row(2, 953958, challenge=608, tag=3),
+    ava_row(3, 954184, challenge=1396, tag=4),
 ]
 AVA_CHALLENGES = "1396 100_Meters\n608 12_Days_Of_Christmas\n"
 TANET_HEADER = (

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from layouts import ava_row
 
 from moslab import datasets
 from moslab.utils.errors import UserError
@@ -64,13 +65,8 @@ def realqa_line(image: str, split: str, score: float) -> str:
     return json.dumps(entry) + "\n"
 
 
-def ava_line(index: int, image: int) -> str:
-    """A picture's line in AVA.txt."""
-    return f"{index} {image} 0 1 5 17 38 36 15 6 5 1 1 22 608\n"
-
-
 AVA_FILES = {
-    "ava/AVA.txt": ava_line(1, 11) + ava_line(2, 12) + ava_line(3, 13),
+    "ava/AVA.txt": "".join(ava_row(index, 10 + index, challenge=608) for index in (1, 2, 3)),
     "ava/generic_test.jpgl": "13\n",
     "ava/challenges.txt": "608 12_Days_Of_Christmas\n",
 }

@@ -109,7 +109,9 @@ def test_backslashes_separate_folders_too(layout, tmp_path):
 @every_layout
 def test_blanks_around_fields_are_passed_over(layout, tmp_path):
     plain = layout.load(tmp_path).frame
-    rows = [tuple(f"{field}  " for field in fields) for fields in layout.rows]
+    rows = []
+    for fields in layout.rows:
+        rows.append(tuple(f"{field}  " for field in fields))
     assert replace(layout, rows=tuple(rows)).load(tmp_path).frame.equals(plain)
 
 

@@ -1,4 +1,4 @@
-"""Pictures that cannot be used, and what is said of them."""
+"""Pictures that cannot be used, each refused in one sentence."""
 
 import errno
 import os
@@ -98,8 +98,8 @@ def test_what_cannot_be_used_is_a_sentence(name, tmp_path, no_waiting):
     make(folder / "x.png")
     paint(folder / "whole.png")
     table = load_own(tmp_path, "whole.png", "x.png")
-    place = r"\(row 1 of the labels, a.csv line 3"
-    with pytest.raises(PictureError, match=f"csv/a/x.png {sentence} {place}") as problem:
+    row = r"\(row 1 of the labels, a.csv line 3"
+    with pytest.raises(PictureError, match=f"csv/a/x.png {sentence} {row}") as problem:
         table.pixels.open(1)
     assert problem.value.kind == kind
     assert "\n" not in str(problem.value)
@@ -141,8 +141,8 @@ def test_what_may_not_be_read_is_a_sentence(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr(Image, "open", refused)
-    place = r"\(row 0 of the labels, a.csv line 2; Permission denied\)"
-    with pytest.raises(UserError, match=f"x.png may not be read {place}: get the right to"):
+    row = r"\(row 0 of the labels, a.csv line 2; Permission denied\)"
+    with pytest.raises(UserError, match=f"x.png may not be read {row}: get the right to"):
         load_own(tmp_path, "x.png").pixels.open(0)
 
 
@@ -153,8 +153,8 @@ def test_pictures_at_the_limits_are_read_and_beyond_are_not(tmp_path, monkeypatc
     table = load_own(tmp_path, "wide.png", "large.png", "huge.png")
     assert table.pixels.open(0).size == (200, 1)
     assert table.pixels.open(1).size == (80, 50)
-    place = r"\(row 2 of the labels, a.csv line 4; 4,080 pixels\)"
-    with pytest.raises(UserError, match=f"huge.png is too large {place}: at most 4,000 are read"):
+    row = r"\(row 2 of the labels, a.csv line 4; 4,080 pixels\)"
+    with pytest.raises(UserError, match=f"huge.png is too large {row}: at most 4,000 are read"):
         table.pixels.open(2)
     fault = "fault 1 of 3 opened are too large. "
     assert any(finding.startswith(fault) for finding in findings(tmp_path))
@@ -172,8 +172,8 @@ def test_pillow_s_limit_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2_000)
     paint(own_folder(tmp_path) / "x.png", size=(100, 60))
     table = load_own(tmp_path, "x.png")
-    place = r"\(row 0 of the labels, a.csv line 2; 6,000 pixels\)"
-    with pytest.raises(UserError, match=f"x.png is too large {place}: at most 4,000 are read"):
+    row = r"\(row 0 of the labels, a.csv line 2; 6,000 pixels\)"
+    with pytest.raises(UserError, match=f"x.png is too large {row}: at most 4,000 are read"):
         table.pixels.open(0)
 
 

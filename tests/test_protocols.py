@@ -9,6 +9,7 @@ import torch
 from conftest import NO_DATA
 from layouts import (
     TANET_HEADER,
+    ava_row,
     paint,
     write_ava,
     write_csv,
@@ -114,7 +115,7 @@ def test_groups_stay_whole():
 
 
 def test_ava_by_tanet_s_lists(tmp_path):
-    rows = [f"{n} {n} 0 1 5 17 38 36 15 6 5 1 1 22 7\n" for n in range(1, 6)]
+    rows = [ava_row(number, number, challenge=7) for number in range(1, 6)]
     root = write_ava(tmp_path, rows, listed="1\n", challenges="7 Sky\n")
     folder = tmp_path / "ava"
     (folder / "val.csv").write_text(TANET_HEADER + "2,0,0,0,0,0,0,0,0,0,9,1,2,7\n")
