@@ -6,8 +6,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from layouts import AGIQA_HEADER, KONIQ_FILE, paint, write_csv, write_koniq, write_lists
 from PIL import Image
-from test_datasets import KONIQ_HEADER
 from typer.testing import CliRunner
 
 from moslab import datasets
@@ -19,213 +19,212 @@ from moslab.utils.errors import UserError
 
 def run(*arguments):
     """The command's exit status and what it printed."""
-    found = CliRunner().invoke(app, ["data", *map(str, arguments)])
-    if isinstance(found.exception, UserError):
-        raise found.exception
-    return found.exit_code, found.stdout
+    result = CliRunner().invoke(app, ["data", *map(str, arguments)])
+    if isinstance(result.exception, UserError):
+        raise result.exception
+    return result.exit_code, result.stdout
 
 
 @pytest.fixture
 def root(tmp_path):
-    """A KonIQ folder of twelve different pictures."""
-    folder = tmp_path / "koniq10k"
-    (folder / "512x384").mkdir(parents=True)
+    """A data root with a KonIQ folder of twelve different pictures."""
     rows = []
     for number in range(12):
-        Image.new("RGB", (8, 8), (number * 20, 0, 0)).save(folder / "512x384" / f"{number}.jpg")
-        rows.append(f"{number}.jpg,0,0,1,0,0,9,50,0.1,{('training', 'validation', 'test')[number % 3]}\n")
-    (folder / "koniq10k_distributions_sets.csv").write_text(KONIQ_HEADER + "".join(rows))
+        paint(tmp_path / "koniq10k" / "512x384" / f"{number}.jpg", (number * 20, 0, 0), size=(8, 8))
+        split = ("training", "validation", "test")[number % 3]
+        rows.append(f"{number}.jpg,0,0,1,0,0,9,50,0.1,{split}\n")
+    write_koniq(tmp_path, rows, where="koniq10k")
     return tmp_path
 
 
 def labels(root):
-    return root / "koniq10k" / "koniq10k_distributions_sets.csv"
+    return root / "koniq10k" / KONIQ_FILE
 
 
-def said(root, level, name="koniq10k", **options):
-    return "\n".join(
-        f"{finding.subject}: {finding.what}"
-        for finding in data_check.check(name, root, **options)[0]
-        if finding.level == level
-    )
+def findings(root, level, name="koniq10k", **options):
+    """What a check says on this level, a line for each finding."""
+    everything, _ = data_check.check(name, root, **options)
+    return "\n".join(f"{finding.subject}: {finding.what}" for finding in everything if finding.level == level)
 
 
 def test_a_whole_copy_has_no_faults(root):
     status, report = run("check", "koniq10k", "--root", root, "--every-picture")
-    assert (
-        status == 0
-        and "ok     pictures: All 12 are there." in report
-        and "ok     pictures: 12 were opened and can be read." in report
-    )
-    assert "note   pictures: 12 of 10,073 published." in report and "Higher scores are better" in report
+    assert status == 0
+    assert "ok     pictures: All 12 are there." in report
+    assert "ok     pictures: 12 were opened and can be read." in report
+    assert "note   pictures: 12 of 10,073 published." in report
+    assert "Higher scores are better" in report
 
 
 def test_missing_and_unreadable_pictures_are_faults(root):
     (root / "koniq10k" / "512x384" / "3.jpg").unlink()
     (root / "koniq10k" / "512x384" / "4.jpg").write_text("no picture")
     status, report = run("check", "koniq10k", "--root", root)
-    assert status == 1 and "fault  pictures: 1 of 12 are missing" in report and "3.jpg" in report
-    assert (
-        "fault  pictures: 1 of 11 opened cannot be read." in report
-        and "4.jpg is not a readable picture" in report
-    )
+    assert status == 1
+    assert "fault  pictures: 1 of 12 are missing" in report
+    assert "3.jpg" in report
+    assert "fault  pictures: 1 of 11 opened cannot be read." in report
+    assert "4.jpg is not a readable picture" in report
     parsed = json.loads(run("check", "koniq10k", "--root", root, "--json")[1])
-    assert (
-        parsed["dataset"] == "koniq10k"
-        and not parsed["ok"]
-        and {finding["level"] for finding in parsed["findings"]} == {"ok", "note", "fault"}
-    )
+    assert parsed["dataset"] == "koniq10k"
+    assert not parsed["ok"]
+    assert {finding["level"] for finding in parsed["findings"]} == {"ok", "note", "fault"}
 
 
 def test_without_any_picture_labels_can_be_studied(root):
     shutil.rmtree(root / "koniq10k" / "512x384")
     (root / "koniq10k" / "koniq10k_512x384.zip").write_bytes(b"")
     status, report = run("check", "koniq10k", "--root", root)
-    assert (
-        status == 0
-        and "labels alone can be studied" in report
-        and "koniq10k_512x384.zip is still packed" in report
-        and "obtain: KonIQ-10k (Hosu et al., 2020): " in report
-    )
+    assert status == 0
+    assert "labels alone can be studied" in report
+    assert "koniq10k_512x384.zip is still packed" in report
+    assert "obtain: KonIQ-10k (Hosu et al., 2020): " in report
 
 
 def test_the_same_file_twice(root):
     pictures = root / "koniq10k" / "512x384"
     shutil.copy(pictures / "0.jpg", pictures / "3.jpg")  # both for training
     shutil.copy(pictures / "1.jpg", pictures / "5.jpg")  # validation and test
-    assert "duplicates: 0.jpg, 3.jpg are the same file." in said(root, "note", every_picture=True)
-    assert "duplicates: 1.jpg, 5.jpg are the same file in different splits." in said(
-        root, "fault", every_picture=True
-    )
+    notes = findings(root, "note", every_picture=True)
+    assert "duplicates: 0.jpg, 3.jpg are the same file." in notes
+    faults = findings(root, "fault", every_picture=True)
+    assert "duplicates: 1.jpg, 5.jpg are the same file in different splits." in faults
 
 
 def test_broken_labels_are_one_sentence(root):
-    labels(root).write_text(KONIQ_HEADER + "a.jpg,0,0,1,0,0,9,500,0.1,training\n")
-    assert "line 2: MOS is 500, expected 1 to 100" in said(root, "fault")
+    write_koniq(root, ["a.jpg,0,0,1,0,0,9,500,0.1,training\n"], where="koniq10k")
+    assert "line 2: MOS is 500, expected 1 to 100" in findings(root, "fault")
     labels(root).unlink()
-    assert "has no label file" in said(root, "fault")
+    assert "has no label file" in findings(root, "fault")
 
 
 def test_a_folder_of_another_dataset_is_recognised(root):
     (root / "agiqa3k").mkdir()
     shutil.move(labels(root), root / "agiqa3k" / "data.csv")
     status, report = run("check", "agiqa3k", "--root", root)
-    assert status == 1 and "lacks the columns" in report and "The folder looks like koniq10k." in report
+    assert status == 1
+    assert "lacks the columns" in report
+    assert "The folder looks like koniq10k." in report
     (root / "ava").mkdir()
     (root / "ava" / "list.json").write_text('[{"image": "a.jpg", "gt_score": 1}]')
-    assert "The folder looks like lists." in said(root, "note", "ava")
-    (root / "ava" / "data.csv").write_text(
-        "name,prompt,adj1,adj2,style,mos_quality,std_quality,mos_align,std_align\n"
-    )
-    assert "The folder looks like agiqa3k." in said(root, "note", "ava")
+    assert "The folder looks like lists." in findings(root, "note", "ava")
+    (root / "ava" / "data.csv").write_text(AGIQA_HEADER)
+    assert "The folder looks like agiqa3k." in findings(root, "note", "ava")
 
 
 def test_a_data_root_that_is_the_dataset_s_own_folder(root):
-    findings, table = data_check.check("koniq10k", root / "koniq10k")
-    assert table is None and "holds no folder koniq10k" in findings[0].what
+    everything, table = data_check.check("koniq10k", root / "koniq10k")
+    assert table is None
+    assert "holds no folder koniq10k" in everything[0].what
 
 
-def test_lower_is_better_overlaps_and_odd_scores(root):
-    (root / "csv").mkdir()
+def test_lower_scores_and_groups_in_two_splits_are_said(root):
     rows = ["a,3,0 0 9,r,train", "b,1,9 0 0,r,test", "c,3,0 0 9,s,test"]
-    (root / "csv" / "x.csv").write_text("\n".join(["image,dmos,votes,group,split", *rows, ""]))
-    assert "1 of 2 groups of test are in training too: r." in said(root, "note", "csv", preset="x")
-    assert "DMOS: lower scores are better; they are turned round for training." in said(
-        root, "ok", "csv", preset="x"
-    )
-    (root / "qalign_json").mkdir()
-    for split, image in (("train", "koniq/1.jpg"), ("test", "other/1.jpg")):
-        (root / "qalign_json" / f"{split}_koniq.json").write_text(
-            json.dumps([{"image": image, "gt_score": 3}])
-        )
-    preset = "qalign_json/koniq"
-    found = said(root, "note", "lists", preset=preset)
-    assert "splits: 1 file names stand in more than one split, in different folders: 1.jpg;" in found
-    listed = [{"image": "koniq/./1.jpg", "gt_score": 3}]
-    (root / "qalign_json" / "test_koniq.json").write_text(json.dumps(listed))
-    found = said(root, "fault", "lists", preset=preset)
-    assert "koniq/1.jpg is in test_koniq.json object 0 (test) and again" in found
+    write_csv(root, "\n".join(["image,dmos,votes,group,split", *rows, ""]), "x")
+    notes = findings(root, "note", "csv", preset="x")
+    assert "1 of 2 groups of test are in training too: r." in notes
+    passed = findings(root, "ok", "csv", preset="x")
+    assert "DMOS: lower scores are better; they are turned round for training." in passed
+
+
+def test_one_name_in_two_splits_is_said(root):
+    lists = {"qalign_json/train_koniq": ["koniq/1.jpg"], "qalign_json/test_koniq": ["other/1.jpg"]}
+    write_lists(root, lists)
+    notes = findings(root, "note", "lists", preset="qalign_json/koniq")
+    assert "splits: 1 file names stand in more than one split, in different folders: 1.jpg;" in notes
+    write_lists(root, {"qalign_json/test_koniq": ["koniq/./1.jpg"]})
+    faults = findings(root, "fault", "lists", preset="qalign_json/koniq")
+    assert "koniq/1.jpg is in test_koniq.json object 0 (test) and again" in faults
 
 
 def test_published_scores_that_are_not_the_mean_of_their_votes_are_noted(tmp_path):
     """One's own are refused when loading; published files stay readable."""
     frame = pd.DataFrame({"image": ["a", "b"], "mos": [2.0, 1.0]})
     table = ImageTable("para", frame, None, (1.0, 3.0), votes=np.array([[0, 0, 9], [9, 0, 0]]))
-    assert any(
-        "1 scores are not the mean of their votes" in finding.what for finding in data_check.scores(table)
-    )
+    sentences = [finding.what for finding in data_check.scores(table)]
+    assert any("1 scores are not the mean of their votes" in sentence for sentence in sentences)
 
 
 def test_a_protocol_is_checked_like_a_split(root):
-    (root / "csv").mkdir()
-    (root / "csv" / "x.csv").write_text(
-        "image,score,group\n" + "".join(f"{n},{n},{n % 4}\n" for n in range(12))
-    )
-    found = said(root, "note", "csv", preset="x", protocol="folds-4-0")
-    assert "groups" not in found  # folds keep groups whole
-    assert "knows no protocol 'folds'" in said(root, "fault", "csv", preset="x", protocol="folds")
+    rows = "".join(f"{n},{n},{n % 4}\n" for n in range(12))
+    write_csv(root, "image,score,group\n" + rows, "x")
+    notes = findings(root, "note", "csv", preset="x", protocol="folds-4-0")
+    assert "groups" not in notes  # folds keep groups whole
+    faults = findings(root, "fault", "csv", preset="x", protocol="folds")
+    assert "knows no protocol 'folds'" in faults
 
 
-def test_answers_of_a_list_are_held_against_its_scores(root):
-    (root / "metas").mkdir()
-    words = ["bad", "poor", "fair", "good", "excellent"]
-    for name, said in (
-        ("right", words),
-        ("wrong", words[::-1]),
-        ("odd", [*words[:4], "pristine"]),
-        ("mixed", ["bad", "poor", "bad", "good", "excellent"]),
-    ):
-        rows = [
-            {
-                "image": f"{place}.jpg",
-                "gt_score": place,
-                "conversations": [{"from": "gpt", "value": f"The quality of the image is {word}."}],
-            }
-            for place, word in enumerate(said)
-        ]
-        (root / "metas" / f"train_{name}.json").write_text(json.dumps(rows))
-    assert "words: bad, poor, fair, good, excellent, in the order of their scores (SRCC +1.00)." in said_of(
-        root, "ok", "right"
-    )
-    assert "They run against the scores (SRCC -1.00)" in said_of(
-        root, "fault", "wrong"
-    ) and "words" not in said_of(root, "fault", "wrong:dmos")
-    assert "1 answers end in a word that is no level: pristine." in said_of(root, "fault", "odd")
-    assert "The scores of bad, poor overlap" in said_of(root, "note", "mixed")
+@pytest.mark.parametrize(
+    ("words", "level", "sentence"),
+    [
+        pytest.param(
+            ["bad", "poor", "fair", "good", "excellent"],
+            "ok",
+            "words: bad, poor, fair, good, excellent, in the order of their scores (SRCC +1.00).",
+            id="right",
+        ),
+        pytest.param(
+            ["excellent", "good", "fair", "poor", "bad"],
+            "fault",
+            "They run against the scores (SRCC -1.00)",
+            id="wrong",
+        ),
+        pytest.param(
+            ["bad", "poor", "fair", "good", "pristine"],
+            "fault",
+            "1 answers end in a word that is no level: pristine.",
+            id="odd",
+        ),
+        pytest.param(
+            ["bad", "poor", "bad", "good", "excellent"],
+            "note",
+            "The scores of bad, poor overlap",
+            id="mixed",
+        ),
+    ],
+)
+def test_answers_of_a_list_are_held_against_its_scores(root, words, level, sentence):
+    write_answers(root, words)
+    assert sentence in findings(root, level, "lists", preset="metas/x")
 
 
-def said_of(root, level, name):
-    return said(root, level, "lists", preset=f"metas/{name}")
+def test_answers_of_a_list_of_dmos_run_against_its_scores(root):
+    write_answers(root, ["excellent", "good", "fair", "poor", "bad"])
+    assert "words" not in findings(root, "fault", "lists", preset="metas/x:dmos")
+
+
+def write_answers(root, words):
+    """Writes a list of pictures with rising scores and answers that end in these words."""
+    entries = []
+    for number, word in enumerate(words):
+        answer = {"from": "gpt", "value": f"The quality of the image is {word}."}
+        entries.append({"image": f"{number}.jpg", "gt_score": number, "conversations": [answer]})
+    write_lists(root, {"metas/train_x": entries})
 
 
 def test_manifests_tell_copies_apart(root, tmp_path):
-    written = tmp_path / "mine.json"
-    assert run("check", "koniq10k", "--root", root, "--write-manifest", written)[0] == 0
-    status, report = run("check", "koniq10k", "--root", root, "--manifest", written)
-    assert (
-        status == 0
-        and "manifest, labels: All 12 are the same." in report
-        and "manifest, pictures: All 12 are the same." in report
-    )
+    manifest = tmp_path / "mine.json"
+    assert run("check", "koniq10k", "--root", root, "--write-manifest", manifest)[0] == 0
+    status, report = run("check", "koniq10k", "--root", root, "--manifest", manifest)
+    assert status == 0
+    assert "manifest, labels: All 12 are the same." in report
+    assert "manifest, pictures: All 12 are the same." in report
     Image.new("RGB", (9, 9)).save(root / "koniq10k" / "512x384" / "2.jpg")
-    rows = labels(root).read_text().splitlines()
-    labels(root).write_text(
-        "\n".join(
-            [*rows[:-1], rows[-1].replace("0,0,1,0,0", "0,0,0,1,0"), "new.jpg,0,0,1,0,0,9,50,0.1,training"]
-        )
-        + "\n"
-    )
-    status, report = run("check", "koniq10k", "--root", root, "--manifest", written)
-    assert (
-        status == 1
-        and "manifest, labels: 1 different: 11.jpg (test)." in report
-        and "manifest, labels: 1 only here: new.jpg (train)." in report
-    )
+    *others, last = labels(root).read_text().splitlines()
+    changed = last.replace("0,0,1,0,0", "0,0,0,1,0")
+    more = "new.jpg,0,0,1,0,0,9,50,0.1,training"
+    labels(root).write_text("\n".join([*others, changed, more]) + "\n")
+    status, report = run("check", "koniq10k", "--root", root, "--manifest", manifest)
+    assert status == 1
+    assert "manifest, labels: 1 different: 11.jpg (test)." in report
+    assert "manifest, labels: 1 only here: new.jpg (train)." in report
     assert "manifest, pictures: 1 different: 2.jpg." in report
     labels(root).write_text(labels(root).read_text().replace("50,0.1,validation", "50,0.2,validation"))
-    assert (
-        "manifest, labels: 5 different" in run("check", "koniq10k", "--root", root, "--manifest", written)[1]
-    )  # four deviations and the score above
+    _, report = run("check", "koniq10k", "--root", root, "--manifest", manifest)
+    assert "manifest, labels: 5 different" in report  # four deviations and the score above
+
+
+def test_a_file_that_is_no_manifest_is_a_sentence(root, tmp_path):
     (tmp_path / "odd.json").write_text("{}")
     with pytest.raises(UserError, match="odd.json is not a manifest"):
         run("check", "koniq10k", "--root", root, "--manifest", tmp_path / "odd.json")
@@ -241,8 +240,14 @@ def test_unknown_names_and_no_root(root, monkeypatch):
 
 def test_every_dataset_is_listed(root):
     status, report = run("list", "--root", root)
-    assert status == 0 and all(name in report for name in datasets.PUBLISHED)
-    here = {row["name"]: row["here"] for row in json.loads(run("list", "--root", root, "--json")[1])}
-    assert here["koniq10k"] and sum(here.values()) == 1
-    abouts = [datasets.module_of(name).ABOUT for name in datasets.PUBLISHED]
-    assert all(about.obtain and (about.signs or about.files) for about in abouts)
+    assert status == 0
+    assert all(name in report for name in datasets.PUBLISHED)
+    _, text = run("list", "--root", root, "--json")
+    assert [row["name"] for row in json.loads(text) if row["here"]] == ["koniq10k"]
+
+
+@pytest.mark.parametrize("name", datasets.PUBLISHED)
+def test_every_dataset_says_how_it_is_obtained_and_recognised(name):
+    about = datasets.module_of(name).ABOUT
+    assert about.obtain
+    assert about.signs or about.files

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import NO_DATA
+from layouts import AVA, KONIQ_HEADER, TANET_HEADER
 from scipy import stats
-from test_datasets import AVA, KONIQ_HEADER, TANET_HEADER
 from toys import use_toy_table
 
 from moslab import datasets

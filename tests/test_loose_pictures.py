@@ -28,11 +28,12 @@ def pictures():
     return [table.pixels.open(row) for row in range(3)]
 
 
+TABLE_TITLES = ("Best of the Month", "A title", "Another")
+
+
 def titled(backbone, text: str = "title") -> Reader:
     """A reader of a table whose rows show titles, none of them a loose picture's."""
-    return reader_of(
-        backbone, text, dataset="iaa", shown=np.array(["Best of the Month", "A title", "Another"])
-    )
+    return reader_of(backbone, text, dataset="iaa", shown=np.array(TABLE_TITLES))
 
 
 def joint(backbone) -> Reader:
@@ -47,15 +48,16 @@ def test_each_picture_is_asked_with_its_own_text(tiny, pictures):
     for number, (picture, title) in enumerate(zip(pictures, TITLES)):
         own = replace(reader, wording=replace(reader.wording, shown=np.array([title])))
         assert score_pictures(own, [picture], [title])[0] == pytest.approx(together[number], abs=1e-5)
-    assert not np.allclose(
-        score_pictures(reader, [pictures[0]] * 3, TITLES),
-        score_pictures(reader, [pictures[0]] * 3, TITLES[::-1]),
-    )
-    assert reader.wording.shown.tolist() == ["Best of the Month", "A title", "Another"]
+    same = [pictures[0]] * 3
+    forwards = score_pictures(reader, same, TITLES)
+    backwards = score_pictures(reader, same, TITLES[::-1])
+    assert not np.allclose(forwards, backwards)
+    assert reader.wording.shown.tolist() == list(TABLE_TITLES)
 
 
 def test_the_question_is_the_one_of_training_with_the_given_text():
-    wording = Wording("aigiqa", "title", shown=np.array(["of the table"])).loose(2, ["a red ball", "a cube"])
+    trained = Wording("aigiqa", "title", shown=np.array(["of the table"]))
+    wording = trained.loose(2, ["a red ball", "a cube"])
     assert wording.question(1) == "How would you rate the quality of this image? Generation prompt: a cube."
 
 
@@ -81,31 +83,42 @@ def test_a_model_that_reads_texts_refuses_pictures_without_them(tiny, pictures, 
 
 @pytest.mark.parametrize("text", ["image", "generic", "realqa"])
 def test_a_model_that_reads_no_texts_refuses_them(tiny, pictures, text):
-    with pytest.raises(
-        UserError, match=f"trained with text='{text}' and is shown no texts of pictures: leave texts out"
-    ):
+    sentence = f"trained with text='{text}' and is shown no texts of pictures: leave texts out"
+    with pytest.raises(UserError, match=sentence):
         score_pictures(reader_of(tiny, text), pictures, TITLES)
+
+
+@pytest.mark.parametrize("asked", [None, "aesthetics"])
+def test_a_model_of_two_scores_asks_which_one_is_meant(tiny, pictures, asked):
+    sentence = f"trained to judge alignment and quality, and asked is {asked!r}: say which"
+    with pytest.raises(UserError, match=sentence):
+        score_pictures(joint(tiny), pictures, asked=asked)
 
 
 def test_a_model_of_two_scores_is_told_which_one_is_meant(tiny, pictures):
     reader = joint(tiny)
-    for asked in (None, "aesthetics"):
-        with pytest.raises(
-            UserError, match=f"trained to judge alignment and quality, and asked is {asked!r}: say which"
-        ):
-            score_pictures(reader, pictures, asked=asked)
-    assert (
-        reader.wording.loose(2, asked="alignment").question(1)
-        == "How would you rate the alignment of this image?"
-    )
-    assert not np.allclose(
-        score_pictures(reader, pictures, asked="quality"), score_pictures(reader, pictures, asked="alignment")
-    )
+    question = reader.wording.loose(2, asked="alignment").question(1)
+    assert question == "How would you rate the alignment of this image?"
+    quality = score_pictures(reader, pictures, asked="quality")
+    alignment = score_pictures(reader, pictures, asked="alignment")
+    assert not np.allclose(quality, alignment)
 
 
 def test_a_model_of_one_score_is_not_told_another(tiny, pictures):
     with pytest.raises(UserError, match="judges one thing, quality: leave asked='alignment' out"):
         score_pictures(reader_of(tiny, "generic"), pictures, asked="alignment")
+
+
+def thin() -> Image.Image:
+    return Image.new("RGB", (4020, 20))
+
+
+def empty() -> Image.Image:
+    return Image.new("RGB", (0, 20))
+
+
+def array() -> np.ndarray:
+    return np.zeros((64, 64, 3), np.uint8)
 
 
 def truncated() -> Image.Image:
@@ -117,12 +130,9 @@ def truncated() -> Image.Image:
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (
-            lambda: Image.new("RGB", (4020, 20)),
-            "Picture 1 has 4020 x 20 pixels, a side more than 200 times the other",
-        ),
-        (lambda: Image.new("RGB", (0, 20)), "Picture 1 has 0 x 20 pixels"),
-        (lambda: np.zeros((64, 64, 3), np.uint8), "Picture 1 is a ndarray: open it with PIL.Image.open"),
+        (thin, "Picture 1 has 4020 x 20 pixels, a side more than 200 times the other"),
+        (empty, "Picture 1 has 0 x 20 pixels"),
+        (array, "Picture 1 is a ndarray: open it with PIL.Image.open"),
         (truncated, "Picture 1 cannot be read"),
     ],
 )

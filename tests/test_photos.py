@@ -9,17 +9,20 @@ from moslab.utils.errors import UserError
 
 @pytest.mark.parametrize("name", PHOTOS)
 def test_photographs_come_at_working_size(name: str) -> None:
-    assert photo(name).size == (64, 64) and photo(name).mode == "RGB"
+    assert photo(name).size == (64, 64)
+    assert photo(name).mode == "RGB"
 
 
 @pytest.mark.parametrize("kind", DEGRADATIONS)
 def test_damage_grows_with_severity(kind: str) -> None:
     intact = np.asarray(photo("coffee"), float)
-    damage = [
-        np.abs(np.asarray(degraded(photo("coffee"), kind, severity), float) - intact).mean()
-        for severity in (0.0, 0.3, 0.6, 1.0)
-    ]
-    assert damage[0] == 0 and damage == sorted(damage) and damage[-1] > 5
+    damage = []
+    for severity in (0.0, 0.3, 0.6, 1.0):
+        degraded_photo = np.asarray(degraded(photo("coffee"), kind, severity), float)
+        damage.append(np.abs(degraded_photo - intact).mean())
+    assert damage[0] == 0
+    assert damage == sorted(damage)
+    assert damage[-1] > 5
 
 
 def test_unknown_names_list_the_known() -> None:

@@ -4,7 +4,6 @@ import io
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -26,8 +25,11 @@ seeds: list[int] = [0, 1, 2]   # training seeds
 
 
 def test_bin_sweep_in_smoke_on_a_koniq_folder(home, tmp_path, monkeypatch):
-    """01 as it stands, on a folder in KonIQ-10k's layout: the profile's number of pictures is no demand,
-    and the runs, the figures and the record are those of that dataset."""
+    """01 as it stands, on a folder in KonIQ-10k's layout.
+
+    The profile's number of pictures is no demand, and the runs, the figures and the record are those of
+    that dataset.
+    """
     root = export(generate("iqa", n=80, size=(32, 32)), tmp_path / "root").parent
     shutil.copy(NOTEBOOK, home / "notebooks")
     monkeypatch.setenv("MOSLAB_DATA", str(root))
@@ -38,41 +40,45 @@ def test_bin_sweep_in_smoke_on_a_koniq_folder(home, tmp_path, monkeypatch):
     assert outcome.ok, outcome.reason
     folder = paths.profile_dir("smoke")
     result = read_json(folder / "results" / "01_bin_sweep.json")
-    assert result["parameters"]["images"] == 300 and result["parameters"]["seeds"] == [0]
-    assert len(result["runs"]) == 10 and {claim["on"] for claim in result["claims"]} == {"koniq10k"}
+    assert result["parameters"]["images"] == 300
+    assert result["parameters"]["seeds"] == [0]
+    assert len(result["runs"]) == 10
+    assert {claim["on"] for claim in result["claims"]} == {"koniq10k"}
     assert {row["dataset"] for row in result["values"]["ceilings"]} == {"koniq10k"}
     assert (folder / "figures" / "bin_sweep.png").stat().st_size > 5000
 
 
-@pytest.mark.kernel
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["-p", "profile", "smoke", "-p", "seeds", "[3,4]"], "smoke [3, 4] 1.0"),
-        (
-            ["-p", "seed", "7"],
-            "UserError: 00_toy.ipynb has no parameter 'seed': its parameters are profile, runs, output,",
-        ),
-    ],
-    ids=["typed", "refused"],
-)
-def test_plain_papermill_is_checked_like_our_own_runner(make_notebook, tmp_path, options, said):
-    """Called from another folder, on a copy of another name."""
+def run_papermill(make_notebook, folder, *options):
+    """Plain papermill, called from another folder, on a copy of another name; the process and its output."""
     opened = "from moslab.notebook import Study\nstudy = Study.open('00_toy', globals())"
-    copy = shutil.copy(
-        make_notebook("00_toy", TOY, opened, "print(profile, seeds, epochs)"), tmp_path / "my toy (1).ipynb"
-    )
+    notebook = make_notebook("00_toy", TOY, opened, "print(profile, seeds, epochs)")
+    copy = shutil.copy(notebook, folder / "my toy (1).ipynb")
+    output = folder / "out.ipynb"
     command = [
         sys.executable,
         "-m",
         "papermill",
         copy,
-        tmp_path / "out.ipynb",
+        output,
         "--no-progress-bar",
         "-k",
         "python3",
         *options,
     ]
-    found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert found.returncode == ("UserError" in said), found.stderr[-2000:]
-    assert said in (Path(tmp_path / "out.ipynb").read_text() if found.returncode == 0 else found.stderr)
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder), output
+
+
+@pytest.mark.kernel
+def test_plain_papermill_is_typed_like_our_own_runner(make_notebook, tmp_path):
+    options = ["-p", "profile", "smoke", "-p", "seeds", "[3,4]"]
+    process, output = run_papermill(make_notebook, tmp_path, *options)
+    assert process.returncode == 0, process.stderr[-2000:]
+    assert "smoke [3, 4] 1.0" in output.read_text()
+
+
+@pytest.mark.kernel
+def test_plain_papermill_is_refused_like_our_own_runner(make_notebook, tmp_path):
+    process, _ = run_papermill(make_notebook, tmp_path, "-p", "seed", "7")
+    assert process.returncode == 1, process.stderr[-2000:]
+    names = "its parameters are profile, runs, output,"
+    assert f"UserError: 00_toy.ipynb has no parameter 'seed': {names}" in process.stderr

@@ -35,27 +35,32 @@ def refer_to(*keys: str, **more: list[str]) -> Store:
     return Store(paths.REFERENCE / "runs/smoke")
 
 
-def test_runs_are_published_without_what_nobody_reads(local):
+def test_runs_are_published_without_columns_that_no_result_reads(local):
     committed = refer_to(*KEYS[:2], certainty=KEYS[1:2])
     publish_runs("smoke")
     assert committed.keys() == KEYS[:2]
-    plain, certain = (committed.get(key) for key in KEYS[:2])
+    plain = committed.get(KEYS[0])
     whole = local.get(KEYS[0])
-    assert plain.predictions.equals(whole.predictions.drop(columns=CERTAINTY)) and plain.distributions is None
-    assert certain.predictions.equals(local.get(KEYS[1]).predictions) and certain.distributions is None
+    assert plain.predictions.equals(whole.predictions.drop(columns=CERTAINTY))
+    assert plain.distributions is None
+    certain = committed.get(KEYS[1])
+    assert certain.predictions.equals(local.get(KEYS[1]).predictions)
+    assert certain.distributions is None
     assert replace(plain, predictions=None) == replace(whole, predictions=None, distributions=None)
 
 
-def test_publishing_again_replaces_what_changed_and_removes_what_nobody_names(local):
+def test_publishing_again_replaces_what_changed_and_removes_what_no_result_names(local):
     committed = refer_to(*KEYS)
     publish_runs("smoke")
-    again = replace(local.get(KEYS[0]), predictions=local.get(KEYS[0]).predictions.assign(split="val"))
+    before = local.get(KEYS[0])
+    again = replace(before, predictions=before.predictions.assign(split="val"))
     Store(committed.folder).put(replace(again, key="d" * 16))
     (local.folder / KEYS[0] / "run.json").unlink()
     local.put(again)
     refer_to(*KEYS[:1])
     publish_runs("smoke")
-    assert committed.keys() == KEYS[:1] and set(committed.get(KEYS[0]).predictions["split"]) == {"val"}
+    assert committed.keys() == KEYS[:1]
+    assert set(committed.get(KEYS[0]).predictions["split"]) == {"val"}
     assert len(list((committed.folder / "tables").iterdir())) == 1
 
 
@@ -88,8 +93,8 @@ def test_just_the_figures_on_record_are_published(home):
         write_atomic(paths.FIGURES / f"{name}.png", content)
     figures_on_record(new=b"new", kept=b"kept")
     publish_figures()
-    found = {path.name: path.read_bytes() for path in paths.FIGURES.iterdir()}
-    assert found == {"new.png": b"new", "kept.png": b"kept"}
+    published = {path.name: path.read_bytes() for path in paths.FIGURES.iterdir()}
+    assert published == {"new.png": b"new", "kept.png": b"kept"}
 
 
 @pytest.mark.parametrize("content", [b"another", None])
@@ -115,7 +120,8 @@ def test_committed_runs_are_whole_and_just_those_that_results_name(profile):
     assert tables == needed
     for key in store.keys()[::25]:
         run = store.get(key)
-        assert not set(CERTAINTY) & set(run.predictions) and np.isfinite(run.predictions["target"]).all()
+        assert not set(CERTAINTY) & set(run.predictions)
+        assert np.isfinite(run.predictions["target"]).all()
 
 
 def test_tracked_files_come_to_40_mib_at_most():
@@ -132,9 +138,10 @@ def test_the_page_on_runs_shows_code_that_runs(monkeypatch):
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert "moslab" not in example
     monkeypatch.chdir(paths.ROOT)
-    found: dict = {}
-    exec(example, found)
-    run = Store(Path(found["store"])).get(found["key"])
-    assert ["image", "split", "target", *found["columns"]] == list(run.predictions)
-    for name, values in {"image": found["images"], "target": found["targets"], **found["columns"]}.items():
+    variables: dict = {}
+    exec(example, variables)
+    run = Store(Path(variables["store"])).get(variables["key"])
+    assert ["image", "split", "target", *variables["columns"]] == list(run.predictions)
+    columns = {"image": variables["images"], "target": variables["targets"], **variables["columns"]}
+    for name, values in columns.items():
         assert list(values) == run.predictions[name].tolist()

@@ -19,11 +19,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-LOCK = [
-    Requirement(line)
-    for line in (ROOT / "requirements.lock").read_text().splitlines()
-    if line and not line.startswith("#")
-]
+LOCK_LINES = (ROOT / "requirements.lock").read_text().splitlines()
+LOCK = [Requirement(line) for line in LOCK_LINES if line and not line.startswith("#")]
 PINS = {canonicalize_name(pin.name): next(iter(pin.specifier)) for pin in LOCK}
 
 
@@ -44,9 +41,8 @@ def copy(tmp_path: Path) -> Path:
 
 
 def requirements() -> list[Requirement]:
-    return [
-        Requirement(line) for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
-    ]
+    lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    return [Requirement(line) for line in lines]
 
 
 # the three files
@@ -55,74 +51,67 @@ def requirements() -> list[Requirement]:
 def test_every_requirement_is_pinned_inside_its_range():
     for wanted in requirements():
         pin = PINS[canonicalize_name(wanted.name)]
-        assert pin.operator == "==" and wanted.specifier.contains(pin.version), (
-            f"{wanted} is pinned to {pin.version}"
-        )
+        inside = pin.operator == "==" and wanted.specifier.contains(pin.version)
+        assert inside, f"{wanted} is pinned to {pin.version}"
 
 
 def test_the_lock_installs_anywhere():
     assert PINS["torch"].version == "2.13.0"
     for pin in LOCK:
-        assert len(pin.specifier) == 1 and "+" not in str(pin.specifier) and not pin.url, (
-            f"{pin} is not a plain pin"
-        )
-        assert not re.match(r"nvidia|cuda|triton|torchvision", pin.name), (
-            f"{pin.name} belongs to one kind of machine only"
-        )
+        plain = len(pin.specifier) == 1 and "+" not in str(pin.specifier) and not pin.url
+        assert plain, f"{pin} is not a plain pin"
+        special = re.match(r"nvidia|cuda|triton|torchvision", pin.name)
+        assert not special, f"{pin.name} belongs to one kind of machine only"
 
 
 def test_conda_gets_the_same():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
-    plain = {
-        Requirement(line).name: Requirement(line)
-        for line in environment["dependencies"]
-        if isinstance(line, str)
-    }
-    assert str(plain["python"].specifier) == str(Requirement("python" + PROJECT["requires-python"]).specifier)
-    assert [line for line in environment["dependencies"] if isinstance(line, dict)] == [
-        {"pip": ["-c requirements.lock", "-e .[test]"]}
-    ]
+    plain = [Requirement(line) for line in environment["dependencies"] if isinstance(line, str)]
+    (python,) = [requirement for requirement in plain if requirement.name == "python"]
+    assert str(python.specifier) == str(Requirement("python" + PROJECT["requires-python"]).specifier)
+    nested = [line for line in environment["dependencies"] if isinstance(line, dict)]
+    assert nested == [{"pip": ["-c requirements.lock", "-e .[test]"]}]
 
 
 def imports(path: Path) -> set[str]:
-    found = set()
+    """The packages that a file imports."""
+    packages = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {name.name.split(".")[0] for name in node.names}
+            packages |= {name.name.split(".")[0] for name in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
-            found.add(node.module.split(".")[0])
-    return found
+            packages.add(node.module.split(".")[0])
+    return packages
 
 
 @pytest.mark.parametrize("folder", ["src", "tests", "benchmarks"])
 def test_every_import_is_declared(folder):
     declared = {canonicalize_name(wanted.name) for wanted in requirements()} | {"moslab"}
     owners = packages_distributions()
-    own = {path.stem for path in (ROOT / folder).rglob("*.py")} if folder != "src" else set()
-    for path in (ROOT / folder).rglob("*.py"):
-        for module in imports(path) - set(sys.stdlib_module_names) - own - {"moslab", "benchmarks"}:
+    files = list((ROOT / folder).rglob("*.py"))
+    inside = set(sys.stdlib_module_names) | {"moslab", "benchmarks"}
+    if folder != "src":
+        inside |= {path.stem for path in files}
+    for path in files:
+        for module in imports(path) - inside:
             names = {canonicalize_name(name) for name in owners.get(module, [module])}
-            assert names & declared, (
-                f"{path.relative_to(ROOT)} imports {module}, which pyproject.toml does not declare"
-            )
+            sentence = f"{path.relative_to(ROOT)} imports {module}, which pyproject.toml does not declare"
+            assert names & declared, sentence
 
 
 def test_the_package_carries_its_data():
     import moslab
 
+    source = ROOT / "src/moslab"
     assert Path(moslab.__file__).is_relative_to(ROOT / "src")
-    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"][
-        "moslab"
-    ]
-    carried = {path for pattern in patterns for path in (ROOT / "src/moslab").glob(pattern)}
-    data = {
-        path
-        for path in (ROOT / "src/moslab").rglob("[!.]*")
-        if path.is_file() and path.suffix not in (".py", ".pyc")
-    }
-    assert data <= carried, (
-        f"not in the package: {sorted(str(path.relative_to(ROOT)) for path in data - carried)}"
-    )
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    carried: set[Path] = set()
+    for pattern in patterns["moslab"]:
+        carried.update(source.glob(pattern))
+    files = [path for path in source.rglob("[!.]*") if path.is_file()]
+    data = {path for path in files if path.suffix not in (".py", ".pyc")}
+    missing = sorted(str(path.relative_to(ROOT)) for path in data - carried)
+    assert not missing, f"not in the package: {missing}"
 
 
 # the bootstrap
@@ -137,6 +126,7 @@ def stub_python(folder: Path, name: str, version: str) -> None:
 
 
 def bootstrap(folder: Path) -> subprocess.CompletedProcess:
+    """The set-up's shell script, with no other programs than those in a folder."""
     for tool in ("sh", "dirname"):
         (folder / tool).symlink_to(shutil.which(tool))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHON"}
@@ -148,26 +138,23 @@ def bootstrap(folder: Path) -> subprocess.CompletedProcess:
     )
 
 
+def assert_one_sentence(process: subprocess.CompletedProcess, sentence: str) -> None:
+    """The set-up ended with status 1 and a single line that says so."""
+    assert process.returncode == 1
+    assert sentence in process.stderr
+    assert len(process.stderr.splitlines()) == 1
+
+
 def test_no_python_is_one_sentence(tmp_path):
-    found = bootstrap(tmp_path)
-    assert (
-        found.returncode == 1
-        and "no Python was found" in found.stderr
-        and len(found.stderr.splitlines()) == 1
-    )
+    assert_one_sentence(bootstrap(tmp_path), "no Python was found")
 
 
 def test_an_old_python_is_one_sentence(tmp_path):
     stub_python(tmp_path, "python3", "3.9")
-    found = bootstrap(tmp_path)
-    assert (
-        found.returncode == 1
-        and "python3 is Python 3.9" in found.stderr
-        and len(found.stderr.splitlines()) == 1
-    )
+    assert_one_sentence(bootstrap(tmp_path), "python3 is Python 3.9")
 
 
-def test_a_newer_python_beside_an_old_one_is_taken(tmp_path):
+def test_a_newer_python_next_to_an_old_one_is_taken(tmp_path):
     stub_python(tmp_path, "python3", "3.9")
     newer = tmp_path / "python3.12"
     newer.write_text('#!/bin/sh\ncase "$1" in -c) exit 0;; *) echo "runs $1";; esac\n')
@@ -189,28 +176,24 @@ def test_no_disk_no_venv_and_no_permission(setup, copy, monkeypatch):
     assert not (copy / ".venv").exists()
 
 
+NO_NETWORK = "WARNING: Retrying ... NewConnectionError('...: Temporary failure in name resolution')"
+DISK_FULL = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
+NO_MATCH = "No matching distribution found for torch==2.13.0"
+
+
 @pytest.mark.parametrize(
     ("log", "sentence"),
     [
-        (
-            "WARNING: Retrying ... NewConnectionError('...: Temporary failure in name resolution')",
-            "package index could not be reached",
-        ),
-        (
-            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
-            "The disk filled up",
-        ),
-        (
-            "ERROR: No matching distribution found for torch==2.13.0",
-            "No matching distribution found for torch==2.13.0. The whole log",
-        ),
+        (NO_NETWORK, "package index could not be reached"),
+        (DISK_FULL, "The disk filled up"),
+        (f"ERROR: {NO_MATCH}", f"{NO_MATCH}. The whole log"),
     ],
 )
 def test_a_failed_installation_is_one_sentence(setup, log, sentence):
     assert sentence in setup.explain(log)
 
 
-def test_installed_once_updated_when_a_file_changes_and_built_anew_after_a_kill(setup, copy, monkeypatch):
+def test_installed_once_updated_when_a_file_changes_and_rebuilt_after_a_kill(setup, copy, monkeypatch):
     calls = []
 
     def pretend(command, log):
@@ -243,30 +226,29 @@ def test_an_unreachable_index_ends_with_one_sentence_and_no_stamp(setup, copy, m
 # the commands
 
 
+MAKE_VARIABLES = {
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "PROFILE",
+    "NOTEBOOKS",
+    "JOBS",
+    "FRESH",
+    "CELL_LIMIT",
+    "NOTEBOOK_LIMIT",
+}
+
+
 def make(*arguments: str) -> str:
     """What make prints, as if called by a person: this may itself run below `make test`."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name
-        not in (
-            "MAKEFLAGS",
-            "MAKELEVEL",
-            "PROFILE",
-            "NOTEBOOKS",
-            "JOBS",
-            "FRESH",
-            "CELL_LIMIT",
-            "NOTEBOOK_LIMIT",
-        )
-    }
+    environment = {name: value for name, value in os.environ.items() if name not in MAKE_VARIABLES}
     command = ["make", "--no-print-directory", "-C", str(ROOT), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
 
 def test_make_alone_prints_its_help():
     shown = make()
-    assert "make reproduce" in shown and "make test" in shown
+    assert "make reproduce" in shown
+    assert "make test" in shown
 
 
 @pytest.mark.parametrize(
@@ -285,19 +267,18 @@ def test_make_alone_prints_its_help():
 )
 def test_make_passes_its_variables_on(variables, expected):
     shown = make("-n", "reproduce", *variables)
-    assert re.sub(r" +", " ", shown.split("moslab reproduce ")[1].split("\n")[0]).strip() == expected
+    options = shown.split("moslab reproduce ")[1].split("\n")[0]
+    assert re.sub(r" +", " ", options).strip() == expected
 
 
 def test_the_command_line_starts_without_the_heavy_libraries():
-    code = "import sys, moslab.cli, moslab.batch.runner; sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'papermill', 'pandas', 'numpy')))"
+    heavy = {"torch", "transformers", "papermill", "pandas", "numpy"}
+    code = f"import sys, moslab.cli, moslab.batch.runner; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_an_error_of_the_user_is_one_sentence_and_status_2():
-    found = subprocess.run(
-        [sys.executable, "-m", "moslab", "reproduce", "--profile", "big"], capture_output=True, text=True
-    )
-    assert (
-        found.returncode == 2
-        and found.stderr == "Unknown profile 'big': choose one of smoke, embedded, paper.\n"
-    )
+    command = [sys.executable, "-m", "moslab", "reproduce", "--profile", "big"]
+    process = subprocess.run(command, capture_output=True, text=True)
+    assert process.returncode == 2
+    assert process.stderr == "Unknown profile 'big': choose one of smoke, embedded, paper.\n"

@@ -57,12 +57,13 @@ class Table(HTMLParser):
     @property
     def body(self) -> list[list[str]]:
         """The cells of every row, with what is written once for several rows in each of them."""
-        found: list[list[str]] = []
+        rows: list[list[str]] = []
         for row in self.rows[self.head :]:
             cells = iter(row)
-            above = self._spanning(len(found))
-            found.append([above.get(place) or next(cells)[1] for place in range(len(row) + len(above))])
-        return found
+            above = self._spanning(len(rows))
+            width = len(row) + len(above)
+            rows.append([above.get(column) or next(cells)[1] for column in range(width)])
+        return rows
 
     def _spanning(self, number: int) -> dict[int, str]:
         """Column -> text of the cells that reach down to row `number` from above."""
@@ -70,31 +71,33 @@ class Table(HTMLParser):
         width = len(self.rows[self.head])
         for above, row in enumerate(self.rows[self.head : self.head + number]):
             first = width - len(row)
-            for place, (_, text, span) in enumerate(row):
+            for column, (_, text, span) in enumerate(row, first):
                 if above + span > number:
-                    reaching[first + place] = text
+                    reaching[column] = text
         return reaching
 
     def words(self, blocks: int) -> tuple[Counter, Counter]:
         """Words of headings and cells, and those of the index, which stands before each block of columns."""
-        cells, index = Counter(), Counter()
-        width = sum(tag == "th" for tag, _, _ in self.rows[self.head])
+        cells: Counter = Counter()
+        index: Counter = Counter()
+        width = [tag for tag, _, _ in self.rows[self.head]].count("th")
         for number, row in enumerate(self.rows):
-            for place, (tag, text, _) in enumerate(row):
-                in_index = tag == "th" and (number >= self.head or place < width)
-                (index if in_index else cells).update(text.split())
+            for column, (tag, text, _) in enumerate(row):
+                in_index = tag == "th" and (number >= self.head or column < width)
+                words = index if in_index else cells
+                words.update(text.split())
         return cells, Counter({word: count * blocks for word, count in index.items()})
 
 
 def outputs(notebook: dict, kind: str) -> list[tuple[dict, str]]:
     """Outputs of one kind, with their text."""
-    found = []
+    texts = []
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             text = output.get("text") if kind == "stream" else output.get("data", {}).get(kind)
             if text:
-                found.append((output, "".join(text)))
-    return found
+                texts.append((output, "".join(text)))
+    return texts
 
 
 def plain(output: dict) -> str:
@@ -109,10 +112,11 @@ def renderings_that_differ(notebook: dict) -> list[str]:
     wrong = [text for output, text in outputs(notebook, "text/markdown") if text != plain(output)]
     for output, html in outputs(notebook, "text/html"):
         text = plain(output)
-        blocks = 1 + sum(line.endswith("\\") for line in text.splitlines())
-        cells, index = Table(html).words(blocks)
+        continued = [line for line in text.splitlines() if line.endswith("\\")]
+        cells, index = Table(html).words(blocks=1 + len(continued))
         shown = Counter(text.replace("\\", "").split())
-        missing, added = (cells + index) - shown, shown - (cells + index)
+        missing = (cells + index) - shown
+        added = shown - (cells + index)
         shortened = all(word in index for word in missing) and all("..." in word for word in added)
         if (missing or added) and not shortened:
             wrong.append(f"{dict(missing)} against {dict(added)}")
@@ -135,17 +139,20 @@ def is_verdict_table(html: str) -> bool:
 
 
 def sentences_that_differ(notebook: dict, record: dict) -> list[str]:
-    """Verdicts told in a sentence that is not the record's."""
-    known = {claim["sentence"] for claim in record["claims"]}
-    texts = [text for kind in ("text/markdown", "stream") for _, text in outputs(notebook, kind)]
-    return [said for text in texts for said in SENTENCE.findall(text) if said not in known]
+    """Verdicts in a sentence that is not the record's."""
+    recorded = {claim["sentence"] for claim in record["claims"]}
+    sentences: list[str] = []
+    for _, text in outputs(notebook, "text/markdown") + outputs(notebook, "stream"):
+        sentences += SENTENCE.findall(text)
+    return [sentence for sentence in sentences if sentence not in recorded]
 
 
 def answer_differs(notebook: dict, record: dict) -> bool:
     """Whether the answer card is not the record's; a notebook that judges nothing has none."""
     shown = [text for _, text in outputs(notebook, "text/markdown") if text.startswith(ANSWER)]
     study = Study(record["notebook"], profile="embedded", runs="reference")
-    return shown != ([str(study.answer())] if record["claims"] else [])
+    expected = [str(study.answer())] if record["claims"] else []
+    return shown != expected
 
 
 def row_that_differs(row: list[str], claims: dict) -> list[str]:
@@ -182,8 +189,8 @@ def figures_that_differ(folder: Path, results: list[dict]) -> list[str]:
     recorded: dict[str, str] = {}
     for record in results:
         recorded |= record["figures"]
-    found = {path.name: sha256(path.read_bytes()) for path in folder.iterdir()}
-    return sorted(name for name in {**recorded, **found} if recorded.get(name) != found.get(name))
+    drawn = {path.name: sha256(path.read_bytes()) for path in folder.iterdir()}
+    return sorted(name for name in {**recorded, **drawn} if recorded.get(name) != drawn.get(name))
 
 
 # as committed
@@ -223,8 +230,9 @@ def other(character: str) -> str:
     return "7" if character != "7" else "3"
 
 
-def changed(text: str, place: int) -> str:
-    return text[:place] + other(text[place]) + text[place + 1 :]
+def changed(text: str, position: int) -> str:
+    """A text with another character at one position."""
+    return text[:position] + other(text[position]) + text[position + 1 :]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.8, 0.999])
@@ -240,7 +248,8 @@ def test_a_changed_readme_is_noticed(marker, share):
 def test_a_changed_verdict_shows_in_readme_and_claims(field, value):
     results = copy.deepcopy(list(RESULTS.values()))
     results[5]["claims"][0][field] = value
-    assert CLAIMS_PAGE != claims_page(results) and README != render_readme(README, results)
+    assert CLAIMS_PAGE != claims_page(results)
+    assert README != render_readme(README, results)
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -272,11 +281,12 @@ def test_a_changed_cell_of_a_verdict_table_is_noticed(stem, column):
     output, html = next((output, text) for output, text in tables if is_verdict_table(text))
     notebook = alone(output)
     cells = list(re.finditer(r"<td>(.+?)</td>", html))
-    place = cells[COLUMNS.index(column)].start(1)
-    notebook["cells"][0]["outputs"][0]["data"]["text/html"] = changed(html, place)
+    position = cells[COLUMNS.index(column)].start(1)
+    notebook["cells"][0]["outputs"][0]["data"]["text/html"] = changed(html, position)
     assert not verdicts_that_differ(alone(output), RESULTS[stem])
     assert not renderings_that_differ(alone(output))
-    assert verdicts_that_differ(notebook, RESULTS[stem]) and renderings_that_differ(notebook)
+    assert verdicts_that_differ(notebook, RESULTS[stem])
+    assert renderings_that_differ(notebook)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4, 0.7, 0.999])
@@ -288,15 +298,21 @@ def test_a_changed_answer_is_noticed(stem, share):
     notebook = alone(output)
     by_hand = changed(text, int(share * len(text)))
     notebook["cells"][0]["outputs"][0]["data"] = {"text/markdown": by_hand, "text/plain": by_hand}
-    assert not answer_differs(alone(output), RESULTS[stem]) and answer_differs(notebook, RESULTS[stem])
+    assert not answer_differs(alone(output), RESULTS[stem])
+    assert answer_differs(notebook, RESULTS[stem])
 
 
-@pytest.mark.parametrize("kind", ["text/markdown", "stream"])
-def test_a_changed_sentence_is_noticed(kind):
-    stem = {"text/markdown": "04_ncm_curves", "stream": "06_conversion_error"}[kind]
-    output, text = next((o, text) for o, text in outputs(NOTEBOOKS[stem], kind) if SENTENCE.search(text))
+@pytest.mark.parametrize(
+    ("stem", "kind"),
+    [("04_ncm_curves", "text/markdown"), ("06_conversion_error", "stream")],
+    ids=["text/markdown", "stream"],
+)
+def test_a_changed_sentence_is_noticed(stem, kind):
+    texts = outputs(NOTEBOOKS[stem], kind)
+    output, text = next((output, text) for output, text in texts if SENTENCE.search(text))
     by_hand = changed(text, SENTENCE.search(text).end(1) - 3)
-    notebook = alone(output | ({"text": by_hand} if kind == "stream" else {"data": {kind: by_hand}}))
+    content = {"text": by_hand} if kind == "stream" else {"data": {kind: by_hand}}
+    notebook = alone(output | content)
     assert not sentences_that_differ(alone(output), RESULTS[stem])
     assert sentences_that_differ(notebook, RESULTS[stem])
 
