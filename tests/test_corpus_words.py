@@ -110,7 +110,9 @@ def test_numbers_are_sorted_right():
 
 
 @pytest.mark.parametrize(
-    ("task", "right"), [("larger", max), ("smaller", min), ("between", np.median)], ids=str
+    ("task", "right"),
+    [("larger", max), ("smaller", min), ("between", np.median)],
+    ids=["larger", "smaller", "between"],
 )
 def test_numbers_are_compared_right(task, right):
     for _, answer, numbers in exercises(task):
