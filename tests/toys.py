@@ -101,15 +101,7 @@ def tiny_config(vocabulary: int, token: Any, patch: int = 8, hidden: int = 64) -
         temporal_patch_size=2,
         in_channels=3,
     )
-    return Qwen2VLConfig(
-        text_config=text,
-        vision_config=vision,
-        image_token_id=token("<|image_pad|>"),
-        video_token_id=token("<|video_pad|>"),
-        vision_start_token_id=token("<|vision_start|>"),
-        vision_end_token_id=token("<|vision_end|>"),
-        tie_word_embeddings=True,
-    )
+    return embedded.joined_config(text, vision, token)
 
 
 def save_tiny_base(folder: Path, seed: int = 3) -> Path:

@@ -7,7 +7,7 @@ tokens; a byte-level vocabulary of about a thousand pieces in which each digit a
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -152,6 +152,17 @@ def build_config(tokenizer: PreTrainedTokenizerFast, layers: int = 4) -> Qwen2VL
         temporal_patch_size=2,
         in_channels=3,
     )
+    return joined_config(text, vision, token)
+
+
+def joined_config(text: dict[str, Any], vision: dict[str, Any], token: Callable[[str], int]) -> Qwen2VLConfig:
+    """Qwen2-VL's configuration from its two parts, with output rows tied to the input rows.
+
+    Args:
+        text: settings of the language model.
+        vision: settings of the vision tower.
+        token: the number of a special token.
+    """
     return Qwen2VLConfig(
         text_config=text,
         vision_config=vision,
