@@ -92,7 +92,9 @@ class Paper(Frozen):
     @model_validator(mode="after")
     def named(self) -> "Paper":
         """Ids begin with the paper and occur once."""
-        ids = [one.id for one in (*self.claims, *self.tables, *self.contradictions)]
+        ids = [claim.id for claim in self.claims]
+        ids += [table.id for table in self.tables]
+        ids += [contradiction.id for contradiction in self.contradictions]
         foreign = [name for name in ids if not name.startswith(f"{self.paper}.")]
         repeated = sorted({name for name in ids if ids.count(name) > 1})
         if foreign:
