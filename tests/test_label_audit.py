@@ -22,11 +22,10 @@ from moslab.analysis.label_audit import (
     shared_groups,
     title_power,
     together,
-    training_rows,
     word_range,
 )
 from moslab.datasets import lists
-from moslab.datasets.table import ArrayPixels, ImageTable
+from moslab.datasets.table import ArrayPixels, ImageTable, training_rows
 from moslab.measures.metrics import METRICS
 from moslab.utils import paths
 from moslab.utils.errors import UserError
