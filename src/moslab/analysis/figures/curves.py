@@ -53,8 +53,9 @@ def title_gain(frame: pd.DataFrame, published: tuple[float, float]) -> Figure:
     assumptions = frame.columns.drop("image")
     for color, style, name in zip(cycle(PALETTE), cycle(("-", "--", "-.")), assumptions):
         axis.plot(frame["image"], frame[name], color=color, linestyle=style, label=name)
-    star = {"marker": "*", "markersize": 14, "linestyle": "none", "color": PALETTE[3]}
-    axis.plot(*published, **star, label="RvTC without and with titles")
+    without, with_titles = published
+    label = "RvTC without and with titles"
+    axis.plot(without, with_titles, "*", markersize=14, color=PALETTE[3], label=label)
     axis.set(xlabel="PLCC of the image-only predictor", ylabel="PLCC of the best linear mixture")
     axis.legend(fontsize=9)
     return figure
@@ -205,5 +206,6 @@ def _lines_with_bands(axis: Axes, frame: pd.DataFrame, x: str) -> None:
         if "low" in line:
             axis.fill_between(line[x], line["low"], line["high"], color=color, alpha=0.1, linewidth=0)
         marker = "o" if len(line) < 30 else None
-        look = {"color": color, "linestyle": style, "marker": marker, "markersize": 4}
-        axis.plot(line[x], line["value"], **look, label=arm)
+        axis.plot(
+            line[x], line["value"], color=color, linestyle=style, marker=marker, markersize=4, label=arm
+        )

@@ -80,8 +80,8 @@ def _cost_of_saying(
 ) -> None:
     """One line per cost over the number said, the first with the marked numbers."""
     for color, style, cost in zip(PALETTE, ("-", "--"), costs):
-        look = {"color": color, "linestyle": style, "linewidth": 1}
-        axis.plot(frame["said"], frame[cost], **look, label=NCM_NAMES.get(cost))
+        label = NCM_NAMES.get(cost)
+        axis.plot(frame["said"], frame[cost], color=color, linestyle=style, linewidth=1, label=label)
     points = frame[frame["said"].isin(marked)]
     for number, cost in zip(points["said"], points[costs[0]]):
         axis.plot(number, cost, "o", color=PALETTE[3])

@@ -67,8 +67,7 @@ def _errors_by_interval(axis: Axes, parts: pd.DataFrame, top: float) -> None:
         color="0.93",
         label="pictures (largest bar: the most)",
     )
-    trained = {"color": PALETTE[3], "marker": "o", "label": "error of the trained model"}
+    trained, perfect = axis.plot(middle, parts[["whole", "label_approximation"]], markersize=4)
+    trained.set(color=PALETTE[3], marker="o", label="error of the trained model")
     label = "rounding alone (a perfect classifier's error)"
-    perfect = {"color": PALETTE[0], "marker": "s", "linestyle": "--", "label": label}
-    axis.plot(middle, parts["whole"], markersize=4, **trained)
-    axis.plot(middle, parts["label_approximation"], markersize=4, **perfect)
+    perfect.set(color=PALETTE[0], marker="s", linestyle="--", label=label)

@@ -4,6 +4,7 @@ import io
 from collections.abc import Hashable, Iterable, Iterator, Sequence, Sized
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -17,7 +18,7 @@ from moslab.utils.files import write_atomic
 Color = tuple[float, float, float]
 PALETTE: Sequence[Color] = sns.color_palette("colorblind")
 MARKERS = "osD^vPX"
-ORACLE = {"color": "0.35", "linestyle": ":"}  # how lines of oracles look
+ORACLE: dict[str, Any] = {"color": "0.35", "linestyle": ":"}  # how lines of oracles look
 
 
 def use_style() -> None:
