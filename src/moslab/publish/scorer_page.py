@@ -157,20 +157,21 @@ def _section(results: Results, dataset: str) -> str:
 
 
 def _arm_row(arm: str, runs: Sequence[Run]) -> list[str]:
-    metrics = [run.metrics["test"] for run in runs]
     answers = sum(len(run.split("test")) for run in runs)
-    unread = sum(int(values["unparsed"][0]) for values in metrics)
-    training, scoring = (
-        float(np.mean([run.seconds[part] for run in runs])) for part in ("training", "evaluation")
-    )
+    unread = sum(int(value) for value in _test_metric(runs, "unparsed"))
     return [
         arm,
-        *(_spread([values[name][0] for values in metrics]) for name in ("srcc", "plcc", "mae")),
+        *(_spread(_test_metric(runs, name)) for name in ("srcc", "plcc", "mae")),
         f"{unread:,} of {answers:,}",
-        f"{training:.0f}",
-        f"{scoring:.1f}",
+        f"{np.mean([run.seconds['training'] for run in runs]):.0f}",
+        f"{np.mean([run.seconds['evaluation'] for run in runs]):.1f}",
         f"{runs[0].experiment.learning_rate:g}",
     ]
+
+
+def _test_metric(runs: Sequence[Run], name: str) -> list[float]:
+    """A metric of each run on the test split."""
+    return [run.metrics["test"][name][0] for run in runs]
 
 
 def _recipes(results: Results) -> str:

@@ -84,7 +84,8 @@ def _score_row(world: World) -> list[str]:
     frame = world.labels
     mos = frame["mos"]
     low, high = world.scale
-    raters, spread = "-", "-"
+    raters = "-"
+    spread = "-"
     if world.votes is not None:
         raters = f"{world.votes.sum(1).mean():.0f}"
         spread = f"{frame['sd'].mean():.2f}"
@@ -121,8 +122,8 @@ def oracles_table(world: World) -> list[list[str]]:
             continue
         row = [f"{world.task} {world.preset}", split, f"{chosen.sum():,}"]
         for name in ORACLES:
-            known = name in world.bounds
-            row.append(_plcc(world.bounds[name][chosen], frame["mos"][chosen]) if known else "-")
+            exists = name in world.bounds
+            row.append(_plcc(world.bounds[name][chosen], frame["mos"][chosen]) if exists else "-")
         rows.append(row)
     return rows
 

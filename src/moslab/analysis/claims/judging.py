@@ -144,11 +144,7 @@ def judge_value(
     Raises:
         UserError: for a claim that compares arms.
     """
-    if len(claim.arms) != 1 or claim.kind not in ("equivalence", "existence"):
-        raise UserError(
-            f"Claim {claim.id} compares {len(claim.arms)} arms by kind {claim.kind}: "
-            "judge it from scores, not from one value."
-        )
+    check_one_value(claim)
     gap = float(value) - claim.reference
     gap_low = float(value if low is None else low) - claim.reference
     gap_high = float(value if high is None else high) - claim.reference
@@ -174,6 +170,15 @@ def judge_value(
         n=n,
         seeds=seeds,
     )
+
+
+def check_one_value(claim: Claim) -> None:
+    """UserError for a claim that one value cannot decide."""
+    if len(claim.arms) != 1 or claim.kind not in ("equivalence", "existence"):
+        raise UserError(
+            f"Claim {claim.id} compares {len(claim.arms)} arms by kind {claim.kind}: "
+            "judge it from scores, not from one value."
+        )
 
 
 def arms_of(claim: Claim, scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -25,14 +25,16 @@ def manifest(table: ImageTable) -> dict[str, Any]:
 
 
 def _row_digests(table: ImageTable) -> dict[str, str]:
-    votes = [""] * len(table)
-    if table.votes is not None:
-        votes = [" ".join(f"{count:g}" for count in row) for row in table.votes]
     rows = {}
-    for row, voted in zip(table.frame.itertuples(index=False), votes):
-        labels = [f"{row.mos:.6f}", f"{row.sd:.6f}", row.text, voted]
+    for number, row in enumerate(table.frame.itertuples(index=False)):
+        labels = [f"{row.mos:.6f}", f"{row.sd:.6f}", row.text, _votes(table, number)]
         rows[f"{row.image} ({row.split})"] = digest(labels)
     return rows
+
+
+def _votes(table: ImageTable, row: int) -> str:
+    """The votes of a row as text, '' where there are none."""
+    return "" if table.votes is None else " ".join(f"{count:g}" for count in table.votes[row])
 
 
 def _named_files(table: ImageTable) -> dict[str, Path]:

@@ -35,25 +35,25 @@ class Pictures:
 
 def pictures_of(table: ImageTable) -> Pictures:
     """Every row's pictures, looked for on the disk; none for pictures in memory."""
-    found = Pictures()
+    files = Pictures()
     pixels = table.pixels
     if not isinstance(pixels, NamedPixels):
-        return found
+        return files
     for row in range(len(table)):
         try:
             paths = _present(table.pixels, row)
         except PictureError as problem:
             if problem.kind != pictures.MISSING:
-                found.unfit.setdefault(problem.kind, []).append((pixels.names[row], problem))
+                files.unfit.setdefault(problem.kind, []).append((pixels.names[row], problem))
                 continue
             paths = []
         if not paths:
-            found.lost.append(pictures.shown(pixels.path(row)))
+            files.lost.append(pictures.shown(pixels.path(row)))
             continue
-        found.files += [(row, path) for path in paths]
+        files.files += [(row, path) for path in paths]
         if pixels.spelled(row) != pixels.names[row]:
-            found.respelled.append(f"{pixels.names[row]} ({pixels.spelled(row)})")
-    return found
+            files.respelled.append(f"{pixels.names[row]} ({pixels.spelled(row)})")
+    return files
 
 
 def _present(pixels: Pixels, row: int) -> list[Path]:
@@ -64,21 +64,21 @@ def _present(pixels: Pixels, row: int) -> list[Path]:
     return paths
 
 
-def presence(about: About, table: ImageTable, found: Pictures) -> Iterator[Finding]:
+def presence(about: About, table: ImageTable, files: Pictures) -> Iterator[Finding]:
     """Pictures that are missing, spelled otherwise, or none. Without any, labels can still be studied."""
-    if found.lost and not found.files and not found.unfit:
-        yield _no_pictures(found.lost)
+    if files.lost and not files.files and not files.unfit:
+        yield _no_pictures(files.lost)
         if about.pictures:
             yield Finding("note", "obtain", obtain(about))
-    elif found.lost:
-        what = f"{len(found.lost):,} of {len(table):,} are missing: {examples(found.lost)}."
+    elif files.lost:
+        what = f"{len(files.lost):,} of {len(table):,} are missing: {examples(files.lost)}."
         yield Finding("fault", "pictures", what)
-    elif found.files and not found.unfit:
+    elif files.files and not files.unfit:
         yield Finding("ok", "pictures", f"All {len(table):,} are there.")
-    yield from _unfit(found.unfit, f"of {len(table):,}")
-    if found.respelled:
-        counted = f"{len(found.respelled):,} of {len(table):,} are"
-        names = examples(found.respelled)
+    yield from _unfit(files.unfit, f"of {len(table):,}")
+    if files.respelled:
+        counted = f"{len(files.respelled):,} of {len(table):,} are"
+        names = examples(files.respelled)
         what = f"{counted} spelled otherwise on the disk than in the labels: {names}."
         yield Finding("note", "pictures", what)
 
@@ -129,7 +129,8 @@ def _duplicates(table: ImageTable, rows: Sequence[int]) -> Iterator[Finding]:
 
 def _unfit(unfit: Unfit, among: str) -> Iterator[Finding]:
     """A fault for each thing that is wrong, with the sentence of the first picture and others by name."""
-    for kind, found in unfit.items():
-        others = [pictures.shown(name) for name, _ in found[1:]]
-        more = f" The same of {examples(others)}." if others else ""
-        yield Finding("fault", "pictures", f"{len(found):,} {among} {kind}. {found[0][1]}{more}")
+    for kind, problems in unfit.items():
+        (_, first), *others = problems
+        names = [pictures.shown(name) for name, _ in others]
+        more = f" The same of {examples(names)}." if names else ""
+        yield Finding("fault", "pictures", f"{len(problems):,} {among} {kind}. {first}{more}")

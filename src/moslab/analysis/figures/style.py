@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Hashable, Iterable, Iterator, Sequence, Sized
-from itertools import cycle
+from itertools import chain, cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,7 @@ def panels(
 
 def flat(rows: list[list[Axes]]) -> list[Axes]:
     """The panels of a grid, row by row."""
-    return [axis for row in rows for axis in row]
+    return list(chain.from_iterable(rows))
 
 
 def series(frame: pd.DataFrame, column: str) -> Iterator[tuple[Color, str, Hashable, pd.DataFrame]]:
@@ -102,8 +102,8 @@ def series(frame: pd.DataFrame, column: str) -> Iterator[tuple[Color, str, Hasha
 
 def styled_series(frame: pd.DataFrame, column: str) -> Iterator[tuple[Color, str, Hashable, pd.DataFrame]]:
     """Color, line style, name and rows of each group of a column: all colors, then the next style."""
-    looks = [(color, style) for style in ("-", "--", ":") for color in PALETTE]
-    for (color, style), (name, rows) in zip(cycle(looks), frame.groupby(column, sort=False)):
+    looks = cycle(product(("-", "--", ":"), PALETTE))
+    for (style, color), (name, rows) in zip(looks, frame.groupby(column, sort=False)):
         yield color, style, name, rows
 
 
