@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from moslab.analysis.claims import Verdict, judge, judge_value, load_claims
-from moslab.analysis.tables import Sentence, claims_table, say, scores_table
+from moslab.analysis.tables import Sentence, claims_table, markdown, say, scores_table
 from moslab.measures.metrics import srcc
 from moslab.utils.errors import UserError
 
@@ -16,10 +16,9 @@ def runs():
     """Scores [3 seeds, 200] of two made-up arms, and their targets."""
     rng = np.random.default_rng(0)
     target = rng.normal(size=200)
-    return {
-        "bins K=51": target + 0.3 * rng.normal(size=(3, 200)),
-        "levels": target + 0.9 * rng.normal(size=(3, 200)),
-    }, target
+    fine = target + 0.3 * rng.normal(size=(3, 200))
+    coarse = target + 0.9 * rng.normal(size=(3, 200))
+    return {"bins K=51": fine, "levels": coarse}, target
 
 
 def test_claims_table_has_all_columns_and_the_numbers(runs):
@@ -30,28 +29,16 @@ def test_claims_table_has_all_columns_and_the_numbers(runs):
     number = judge(claims["rvtc.ava_challenge_title"], scores, target, on="iaa")
     table = claims_table([verdict, ceiling, number], bounds={"iqa": "image .95"})
     assert table.columns.tolist() == [*NEEDED, "verdict"]
-    first, second, third = (table.iloc[row] for row in range(3))
-    assert (
-        first["measured"] == f"{verdict.value:+.4f}"
-        and f"{verdict.low:+.4f}" in first["interval"]
-        and "95 %" in first["interval"]
-    )
-    assert (first["n"], first["seeds"], first["protocol"], first["bounds"]) == (
-        "200",
-        "3",
-        "SRCC, raw",
-        "image .95",
-    )
-    assert (second["measured"], second["n"], second["seeds"], second["bounds"]) == (
-        "-0.0008",
-        "7,058",
-        "0",
-        "–",
-    )
-    assert second["protocol"] == "SRCC, raw, margin 0.01" and "Fig. 2" in second["paper"]
-    assert (
-        third["measured"] == "–" and "SRCC 0.899" in third["paper"] and "quoted by someone" in third["paper"]
-    )
+    first, second, third = (table.iloc[row].to_dict() for row in range(3))
+    assert first["measured"] == f"{verdict.value:+.4f}"
+    assert first["interval"] == f"{verdict.low:+.4f} to {verdict.high:+.4f} (95 %)"
+    assert (first["n"], first["seeds"]) == ("200", "3")
+    assert (first["protocol"], first["bounds"]) == ("SRCC, raw", "image .95")
+    assert (second["measured"], second["n"], second["seeds"]) == ("-0.0008", "7,058", "0")
+    assert (second["protocol"], second["bounds"]) == ("SRCC, raw, margin 0.01", "–")
+    assert "Fig. 2" in second["paper"]
+    assert third["measured"] == "–"
+    assert "SRCC 0.899" in third["paper"] and "quoted by someone" in third["paper"]
 
 
 def test_claims_table_reads_stored_verdicts(runs):
@@ -64,11 +51,13 @@ def test_claims_table_reads_stored_verdicts(runs):
 def test_scores_table_shows_average_and_single_run(runs):
     scores, target = runs
     table = scores_table("srcc", scores, target, paper={"levels": ".882"}, bounds="image .95")
-    assert table.index.tolist() == ["bins K=51", "levels"] and set(NEEDED) < set(table.columns)
+    assert table.index.tolist() == ["bins K=51", "levels"]
+    assert set(NEEDED) < set(table.columns)
     row = table.loc["levels"]
     assert row["measured"] == f"{srcc(scores['levels'].mean(0), target):.4f}"
     assert row["one run"] == f"{np.mean([srcc(run, target) for run in scores['levels']]):.4f}"
-    assert row["paper"] == ".882" and table.loc["bins K=51", "paper"] == "–"
+    assert row["paper"] == ".882"
+    assert table.loc["bins K=51", "paper"] == "–"
     low, high = (float(end) for end in row["interval"].removesuffix(" (95 %)").split(" to "))
     assert low < float(row["measured"]) < high
 
@@ -80,15 +69,15 @@ def test_scores_table_names_its_protocol(runs):
 
 
 def test_sentences_format_their_numbers():
-    text = say(
-        "{a} of {n} images, {b:+.4f}, {name}; {c}.",
-        a=np.float64(0.91234),
-        n=12776,
-        b=0.5,
-        name="iqa",
-        c=float("nan"),
-    )
+    template = "{a} of {n} images, {b:+.4f}, {name}; {c}."
+    text = say(template, a=np.float64(0.91234), n=12776, b=0.5, name="iqa", c=float("nan"))
     assert text == "0.912 of 12,776 images, +0.5000, iqa; undefined."
-    assert text._repr_markdown_() == repr(text) == str(text) and isinstance(text, Sentence)
+    assert isinstance(text, Sentence)
+    assert text._repr_markdown_() == repr(text) == str(text)
     with pytest.raises(UserError, match="asks for 'b'; it was given a"):
         say("{b}", a=1)
+
+
+def test_cells_of_a_markdown_table_stay_in_their_column():
+    text = markdown(["a|b", "n"], [["two\nlines", 3], ["x", 4]])
+    assert text.splitlines() == ["| a\\|b | n |", "| --- | --- |", "| two lines | 3 |", "| x | 4 |"]

@@ -1,4 +1,7 @@
-"""What a predictor reaches that sees next to nothing: if the mean colour or a picture's place in the file told the score, a benchmark would measure that."""
+"""What a predictor reaches that sees next to nothing of a picture.
+
+If the mean colour, or a picture's place in the file, told the score, a benchmark would measure that.
+"""
 
 import re
 from collections.abc import Callable
@@ -11,17 +14,19 @@ RIDGE = 1.0
 
 
 def leaks(table: ImageTable) -> dict[str, float]:
-    """PLCC on the test split(s) of a ridge regression from each shallow view of the pictures or texts, fitted on the training split."""
+    """PLCC on the test split(s) of a ridge regression from each shallow view of the pictures or texts.
+
+    The regression is fitted on the training split.
+    """
     images = np.stack([np.asarray(table.pixels.open(row)) for row in range(len(table))])
-    train, test = table.rows("train"), np.flatnonzero(table.frame["split"].str.startswith("test").to_numpy())
+    train = table.rows("train")
+    test = np.flatnonzero(table.frame["split"].str.startswith("test").to_numpy())
     mos = table.frame["mos"].to_numpy()
     views = {name: view(images) for name, view in VIEWS.items()}
-    views["place in the file"] = np.stack(
-        [np.arange(len(table)), table.frame["image"].astype(int)], 1
-    ).astype(float)
+    views["place in the file"] = _file_positions(table)
     if table.frame["text"].any():
         views["words of the text"] = _words(table.frame["text"].tolist())
-    return {name: _ridge_plcc(view, mos, train, test) for name, view in views.items()}
+    return {name: _ridge_plcc(view, mos, train=train, test=test) for name, view in views.items()}
 
 
 def _mean_color(images: np.ndarray) -> np.ndarray:
@@ -34,21 +39,24 @@ def _thumbnail(images: np.ndarray) -> np.ndarray:
 
 
 def _statistics(images: np.ndarray) -> np.ndarray:
-    """Per channel mean, spread and share of clipped values; edges and second differences along both axes, and the logarithms of all."""
+    """Mean, spread and share of clipped values per channel, edges along both axes, and the logarithms of all.
+
+    Edges are mean absolute first and second differences.
+    """
     pixels = images.astype(np.float32) / 255
     luma = pixels.mean(3)
-    edges = [np.abs(np.diff(luma, order, axis=axis)).mean((1, 2)) for order in (1, 2) for axis in (1, 2)]
-    levels = np.concatenate(
-        [
-            pixels.mean((1, 2)),
-            pixels.std((1, 2)),
-            (pixels > 0.98).mean((1, 2)),
-            (pixels < 0.02).mean((1, 2)),
-            pixels.std(3).mean((1, 2))[:, None],
-        ],
-        1,
-    )
-    features = np.concatenate([levels, np.stack(edges, 1)], 1)
+    edges = []
+    for order in (1, 2):
+        for axis in (1, 2):
+            edges.append(np.abs(np.diff(luma, order, axis=axis)).mean((1, 2)))
+    levels = [
+        pixels.mean((1, 2)),
+        pixels.std((1, 2)),
+        (pixels > 0.98).mean((1, 2)),
+        (pixels < 0.02).mean((1, 2)),
+        pixels.std(3).mean((1, 2))[:, None],
+    ]
+    features = np.concatenate([np.concatenate(levels, 1), np.stack(edges, 1)], 1)
     return np.concatenate([features, np.log(features + 0.01)], 1)
 
 
@@ -59,17 +67,26 @@ VIEWS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+def _file_positions(table: ImageTable) -> np.ndarray:
+    """Row number and file number of every picture."""
+    columns = [np.arange(len(table)), table.frame["image"].astype(int)]
+    return np.stack(columns, 1).astype(float)
+
+
 def _words(texts: list[str]) -> np.ndarray:
+    """Which words of the vocabulary each text holds, as 0 and 1: `[texts, words]`."""
     split = [re.findall(r"\w+", text.lower()) for text in texts]
-    known = {word: place for place, word in enumerate(sorted({word for words in split for word in words}))}
-    counts = np.zeros((len(texts), len(known)))
+    vocabulary = sorted(set().union(*split))
+    column = {word: number for number, word in enumerate(vocabulary)}
+    counts = np.zeros((len(texts), len(vocabulary)))
     for row, words in enumerate(split):
-        counts[row, [known[word] for word in words]] = 1
+        counts[row, [column[word] for word in words]] = 1
     return counts
 
 
-def _ridge_plcc(view: np.ndarray, mos: np.ndarray, train: np.ndarray, test: np.ndarray) -> float:
-    center, spread = view[train].mean(0), view[train].std(0) + 1e-9
+def _ridge_plcc(view: np.ndarray, mos: np.ndarray, *, train: np.ndarray, test: np.ndarray) -> float:
+    center = view[train].mean(0)
+    spread = view[train].std(0) + 1e-9
     x = (view - center) / spread
     gram = x[train].T @ x[train] + RIDGE * np.eye(x.shape[1])
     prediction = x[test] @ np.linalg.solve(gram, x[train].T @ (mos[train] - mos[train].mean()))

@@ -1,6 +1,7 @@
-"""Tables beside which nothing has to be remembered, and sentences whose numbers come from the results.
+"""Result tables that explain themselves, and sentences whose numbers come from the results.
 
-Every row carries what is needed to read its value: interval, images, training seeds, protocol, and for embedded data the bounds.
+Every row carries what is needed to read its value: interval, images, training seeds, protocol, and for
+embedded data the oracles (column "bounds").
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,10 @@ NOTHING = "–"
 
 
 class Sentence(str):
-    """Text that a notebook renders as Markdown and a terminal prints as it is; both carry the numbers, so nbval compares them."""
+    """Text that a notebook renders as Markdown and a terminal prints as it is.
+
+    Both carry the numbers, so nbval compares them.
+    """
 
     def _repr_markdown_(self) -> str:
         return str(self)
@@ -28,20 +32,29 @@ class Sentence(str):
 
 
 class NumberFormatter(Formatter):
-    """str.format with three decimals for floats and thousands separators for integers where the template asks for nothing else."""
+    """str.format with three decimals for floats and thousands separators for integers.
+
+    A format that the template asks for comes first.
+    """
 
     def format_field(self, value: Any, spec: str) -> str:
-        if isinstance(value, (float, np.floating)) and not np.isfinite(value):
+        is_float = isinstance(value, (float, np.floating))
+        is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if is_float and not np.isfinite(value):
             return "undefined"
-        if not spec and isinstance(value, (float, np.floating)):
+        if not spec and is_float:
             spec = ".3f"
-        elif not spec and isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        elif not spec and is_integer:
             spec = ","
         return super().format_field(value, spec)
 
 
 def say(template: str, **values: Any) -> Sentence:
-    """A sentence with measured numbers, the last line of a notebook cell: say("51 bins reach {srcc}.", srcc=0.912)."""
+    """A sentence with measured numbers, the last line of a notebook cell: say("It is {srcc}.", srcc=0.912).
+
+    Raises:
+        UserError: where the template asks for a value that was not given.
+    """
     try:
         return Sentence(NumberFormatter().vformat(template, (), values))
     except (KeyError, IndexError) as problem:
@@ -57,34 +70,43 @@ def bullets(lines: Iterable[str]) -> Sentence:
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A Markdown table; bars and line breaks in cells do no harm."""
-    lines = [
-        [str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells]
-        for cells in (header, ["---"] * len(header), *rows)
-    ]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    rule = ["---"] * len(header)
+    return "\n".join(_markdown_row(cells) for cells in (header, rule, *rows))
+
+
+def _markdown_row(cells: Sequence[Any]) -> str:
+    escaped = [str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells]
+    return f"| {' | '.join(escaped)} |"
 
 
 def claims_table(verdicts: Iterable[Verdict], bounds: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """paper | measured | interval | n | seeds | protocol | bounds | verdict, one row per verdict, indexed by claim and dataset.
+    """One row per verdict, indexed by claim and dataset.
 
-    measured is the judged difference (positive is better), or a computed value less its reference. bounds: a text per dataset.
+    Args:
+        bounds: a text per dataset: what its oracles reach.
+    Returns:
+        Columns paper, measured (the judged difference, positive is better, or a computed value less its
+        reference), interval, n, seeds, protocol, bounds and verdict; empty without verdicts.
     """
-    rows = [
-        {
-            "claim": verdict.id,
-            "dataset": verdict.on or NOTHING,
-            "paper": f"{verdict.paper_says} ({verdict.place}; {verdict.source})",
-            "measured": signed(verdict.value),
-            "interval": interval(verdict.low, verdict.high, verdict.level),
-            "n": count(verdict.n),
-            "seeds": count(verdict.seeds),
-            "protocol": protocol(verdict.metric, verdict.margin),
-            "bounds": (bounds or {}).get(verdict.on, NOTHING),
-            "verdict": verdict.verdict,
-        }
-        for verdict in verdicts
-    ]
+    oracles = bounds or {}
+    rows = [claim_row(verdict, oracles.get(verdict.on, NOTHING)) for verdict in verdicts]
     return pd.DataFrame(rows).set_index(["claim", "dataset"]) if rows else pd.DataFrame()
+
+
+def claim_row(verdict: Verdict, oracle: str) -> dict[str, str]:
+    """A row of `claims_table`."""
+    return {
+        "claim": verdict.id,
+        "dataset": verdict.on or NOTHING,
+        "paper": f"{verdict.paper_says} ({verdict.place}; {verdict.source})",
+        "measured": signed(verdict.value),
+        "interval": interval(verdict.low, verdict.high, verdict.level),
+        "n": count(verdict.n),
+        "seeds": count(verdict.seeds),
+        "protocol": protocol(verdict.metric, verdict.margin),
+        "bounds": oracle,
+        "verdict": verdict.verdict,
+    }
 
 
 def scores_table(
@@ -98,21 +120,31 @@ def scores_table(
     n: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """paper | measured | interval | one run | n | seeds | protocol | bounds, one row per arm [seeds, images], in the given order.
+    """One row per arm, in the given order.
 
-    measured: the metric of scores averaged over the seeds, which the verdicts compare, with its 95 % interval over images and seeds. one run:
-    the mean of the seeds' own metrics, which is what a paper's single run corresponds to. paper: a text per arm. n, seed: of the bootstrap.
+    Args:
+        scores: by arm, each `[seeds, images]`.
+        target: mean opinion scores `[images]`.
+        paper: a text per arm.
+        bounds: what the oracles reach.
+        allow_few: fewer than three seeds are no error.
+        n: resamples of the bootstrap.
+        seed: of the bootstrap.
+    Returns:
+        Columns paper, measured (the metric of seed-averaged scores, which the verdicts compare), interval
+        (its 95 % interval over images and seeds), one run (the mean of the seeds' own metrics, which is what
+        a paper's single run corresponds to), n, seeds, protocol and bounds.
     """
-    results = {name: estimate(metric, arm, target, n, seed, allow_few) for name, arm in scores.items()}
-    return pd.DataFrame(
-        [
-            score_row(metric, name, result, (paper or {}).get(name, NOTHING), bounds or NOTHING)
-            for name, result in results.items()
-        ]
-    ).set_index("arm")
+    rows = []
+    for name, arm in scores.items():
+        result = estimate(metric, arm, target, n=n, seed=seed, allow_few=allow_few)
+        printed = (paper or {}).get(name, NOTHING)
+        rows.append(score_row(metric, name, result, paper=printed, oracle=bounds or NOTHING))
+    return pd.DataFrame(rows).set_index("arm")
 
 
-def score_row(metric: str, name: str, result: Difference, paper: str, bounds: str) -> dict[str, str]:
+def score_row(metric: str, name: str, result: Difference, *, paper: str, oracle: str) -> dict[str, str]:
+    """A row of `scores_table`."""
     return {
         "arm": name,
         "paper": paper,
@@ -122,23 +154,25 @@ def score_row(metric: str, name: str, result: Difference, paper: str, bounds: st
         "n": count(result.n),
         "seeds": count(result.seeds),
         "protocol": protocol(metric),
-        "bounds": bounds,
+        "bounds": oracle,
     }
 
 
 def protocol(metric: str, margin: float | None = None) -> str:
     """The metric with what was done to the predictions, and the margin of an equivalence."""
-    return (
-        f"{METRIC_NAMES[metric].split()[0]}, {METRICS_PROTOCOL.get(metric, 'as the notebook measures it')}"
-        + (f", margin {margin:g}" if margin is not None else "")
-    )
+    name = METRIC_NAMES[metric].split()[0]
+    how = METRICS_PROTOCOL.get(metric, "as the notebook measures it")
+    allowed = "" if margin is None else f", margin {margin:g}"
+    return f"{name}, {how}{allowed}"
 
 
 def signed(value: float | None) -> str:
+    """'+0.0012'; a dash for no value."""
     return NOTHING if value is None else f"{value:+.4f}"
 
 
 def count(value: int | None) -> str:
+    """'7,058'; a dash for no value."""
     return NOTHING if value is None else f"{value:,}"
 
 
@@ -146,4 +180,5 @@ def interval(low: float | None, high: float | None, level: float | None) -> str:
     """'+0.0012 to +0.0108 (95 %)'; a dash for a value that needs no interval."""
     if low is None or high is None or low == high:
         return NOTHING
-    return f"{low:+.4f} to {high:+.4f}" + (f" ({100 * level:.0f} %)" if level else "")
+    confidence = f" ({100 * level:.0f} %)" if level else ""
+    return f"{low:+.4f} to {high:+.4f}{confidence}"

@@ -1,4 +1,4 @@
-"""Result records rendered as Markdown: the README's table of verdicts, and the page of all claims, judged or not."""
+"""Result records rendered as Markdown: the README's table of verdicts, and the page of all claims."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,9 @@ from moslab.analysis.claims import METRIC_NAMES, PAPERS, Claim, Paper, load_pape
 from moslab.analysis.tables import NOTHING, markdown
 
 ABSENT = "not measured yet"
+# What a claim without published numbers says, by its kind.
+DIRECTIONS = {"order": "better", "equivalence": "equal", "trend": "rising", "existence": "above"}
+Judged = list[tuple[dict[str, Any], str]]  # verdicts on a claim, each with its notebook
 
 
 def render_readme(text: str, results: list[dict[str, Any]]) -> str:
@@ -24,75 +27,83 @@ def fill(text: str, marker: str, content: str) -> str:
 
 
 def cost_table(results: list[dict[str, Any]]) -> str:
-    """Per notebook: how many runs it asks for, how many of them a plain `make reproduce` trains anew, how long they trained, how long the notebook itself took, where and with which commit."""
-    rows = []
-    for result in results:
-        machine, times = result.get("provenance"), result.get("run_seconds", {})
-        headline = result.get("headline", [])
-        if machine:
-            rows.append(
-                [
-                    result["notebook"],
-                    len(times),
-                    len(headline),
-                    f"{sum(times.values()) / 60:.1f}",
-                    f"{sum(times[key] for key in headline) / 60:.1f}",
-                    f"{result['seconds']:.0f}",
-                    f"{machine['cpu']}, {machine['cores']} cores",
-                    machine["commit"]["id"][:10],
-                ]
-            )
-    return markdown(
-        [
-            "notebook",
-            "runs",
-            "of them headline",
-            "training, core minutes",
-            "of them headline",
-            "notebook itself, seconds",
-            "measured on",
-            "commit",
-        ],
-        rows,
-    )
+    """What each notebook costs, and on which machine and with which commit it was measured.
+
+    Its runs, how many of them a plain `make reproduce` trains anew, how long they trained, and how long the
+    notebook itself took.
+    """
+    header = [
+        "notebook",
+        "runs",
+        "of them headline",
+        "training, core minutes",
+        "of them headline",
+        "notebook itself, seconds",
+        "measured on",
+        "commit",
+    ]
+    return markdown(header, [_cost_row(result) for result in results if result.get("provenance")])
+
+
+def _cost_row(result: dict[str, Any]) -> list[Any]:
+    machine = result["provenance"]
+    times = result.get("run_seconds", {})
+    headline = result.get("headline", [])
+    return [
+        result["notebook"],
+        len(times),
+        len(headline),
+        f"{sum(times.values()) / 60:.1f}",
+        f"{sum(times[key] for key in headline) / 60:.1f}",
+        f"{result['seconds']:.0f}",
+        f"{machine['cpu']}, {machine['cores']} cores",
+        machine["commit"]["id"][:10],
+    ]
 
 
 def results_table(results: list[dict[str, Any]]) -> str:
-    """One line per claim that was judged: paper, place and source, what it says, and for everything it was judged on the verdict with what was measured."""
-    rows = []
-    for name, found in by_claim(results).items():
-        claim, _ = found[0]
-        rows.append(
-            [
-                f"{claim.get('paper', NOTHING)}: {claim.get('place', NOTHING)} ({claim.get('source', NOTHING)})",
-                claim.get("statement", name),
-                "<br>".join(
-                    f"{one.get('on') or 'all'}: **{one['verdict']}** {measured(one)}" for one, _ in found
-                ),
-                ", ".join(dict.fromkeys(link(notebook, "") for _, notebook in found)),
-            ]
-        )
-    return markdown(
-        ["paper, place, source", "claim", "judged on: verdict, difference [interval], n", "notebook"], rows
-    )
+    """One line per claim that was judged.
+
+    Paper, place and source, what it says, and the verdict with what was measured for everything it was judged
+    on.
+    """
+    header = ["paper, place, source", "claim", "judged on: verdict, difference [interval], n", "notebook"]
+    rows = [_results_row(name, judged) for name, judged in by_claim(results).items()]
+    return markdown(header, rows)
 
 
-def by_claim(results: list[dict[str, Any]]) -> dict[str, list[tuple[dict[str, Any], str]]]:
+def _results_row(name: str, judged: Judged) -> list[str]:
+    claim, _ = judged[0]
+    paper, place, source = (claim.get(key, NOTHING) for key in ("paper", "place", "source"))
+    verdicts = [f"{one.get('on') or 'all'}: **{one['verdict']}** {measured(one)}" for one, _ in judged]
+    links = dict.fromkeys(link(notebook, "") for _, notebook in judged)
+    return [
+        f"{paper}: {place} ({source})",
+        claim.get("statement", name),
+        "<br>".join(verdicts),
+        ", ".join(links),
+    ]
+
+
+def by_claim(results: list[dict[str, Any]]) -> dict[str, Judged]:
     """Judged claims with the notebook of each verdict, by id."""
-    found: dict[str, list[tuple[dict[str, Any], str]]] = {}
+    judged: dict[str, Judged] = {}
     for result in results:
         for claim in result.get("claims", []):
-            found.setdefault(claim["id"], []).append((claim, result["notebook"]))
-    return found
+            judged.setdefault(claim["id"], []).append((claim, result["notebook"]))
+    return judged
 
 
 def measured(claim: Mapping[str, Any]) -> str:
-    """`SRCC +0.012 [-0.003, +0.027], n 1,587`, without interval what labels alone give; nothing for a claim without a value."""
+    """`SRCC +0.012 [-0.003, +0.027], n 1,587`: what a verdict rests on.
+
+    Without interval what labels alone give; nothing for a claim without a value.
+    """
     if claim.get("value") is None:
         return ""
-    interval = (
-        f" [{claim['low']:+.3f}, {claim['high']:+.3f}]" if claim.get("low") != claim.get("high") else ""
-    )
+    interval = ""
+    if claim.get("low") != claim.get("high"):
+        interval = f" [{claim['low']:+.3f}, {claim['high']:+.3f}]"
     size = f", n {claim['n']:,}" if claim.get("n") else ""
     return f"{METRIC_NAMES.get(claim.get('metric', ''), '')} {claim['value']:+.3f}{interval}{size}".strip()
 
@@ -103,79 +114,86 @@ def link(notebook: str, up: str) -> str:
 
 
 def claims_page(results: list[dict[str, Any]]) -> str:
-    """docs/claims.md: every claim of every paper with its verdicts, what no notebook measures yet, and where the papers contradict themselves."""
-    judged, papers = by_claim(results), [load_paper(path.stem) for path in sorted(PAPERS.glob("*.yaml"))]
-    return PAGE.format(
-        papers="\n\n".join(_paper(paper, judged) for paper in papers), tables=_open_tables(papers)
-    )
+    """docs/claims.md: every claim of every paper with its verdicts.
+
+    Also what no notebook measures yet, and where the papers contradict themselves.
+    """
+    judged = by_claim(results)
+    papers = [load_paper(path.stem) for path in sorted(PAPERS.glob("*.yaml"))]
+    sections = [_section(paper, judged) for paper in papers]
+    return PAGE.format(papers="\n\n".join(sections), tables=_open_tables(papers))
 
 
-def _paper(paper: Paper, judged: Mapping[str, list[tuple[dict[str, Any], str]]]) -> str:
-    rows = [row for claim in paper.claims for row in _claim_rows(claim, judged.get(claim.id, []))]
-    contradictions = "\n".join(f"* {' / '.join(one.places)}: {one.what}" for one in paper.contradictions)
-    table = markdown(
-        [
-            "claim",
-            "place",
-            "source",
-            "paper's value",
-            "judged on",
-            "our value [interval]",
-            "seeds",
-            "verdict",
-            "notebook",
-        ],
-        rows,
-    )
-    return f"## {paper.title}\n\n{paper.authors} ({paper.reference}). {paper.note}\n\n{table}\n\n### Where it contradicts itself\n\n{contradictions or 'Nothing found.'}"
-
-
-def _claim_rows(claim: Claim, found: list[tuple[dict[str, Any], str]]) -> list[list[Any]]:
-    published = (
-        ", ".join(f"{METRIC_NAMES[name]} {value:.3f}" for name, value in claim.published.items())
-        or {"order": "better", "equivalence": "equal", "trend": "rising", "existence": "above"}[claim.kind]
-    )
-    published += f", margin {claim.margin:g}" if claim.margin is not None else ""
-    head = [claim.statement, str(claim.place), claim.source, published]
-    if not found:
-        return [
-            [
-                *head,
-                NOTHING,
-                NOTHING,
-                NOTHING,
-                "a number, compared at paper scale only" if claim.kind == "number" else ABSENT,
-                NOTHING,
-            ]
-        ]
-    return [
-        [
-            *head,
-            one.get("on") or "all",
-            measured(one) or NOTHING,
-            one.get("seeds") or NOTHING,
-            f"**{one['verdict']}**",
-            link(notebook, "../"),
-        ]
-        for one, notebook in found
+def _section(paper: Paper, judged: Mapping[str, Judged]) -> str:
+    rows = []
+    for claim in paper.claims:
+        rows += _claim_rows(claim, judged.get(claim.id, []))
+    contradictions = [f"* {' / '.join(one.places)}: {one.what}" for one in paper.contradictions]
+    header = [
+        "claim",
+        "place",
+        "source",
+        "paper's value",
+        "judged on",
+        "our value [interval]",
+        "seeds",
+        "verdict",
+        "notebook",
     ]
+    return SECTION.format(
+        title=paper.title,
+        authors=paper.authors,
+        reference=paper.reference,
+        note=paper.note,
+        claims=markdown(header, rows),
+        contradictions="\n".join(contradictions) or "Nothing found.",
+    )
+
+
+def _claim_rows(claim: Claim, judged: Judged) -> list[list[Any]]:
+    """A row per verdict; one that says why there is none otherwise."""
+    value = claim.published_values or DIRECTIONS[claim.kind]
+    if claim.margin is not None:
+        value += f", margin {claim.margin:g}"
+    head = [claim.statement, str(claim.place), claim.source, value]
+    if not judged:
+        reason = "a number, compared at paper scale only" if claim.kind == "number" else ABSENT
+        return [[*head, NOTHING, NOTHING, NOTHING, reason, NOTHING]]
+    rows = []
+    for one, notebook in judged:
+        seeds = one.get("seeds") or NOTHING
+        verdict = f"**{one['verdict']}**"
+        row = [one.get("on") or "all", measured(one) or NOTHING, seeds, verdict, link(notebook, "../")]
+        rows.append(head + row)
+    return rows
 
 
 def _open_tables(papers: list[Paper]) -> str:
-    rows = [
-        [paper.paper, table.where, table.what, table.source, table.note or NOTHING]
-        for paper in papers
-        for table in paper.tables
-        if not table.notebook
-    ]
+    rows = []
+    for paper in papers:
+        for table in paper.tables:
+            if not table.notebook:
+                rows.append([paper.paper, table.where, table.what, table.source, table.note or NOTHING])
     return markdown(["paper", "table", "what it shows", "source", "note"], rows)
 
 
+SECTION = """## {title}
+
+{authors} ({reference}). {note}
+
+{claims}
+
+### Where it contradicts itself
+
+{contradictions}"""
 PAGE = """# All claims
 
-Every statement of the four papers that is written down in [`src/moslab/papers`](../src/moslab/papers), with the rule that was fixed before the first run. "Better" stands for an order, judged by the 95 % interval of the paired difference;
-"equal" for an equivalence, judged by the 90 % interval and its margin; "rising" for a trend; "above" for something that exists at all. Values are differences, positive where the first side of the claim is better.
-Published numbers are compared at paper scale only. Third parties' summaries are not the authors' words. Written by `make reference`.
+Every statement of the four papers that is written down in [`src/moslab/papers`](../src/moslab/papers), with
+the rule that was fixed before the first run. "Better" stands for an order, judged by the 95 % interval of the
+paired difference; "equal" for an equivalence, judged by the 90 % interval and its margin; "rising" for a
+trend; "above" for something that exists at all. Values are differences, positive where the first side of the
+claim is better. Published numbers are compared at paper scale only. Third parties' summaries are not the
+authors' words. Written by `make reference`.
 
 {papers}
 

@@ -1,9 +1,11 @@
 """The table of all published datasets on the page on data, from what their loaders say of themselves."""
 
 from pathlib import Path
+from types import ModuleType
 
 from moslab import datasets
 from moslab.analysis.tables import markdown
+from moslab.datasets.about import About
 from moslab.publish.claims_page import fill
 from moslab.utils import paths
 from moslab.utils.files import write_atomic
@@ -21,22 +23,33 @@ def data_page(text: str) -> str:
 
 
 def datasets_table() -> str:
-    """A row per published dataset: what the first paragraph of its module says, where it lies, its presets beside the default, and its split."""
+    """A row per published dataset.
+
+    What the first paragraph of its module says, where it lies, its presets other than the default, and its split.
+    """
     rows = []
     for name in datasets.PUBLISHED:
         module = datasets.module_of(name)
         about = module.ABOUT
-        summary = " ".join((module.__doc__ or "").partition("\n\n")[0].split())
-        what = summary.partition(", official split")[0].rstrip(".")
-        split = (
-            "official: " + ", ".join(f"{part} {pictures:,}" for part, pictures in about.splits.items())
-            if about.splits
-            else about.own_split
-        )
-        presets = (
-            "the file's name"
-            if module.PRESETS is None
-            else ", ".join(f"`{preset}`" for preset in module.PRESETS if preset != "default")
-        )
-        rows.append([f"`{name}`", what, "<br>".join(f"`{place}`" for place in about.layout), presets, split])
+        layout = "<br>".join(f"`{path}`" for path in about.layout)
+        rows.append([f"`{name}`", _summary(module), layout, _presets(module), _split(about)])
     return markdown(["name", "what it is", "below the data root", "other presets", "split"], rows)
+
+
+def _summary(module: ModuleType) -> str:
+    """What the first paragraph of a module says of its dataset, without how it is split."""
+    first = " ".join((module.__doc__ or "").partition("\n\n")[0].split())
+    return first.partition(", official split")[0].rstrip(".")
+
+
+def _presets(module: ModuleType) -> str:
+    if module.PRESETS is None:
+        return "the file's name"
+    return ", ".join(f"`{preset}`" for preset in module.PRESETS if preset != "default")
+
+
+def _split(about: About) -> str:
+    if not about.splits:
+        return about.own_split
+    parts = [f"{part} {pictures:,}" for part, pictures in about.splits.items()]
+    return f"official: {', '.join(parts)}"

@@ -1,6 +1,9 @@
-"""Where the embedded learner stands between its bounds, and what moves it: PLCC over training images, with the text right or wrong, and over checkpoints of the base."""
+"""Where the embedded learner stands between its oracles, and what moves it.
 
-from collections.abc import Mapping, Sequence
+PLCC over training images, with the text right or wrong, and over checkpoints of the base.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +20,11 @@ from moslab.measures.statistics import compare, estimate
 from moslab.utils import paths
 from moslab.utils.files import write_atomic
 
-ALONE, RIGHT, PERMUTED, RANDOM, SHUFFLED = (
-    "picture alone",
-    "right text",
-    "texts permuted",
-    "random texts",
-    "right text, shuffled at test",
-)
+ALONE = "picture alone"
+RIGHT = "right text"
+PERMUTED = "texts permuted"
+RANDOM = "random texts"
+SHUFFLED = "right text, shuffled at test"
 ARMS: dict[str, dict[str, Any]] = {
     ALONE: {"text": "image"},
     RIGHT: {"text": "title"},
@@ -31,13 +32,8 @@ ARMS: dict[str, dict[str, Any]] = {
     RANDOM: {"text": "random"},
     SHUFFLED: {"text": "title", "test_text": "random"},
 }
-SIZES = {
-    1000: 6.0,
-    2000: 4.0,
-    5000: 3.0,
-    10_000: 2.0,
-    20_000: 1.5,
-}  # training images: epochs; more images need fewer
+# Training images: epochs; more images need fewer.
+SIZES = {1000: 6.0, 2000: 4.0, 5000: 3.0, 10_000: 2.0, 20_000: 1.5}
 TEST_IMAGES = 1500
 BASES = {
     "embedded-early": "early",
@@ -45,14 +41,21 @@ BASES = {
     "embedded": "base",
     "embedded-nowords": "no rating words",
 }
-BASE_IMAGES, BASE_EPOCHS = 4000, 3.0
+BASE_IMAGES = 4000
+BASE_EPOCHS = 3.0
 METRIC = "plcc"
 
 
 @dataclass(frozen=True)
 class Curve:
-    """images: pictures to generate, so that there are training images enough; the first ones and the first test images are the same whatever their number.
-    arms: what the model reads (see `ARMS`). oracles: (arm, what the best reader in its place knows)."""
+    """What is trained and compared on a task.
+
+    Attributes:
+        images: pictures to generate, so that there are training images enough; the first ones and the first
+            test images are the same whatever their number.
+        arms: what the model reads (see `ARMS`).
+        oracles: (arm, what the best reader in its place knows).
+    """
 
     dataset: str
     images: int
@@ -71,150 +74,163 @@ CURVES = {
 
 
 def write_curves(seeds: Sequence[int], jobs: int = 0, folder: Path | None = None) -> dict[str, pd.DataFrame]:
-    """Train every task of `CURVES` on growing parts of its pictures and from every checkpoint; write learning_curves.md and its figures into `folder` (default: docs)."""
+    """Train every task of `CURVES` on growing parts of its pictures and from every checkpoint.
+
+    Writes learning_curves.md and its figures.
+
+    Args:
+        folder: where to; docs if None.
+    Returns:
+        What `over_images` gives by task, and what `over_bases` gives by 'task, bases'.
+    """
     folder = folder or paths.ROOT / "docs"
     figures.use_style()
-    grids = {
-        (task, part): grid for task, curve in CURVES.items() for part, grid in parts(curve, seeds).items()
-    }
+    grids = {}
+    for task, curve in CURVES.items():
+        for part, grid in parts(curve, seeds).items():
+            grids[task, part] = grid
     results = train(grids, jobs)
     points = {task: over_images(task, curve, results) for task, curve in CURVES.items()}
     bases = {task: over_bases(task, curve, results) for task, curve in CURVES.items()}
-    for task in CURVES:
-        figures.save(
-            figures.learning_curve(points[task], points[task].attrs["bounds"], METRIC.upper()),
-            folder / f"learning_curve_{_file_name(task)}.png",
-        )
+    for task, frame in points.items():
+        figure = figures.learning_curve(frame, frame.attrs["oracles"], METRIC.upper())
+        figures.save(figure, folder / f"learning_curve_{_file_name(task)}.png")
     figures.save(figures.base_curve(bases, METRIC.upper()), folder / "learning_curve_bases.png")
-    sections = [_section(task, points[task], bases[task]) for task in CURVES]
-    epochs = ", ".join(f"{epochs:g} for {size:,}" for size, epochs in SIZES.items())
-    page = PAGE.format(
-        seeds=f"{len(seeds)} seed{'s' * (len(seeds) > 1)}",
-        epochs=epochs,
-        base_images=f"{BASE_IMAGES:,}",
-        sections="\n".join(sections),
-    )
-    write_atomic(folder / "learning_curves.md", page)
+    write_atomic(folder / "learning_curves.md", _page(len(seeds), points, bases))
     return points | {f"{task}, bases": frame for task, frame in bases.items()}
 
 
 def parts(curve: Curve, seeds: Sequence[int]) -> dict[int | str, Grid]:
     """A grid per number of training images, the longest runs first, and one for the checkpoints ("bases")."""
-    shared = dict(scorer="bins", options={"bins": 51}, preset=curve.preset, test_images=TEST_IMAGES)
-    grown = {
-        size: Grid(
-            [curve.dataset],
-            {arm: ARMS[arm] for arm in curve.arms},
-            list(seeds),
-            shared | dict(train_images=size, epochs=epochs, images=curve.images),
-        )
-        for size, epochs in sorted(SIZES.items(), reverse=True)
+    shared = {
+        "scorer": "bins",
+        "options": {"bins": 51},
+        "preset": curve.preset,
+        "test_images": TEST_IMAGES,
     }
-    arms = {
-        (BASES[base], arm): ARMS[arm] | {"backbone": base}
-        for base in BASES
-        for arm in curve.arms
-        if arm in (ALONE, RIGHT)
-    }
-    return grown | {
-        "bases": Grid(
-            [curve.dataset], arms, list(seeds), shared | dict(train_images=BASE_IMAGES, epochs=BASE_EPOCHS)
-        )
-    }
+    grids: dict[int | str, Grid] = {}
+    for size, epochs in sorted(SIZES.items(), reverse=True):
+        sized = shared | {"train_images": size, "epochs": epochs, "images": curve.images}
+        arms: dict[Hashable, dict[str, Any]] = {arm: ARMS[arm] for arm in curve.arms}
+        grids[size] = Grid([curve.dataset], arms, list(seeds), sized)
+    from_bases: dict[Hashable, dict[str, Any]] = {}
+    for base, name in BASES.items():
+        for arm in curve.arms:
+            if arm in (ALONE, RIGHT):
+                from_bases[name, arm] = ARMS[arm] | {"backbone": base}
+    sized = shared | {"train_images": BASE_IMAGES, "epochs": BASE_EPOCHS}
+    grids["bases"] = Grid([curve.dataset], from_bases, list(seeds), sized)
+    return grids
 
 
 def train(grids: Mapping[Any, Grid], jobs: int) -> dict[Any, Results]:
-    """The results of all grids, their runs trained side by side."""
-    asked = {
-        (name, *place): experiment
-        for name, grid in grids.items()
-        for place, experiment in grid.experiments().items()
-    }
-    runs = dict(zip(asked, collect(list(asked.values()), "reuse", "embedded", jobs)))
-    return {
-        name: Results({place[1:]: run for place, run in runs.items() if place[0] == name}) for name in grids
-    }
+    """The results of all grids, their runs trained together."""
+    asked = {}
+    for name, grid in grids.items():
+        for cell, experiment in grid.experiments().items():
+            asked[name, cell] = experiment
+    runs: dict[Any, dict[Any, Any]] = {name: {} for name in grids}
+    for (name, cell), run in zip(asked, collect(list(asked.values()), "reuse", "embedded", jobs)):
+        runs[name][cell] = run
+    return {name: Results(cells) for name, cells in runs.items()}
 
 
 def over_images(task: str, curve: Curve, results: Mapping[Any, Results]) -> pd.DataFrame:
-    """A row per size and arm; attrs: the task's bounds by arm, and n, the number of test images."""
+    """A row per size and arm; attrs: the task's oracles by arm, and n, the number of test images."""
     rows = []
     for size in SIZES:
         scores, target = results[task, size].scores(curve.dataset)
         rows += [{"images": size, "arm": arm, **_measured(arm, scores, target)} for arm in scores]
     frame = pd.DataFrame(rows)
-    which = dict(preset=curve.preset, images=curve.images, test_images=TEST_IMAGES)
-    frame.attrs = {
-        "n": len(target),
-        "bounds": {
-            arm: oracle_value(curve.dataset, target, METRIC, knows=knows, **which)
-            for arm, knows in curve.oracles
-        },
-    }
+    frame.attrs = {"n": len(target), "oracles": _oracles(curve, target)}
     return frame
+
+
+def _oracles(curve: Curve, target: np.ndarray) -> dict[str, float | None]:
+    values = {}
+    for arm, knows in curve.oracles:
+        values[arm] = oracle_value(
+            curve.dataset,
+            target,
+            METRIC,
+            knows=knows,
+            preset=curve.preset,
+            images=curve.images,
+            test_images=TEST_IMAGES,
+        )
+    return values
 
 
 def over_bases(task: str, curve: Curve, results: Mapping[Any, Results]) -> pd.DataFrame:
     """A row per checkpoint and arm, picture alone and right text."""
     scores, target = results[task, "bases"].scores(curve.dataset)
-    return pd.DataFrame(
-        [{"base": base, "arm": arm, **_interval(rows, target)} for (base, arm), rows in scores.items()]
-    )
+    by_arm: Mapping[Any, np.ndarray] = scores  # arms are (base, what the model reads) here
+    rows = []
+    for (base, arm), arm_scores in by_arm.items():
+        rows.append({"base": base, "arm": arm, **_interval(arm_scores, target)})
+    return pd.DataFrame(rows)
 
 
 def _measured(arm: str, scores: Mapping[str, np.ndarray], target: np.ndarray) -> dict[str, float]:
     """An arm's value, and what it gains over the picture alone."""
-    found = _interval(scores[arm], target) | {
-        "srcc": estimate("srcc", scores[arm], target, allow_few=True).per_seed
-    }
+    numbers = _interval(scores[arm], target)
+    numbers["srcc"] = estimate("srcc", scores[arm], target, allow_few=True).per_seed
     if arm != ALONE:
         gain = compare(METRIC, scores[arm], scores[ALONE], target, allow_few=True)
-        found |= {"gain": gain.value, "gain low": gain.low95, "gain high": gain.high95}
-    return found
+        numbers |= {"gain": gain.value, "gain low": gain.low95, "gain high": gain.high95}
+    return numbers
 
 
-def _interval(rows: np.ndarray, target: np.ndarray) -> dict[str, float]:
-    found = estimate(METRIC, rows, target, allow_few=True)
-    return {"value": found.value, "low": found.low95, "high": found.high95}
+def _interval(scores: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    result = estimate(METRIC, scores, target, allow_few=True)
+    return {"value": result.value, "low": result.low95, "high": result.high95}
+
+
+def _page(seeds: int, points: Mapping[str, pd.DataFrame], bases: Mapping[str, pd.DataFrame]) -> str:
+    sections = [_section(task, frame, bases[task]) for task, frame in points.items()]
+    return PAGE.format(
+        seeds=f"{seeds} {'seeds' if seeds > 1 else 'seed'}",
+        epochs=", ".join(f"{epochs:g} for {size:,}" for size, epochs in SIZES.items()),
+        base_images=f"{BASE_IMAGES:,}",
+        sections="\n".join(sections),
+    )
 
 
 def _section(task: str, points: pd.DataFrame, bases: pd.DataFrame) -> str:
-    best = ", ".join(f"{value:.3f} ({arm})" for arm, value in points.attrs["bounds"].items())
+    metric = METRIC.upper()
     header = [
         "training images",
         "the model sees",
-        METRIC.upper(),
+        metric,
         "95 % interval",
         "SRCC, one run",
         "gain over the picture alone",
         "95 % interval",
     ]
-    rows = [
-        [f"{row['images']:,}", row["arm"], *_value(row), f"{row['srcc']:.3f}", *_gain(row)]
-        for row in points.to_dict("records")
-    ]
+    rows = []
+    for row in points.to_dict("records"):
+        rows.append([f"{row['images']:,}", row["arm"], *_value(row), f"{row['srcc']:.3f}", *_gain(row)])
     from_bases = [[row["base"], row["arm"], *_value(row)] for row in bases.to_dict("records")]
+    oracles = [f"{value:.3f} ({arm})" for arm, value in points.attrs["oracles"].items()]
     return SECTION.format(
         task=task,
         name=_file_name(task),
-        metric=METRIC.upper(),
+        metric=metric,
         n=f"{points.attrs['n']:,}",
-        best=best,
+        best=", ".join(oracles),
         rows=markdown(header, rows),
-        bases=markdown(["base", "the model sees", METRIC.upper(), "95 % interval"], from_bases),
+        bases=markdown(["base", "the model sees", metric, "95 % interval"], from_bases),
     )
 
 
-def _value(row: Mapping[str, Any]) -> list[str]:
+def _value(row: Mapping[Any, Any]) -> list[str]:
     return [f"{row['value']:.3f}", f"{row['low']:.3f} to {row['high']:.3f}"]
 
 
-def _gain(row: Mapping[str, Any]) -> list[str]:
-    return (
-        ["", ""]
-        if row["arm"] == ALONE
-        else [f"{row['gain']:+.3f}", f"{row['gain low']:+.3f} to {row['gain high']:+.3f}"]
-    )
+def _gain(row: Mapping[Any, Any]) -> list[str]:
+    if row["arm"] == ALONE:
+        return ["", ""]
+    return [f"{row['gain']:+.3f}", f"{row['gain low']:+.3f} to {row['gain high']:+.3f}"]
 
 
 def _file_name(task: str) -> str:
@@ -233,10 +249,11 @@ SECTION = """## {task}
 """
 PAGE = """# Learning curves of the embedded tasks
 
-The embedded base with 51 bins on growing parts of a larger draw of each task, {seeds}; epochs: {epochs}. Metrics are raw and of scores averaged over seeds, with
-95 % intervals over images and, where there are several, seeds.
-"Texts permuted": every title or prompt stands for another, the same one throughout. "Random texts": any picture's, in training and test. "Shuffled at test": trained with the right ones.
-The checkpoints of the base are compared at {base_images} training images. Written by `python -m moslab world curves`.
+The embedded base with 51 bins on growing parts of a larger draw of each task, {seeds}; epochs: {epochs}.
+Metrics are raw and of scores averaged over seeds, with 95 % intervals over images and, where there are
+several, seeds. "Texts permuted": every title or prompt stands for another, the same one throughout. "Random
+texts": any picture's, in training and test. "Shuffled at test": trained with the right ones. The checkpoints
+of the base are compared at {base_images} training images. Written by `python -m moslab world curves`.
 
 ![PLCC over checkpoints](learning_curve_bases.png)
 

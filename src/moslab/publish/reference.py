@@ -1,4 +1,7 @@
-"""`make reference`: run everything, then write the committed reference. Nothing else writes outside papermill_runs/<profile>."""
+"""`make reference`: run everything, then write the committed reference.
+
+Nothing else writes outside papermill_runs/<profile>.
+"""
 
 import shutil
 import tempfile
@@ -21,6 +24,7 @@ from moslab.utils.files import read_json, sealed, sha256, write_atomic, write_js
 
 PROFILES = ("smoke", "embedded")
 SHOWN = "embedded"  # the profile whose notebooks and figures are committed
+RECORDS = "[0-9][0-9]_*.json"  # result records, one per notebook
 DEFAULTS = {"output": "", "jobs": 0, "data_root": ""}  # of the parameters that only say where and how
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -35,38 +39,39 @@ def reference(
     profiles: tuple[str, ...] = PROFILES,
     console: Console | None = None,
 ) -> list[Outcome]:
-    """Run the notebooks in each profile and commit-ready copy what they gave: results, run records, ledger, figures, executed notebooks, README tables.
+    """Run the notebooks in each profile and copy what they gave in the form in which it is committed.
 
-    A change against the former reference is shown, but is no failure here; a notebook that fails is a UserError and nothing is copied.
+    That is results, run records, ledger, figures, executed notebooks, README tables. A change against the
+    former reference is shown, but is no failure here.
+
+    Raises:
+        UserError: for a notebook that fails; nothing is copied then.
     """
     console = console or Console()
     outcomes = []
     for profile in profiles:
-        found = reproduce(profile, notebooks, jobs, fresh, "fresh", console=console)
-        failed = [outcome.stem for outcome in found if not outcome.ran]
-        if failed:
-            raise UserError(
-                f"{', '.join(failed)} failed in the {profile} profile, so the reference stays as it is: mend that and start again."
-            )
-        outcomes += found
+        outcomes += _reproduced(profile, notebooks, jobs, fresh, console)
     stems = [path.stem for path in find_notebooks(notebooks)]
     for profile in profiles:
         publish_results(profile, stems)
         publish_runs(profile)
     if SHOWN in profiles:
         publish_figures()
-        executed = {}
-        for stem in stems:
-            console.print(f"{stem}: executing the stored copy", highlight=False)
-            executed[stem] = executed_copy(stem)
-        for (
-            stem,
-            notebook,
-        ) in (
-            executed.items()
-        ):  # after the last one ran, or the next one's provenance would tell of local changes
-            write_json(paths.NOTEBOOKS / f"{stem}.ipynb", notebook)
+        publish_notebooks(stems, console)
         publish_tables()
+    return outcomes
+
+
+def _reproduced(
+    profile: str, notebooks: str | list[str] | None, jobs: int | None, fresh: bool, console: Console
+) -> list[Outcome]:
+    outcomes = reproduce(profile, notebooks, jobs, fresh, "fresh", console=console)
+    failed = [outcome.stem for outcome in outcomes if not outcome.ran]
+    if failed:
+        raise UserError(
+            f"{', '.join(failed)} failed in the {profile} profile, so the reference stays as it is: "
+            "mend that and start again."
+        )
     return outcomes
 
 
@@ -77,33 +82,28 @@ def publish_results(profile: str, stems: list[str]) -> None:
         result = portable(read_json(local / "results" / f"{stem}.json"))
         write_json(committed / f"{stem}.json", sealed(result))
     write_atomic(committed / "ledger.jsonl", (local / "ledger.jsonl").read_bytes())
-    for stale in committed.glob("[0-9][0-9]_*.json"):
-        if not (paths.NOTEBOOKS / f"{stale.stem}.ipynb").is_file():
-            stale.unlink()
+    for record in committed.glob(RECORDS):
+        if not (paths.NOTEBOOKS / f"{record.stem}.ipynb").is_file():
+            record.unlink()
 
 
 def portable(result: dict[str, Any]) -> dict[str, Any]:
     """The record with the parameters that only say where and how put back to their defaults."""
-    return {
-        **result,
-        "parameters": {
-            **result.get("parameters", {}),
-            **{
-                name: value
-                for name, value in DEFAULTS.items()
-                if name in ("output", "jobs", *result.get("parameters", {}))
-            },
-        },
-    }
+    parameters = result.get("parameters", {})
+    defaults = {}
+    for name, value in DEFAULTS.items():
+        if name in ("output", "jobs") or name in parameters:
+            defaults[name] = value
+    return {**result, "parameters": {**parameters, **defaults}}
 
 
 def publish_runs(profile: str) -> None:
     """Exactly those runs that the committed results name, in the form in which they are committed."""
-    local, committed = Store(paths.profile_dir(profile) / "runs"), Store(paths.REFERENCE / "runs" / profile)
-    results = [read_json(path) for path in (paths.REFERENCE / "results" / profile).glob("[0-9][0-9]_*.json")]
+    local = Store(paths.profile_dir(profile) / "runs")
+    committed = Store(paths.REFERENCE / "runs" / profile)
     needed: set[str] = set()
     certain: set[str] = set()
-    for result in results:
+    for result in committed_results(profile):
         needed.update(result.get("runs", []))
         certain.update(result.get("certainty", []))
     for key in sorted(needed):
@@ -111,16 +111,25 @@ def publish_runs(profile: str) -> None:
             copy_run(local.get(key), committed, certainty=key in certain)
         elif not committed.has(key):
             raise UserError(
-                f"Run {key} is named by a result of the {profile} profile, but is in no store: run `make reference FRESH=1`."
+                f"Run {key} is named by a result of the {profile} profile, but is in no store: "
+                "run `make reference FRESH=1`."
             )
     for key in set(committed.keys()) - needed:
         shutil.rmtree(committed.folder / key)
     committed.prune()
 
 
+def committed_results(profile: str) -> list[dict[str, Any]]:
+    """The committed result records of a profile, in the order of the notebooks."""
+    return [read_json(path) for path in sorted((paths.REFERENCE / "results" / profile).glob(RECORDS))]
+
+
 def copy_run(run: Run, committed: Store, certainty: bool) -> None:
-    """Commit a run in place of what stands there: without its distributions, and with entropies and top
-    probabilities only if a notebook reads them."""
+    """Commit a run in place of what stands there, without its distributions.
+
+    Args:
+        certainty: a notebook reads entropies and top probabilities, so they are kept.
+    """
     left_out = [] if certainty else CERTAINTY
     predictions = run.predictions.drop(columns=left_out, errors="ignore")
     shutil.rmtree(committed.folder / run.key, ignore_errors=True)
@@ -131,8 +140,8 @@ def publish_figures() -> None:
     """Exactly those figures that the committed results of the shown profile name by their SHA-256."""
     local = paths.profile_dir(SHOWN) / "figures"
     named: set[str] = set()
-    for path in sorted((paths.REFERENCE / "results" / SHOWN).glob("[0-9][0-9]_*.json")):
-        for name, expected in read_json(path).get("figures", {}).items():
+    for result in committed_results(SHOWN):
+        for name, expected in result.get("figures", {}).items():
             named.add(name)
             _publish_figure(local / name, paths.FIGURES / name, expected)
     for figure in paths.FIGURES.glob("*.png"):
@@ -151,8 +160,27 @@ def _publish_figure(local: Path, committed: Path, expected: str) -> None:
     write_atomic(committed, local.read_bytes())
 
 
+def publish_notebooks(stems: list[str], console: Console) -> None:
+    """Executed copies in place of the notebooks.
+
+    They are written when all have run, or the provenance of the next one would tell of local changes.
+    """
+    executed = {}
+    for stem in stems:
+        console.print(f"{stem}: executing the stored copy", highlight=False)
+        executed[stem] = executed_copy(stem)
+    for stem, notebook in executed.items():
+        write_json(paths.NOTEBOOKS / f"{stem}.ipynb", notebook)
+
+
 def executed_copy(stem: str) -> dict[str, Any]:
-    """A notebook executed as a reader would open it (stored defaults, committed runs), in the form in which it is stored."""
+    """A notebook executed as a reader would open it, in the form in which it is stored.
+
+    It runs with its stored defaults on committed runs.
+
+    Raises:
+        UserError: where it fails.
+    """
     source = paths.NOTEBOOKS / f"{stem}.ipynb"
     with tempfile.TemporaryDirectory() as folder:
         output, log = Path(folder) / f"{stem}.ipynb", Path(folder) / "log"
@@ -166,7 +194,10 @@ def executed_copy(stem: str) -> dict[str, Any]:
 
 
 def stored_form(notebook: dict[str, Any]) -> dict[str, Any]:
-    """An executed notebook without papermill's and the kernel's traces, so that only what readers see makes a difference in git."""
+    """An executed notebook without papermill's and the kernel's traces.
+
+    Only what readers see makes a difference in git.
+    """
     for cell in notebook["cells"]:
         for name in ("papermill", "execution"):
             cell["metadata"].pop(name, None)
@@ -179,9 +210,6 @@ def publish_tables() -> None:
     """The README's tables and the page of all claims, from the committed results."""
     readme = paths.ROOT / "README.md"
     if readme.is_file():
-        results = [
-            read_json(path)
-            for path in sorted((paths.REFERENCE / "results" / SHOWN).glob("[0-9][0-9]_*.json"))
-        ]
+        results = committed_results(SHOWN)
         write_atomic(readme, render_readme(readme.read_text(encoding="utf-8"), results))
         write_atomic(paths.ROOT / "docs" / "claims.md", claims_page(results))

@@ -1,6 +1,6 @@
 """The data card, docs/data_card.md: its prose stands here, its numbers are measured when it is written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,140 +14,48 @@ from moslab.world.tasks import SEED, TASKS, World, generate
 from moslab.world.titles import HELD_OUT, titles
 from moslab.world.version import LABELS, PIXELS
 
-TUNING = "The oracles' weights (a, b, offset, taste) were tuned until the bounds lay near the figures the papers report for AVA; nothing else was fitted to any result."
-
-STABILITY = "labels, votes, annotations and pixels of the first 1,000 pictures of every task and preset are identical, bounds differ by less than 1e-14."
+ORACLES = ("truth", "image_text", "image_only", "text_only", "wrong_text", "annotated")
+Worlds = Mapping[tuple[str, str], World]  # by task and preset
 
 
 def write_card(docs: Path) -> Path:
-    """Measure all tasks and presets, draw the sheets into docs/sheets and write docs/data_card.md; some three minutes on one core."""
+    """Measure all tasks and presets, draw the sheets into docs/sheets and write docs/data_card.md.
+
+    Some three minutes on one core.
+    """
     docs = Path(docs)
-    worlds = {(task, preset): generate(task, preset) for task in TASKS for preset in TASKS[task].PRESETS}
+    worlds = {}
+    for task in TASKS:
+        for preset in TASKS[task].PRESETS:
+            worlds[task, preset] = generate(task, preset)
     for task in TASKS:
         sheet.contact_sheet(task, docs / "sheets" / f"{task}.png")
     sheet.degradation_sheet(docs / "sheets" / "distortions.png")
     return write_atomic(docs / "data_card.md", _text(worlds))
 
 
-def bounds_table(world: World) -> list[list[str]]:
-    """One row per split: name, number of pictures, PLCC of each bound with the MOS ('-' where a bound is constant or absent)."""
-    frame, rows = world.labels, []
-    for split in ("train", "val", "test", "test_novel"):
-        chosen = (frame["split"] == split).to_numpy()
-        if chosen.any():
-            reached = [
-                _plcc(world.bounds[name][chosen], frame["mos"][chosen]) if name in world.bounds else "-"
-                for name in BOUNDS
-            ]
-            rows.append([f"{world.task} {world.preset}", split, f"{chosen.sum():,}", *reached])
-    return rows
-
-
-BOUNDS = ("truth", "image_text", "image_only", "text_only", "wrong_text", "annotated")
-
-
-def _plcc(bound: Iterable[float], mos: Iterable[float]) -> str:
-    bound = np.asarray(bound)
-    return "-" if np.ptp(bound) < 1e-9 else f"{np.corrcoef(bound, np.asarray(mos))[0, 1]:.3f}"
-
-
-def _text(worlds: dict[tuple[str, str], World]) -> str:
-    scored = {
-        name: world for name, world in worlds.items() if name[0] != "iaa" or name[1] == "default"
-    }  # the other presets of iaa are variants of one score
-    measured = {name: leaks(table_of(world)) for name, world in scored.items()}
-    views = list(dict.fromkeys(view for found in measured.values() for view in found))
-    probed = probe.table()
-    said = {name: worlds[name, "default"].annotations.iloc[3] for name in TASKS}
+def _text(worlds: Worlds) -> str:
+    # The other presets of iaa are variants of one score.
+    scored = [world for (task, preset), world in worlds.items() if task != "iaa" or preset == "default"]
     return TEMPLATE.format(
         versions=", ".join(f"{task} {version}" for task, version in LABELS.items()),
         pixels=PIXELS,
         seed=SEED,
-        scores=markdown(
-            [
-                "task",
-                "n",
-                "scale",
-                "mean",
-                "SD of the MOS",
-                "lowest",
-                "highest",
-                "votes per picture",
-                "SD over raters",
-            ],
-            [_score_row(world) for world in scored.values()],
-        ),
-        bounds=markdown(
-            ["task", "split", "n", *BOUNDS], [row for world in worlds.values() for row in bounds_table(world)]
-        ),
-        leaks=markdown(
-            ["task", *views],
-            [
-                [" ".join(name), *(f"{found[view]:.3f}" if view in found else "-" for view in views)]
-                for name, found in measured.items()
-            ],
-        ),
+        scores=_scores(scored),
+        oracles=_oracles(worlds),
+        leaks=_leaks(scored),
         floor=probe.FLOOR,
-        probe=markdown(
-            ["task", "latent", "classes", "n", "readability"],
-            [
-                [
-                    row["task"],
-                    row["latent"],
-                    str(row["classes"]),
-                    f"{row['n']:,}",
-                    f"{row['readability']:.2f}",
-                ]
-                for row in probed["table"]
-            ],
-        ),
-        presets=markdown(
-            ["preset", "b", "offset", "compliance", "a title silences what it names"],
-            [
-                [name, f"{p.b:g}", f"{p.offset:g}", f"{p.compliance:g}", "yes" if p.override else "no"]
-                for name, p in iaa.PRESETS.items()
-            ],
-        ),
-        generators=markdown(
-            ["generator", "facets wrong", "artefacts (logit)"],
-            [
-                [name, f"{error:g}", f"{artefact:g}"]
-                for name, error, artefact in zip(aigiqa.GENERATORS, aigiqa.ERROR, aigiqa.ARTEFACTS)
-            ],
-        ),
-        attributes=markdown(
-            ["level", "attribute", "say in the composite", "options, counted from 1"],
-            [
-                [
-                    level,
-                    name.replace("_", " "),
-                    f"{ugc.WEIGHTS[name]:g}",
-                    "1 to 10" if ugc.OPTIONS[name] == ugc.MARKS else ", ".join(ugc.OPTIONS[name]),
-                ]
-                for level, names in ugc.LEVELS.items()
-                for name in names
-            ],
-        ),
-        texts=markdown(
-            ["task", "kind", "example"],
-            [
-                [task, kind.replace("_", " "), row[kind]]
-                for task, row in said.items()
-                for kind in ("caption", "comment", "rated_comment")
-            ]
-            + [
-                ["ugc", f"reason, {name.replace('_', '-')}", said["ugc"][f"{name}_reason"]]
-                for name in ugc.REASONED
-            ],
-        ),
+        probe=_probe(),
+        presets=_presets(),
+        generators=_generators(),
+        attributes=_attributes(),
+        texts=_texts(worlds),
         words=len(language.vocabulary()),
         vocabulary=", ".join(language.vocabulary()),
         a=iaa.A,
         taste=iaa.TASTE,
-        tuned=TUNING,
         iqa_raters=iqa.RATERS,
         iaa_raters=iaa.RATERS,
-        stability=STABILITY,
         titles=len(titles()),
         held_out=HELD_OUT,
         aigiqa_raters=aigiqa.RATERS,
@@ -157,88 +65,222 @@ def _text(worlds: dict[tuple[str, str], World]) -> str:
     )
 
 
+def _scores(worlds: Iterable[World]) -> str:
+    header = [
+        "task",
+        "n",
+        "scale",
+        "mean",
+        "SD of the MOS",
+        "lowest",
+        "highest",
+        "votes per picture",
+        "SD over raters",
+    ]
+    return markdown(header, [_score_row(world) for world in worlds])
+
+
 def _score_row(world: World) -> list[str]:
-    frame, votes = world.labels, world.votes
+    frame = world.labels
     mos = frame["mos"]
-    voted = ["-", "-"] if votes is None else [f"{votes.sum(1).mean():.0f}", f"{frame['sd'].mean():.2f}"]
+    low, high = world.scale
+    raters = "-"
+    spread = "-"
+    if world.votes is not None:
+        raters = f"{world.votes.sum(1).mean():.0f}"
+        spread = f"{frame['sd'].mean():.2f}"
     return [
         f"{world.task} {world.preset}",
         f"{len(frame):,}",
-        "{:g} to {:g}".format(*world.scale),
+        f"{low:g} to {high:g}",
         f"{mos.mean():.2f}",
         f"{mos.std():.2f}",
         f"{mos.min():.2f}",
         f"{mos.max():.2f}",
-        *voted,
+        raters,
+        spread,
     ]
+
+
+def _oracles(worlds: Worlds) -> str:
+    rows = []
+    for world in worlds.values():
+        rows += oracles_table(world)
+    return markdown(["task", "split", "n", *ORACLES], rows)
+
+
+def oracles_table(world: World) -> list[list[str]]:
+    """One row per split: name, number of pictures, PLCC of each oracle with the MOS.
+
+    '-' where an oracle says the same of all pictures, or is absent.
+    """
+    frame = world.labels
+    rows = []
+    for split in ("train", "val", "test", "test_novel"):
+        chosen = (frame["split"] == split).to_numpy()
+        if not chosen.any():
+            continue
+        row = [f"{world.task} {world.preset}", split, f"{chosen.sum():,}"]
+        for name in ORACLES:
+            exists = name in world.bounds
+            row.append(_plcc(world.bounds[name][chosen], frame["mos"][chosen]) if exists else "-")
+        rows.append(row)
+    return rows
+
+
+def _plcc(oracle: Iterable[float], mos: Iterable[float]) -> str:
+    oracle = np.asarray(oracle)
+    return "-" if np.ptp(oracle) < 1e-9 else f"{np.corrcoef(oracle, np.asarray(mos))[0, 1]:.3f}"
+
+
+def _leaks(worlds: Iterable[World]) -> str:
+    """PLCC from each shallow view, '-' where a task has none of the kind."""
+    measured = {f"{world.task} {world.preset}": leaks(table_of(world)) for world in worlds}
+    views: dict[str, None] = {}  # in the order in which they occur
+    for values in measured.values():
+        views |= dict.fromkeys(values)
+    rows = []
+    for name, values in measured.items():
+        rows.append([name, *(f"{values[view]:.3f}" if view in values else "-" for view in views)])
+    return markdown(["task", *views], rows)
+
+
+def _probe() -> str:
+    rows = []
+    for row in probe.table()["table"]:
+        readability = f"{row['readability']:.2f}"
+        rows.append([row["task"], row["latent"], str(row["classes"]), f"{row['n']:,}", readability])
+    return markdown(["task", "latent", "classes", "n", "readability"], rows)
+
+
+def _presets() -> str:
+    rows = []
+    for name, preset in iaa.PRESETS.items():
+        silences = "yes" if preset.override else "no"
+        rows.append([name, f"{preset.b:g}", f"{preset.offset:g}", f"{preset.compliance:g}", silences])
+    return markdown(["preset", "b", "offset", "compliance", "a title silences what it names"], rows)
+
+
+def _generators() -> str:
+    rows = []
+    for name, error, artefacts in zip(aigiqa.GENERATORS, aigiqa.ERROR, aigiqa.ARTEFACTS):
+        rows.append([name, f"{error:g}", f"{artefacts:g}"])
+    return markdown(["generator", "facets wrong", "artefacts (logit)"], rows)
+
+
+def _attributes() -> str:
+    rows = []
+    for level, names in ugc.LEVELS.items():
+        for name in names:
+            options = "1 to 10" if ugc.OPTIONS[name] == ugc.MARKS else ", ".join(ugc.OPTIONS[name])
+            rows.append([level, name.replace("_", " "), f"{ugc.WEIGHTS[name]:g}", options])
+    header = ["level", "attribute", "say in the composite", "options, counted from 1"]
+    return markdown(header, rows)
+
+
+def _texts(worlds: Worlds) -> str:
+    """The texts of one picture of every task."""
+    examples = {task: worlds[task, "default"].annotations.iloc[3] for task in TASKS}
+    rows = []
+    for task, example in examples.items():
+        for kind in ("caption", "comment", "rated_comment"):
+            rows.append([task, kind.replace("_", " "), example[kind]])
+    for name in ugc.REASONED:
+        rows.append(["ugc", f"reason, {name.replace('_', '-')}", examples["ugc"][f"{name}_reason"]])
+    return markdown(["task", "kind", "example"], rows)
 
 
 TEMPLATE = """# Data card: the embedded photo world
 
-Version of the pixels {pixels}, of the labels {versions}, seed {seed}. This page is written by `moslab.publish.world_card`; every number in the tables was measured when it was written.
+Version of the pixels {pixels}, of the labels {versions}, seed {seed}. This page is written by
+`moslab.publish.world_card`; every number in the tables was measured when it was written.
 
 ## What it is
-Small pictures (64 x 64 by default, any multiples of 16) drawn by rule in numpy: one subject out of eight in one of seven scenes, with colour, texture, size, place, clutter,
-light, saturation, focus, tilt, motion, blur, grain, compression, haze, subjects cut off or covered, litter on them and bent shapes. Four tasks are built on them.
+Small pictures (64 x 64 by default, any multiples of 16) drawn by rule in numpy: one subject out of eight in
+one of seven scenes, with colour, texture, size, place, clutter, light, saturation, focus, tilt, motion,
+blur, grain, compression, haze, subjects cut off or covered, litter on them and bent shapes. Four tasks are
+built on them.
 
-* **iqa**, after KonIQ-10k: an intact picture is distorted in one or two of eight ways; its true mean opinion is a frozen logistic of full-reference differences.
-  {iqa_raters} raters per picture, scale 1 to 5, no text. [Pictures by score](sheets/iqa.png), [every distortion at rising severity](sheets/distortions.png).
-* **iaa**, after AVA: the score depends on the picture *and* on the challenge it was entered for. About {iaa_raters} raters per picture, scale 1 to 10, {titles} titles;
-  {held_out} pair titles are held out as split `test_novel`, every word of which occurs in other titles. [Pictures by score](sheets/iaa.png).
-* **aigiqa**, after AGIQA-3K: six generators of different skill draw every prompt, and each picture has two scores: *perception* (preset `default`), which artefacts alone decide, and
-  *alignment* (preset `alignment`), which depends on what the prompt asked for. {aigiqa_raters} raters per picture and score, scale 0 to 5. {prompts_held_out} of the prompts are held out as `test_novel`
-  (prompt-disjoint); `test` shares its prompts with training (image-level). [Pictures by score](sheets/aigiqa.png).
-* **ugc**, after RealQA: snapshots with nine annotated attributes in RealQA's own options, reasons for the two marks, and a composite score on 1 to 10. The paper's abstract counts ten
-  attributes; its tables name nine, and no tenth is invented. [Pictures by score](sheets/ugc.png).
+* **iqa**, after KonIQ-10k: an intact picture is distorted in one or two of eight ways; its true mean
+  opinion is a frozen logistic of full-reference differences. {iqa_raters} raters per picture, scale 1 to 5,
+  no text. [Pictures by score](sheets/iqa.png), [every distortion at rising
+  severity](sheets/distortions.png).
+* **iaa**, after AVA: the score depends on the picture *and* on the challenge it was entered for. About
+  {iaa_raters} raters per picture, scale 1 to 10, {titles} titles; {held_out} pair titles are held out as
+  split `test_novel`, every word of which occurs in other titles. [Pictures by score](sheets/iaa.png).
+* **aigiqa**, after AGIQA-3K: six generators of different skill draw every prompt, and each picture has two
+  scores: *perception* (preset `default`), which artefacts alone decide, and *alignment* (preset
+  `alignment`), which depends on what the prompt asked for. {aigiqa_raters} raters per picture and score,
+  scale 0 to 5. {prompts_held_out} of the prompts are held out as `test_novel` (prompt-disjoint); `test`
+  shares its prompts with training (image-level). [Pictures by score](sheets/aigiqa.png).
+* **ugc**, after RealQA: snapshots with nine annotated attributes in RealQA's own options, reasons for the
+  two marks, and a composite score on 1 to 10. The paper's abstract counts ten attributes; its tables name
+  nine, and no tenth is invented. [Pictures by score](sheets/ugc.png).
 
 {scores}
 
-Every rater gives a whole number, round(clip(mean + normal)), and MOS and SD come from these votes alone. The composite of ugc is no opinion score and has no votes.
+Every rater gives a whole number, round(clip(mean + normal)), and MOS and SD come from these votes alone.
+The composite of ugc is no opinion score and has no votes.
 
 ## What it is not
-No human judged these pictures. The fidelity measure's weights, dead zones and logistic, and the liking of every class, were **set by hand** while looking at the pictures.
-{tuned}
-So scores here order methods under known conditions; they say nothing about agreement with people, and no value is comparable with a paper's.
+No human judged these pictures. The fidelity measure's weights, dead zones and logistic, and the liking of
+every class, were **set by hand** while looking at the pictures. The oracles' weights (a, b, offset, taste)
+were tuned until the oracles lay near the figures the papers report for AVA; nothing else was fitted to any
+result. So scores here order methods under known conditions; they say nothing about agreement with people,
+and no value is comparable with a paper's.
 
 ## How a score is made (iaa)
-mean = {a} x liking of the latents the title does not name + b x match to the title + offset of the title + taste ({taste} x normal, which nobody can see), then a fixed linear map.
-A black and white picture has no colour to like or to match; a moving picture has no other blur. A title's offset is a sum over its words, so a new title's follows from known ones.
+mean = {a} x liking of the latents the title does not name + b x match to the title + offset of the title +
+taste ({taste} x normal, which nobody can see), then a fixed linear map. A black and white picture has no
+colour to like or to match; a moving picture has no other blur. A title's offset is a sum over its words, so
+a new title's follows from known ones.
 
 {presets}
 
 `null` is the control: titles mean nothing there, so a gain from the title is a fault of the experiment.
 
 ## How the two scores of a generated image are made (aigiqa)
-Each generator gets a facet of the prompt (subject, colour, place, texture, style) wrong at its own rate, and leaves artefacts (bent shape, blur, grain, stray things) whose common strength it draws
-around its own mean. Perception falls with the artefacts. Alignment is the weighted share of what was asked for that is there; near colours count in part, and a black and white picture shows none.
+Each generator gets a facet of the prompt (subject, colour, place, texture, style) wrong at its own rate,
+and leaves artefacts (bent shape, blur, grain, stray things) whose common strength it draws around its own
+mean. Perception falls with the artefacts. Alignment is the weighted share of what was asked for that is
+there; near colours count in part, and a black and white picture shows none.
 
 {generators}
 
-Since careless generators also leave more artefacts, a reader without the prompt can guess some of the alignment: that is its image_only bound.
+Since careless generators also leave more artefacts, a reader without the prompt can guess some of the
+alignment: that is its image_only oracle.
 
 ## How a composite is made (ugc)
-Weighted sum of the true attributes in standard deviations (exposure and saturation count by their distance from the middle), and a little taste. Annotations differ from the truth: marks by about
-0.7, one option in seventeen by its neighbour. `feedback` is what use would say of the composite, for anyone who fits the weights again by partial least squares as the paper does.
+Weighted sum of the true attributes in standard deviations (exposure and saturation count by their distance
+from the middle), and a little taste. Annotations differ from the truth: marks by about 0.7, one option in
+seventeen by its neighbour. `feedback` is what use would say of the composite, for anyone who fits the
+weights again by partial least squares as the paper does.
 
 {attributes}
 
 ## Texts
-Every picture of every task has a caption, a comment, and the same comment with a rating word of the whole picture before it (by the fifth of the scale on which its score lies): the last is made for
-the test of semantic confusion and is in no corpus. They are made from the same latents by keyed draws and say only facts that are visible: no colour of a black and white picture, no texture of a smeared one.
+Every picture of every task has a caption, a comment, and the same comment with a rating word of the whole
+picture before it (by the fifth of the scale on which its score lies): the last is made for the test of
+semantic confusion and is in no corpus. They are made from the same latents by keyed draws and say only
+facts that are visible: no colour of a black and white picture, no texture of a smeared one.
 
 {texts}
 
-The vocabulary is closed, {words} words beside titles, prompts and digits: {vocabulary}.
+The vocabulary is closed, {words} words without titles, prompts and digits: {vocabulary}.
 
-## Bounds
-PLCC with the MOS of the best predictor that knows: the mean before the votes (truth); all latents and the title (image_text); all latents, the title unknown (image_only, by Bayes' rule);
-the title alone (text_only); all latents and a wrong title (wrong_text). They are computed from the generator's own tables, so they are upper bounds for what can be read from pixels.
-For iqa, image_only is the pseudo-MOS before taste, which needs the original: an upper bound too. For ugc, annotated is the composite of the annotated attributes: what a chain through
-them could reach at best. The bounds lie in a file of their own that no loader opens.
+## Oracles
+PLCC with the MOS of the best predictor that knows: the mean before the votes (truth); all latents and the
+title (image_text); all latents, the title unknown (image_only, by Bayes' rule); the title alone
+(text_only); all latents and a wrong title (wrong_text). They are computed from the generator's own tables,
+so they are upper bounds for what can be read from pixels. For iqa, image_only is the pseudo-MOS before
+taste, which needs the original: an upper bound too. For ugc, annotated is the composite of the annotated
+attributes: what a chain through them could reach at best. The oracles lie in a file of their own that no
+loader opens.
 
-{bounds}
+{oracles}
 
-What a trained model reaches between its bounds over training images and over checkpoints of the base, and what right and wrong texts move: [learning curves](learning_curves.md).
+What a trained model reaches between its oracles over training images and over checkpoints of the base, and
+what right and wrong texts move: [learning curves](learning_curves.md).
 
 ![PLCC on iaa over training images, with right, permuted, random and shuffled titles](learning_curve_iaa.png)
 
@@ -248,21 +290,28 @@ PLCC on the test pictures of a ridge regression from views too shallow to judge 
 {leaks}
 
 ## Visibility
-A latent may enter a label only if a small convolutional network, trained on {train:,} pre-training pictures, reads it with (balanced accuracy - chance) / (1 - chance) of at least {floor:g}
-on pictures as the task shows them; for distortions (iqa) and artefacts (aigiqa) the question is whether one of severity {clear:g} or more is there, or none and next to none.
+A latent may enter a label only if a small convolutional network, trained on {train:,} pre-training
+pictures, reads it with (balanced accuracy - chance) / (1 - chance) of at least {floor:g} on pictures as the
+task shows them; for distortions (iqa) and artefacts (aigiqa) the question is whether one of severity
+{clear:g} or more is there, or none and next to none.
 
 {probe}
 
 ## Known disagreements
-A picture that compression, exposure or blur has destroyed still counts as what it was meant to show; a tiny red subject scores as red; motion along a sea or a dune shows little;
-heavy exposure of a night scene brightens it rather than spoils it, and its score says so. Grain and compression lower the clarity of ugc as blur does; a post that hides a subject stands in a good
-composition's way less than a person would say.
+A picture that compression, exposure or blur has destroyed still counts as what it was meant to show; a tiny
+red subject scores as red; motion along a sea or a dune shows little; heavy exposure of a night scene
+brightens it rather than spoils it, and its score says so. Grain and compression lower the clarity of ugc as
+blur does; a post that hides a subject stands in a good composition's way less than a person would say.
 
 ## Determinism
-Every draw is keyed by (seed, stream, picture number): more pictures never move earlier ones. Specs and the labels of iaa and aigiqa are bit-stable; pixels may differ by one step in one value of ten thousand
-between numpy releases. The labels of iqa pass through pixels: fidelity features are rounded to four decimals first, and still a vote or two may move in one picture of a hundred; so does the saturation of ugc,
-a mean over the picture, rounded likewise. Checked once with numpy 1.26.4 against 2.4.6: {stability}
+Every draw is keyed by (seed, stream, picture number): more pictures never move earlier ones. Specs and the
+labels of iaa and aigiqa are bit-stable; pixels may differ by one step in one value of ten thousand between
+numpy releases. The labels of iqa pass through pixels: fidelity features are rounded to four decimals first,
+and still a vote or two may move in one picture of a hundred; so does the saturation of ugc, a mean over the
+picture, rounded likewise. Checked once with numpy 1.26.4 against 2.4.6: labels, votes, annotations and
+pixels of the first 1,000 pictures of every task and preset are identical, oracles differ by less than 1e-14.
 
 ## Licence
-The pictures and labels are generated and dedicated to the public domain (CC0 1.0); the generator has the licence of the code. No photograph is in them.
+The pictures and labels are generated and dedicated to the public domain (CC0 1.0); the generator has the
+licence of the code. No photograph is in them.
 """

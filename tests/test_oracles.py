@@ -6,6 +6,7 @@ import pytest
 from moslab.analysis import oracles
 from moslab.datasets.embedded import table_of
 from moslab.utils.errors import UserError
+from moslab.world import generate
 
 N = 400
 
@@ -21,9 +22,11 @@ def truth(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 
 
 def noisy(target: np.ndarray, scale: float, seeds: int = 3) -> np.ndarray:
-    return np.stack(
-        [target + np.random.default_rng(seed).normal(scale=scale, size=len(target)) for seed in range(seeds)]
-    )
+    """Scores [seeds, images]: the target with noise of its own for every seed."""
+    rows = []
+    for seed in range(seeds):
+        rows.append(target + np.random.default_rng(seed).normal(scale=scale, size=len(target)))
+    return np.stack(rows)
 
 
 def test_better_than_the_oracle_is_a_leak(truth: np.ndarray) -> None:
@@ -45,10 +48,19 @@ def test_published_datasets_have_no_oracle() -> None:
 
 
 def test_the_worlds_oracle_lies_in_table_order() -> None:
-    from moslab.world import generate
-
-    world = generate("iaa", n=200)
-    rows = table_of(world).rows("test")
+    table = table_of(generate("iaa", n=200))
+    rows = table.rows("test")
     scores = oracles.oracle_scores("iaa", images=200)
-    assert len(scores) == len(rows)
-    assert np.corrcoef(scores, table_of(world).frame["mos"].to_numpy()[rows])[0, 1] > 0.4
+    assert scores is not None and len(scores) == len(rows)
+    assert np.corrcoef(scores, table.frame["mos"].to_numpy()[rows])[0, 1] > 0.4
+
+
+def test_the_first_test_pictures_have_the_first_scores() -> None:
+    every = oracles.oracle_scores("iaa", images=200)
+    first = oracles.oracle_scores("iaa", images=200, test_images=5)
+    assert every is not None and first is not None
+    assert first.tolist() == every[:5].tolist()
+
+
+def test_a_score_without_such_an_oracle_has_none() -> None:
+    assert oracles.oracle_scores("iqa", knows="image_text", images=200) is None

@@ -1,0 +1,60 @@
+"""The papers' claims, written down before the first run, and the rules that judge our runs by them.
+
+order        the first arm is better than the second: agrees when the 95 % interval of the difference lies
+             above zero, disagrees when it lies below.
+equivalence  two arms (or one computed value and its reference) differ by at most `margin`: agrees when the
+             90 % interval lies inside +-margin, disagrees when it lies wholly outside.
+trend        a contrast over several arms, weights in the file: judged like an order.
+number       a published value: compared at paper scale only, by the equivalence rule with the given margin.
+existence    a thing is there at all: agrees when the interval of the computed value lies above the reference,
+             disagrees when it does not reach it.
+
+Everything else is *not resolved*. A difference is written so that positive means better, for MAE too.
+"""
+
+from moslab.analysis.claims.judging import LEVELS, Outcome, Verdict, decide, judge, judge_value
+from moslab.analysis.claims.papers import (
+    PAPERS,
+    Column,
+    Contradiction,
+    Paper,
+    Table,
+    headline_arms,
+    load_claims,
+    load_paper,
+    read_paper,
+)
+from moslab.analysis.claims.statements import (
+    LOWER_IS_BETTER,
+    METRIC_NAMES,
+    Claim,
+    Frozen,
+    Kind,
+    Place,
+    Source,
+)
+
+__all__ = [
+    "LEVELS",
+    "LOWER_IS_BETTER",
+    "METRIC_NAMES",
+    "PAPERS",
+    "Claim",
+    "Column",
+    "Contradiction",
+    "Frozen",
+    "Kind",
+    "Outcome",
+    "Paper",
+    "Place",
+    "Source",
+    "Table",
+    "Verdict",
+    "decide",
+    "headline_arms",
+    "judge",
+    "judge_value",
+    "load_claims",
+    "load_paper",
+    "read_paper",
+]
