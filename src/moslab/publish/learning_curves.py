@@ -3,7 +3,7 @@
 PLCC over training images, with the text right or wrong, and over checkpoints of the base.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ ARMS: dict[str, dict[str, Any]] = {
 # Training images: epochs; more images need fewer.
 SIZES = {1000: 6.0, 2000: 4.0, 5000: 3.0, 10_000: 2.0, 20_000: 1.5}
 TEST_IMAGES = 1500
+FROM_BASE = " | "  # between the base and what the model reads, in the name of an arm
 BASES = {
     "embedded-early": "early",
     "embedded-middle": "middle",
@@ -111,13 +112,13 @@ def parts(curve: Curve, seeds: Sequence[int]) -> dict[int | str, Grid]:
     grids: dict[int | str, Grid] = {}
     for size, epochs in sorted(SIZES.items(), reverse=True):
         sized = shared | {"train_images": size, "epochs": epochs, "images": curve.images}
-        arms: dict[Hashable, dict[str, Any]] = {arm: ARMS[arm] for arm in curve.arms}
+        arms = {arm: ARMS[arm] for arm in curve.arms}
         grids[size] = Grid([curve.dataset], arms, list(seeds), sized)
-    from_bases: dict[Hashable, dict[str, Any]] = {}
+    from_bases = {}
     for base, name in BASES.items():
         for arm in curve.arms:
             if arm in (ALONE, RIGHT):
-                from_bases[name, arm] = ARMS[arm] | {"backbone": base}
+                from_bases[f"{name}{FROM_BASE}{arm}"] = ARMS[arm] | {"backbone": base}
     sized = shared | {"train_images": BASE_IMAGES, "epochs": BASE_EPOCHS}
     grids["bases"] = Grid([curve.dataset], from_bases, list(seeds), sized)
     return grids
@@ -164,9 +165,9 @@ def _oracles(curve: Curve, target: np.ndarray) -> dict[str, float | None]:
 def over_bases(task: str, curve: Curve, results: Mapping[Any, Results]) -> pd.DataFrame:
     """A row per checkpoint and arm, picture alone and right text."""
     scores, target = results[task, "bases"].scores(curve.dataset)
-    by_arm: Mapping[Any, np.ndarray] = scores  # arms are (base, what the model reads) here
     rows = []
-    for (base, arm), arm_scores in by_arm.items():
+    for name, arm_scores in scores.items():
+        base, _, arm = name.partition(FROM_BASE)
         rows.append({"base": base, "arm": arm, **_interval(arm_scores, target)})
     return pd.DataFrame(rows)
 
