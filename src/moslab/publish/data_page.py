@@ -25,7 +25,7 @@ def data_page(text: str) -> str:
 def datasets_table() -> str:
     """A row per published dataset.
 
-    What the first paragraph of its module says, where it lies, its presets other than the default, and its split.
+    What the first paragraph of its module says, where it lies, its other presets, and its split.
     """
     rows = []
     for name in datasets.PUBLISHED:
