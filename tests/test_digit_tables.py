@@ -39,6 +39,7 @@ def toy_labels(monkeypatch) -> None:
     monkeypatch.setattr(digit_tables, "load", lambda *_, **__: toy_table())
 
 
+@pytest.mark.filterwarnings("ignore:The logistic fit did not converge")
 def test_ceilings_of_a_dataset_have_a_row_per_coding(toy_labels):
     rows = digit_tables.ceilings_of("iqa", [1, 3])
     assert [row["coding"] for row in rows] == ["levels", "digits M=1", "digits M=3"]
