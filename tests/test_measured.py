@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from made_up import REVERSED, SRCC_SWAPPED, SWAPPED, TARGET, existence, measured, order, seeds
 
-from moslab.analysis import oracles
 from moslab.analysis import measured as questions
+from moslab.analysis import oracles
 from moslab.analysis.claims import Claim
 from moslab.analysis.measured import Measured
 from moslab.experiments.experiment import make
