@@ -9,13 +9,17 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from notebook_code import made_by
 from toys import toy_experiment, use_toy_table
 
 from moslab import scorers
 from moslab.analysis import conversion
+from moslab.batch import parameters
 from moslab.cli import main
 from moslab.experiments.experiment import make
+from moslab.experiments.grid import Grid
 from moslab.experiments.training import execute
+from moslab.notebook import Study
 from moslab.publish import scorer_page
 from moslab.scorers.base import Labels
 from moslab.utils import paths
@@ -108,6 +112,26 @@ def test_the_table_of_scorers_says_which_could_not_learn(short_page, tmp_path):
     assert page.count("Left out: chain (") == sections
     reason = "). chain tells 9 attributes first, and these data have no 'eye_catching'"
     assert page.count(reason) == sections
+
+
+NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+WITH_SCORERS = [path for path in NOTEBOOKS if "scorers" in parameters.declared(path)]
+
+
+def test_some_notebooks_list_scorers():
+    assert {"00_tour", "01_bin_sweep", "05_regression_vs_ntp"} <= {path.stem for path in WITH_SCORERS}
+
+
+@pytest.mark.parametrize("path", WITH_SCORERS, ids=lambda path: path.stem)
+def test_a_name_among_scorers_is_an_arm_of_the_notebook(coral, path):
+    """Whose cells are executed up to their grids: one of these has the arm."""
+    given = {name: parameter.default for name, parameter in parameters.declared(path).items()}
+    given |= {"images": 40, "learning_rate": 1e-3, "scorers": [*given["scorers"], "coral"]}
+    grids: list[Grid] = []
+    for value in made_by(path, "study.grid", given | {"study": Study(path.stem, **given)}):
+        grids += value.values() if isinstance(value, dict) else [value]
+    arms = [grid.arms["coral"] for grid in grids if isinstance(grid, Grid) and "coral" in grid.arms]
+    assert {"scorer": "coral"} in arms
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,16 @@ def test_certainty_that_was_not_committed_is_one_sentence(home, grid, no_trainin
         study.collect(replace(grid, certainty=True))
 
 
+def test_several_grids_are_collected_together(home, grid, no_training):
+    fill(local(), grid)
+    study = Study("01_toy", profile="smoke", runs="reuse")
+    results = study.collect({"all": grid, "first seed": replace(grid, seeds=[0], headline=["levels"])})
+    assert {name: len(one.runs) for name, one in results.items()} == {"all": 6, "first seed": 2}
+    assert set(study.used) == {experiment.key for experiment in grid.experiments().values()}
+    assert study.headline == {grid.experiments()["iqa", "levels", 0].key}
+    assert results["all"].runs["iqa", "levels", 0] is results["first seed"].runs["iqa", "levels", 0]
+
+
 def test_plan_counts_what_is_missing(home, grid, no_training):
     for experiment in list(grid.experiments().values())[:2]:
         local().put(toy_run(experiment))
@@ -120,7 +130,9 @@ def test_plan_takes_minutes_and_runs_from_the_reference(home, grid, no_training)
     study = Study("01_toy", profile="smoke", runs="reuse", jobs=2)
     assert study.plan(grid)["minutes"].tolist() == ["2.0"]
     fill(reference(), grid)
-    assert study.plan(grid, grid)["to train"].tolist() == [0, 0]
+    both = study.plan({"one": grid, "the same": grid})
+    assert both["to train"].to_dict() == {"one": 0, "the same": 0}
+    assert both.index.name == "grid"
     assert study.plan(grid)["minutes"].tolist() == ["0.0"]
     assert study.plan(grid)["from the reference"].tolist() == [4]
 
@@ -146,6 +158,20 @@ def test_values_are_computed_or_taken_from_the_reference(home):
     assert study.value("ceiling", lambda: pytest.fail("computed")) == 0.97
     assert study.committed("ceiling") == 0.97
     assert Study("01_toy", profile="smoke", runs="reuse").value("ceiling", lambda: 0.5) == 0.5
+
+
+def test_parts_of_a_value_are_computed_or_taken_from_the_reference(home):
+    here = Study("01_toy", profile="smoke", runs="reuse")
+    assert [here.part("oracles", name, lambda: 0.5) for name in ("iqa", "iaa")] == [0.5, 0.5]
+    assert here.values == {"oracles": {"iqa": 0.5, "iaa": 0.5}}
+    study = Study("01_toy", profile="smoke", runs="reference")
+    with pytest.raises(UserError, match="The committed reference of 01_toy holds no 'oracles'"):
+        study.part("oracles", "iqa", lambda: pytest.fail("computed"))
+    stored = {"values": {"oracles": {"iqa": 0.97}}}
+    write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", stored)
+    assert study.part("oracles", "iqa", lambda: pytest.fail("computed")) == 0.97
+    with pytest.raises(UserError, match="The committed reference of 01_toy holds no 'iaa'"):
+        study.part("oracles", "iaa", lambda: pytest.fail("computed"))
 
 
 def test_figures_are_the_same_file_for_the_same_figure(home):

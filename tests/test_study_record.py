@@ -47,7 +47,8 @@ def test_from_the_reference_nothing_is_written(home, grid, no_training):
     study = Study("01_toy", profile="smoke", runs="reference")
     scores, target = study.collect(grid).scores("iqa")
     study.keep(plt.figure(), "01_toy")
-    assert "nothing was recorded" in study.record([judge(CLAIM, scores, target, on="iqa", n=50)])
+    study.verdicts.append(judge(CLAIM, scores, target, on="iqa", n=50))
+    assert "nothing was recorded" in study.record()
     assert files(home) == before
     assert "nothing is written" in repr(study)
 
@@ -70,8 +71,9 @@ def test_from_the_reference_verdicts_are_held_against_the_record(home, grid, no_
     recorded = verdict.as_dict()
     recorded |= {field: recorded[field] + more for field, more in change.items()}
     write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", {"claims": [recorded]})
-    assert sentence.format(name=f"{CLAIM.id} (iqa)") in study.record([verdict])
-    assert f"Verdicts other than recorded: {CLAIM.id} (iqa)." in study.record([])
+    assert f"Verdicts other than recorded: {CLAIM.id} (iqa)." in study.record()
+    study.verdicts.append(verdict)
+    assert sentence.format(name=f"{CLAIM.id} (iqa)") in study.record()
 
 
 def test_a_record_names_its_figures_and_the_runs_whose_certainty_is_read(home, grid, no_training):
@@ -80,7 +82,7 @@ def test_a_record_names_its_figures_and_the_runs_whose_certainty_is_read(home, g
     study.collect(grid)
     study.collect(replace(grid, seeds=[0], certainty=True))
     study.keep(plt.figure(), "01_toy")
-    study.record([])
+    study.record()
     record = read_json(home / "papermill_runs/smoke/results/01_toy.json")
     kept = home / "papermill_runs/smoke/figures/01_toy.png"
     assert record["figures"] == {"01_toy.png": sha256(kept.read_bytes())}
@@ -95,7 +97,8 @@ def recorded(home, grid, no_training) -> dict:
     scores, target = study.collect(grid).scores("iqa")
     assert study.value("ceiling", lambda: {"K5": 0.97}) == {"K5": 0.97}
     study.keep(plt.figure(), "01_toy")
-    sentence = study.record([judge(CLAIM, scores, target, on="iqa", n=50)])
+    study.verdicts.append(judge(CLAIM, scores, target, on="iqa", n=50))
+    sentence = study.record()
     assert "papermill_runs/smoke/results/01_toy.json" in sentence
     return read_json(home / "papermill_runs/smoke/results/01_toy.json")
 
@@ -134,4 +137,6 @@ def test_answer_card(home, recorded):
     assert "No committed reference yet" in study.answer()
     assert "No committed figure" in str(study.picture("01_toy"))
     write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", recorded)
-    assert f"| Bins beat words. | iqa | **{recorded['claims'][0]['verdict']}** |" in study.answer()
+    (claim,) = recorded["claims"]
+    assert "| claim | iqa |" in study.answer()
+    assert f"| Bins beat words. | **{claim['verdict']}** {claim['value']:+.3f} |" in study.answer()

@@ -32,10 +32,9 @@ def printed_values(cells: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:
     for arm, wanted in cells.items():
         for name, row, column in wanted:
             table = table_of(name)
+            value = table.cell(row, column)
             data = next(one.dataset for one in table.columns if one.name == column)
-            rows.append(
-                {"arm": arm, "table": name, "row": row, "data": data, "SRCC": table.cell(row, column)}
-            )
+            rows.append({"arm": arm, "table": name, "row": row, "data": data, "SRCC": value})
     return pd.DataFrame(rows)
 
 

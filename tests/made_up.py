@@ -1,0 +1,53 @@
+"""Made-up scores of ten pictures, of which every metric can be worked out by hand."""
+
+from typing import Any
+
+import numpy as np
+
+from moslab.analysis.claims import Claim
+from moslab.analysis.measured import Measured
+
+TARGET = np.arange(1.0, 11.0)
+SWAPPED = TARGET.reshape(5, 2)[:, ::-1].ravel()  # each picture in the place of its neighbour: 2, 1, 4, 3, ...
+REVERSED = TARGET[::-1].copy()
+SRCC_SWAPPED = 1 - 6 * 10 / (10 * 99)  # ten squared differences of ranks, each 1
+
+
+def seeds(row: np.ndarray, count: int = 3) -> np.ndarray:
+    """An arm whose training seeds all say the same, `[seeds, n]`."""
+    return np.tile(row, (count, 1))
+
+
+def measured(arms: dict[str, np.ndarray], **fields: Any) -> Measured:
+    """Arms of equal seeds on the ten pictures; a row `[n]` stands for three seeds."""
+    scores = {arm: seeds(rows) if rows.ndim == 1 else rows for arm, rows in arms.items()}
+    return Measured(scores, TARGET, **{"dataset": "toy", **fields})
+
+
+def order(first: str, second: str, metric: str = "srcc") -> Claim:
+    """The claim that the first arm is better."""
+    return Claim(
+        id=f"toy.{first}_beats_{second}",
+        paper="toy",
+        place={"where": "Table 1"},
+        source="our own control",
+        statement=f"{first} beats {second}.",
+        kind="order",
+        metric=metric,
+        arms=(first, second),
+    )
+
+
+def existence(arm: str, metric: str = "srcc", reference: float = 0.0) -> Claim:
+    """The claim that a value lies above a reference."""
+    return Claim(
+        id=f"toy.{arm}_is_there",
+        paper="toy",
+        place={"where": "Table 1"},
+        source="our own control",
+        statement=f"{arm} is there.",
+        kind="existence",
+        metric=metric,
+        arms=(arm,),
+        reference=reference,
+    )

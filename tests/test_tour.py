@@ -1,0 +1,48 @@
+"""The small helpers of the tour."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from toys import load_exact, toy_table
+
+from moslab.analysis import tour
+from moslab.datasets.photos import DEGRADATIONS, PHOTOS, photo
+from moslab.utils.errors import UserError
+from moslab.world.language import NAMES, WORDS
+
+
+def test_pictures_are_spread_evenly_over_the_order_of_their_scores():
+    table = toy_table()
+    mos = table.frame["mos"].to_numpy()
+    shuffled = np.random.default_rng(0).permutation(mos)
+    table = replace(table, frame=table.frame.assign(mos=shuffled))
+    rows = tour.from_worst_to_best(table, pictures=3)
+    of_split = np.sort(shuffled[table.rows("test")])
+    assert shuffled[rows].tolist() == [of_split[0], of_split[(len(of_split) - 1) // 2], of_split[-1]]
+    assert set(rows) <= set(table.rows("test").tolist())
+    assert len(tour.from_worst_to_best(table, pictures=2, split="train")) == 2
+
+
+def test_a_base_is_asked_for_every_attribute(tiny_base):
+    beliefs = tour.attribute_beliefs(load_exact(tiny_base), photo("coffee"))
+    assert list(beliefs) == [NAMES[field] for field in WORDS]
+    for field, ways in WORDS.items():
+        belief = beliefs[NAMES[field]]
+        assert list(belief) == [f" {words[0]}" for words in ways]
+        assert sum(belief.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_every_photograph_is_damaged_in_every_way():
+    frame, pictures = tour.damaged_photos([0.0, 1.0])
+    assert len(frame) == len(pictures) == len(PHOTOS) * len(DEGRADATIONS) * 2
+    assert frame.iloc[0].tolist() == [PHOTOS[0], DEGRADATIONS[0], 0.0]
+    unharmed = np.asarray(photo(PHOTOS[0]), dtype=int)
+    assert np.abs(np.asarray(pictures[0]) - unharmed).max() <= 1
+    assert np.abs(np.asarray(pictures[1]) - unharmed).max() > 10
+    assert tour.damaged_photos([])[1] == []
+
+
+def test_an_unknown_photograph_is_one_sentence():
+    with pytest.raises(UserError, match="There is no photograph 'moon': choose one of astronaut"):
+        photo("moon")
