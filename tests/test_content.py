@@ -30,9 +30,9 @@ def true_digests(files) -> list[str]:
 def read(monkeypatch):
     """Names of the files that are read, as they are."""
     names = []
-    hash_file = content._hash
+    hash_file = content.hash_file
     monkeypatch.setattr(
-        content, "_hash", lambda name: (names.append(os.path.basename(name)), hash_file(name))[1]
+        content, "hash_file", lambda name: (names.append(os.path.basename(name)), hash_file(name))[1]
     )
     return names
 
