@@ -7,14 +7,13 @@ import pytest
 from scipy import stats
 
 from moslab.measures.metrics import METRICS
+from moslab.measures.resampling import image_counts, resampled
 from moslab.measures.statistics import (
     against_number,
     bootstrap,
     compare,
     contrast,
     difference,
-    image_counts,
-    resampled,
 )
 from moslab.utils.errors import UserError
 

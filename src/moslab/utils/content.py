@@ -26,9 +26,10 @@ _AT_ONCE = 64  # files that one thread reads before it asks for more
 _WAIT = 30  # seconds for another process that writes into the same memory
 
 _TABLE = """
-create table if not exists files
-    (folder text, name text, size integer, modified integer, changed integer, digest text, primary key (folder, name))
-    without rowid
+create table if not exists files (
+    folder text, name text, size integer, modified integer, changed integer, digest text,
+    primary key (folder, name)
+) without rowid
 """
 
 
@@ -107,7 +108,7 @@ def _reason(problem: Exception) -> str:
     return getattr(problem, "strerror", None) or str(problem)
 
 
-# --- the memory -------------------------------------------------------------------------------------------------
+# --- the memory -----------------------------------------------------------------------------------
 
 
 @contextmanager

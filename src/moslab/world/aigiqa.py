@@ -170,7 +170,7 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     return Made(frame, render_all(drawn.spec, size), votes[asked], bounds, annotations, drawn.spec)
 
 
-# --- scores -----------------------------------------------------------------------------------------------------------------------------
+# --- scores ---------------------------------------------------------------------------------------
 
 
 def perception(spec: Spec) -> np.ndarray:
@@ -249,7 +249,7 @@ def _style_given_wanted(error: float) -> np.ndarray:
     return table
 
 
-# --- what can be known ------------------------------------------------------------------------------------------------------------------
+# --- what can be known ----------------------------------------------------------------------------
 
 
 def _expected_from_picture(drawn: Generated) -> np.ndarray:

@@ -237,7 +237,7 @@ def _way(spec: Spec, row: int, field: str, form: int) -> str:
     return ways[min(form, len(ways) - 1)]
 
 
-# --- numbers ----------------------------------------------------------------------------------------------------------------------------
+# --- numbers --------------------------------------------------------------------------------------
 
 COUNTS = {"debris": "How many things lie on the subject?", "clutter": "How many things are strewn around?"}
 
@@ -289,7 +289,7 @@ def _spoken(number: str) -> str:
     return " ".join("point" if letter == "." else _UNITS[int(letter)] for letter in number)
 
 
-# --- words ------------------------------------------------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------------------
 
 _FRAME = """a photo of. this is all in all to me an. nothing to remark. nothing stands out. the and but yet is. i lovely works well. describe write caption
 what how would you rate was taken does show composed lies are"""
