@@ -136,7 +136,10 @@ _CENTRAL = 0.5 - 0.02425
 
 
 def normal_quantile(p: np.ndarray) -> np.ndarray:
-    """Inverse normal distribution function, rounded to 1e-9 so that the last bits of a platform's logarithm vanish."""
+    """Inverse normal distribution function.
+
+    It is rounded to 1e-9, so that the last bits of a platform's logarithm vanish.
+    """
     p = np.clip(p, 1e-12, 1 - 1e-12)
     q = p - 0.5
     center = np.polyval(_A, q * q) * q / np.polyval(_B, q * q)

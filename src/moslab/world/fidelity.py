@@ -45,7 +45,7 @@ def distance(measured: np.ndarray) -> np.ndarray:
 
 
 def pseudo_mos(measured: np.ndarray) -> np.ndarray:
-    """Mean opinion on the scale 1 to 5 from features [n, 8], by a frozen logistic in the logarithm of the distance."""
+    """Mean opinion on the scale 1 to 5 from features [n, 8]: a frozen logistic in the log of the distance."""
     return WORST + (BEST - WORST) / (1 + (distance(measured) / MIDDLE) ** STEEPNESS)
 
 

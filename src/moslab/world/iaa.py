@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 
 from moslab.world.draws import choice, normal, uniform
+from moslab.world.frame import Size
 from moslab.world.made import Made, split_names
 from moslab.world.raters import cast_votes, opinion_scores
-from moslab.world.render import Size, render_all
+from moslab.world.render import render_all
 from moslab.world.specs import FIELDS, MIXES, Spec, draw
 from moslab.world.titles import CONCEPTS, Title, shares, titles
 

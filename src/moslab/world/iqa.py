@@ -11,9 +11,10 @@ import pandas as pd
 from moslab.world.distort import Distorted, distorted
 from moslab.world.draws import normal, uniform
 from moslab.world.fidelity import features, pseudo_mos
+from moslab.world.frame import Size
 from moslab.world.made import Made, split_names
 from moslab.world.raters import cast_votes, opinion_scores
-from moslab.world.render import Size, render_all
+from moslab.world.render import render_all
 
 SCALE = (1, 5)
 PICTURES = 6_000

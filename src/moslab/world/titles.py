@@ -18,7 +18,7 @@ SHARE = {0: 1.5, 1: 1.2, 2: 0.8}  # relative number of pictures of a title, by i
 
 @dataclass(frozen=True)
 class Concept:
-    """What a word asks of a picture: the field it speaks of, and how well each class of it answers (0 to 1)."""
+    """What a word asks of a picture: a field, and how well each class of the field answers (0 to 1)."""
 
     field: str
     match: tuple[float, ...]
