@@ -34,7 +34,10 @@ def test_srcc_is_blind_to_monotone_rescaling_and_mae_is_not():
 
 
 def test_the_fit_undoes_a_saturating_scale():
-    """Predictions squeezed by a logistic curve lose PLCC; the inverse of that curve is not logistic, but the curve itself is."""
+    """Predictions squeezed by a logistic curve lose PLCC.
+
+    The inverse of that curve is not logistic, but the curve itself is.
+    """
     x = np.linspace(-3, 3, 300)
     target = 1 + 4 / (1 + np.exp(-2 * x))
     assert plcc(x, target) < 0.985
@@ -104,7 +107,8 @@ def test_every_metric_names_its_protocol():
 
 
 def test_calibration_error_by_hand():
-    """Two bins of confidence: .9 with three of four right, .35 with one of two right; an honest model has none."""
-    confidence, right = np.array([0.9] * 4 + [0.35] * 2), np.array([1, 1, 1, 0, 1, 0], dtype=bool)
+    """Two bins of confidence: .9 with three of four right, .35 with one of two; a calibrated model has none."""
+    confidence = np.array([0.9] * 4 + [0.35] * 2)
+    right = np.array([1, 1, 1, 0, 1, 0], dtype=bool)
     assert calibration_error(confidence, right) == pytest.approx((4 * 0.15 + 2 * 0.15) / 6)
     assert calibration_error(np.array([1.0, 1.0, 0.5, 0.5]), np.array([1, 1, 1, 0])) == pytest.approx(0)

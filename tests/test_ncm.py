@@ -26,7 +26,10 @@ def test_two_places_by_hand():
 
 
 def test_the_readings_part_where_the_model_is_sure():
-    """All but certain of 5.5: NCM near zero; masked near the score itself; removed at the distance of what little remains, which lies right beside it or far off."""
+    """A model nearly certain of 5.5: NCM is near zero, and masked NCM* near the score itself.
+
+    Removed NCM* is the distance of the little that remains, which lies on a neighbouring digit or far off.
+    """
     for beside, far in ((4, False), (0, True)):
         shares = torch.full((1, 2, 10), 0.0)
         shares[..., 5], shares[..., beside] = 0.999, 0.001

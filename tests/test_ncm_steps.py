@@ -28,7 +28,7 @@ def test_cross_entropy_sees_no_closeness():
 
 
 def test_levels_without_a_picture():
-    """All labels 3.99: frequencies know everything; who knows nothing of digits pays ten equally likely ones three times."""
+    """All labels are 3.99: frequencies know everything; without them, three times ten digits are equally likely."""
     found = without_picture(places(np.full(5, 399), 3), 13)
     blind, often = found.values()
     assert blind["loss"] == pytest.approx(3 * np.log(10) / 13) and blind["ncm"] == pytest.approx(

@@ -1,4 +1,4 @@
-"""Fast resampling against scipy on explicit resamples, the two parts of a standard error, and the coverage of the intervals."""
+"""Fast resampling against scipy on explicit resamples, parts of a standard error, coverage of intervals."""
 
 import time
 
@@ -146,9 +146,14 @@ def test_against_a_number_means_single_runs():
 
 @pytest.mark.parametrize("quality, own", [(0.3, 0.0), (0.1, 0.5)])
 def test_ninety_five_percent_intervals_cover(quality, own):
-    """Two arms drawn alike differ by nothing in truth. quality: how much training runs differ as a whole; own: each run's noise per image.
+    """Two arms drawn alike differ by nothing in truth.
 
-    Nominal where runs differ as a whole; conservative (about .99) where each run only has its own noise per image, which both parts count.
+    Coverage is nominal where runs differ as a whole; it is conservative (about .99) where each run only has its
+    own noise per image, which both parts count.
+
+    Args:
+        quality: how much training runs differ as a whole.
+        own: each run's noise per image.
     """
     hits, rounds = 0, 250
     for key in range(rounds):

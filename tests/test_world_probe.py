@@ -48,7 +48,7 @@ def test_readability(truth, said, expected):
 
 
 def test_a_probe_learns_and_reads(monkeypatch):
-    """The whole measurement in small: it runs, names every latent once, and does better than guessing on the easiest one."""
+    """A small measurement runs, names every latent once, and beats guessing on the easiest one."""
     monkeypatch.setattr(probe, "TRAIN", 1280)
     monkeypatch.setattr(probe, "EPOCHS", 2)
     monkeypatch.setattr(probe, "HELD_OUT", {"iaa": 200, "iqa": 300, "aigiqa": 300, "ugc": 300})

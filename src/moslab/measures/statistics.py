@@ -112,7 +112,7 @@ def compare(
     seed: int = 0,
     allow_few: bool = False,
 ) -> Difference:
-    """metric(a) - metric(b) for two arms [seeds, images] on the same images: `contrast` with weights 1, -1."""
+    """metric(a) - metric(b) for two arms [seeds, images] on the same images, as a `contrast`."""
     arms = {"the first arm": a, "the second arm": b}
     return contrast(metric, arms, [1.0, -1.0], target, n=n, seed=seed, allow_few=allow_few)
 
