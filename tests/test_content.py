@@ -31,9 +31,12 @@ def read(monkeypatch):
     """Names of the files that are read, as they are."""
     names = []
     hash_file = content.hash_file
-    monkeypatch.setattr(
-        content, "hash_file", lambda name: (names.append(os.path.basename(name)), hash_file(name))[1]
-    )
+
+    def noted(name: str) -> str:
+        names.append(os.path.basename(name))
+        return hash_file(name)
+
+    monkeypatch.setattr(content, "hash_file", noted)
     return names
 
 

@@ -145,11 +145,11 @@ def test_home_variable_moves_every_folder(tmp_path):
         "from moslab.utils import paths\n"
         "print(json.dumps([str(paths.ROOT), str(paths.REFERENCE)]))"
     )
-    found = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         check=True,
         env={**CHILD, "MOSLAB_HOME": str(tmp_path)},
     )
-    assert json.loads(found.stdout) == [str(tmp_path), str(Path(tmp_path, "papermill_runs", "reference"))]
+    assert json.loads(finished.stdout) == [str(tmp_path), str(Path(tmp_path, "papermill_runs", "reference"))]

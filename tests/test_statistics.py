@@ -148,8 +148,8 @@ def test_against_a_number_means_single_runs():
 def test_ninety_five_percent_intervals_cover(quality, own):
     """Two arms drawn alike differ by nothing in truth.
 
-    Coverage is nominal where runs differ as a whole; it is conservative (about .99) where each run only has its
-    own noise per image, which both parts count.
+    Coverage is nominal where runs differ as a whole; it is conservative (about .99) where each run only has
+    its own noise per image, which both parts count.
 
     Args:
         quality: how much training runs differ as a whole.
@@ -177,17 +177,17 @@ def test_few_seeds_are_refused_or_marked():
 
 
 @pytest.mark.parametrize(
-    "change, said",
+    "change, message",
     [
         (lambda a: a[:, :-1], "expected \\[seeds, images\\]"),
         (lambda a: np.vstack([a, a]), "the same seeds in every arm"),
         (lambda a: np.where(np.arange(a.shape[1]) == 4, np.nan, a), "lacks 3 of 360 scores"),
     ],
 )
-def test_arms_that_do_not_pair_up_are_sentences(change, said):
+def test_arms_that_do_not_pair_up_are_sentences(change, message):
     target = targets()
     a = arm(target, 0.4)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         compare("srcc", a, change(a), target)
 
 

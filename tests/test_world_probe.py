@@ -40,11 +40,11 @@ def test_every_distortion_is_readable():
 
 
 @pytest.mark.parametrize(
-    "truth, said, expected",
+    "truth, predicted, expected",
     [([0, 1, 0, 1], [0, 1, 0, 1], 1), ([0, 0, 0, 1], [0, 0, 0, 0], 0), ([0, 1, 2], [0, 1, 1], 0.5)],
 )
-def test_readability(truth, said, expected):
-    assert probe.readability(np.array(truth), np.array(said))[0] == pytest.approx(expected)
+def test_readability(truth, predicted, expected):
+    assert probe.readability(np.array(truth), np.array(predicted))[0] == pytest.approx(expected)
 
 
 def test_a_probe_learns_and_reads(monkeypatch):

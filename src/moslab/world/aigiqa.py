@@ -42,7 +42,7 @@ STYLES: tuple[tuple[()] | tuple[str, str, float], ...] = (
 )
 _BLACK_AND_WHITE = 1  # the style without colours
 STYLE_SHARES, STYLE_FACET, STYLE_HARDER = (0.52, 0.16, 0.16, 0.16), 0.14, 1.2
-UNSEEN_COLOR = 0.5  # match of a colour nobody can see
+UNSEEN_COLOR = 0.5  # match of a colour on a gray picture
 STRENGTH = {"warp": 0.20, "blur": 1.9, "noise": 0.12, "debris": 6.0}  # of the worst artefacts
 LEAST_WARP = 0.4  # share of the bending that artefacts of a strength bring at least
 BEST_LOOK, HARM, VIVID = 4.5, {"warp": 2.2, "blur": 0.9, "noise": 0.7, "debris": 0.7}, 0.12

@@ -13,7 +13,7 @@ from scipy.ndimage import uniform_filter
 from moslab.world.degrade import GRAY
 
 FEATURES = ("structure", "luminance", "clipping", "colorfulness", "edges", "gradient", "blocks", "tint")
-DEAD_ZONE = np.array([0, 0.05, 0, 0.10, 0.06, 0.02, 0.12, 0.01])  # differences nobody minds
+DEAD_ZONE = np.array([0, 0.05, 0, 0.10, 0.06, 0.02, 0.12, 0.01])  # differences that do not count
 WEIGHT = np.array([0.55, 0.55, 0.65, 0.12, 0.55, 1.50, 2.2, 1.5])
 BEST, WORST, MIDDLE, STEEPNESS = 4.35, 1.05, 0.60, 2.1
 WINDOW, CONTRAST_FLOOR, INFORMATION_FLOOR, VISIBLE_JUMP = 7, 9e-4, 4e-4, 0.02

@@ -6,7 +6,7 @@ It follows AVA: ten levels, some 150 raters, a hundred titles.
                  + the title's offset + taste
 
 A title also changes what people submit: most pictures show what was asked for, so the picture gives its title
-away a little. Taste is what nobody can see: a draw per picture. All numbers are set by hand; a, b, offset and
+away a little. Taste cannot be seen: it is a draw per picture. All numbers are set by hand; a, b, offset and
 taste so that the bounds lie near the papers' figures.
 """
 

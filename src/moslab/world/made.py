@@ -30,7 +30,7 @@ class Made:
     Attributes:
         frame: columns text, split, group, mos, sd.
         images: uint8 [n, height, width, 3].
-        votes: counts [n, levels], or None where nobody votes.
+        votes: counts [n, levels], or None where there are no votes.
         bounds: what the best predictors would say, on the label scale.
         annotations: further labels of a picture that a model may be trained on.
         spec: what was drawn.

@@ -69,13 +69,13 @@ class World:
 
     @cached_property
     def votes(self) -> np.ndarray | None:
-        """Votes per picture and mark [n, marks]; None for a score that nobody voted on."""
+        """Votes per picture and mark [n, marks]; None for a score without votes."""
         file = self.folder / "votes.npy"
         return np.load(file) if file.exists() else None
 
     @cached_property
     def annotations(self) -> pd.DataFrame:
-        """What else is known of each picture: captions, comments, attributes."""
+        """Further data of each picture: captions, comments, attributes."""
         texts = dict.fromkeys(ugc.OPTIONS, str)
         return pd.read_csv(self.folder / "annotations.csv", dtype=texts, keep_default_na=False)
 
