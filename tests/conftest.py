@@ -9,7 +9,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import json  # noqa: E402
 import socket  # noqa: E402
-from collections.abc import Callable  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -153,3 +153,19 @@ def hub_like_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from toys import save_hub_like_llava
 
     return save_hub_like_llava(tmp_path_factory.mktemp("hub") / "llava-1.5-tiny", real_tokenizer("llama2"))
+
+
+@pytest.fixture(scope="session")
+def world_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that holds the small embedded tasks of `worlds`, made once."""
+    return tmp_path_factory.mktemp("world-cache")
+
+
+@pytest.fixture(scope="module")
+def worlds(world_cache: Path) -> Iterator[dict[str, Any]]:
+    """Small embedded tasks by name; while a module uses them, their cache is the world's cache."""
+    from world_toys import make_worlds
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "CACHE", world_cache)
+        yield make_worlds()

@@ -101,5 +101,5 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as cache, pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "CACHE", Path(cache))
         use_toy_table(patch)
-        found = probe(Path(sys.argv[2]))
-    Path(sys.argv[1]).write_text(json.dumps(found))
+        result = probe(Path(sys.argv[2]))
+    Path(sys.argv[1]).write_text(json.dumps(result))

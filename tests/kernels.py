@@ -46,9 +46,9 @@ def numpy_kernels() -> list[str]:
 
 
 def environment(chosen: dict[str, str]) -> dict[str, str]:
-    """This process's environment with nothing but the chosen kernels said."""
-    said = {name for variables in (KERNELS | MEASURED).values() for name in variables}
-    inherited = {name: value for name, value in os.environ.items() if name not in said}
+    """This process's environment with nothing but the chosen kernels chosen."""
+    chosen = {name for variables in (KERNELS | MEASURED).values() for name in variables}
+    inherited = {name: value for name, value in os.environ.items() if name not in chosen}
     return (
         inherited
         | {name: value for name, value in chosen.items() if value}
@@ -72,6 +72,6 @@ def run(script: Path, chosen: dict[str, str], *arguments: Path) -> dict[str, Any
     return json.loads(arguments[0].read_text())
 
 
-def ran_as_asked(found: dict[str, Any], kernels: str) -> bool:
+def ran_as_asked(result: dict[str, Any], kernels: str) -> bool:
     """Whether torch took the kernels that were asked for; it may silently take others."""
-    return bool(found) and found["kernels"].lower() == kernels
+    return bool(result) and result["kernels"].lower() == kernels

@@ -30,10 +30,13 @@ def true_digests(files) -> list[str]:
 def read(monkeypatch):
     """Names of the files that are read, as they are."""
     names = []
-    hash_file = content._hash
-    monkeypatch.setattr(
-        content, "_hash", lambda name: (names.append(os.path.basename(name)), hash_file(name))[1]
-    )
+    hash_file = content.hash_file
+
+    def noted(name: str) -> str:
+        names.append(os.path.basename(name))
+        return hash_file(name)
+
+    monkeypatch.setattr(content, "hash_file", noted)
     return names
 
 

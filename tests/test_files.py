@@ -1,4 +1,4 @@
-"""Writing that leaves nothing half, hashes that name things, locks that die with their holder, folders named once."""
+"""Atomic writing, digests that name things, locks that end with their holder, folders named once."""
 
 import errno
 import json
@@ -36,7 +36,8 @@ def test_full_disk_keeps_the_old_file_and_says_so(tmp_path, monkeypatch, failing
     monkeypatch.setattr(failing, full_disk)
     with pytest.raises(
         UserError,
-        match=r"Cannot write .*note.txt: No space left on device\. Free some space .* finished runs are kept\.",
+        match=r"Cannot write .*note.txt: No space left on device\. "
+        r"Free some space .* finished runs are kept\.",
     ):
         write_atomic(path, "new")
     assert path.read_text() == "old"
@@ -94,7 +95,13 @@ def test_lock_is_held_by_one_at_a_time(tmp_path):
 
 
 def test_lock_of_a_killed_process_is_free(tmp_path):
-    code = f"import time; from moslab.utils.files import lock\nwith lock({str(tmp_path / '.lock')!r}):\n print('held', flush=True); time.sleep(60)"
+    code = (
+        "import time\n"
+        "from moslab.utils.files import lock\n"
+        f"with lock({str(tmp_path / '.lock')!r}):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=CHILD
     ) as child:
@@ -133,12 +140,16 @@ def test_data_root_that_is_no_folder_is_an_error(monkeypatch):
 
 
 def test_home_variable_moves_every_folder(tmp_path):
-    code = "import json; from moslab.utils import paths; print(json.dumps([str(paths.ROOT), str(paths.REFERENCE)]))"
-    found = subprocess.run(
+    code = (
+        "import json\n"
+        "from moslab.utils import paths\n"
+        "print(json.dumps([str(paths.ROOT), str(paths.REFERENCE)]))"
+    )
+    finished = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         check=True,
         env={**CHILD, "MOSLAB_HOME": str(tmp_path)},
     )
-    assert json.loads(found.stdout) == [str(tmp_path), str(Path(tmp_path, "papermill_runs", "reference"))]
+    assert json.loads(finished.stdout) == [str(tmp_path), str(Path(tmp_path, "papermill_runs", "reference"))]

@@ -34,7 +34,10 @@ def test_srcc_is_blind_to_monotone_rescaling_and_mae_is_not():
 
 
 def test_the_fit_undoes_a_saturating_scale():
-    """Predictions squeezed by a logistic curve lose PLCC; the inverse of that curve is not logistic, but the curve itself is."""
+    """Predictions squeezed by a logistic curve lose PLCC.
+
+    The inverse of that curve is not logistic, but the curve itself is.
+    """
     x = np.linspace(-3, 3, 300)
     target = 1 + 4 / (1 + np.exp(-2 * x))
     assert plcc(x, target) < 0.985
@@ -70,7 +73,7 @@ def test_four_parameters_need_five_pictures(n):
 
 @pytest.mark.parametrize("name", ["srcc", "plcc", "plcc_logistic4"])
 @pytest.mark.parametrize(
-    "prediction, target, said",
+    "prediction, target, message",
     [
         ([1, 1, 1, 1], [1, 2, 3, 4], "predictions equal 1"),
         ([1, 2, 3, 4], [2, 2, 2, 2], "targets equal 2"),
@@ -79,8 +82,8 @@ def test_four_parameters_need_five_pictures(n):
         ([1, 2, np.nan, 4], [1, 2, 3, 4], "1 of 4 images"),
     ],
 )
-def test_undefined_is_nan_with_a_warning(name, prediction, target, said):
-    with pytest.warns(UserWarning, match=said):
+def test_undefined_is_nan_with_a_warning(name, prediction, target, message):
+    with pytest.warns(UserWarning, match=message):
         assert np.isnan(METRICS[name](np.array(prediction, float), np.array(target, float)))
 
 
@@ -104,7 +107,8 @@ def test_every_metric_names_its_protocol():
 
 
 def test_calibration_error_by_hand():
-    """Two bins of confidence: .9 with three of four right, .35 with one of two right; an honest model has none."""
-    confidence, right = np.array([0.9] * 4 + [0.35] * 2), np.array([1, 1, 1, 0, 1, 0], dtype=bool)
+    """Two bins: .9 with three of four right, .35 with one of two; a calibrated model has no error."""
+    confidence = np.array([0.9] * 4 + [0.35] * 2)
+    right = np.array([1, 1, 1, 0, 1, 0], dtype=bool)
     assert calibration_error(confidence, right) == pytest.approx((4 * 0.15 + 2 * 0.15) / 6)
     assert calibration_error(np.array([1.0, 1.0, 0.5, 0.5]), np.array([1, 1, 1, 0])) == pytest.approx(0)

@@ -12,27 +12,31 @@ from moslab.measures import ncm
 def test_two_places_by_hand():
     """3.9 believed to be 3 or 4 before the point and 9 or 8 behind it."""
     shares = torch.zeros(1, 2, 10)
-    shares[0, 0, 3], shares[0, 0, 4], shares[0, 1, 9], shares[0, 1, 8] = 0.75, 0.25, 0.5, 0.5
-    found = ncm.measure(shares, torch.tensor([[3, 9]]))
-    assert found["ncm"] == pytest.approx(abs(3.25 + 0.85 - 3.9)) and found["ncm_squared"] == pytest.approx(
-        0.2**2
-    )
-    assert found["ncm_masked"] == pytest.approx(abs(1.0 + 0.4 - 3.9)) and found[
-        "ncm_masked_squared"
-    ] == pytest.approx(2.5**2)
-    assert found["ncm_removed"] == pytest.approx(abs(4.0 + 0.8 - 3.9)) and found[
-        "ncm_removed_squared"
-    ] == pytest.approx(0.9**2)
+    shares[0, 0, 3] = 0.75
+    shares[0, 0, 4] = 0.25
+    shares[0, 1, 9] = 0.5
+    shares[0, 1, 8] = 0.5
+    values = ncm.measure(shares, torch.tensor([[3, 9]]))
+    assert values["ncm"] == pytest.approx(abs(3.25 + 0.85 - 3.9))
+    assert values["ncm_squared"] == pytest.approx(0.2**2)
+    assert values["ncm_masked"] == pytest.approx(abs(1.0 + 0.4 - 3.9))
+    assert values["ncm_masked_squared"] == pytest.approx(2.5**2)
+    assert values["ncm_removed"] == pytest.approx(abs(4.0 + 0.8 - 3.9))
+    assert values["ncm_removed_squared"] == pytest.approx(0.9**2)
 
 
 def test_the_readings_part_where_the_model_is_sure():
-    """All but certain of 5.5: NCM near zero; masked near the score itself; removed at the distance of what little remains, which lies right beside it or far off."""
-    for beside, far in ((4, False), (0, True)):
+    """A model nearly certain of 5.5: NCM is near zero, and masked NCM* near the score itself.
+
+    Removed NCM* is the distance of the little that remains, which lies on a neighbouring digit or far off.
+    """
+    for other, far in ((4, False), (0, True)):
         shares = torch.full((1, 2, 10), 0.0)
-        shares[..., 5], shares[..., beside] = 0.999, 0.001
-        found = ncm.measure(shares, torch.tensor([[5, 5]]))
-        assert found["ncm"] < 0.01 and found["ncm_masked"] > 5.4
-        assert found["ncm_removed"] == pytest.approx(5.5 if far else 1.1)
+        shares[..., 5] = 0.999
+        shares[..., other] = 0.001
+        values = ncm.measure(shares, torch.tensor([[5, 5]]))
+        assert values["ncm"] < 0.01 and values["ncm_masked"] > 5.4
+        assert values["ncm_removed"] == pytest.approx(5.5 if far else 1.1)
 
 
 def test_a_batch_is_the_mean_of_its_rows():

@@ -28,9 +28,9 @@ def test_cross_entropy_sees_no_closeness():
 
 
 def test_levels_without_a_picture():
-    """All labels 3.99: frequencies know everything; who knows nothing of digits pays ten equally likely ones three times."""
-    found = without_picture(places(np.full(5, 399), 3), 13)
-    blind, often = found.values()
+    """All labels are 3.99: frequencies know everything; else three times ten digits are equally likely."""
+    values = without_picture(places(np.full(5, 399), 3), 13)
+    blind, often = values.values()
     assert blind["loss"] == pytest.approx(3 * np.log(10) / 13) and blind["ncm"] == pytest.approx(
         4.5 * 1.11 - 3.99
     )
@@ -39,8 +39,8 @@ def test_levels_without_a_picture():
 
 def test_over_steps_smooths_every_run_before_the_band():
     runs = [[{"ncm": value} for value in row] for row in ([1.0, 3.0, 5.0], [3.0, 5.0, 7.0, 9.0])]
-    found = over_steps(runs, "ncm", 2)
-    assert found.to_dict("list") == {
+    values = over_steps(runs, "ncm", 2)
+    assert values.to_dict("list") == {
         "step": [2, 3],
         "value": [3.0, 5.0],
         "low": [2.0, 4.0],

@@ -31,8 +31,8 @@ def probes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]
     """What each set of kernels that this machine has made of the work, by its name; one process each."""
     folder = tmp_path_factory.mktemp("kernels")
     base = save_tiny_base(folder / "base")
-    found = {name: run(PROBE, KERNELS[name], folder / f"{name}.json", base) for name in KERNELS}
-    return {name: made for name, made in found.items() if ran_as_asked(made, name)}
+    results = {name: run(PROBE, KERNELS[name], folder / f"{name}.json", base) for name in KERNELS}
+    return {name: made for name, made in results.items() if ran_as_asked(made, name)}
 
 
 @pytest.fixture(params=list(KERNELS))
@@ -73,10 +73,10 @@ def test_kernels_differ_and_training_amplifies_it(probes):
     assert max(values) - min(values) > 1e-6
 
 
-def differences(found: dict[str, dict[str, Any]]) -> dict[str, float]:
+def differences(results: dict[str, dict[str, Any]]) -> dict[str, float]:
     """The largest difference between any two golden runs, at least the last digit that is kept."""
     largest = dict(ROUNDED_TO)
-    for first, second in combinations(found.values(), 2):
+    for first, second in combinations(results.values(), 2):
         for scorer in ("bins", "levels"):
             for part in largest:
                 gap = np.abs(np.subtract(first[scorer][part], second[scorer][part])).max()
@@ -86,8 +86,8 @@ def differences(found: dict[str, dict[str, Any]]) -> dict[str, float]:
 
 def test_the_measured_differences_are_this_machine_s_too(probes):
     """With room for another processor: the golden run may differ by three times the largest."""
-    found = differences({name: probe["golden"] for name, probe in probes.items()})
-    assert all(found[part] <= TOLERANCE[part] for part in found)
+    results = differences({name: probe["golden"] for name, probe in probes.items()})
+    assert all(results[part] <= TOLERANCE[part] for part in results)
 
 
 def measure(folder: Path) -> dict[str, Any]:

@@ -24,9 +24,11 @@ def committed(home):
 
 
 def test_every_field_is_there_and_serialisable():
-    found = json.loads(json.dumps(provenance()))
-    assert set(found["packages"]) == set(PACKAGES) and found["packages"]["numpy"][0].isdigit()
-    assert found["peak_memory"] > 1e6 and found["wall"] > 0 and found["cores"] >= 1 and found["threads"] >= 1
+    record = json.loads(json.dumps(provenance()))
+    assert set(record["packages"]) == set(PACKAGES) and record["packages"]["numpy"][0].isdigit()
+    assert (
+        record["peak_memory"] > 1e6 and record["wall"] > 0 and record["cores"] >= 1 and record["threads"] >= 1
+    )
 
 
 def test_commit_and_local_changes(home):
@@ -41,19 +43,19 @@ def test_commit_and_local_changes(home):
 
 def test_without_git_the_commit_is_read_from_its_files(home, monkeypatch):
     committed(home)
-    known = commit()["id"]
+    head = commit()["id"]
     monkeypatch.setenv("PATH", "")
-    assert commit() == {"id": known, "dirty": None}
+    assert commit() == {"id": head, "dirty": None}
     git_folder = home / ".git"
-    (git_folder / "HEAD").write_text(f"{known}\n")
-    assert commit()["id"] == known
+    (git_folder / "HEAD").write_text(f"{head}\n")
+    assert commit()["id"] == head
 
 
 def test_no_repository_is_unknown(home):
     assert commit() == {"id": "unknown", "dirty": None}
-    found = provenance()
-    assert found["lock"] == "unknown"
-    assert "unknown" in repr(card(found))
+    record = provenance()
+    assert record["lock"] == "unknown"
+    assert "unknown" in repr(card(record))
 
 
 def test_the_card_reads_as_text_and_as_a_table():

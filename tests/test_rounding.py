@@ -22,11 +22,11 @@ class TestRoundedPredictor:
         assert noise_at(lambda size: 0.3 - size, 0.4, 2.0) is None
 
     def test_without_rounding_the_predictor_is_as_asked(self) -> None:
-        found = rounded_predictor(MOS, {"none": np.asarray}, 0.9, 0.9)["none"]
+        row = rounded_predictor(MOS, {"none": np.asarray}, 0.9, 0.9)["none"]
         assert (
-            found["srcc"] == found["against rounded"] == pytest.approx(0.9, abs=1e-3)
-            and found["needed"] == pytest.approx(0.9, abs=1e-3)
-            and found["labels"] == 1
+            row["srcc"] == row["against rounded"] == pytest.approx(0.9, abs=1e-3)
+            and row["needed"] == pytest.approx(0.9, abs=1e-3)
+            and row["labels"] == 1
         )
 
     def test_coarser_rounding_leaves_less_and_a_ceiling_cannot_be_passed(self) -> None:

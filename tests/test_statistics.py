@@ -1,4 +1,4 @@
-"""Fast resampling against scipy on explicit resamples, the two parts of a standard error, and the coverage of the intervals."""
+"""Fast resampling against scipy on explicit resamples, parts of a standard error, coverage of intervals."""
 
 import time
 
@@ -7,14 +7,13 @@ import pytest
 from scipy import stats
 
 from moslab.measures.metrics import METRICS
+from moslab.measures.resampling import image_counts, resampled
 from moslab.measures.statistics import (
     against_number,
     bootstrap,
     compare,
     contrast,
     difference,
-    image_counts,
-    resampled,
 )
 from moslab.utils.errors import UserError
 
@@ -147,9 +146,14 @@ def test_against_a_number_means_single_runs():
 
 @pytest.mark.parametrize("quality, own", [(0.3, 0.0), (0.1, 0.5)])
 def test_ninety_five_percent_intervals_cover(quality, own):
-    """Two arms drawn alike differ by nothing in truth. quality: how much training runs differ as a whole; own: each run's noise per image.
+    """Two arms drawn alike differ by nothing in truth.
 
-    Nominal where runs differ as a whole; conservative (about .99) where each run only has its own noise per image, which both parts count.
+    Coverage is nominal where runs differ as a whole; it is conservative (about .99) where each run only has
+    its own noise per image, which both parts count.
+
+    Args:
+        quality: how much training runs differ as a whole.
+        own: each run's noise per image.
     """
     hits, rounds = 0, 250
     for key in range(rounds):
@@ -173,17 +177,17 @@ def test_few_seeds_are_refused_or_marked():
 
 
 @pytest.mark.parametrize(
-    "change, said",
+    "change, message",
     [
         (lambda a: a[:, :-1], "expected \\[seeds, images\\]"),
         (lambda a: np.vstack([a, a]), "the same seeds in every arm"),
         (lambda a: np.where(np.arange(a.shape[1]) == 4, np.nan, a), "lacks 3 of 360 scores"),
     ],
 )
-def test_arms_that_do_not_pair_up_are_sentences(change, said):
+def test_arms_that_do_not_pair_up_are_sentences(change, message):
     target = targets()
     a = arm(target, 0.4)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         compare("srcc", a, change(a), target)
 
 

@@ -1,4 +1,4 @@
-"""Draws, specs and pixels of the embedded world: bit-stable numbers, pictures that show what their specs say."""
+"""Draws, specs and pixels of the embedded world: stable numbers, pictures that show their specs."""
 
 import hashlib
 from pathlib import Path
@@ -225,7 +225,7 @@ class TestRender:
             render.render(generic(1), 0, size)
 
     def test_motion_is_visible(self):
-        """A smear of the shortest task length takes most of the edge strength along its path and little across it."""
+        """A smear of the shortest task length takes most of the edges along its path and few across it."""
         spec = distort.intact("test", 9, np.arange(30)).changed(
             motion=np.full(30, specs.CALM["motion"][1][0])
         )

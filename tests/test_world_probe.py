@@ -40,15 +40,15 @@ def test_every_distortion_is_readable():
 
 
 @pytest.mark.parametrize(
-    "truth, said, expected",
+    "truth, predicted, expected",
     [([0, 1, 0, 1], [0, 1, 0, 1], 1), ([0, 0, 0, 1], [0, 0, 0, 0], 0), ([0, 1, 2], [0, 1, 1], 0.5)],
 )
-def test_readability(truth, said, expected):
-    assert probe.readability(np.array(truth), np.array(said))[0] == pytest.approx(expected)
+def test_readability(truth, predicted, expected):
+    assert probe.readability(np.array(truth), np.array(predicted))[0] == pytest.approx(expected)
 
 
 def test_a_probe_learns_and_reads(monkeypatch):
-    """The whole measurement in small: it runs, names every latent once, and does better than guessing on the easiest one."""
+    """A small measurement runs, names every latent once, and beats guessing on the easiest one."""
     monkeypatch.setattr(probe, "TRAIN", 1280)
     monkeypatch.setattr(probe, "EPOCHS", 2)
     monkeypatch.setattr(probe, "HELD_OUT", {"iaa": 200, "iqa": 300, "aigiqa": 300, "ugc": 300})

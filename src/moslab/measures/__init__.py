@@ -1,1 +1,1 @@
-"""Pure functions of numbers: correlations and errors, intervals and paired comparisons, numerical continuity."""
+"""Pure functions of numbers: correlations, errors, intervals, paired comparisons, numerical continuity."""

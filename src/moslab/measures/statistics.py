@@ -1,27 +1,29 @@
-"""How sure a metric, or a difference of metrics, is: images resampled jointly for all arms, training seeds on top.
+"""How sure a metric, or a difference of metrics, is: over resampled images and over training seeds.
 
-An arm is a [seeds, n] array: one row of test scores per training seed, the same n images and the same seeds in every arm. Scores are
-averaged over the seeds, image by image, before a metric is taken. The squared standard error of a difference has two parts: its variance
-over bootstrapped images, and the variance of the per-seed differences divided by the number of seeds. Bootstrapping the seeds instead
-would be hollow: three seeds have ten distinct resamples. The intervals cover as they say where training runs differ as a whole, and more
-than they say (95 % intervals about 99 % of the time) where runs differ by independent noise per image, which both parts then count.
+An arm is a [seeds, n] array: one row of test scores per training seed, with the same n images and the same
+seeds in every arm. Scores are averaged over the seeds, image by image, before a metric is taken. The images
+are resampled jointly for all arms.
+
+The squared standard error of a difference has two parts: its variance over bootstrapped images, and the
+variance of the per-seed differences divided by the number of seeds. Bootstrapping the seeds instead would be
+hollow: three seeds have ten distinct resamples. The intervals cover as they say where training runs differ as
+a whole. They cover more than they say (95 % intervals about 99 % of the time) where runs differ by
+independent noise per image, which both parts then count.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from moslab.measures.metrics import METRICS, logistic4, paired
+from moslab.measures.metrics import metric_named, paired
+from moslab.measures.resampling import resampled
 from moslab.utils.errors import UserError
+from moslab.utils.words import plural
 
 LEAST_SEEDS = 3
-CHUNK = 64  # resamples held in memory at once
-REMEMBERED = 1000  # arms whose resamples are kept for the next comparison
-_DRAWN: dict[tuple[str, int, int, bytes], np.ndarray] = {}
 
 
 class Interval(NamedTuple):
@@ -36,10 +38,19 @@ class Interval(NamedTuple):
 class Difference:
     """A contrast of arms with its uncertainty.
 
-    value: the contrast of metrics of seed-averaged scores. se: its standard error, from se_images and se_seeds. df: Satterthwaite's degrees of
-    freedom, infinite where the seeds add nothing. p: two-sided, against zero. low90 ... high99: t intervals. per_seed: the mean of the same
-    contrast taken seed by seed, which differs from `value` where averaging helps one arm more than the other. few: fewer than three seeds,
-    so se leaves out or hardly knows the seeds' part.
+    Attributes:
+        value: the contrast of metrics of seed-averaged scores.
+        se: its standard error, from se_images and se_seeds.
+        df: Satterthwaite's degrees of freedom, infinite where the seeds add nothing.
+        p: two-sided, against zero.
+        low90 ... high99: ends of the t intervals.
+        seeds: number of training seeds.
+        n: number of images.
+        se_images: standard error from the images alone.
+        se_seeds: standard error from the seeds alone.
+        per_seed: mean of the same contrast taken seed by seed; it differs from `value` where averaging
+            helps one arm more than the other.
+        few: fewer than three seeds, so se leaves out the seeds' part or hardly knows it.
     """
 
     value: float
@@ -68,12 +79,23 @@ class Difference:
 def bootstrap(
     metric: str, scores: np.ndarray, target: np.ndarray, n: int = 1000, seed: int = 0, level: float = 0.95
 ) -> Interval:
-    """Value and percentile interval of a metric of `scores` [images] over `n` resamples of the images.
+    """Value and percentile interval of a metric over resamples of the images.
 
-    Resamples on which the metric is undefined (all picks tied) are left out. NaN throughout, with the metric's warning, where the value is NaN.
+    Resamples on which the metric is undefined (all picks tied) are left out.
+
+    Args:
+        metric: a name of METRICS.
+        scores: [images].
+        target: [images].
+        n: number of resamples.
+        seed: of the resamples.
+        level: of the interval.
+
+    Returns:
+        The interval; NaN throughout, with the metric's warning, where the value is NaN.
     """
     scores, target = paired(scores, target)
-    value = known(metric)(scores, target)
+    value = metric_named(metric)(scores, target)
     if not np.isfinite(value):
         return Interval(value, float("nan"), float("nan"))
     draws = resampled(metric, scores[None], target, n, seed)[:, 0]
@@ -90,10 +112,9 @@ def compare(
     seed: int = 0,
     allow_few: bool = False,
 ) -> Difference:
-    """metric(a) - metric(b) for two arms [seeds, images] on the same images: `contrast` with weights 1 and -1."""
-    return contrast(
-        metric, {"the first arm": a, "the second arm": b}, [1.0, -1.0], target, n, seed, allow_few
-    )
+    """metric(a) - metric(b) for two arms [seeds, images] on the same images, as a `contrast`."""
+    arms = {"the first arm": a, "the second arm": b}
+    return contrast(metric, arms, [1.0, -1.0], target, n=n, seed=seed, allow_few=allow_few)
 
 
 def contrast(
@@ -105,9 +126,19 @@ def contrast(
     seed: int = 0,
     allow_few: bool = False,
 ) -> Difference:
-    """sum of weights[k] * metric(arms[k]), the weights summing to zero; arms by name (or in order), each [seeds, images].
+    """The sum of weights[k] * metric(arms[k]), for weights that sum to zero.
 
-    n: resamples. allow_few: fewer than three seeds give a marked result (`few`) instead of a UserError.
+    Args:
+        metric: a name of METRICS.
+        arms: by name or in order, each [seeds, images].
+        weights: one per arm.
+        target: [images].
+        n: number of resamples.
+        seed: of the resamples.
+        allow_few: fewer than three seeds give a marked result (`few`) instead of a UserError.
+
+    Raises:
+        UserError: for weights that do not sum to zero, and for arms that do not pair up.
     """
     if abs(sum(weights)) > 1e-6:
         raise UserError(f"The weights of a contrast sum to zero; {list(weights)} sum to {sum(weights):g}.")
@@ -117,7 +148,10 @@ def contrast(
 def estimate(
     metric: str, arm: np.ndarray, target: np.ndarray, n: int = 1000, seed: int = 0, allow_few: bool = False
 ) -> Difference:
-    """The metric of one arm [seeds, images] by itself, with the standard error of both parts; `per_seed` is what one training run gives."""
+    """The metric of one arm [seeds, images] by itself, with the standard error of both parts.
+
+    Its `per_seed` is what one training run gives.
+    """
     return combination(metric, [arm], [1.0], target, n, seed, allow_few)
 
 
@@ -130,14 +164,20 @@ def combination(
     seed: int,
     allow_few: bool,
 ) -> Difference:
-    """sum of weights[k] * metric(arms[k]) for any weights."""
+    """The sum of weights[k] * metric(arms[k]), for any weights; see `contrast`."""
     scores, target = stacked(arms, target, len(weights), allow_few)
-    weights = np.asarray(weights, dtype=np.float64)
-    by_seed = np.array([[known(metric)(row, target) for row in arm] for arm in scores])  # [arms, seeds]
+    factors = np.asarray(weights, dtype=np.float64)  # [arms]
+    by_seed = np.stack([_each(metric, arm, target) for arm in scores])  # [arms, seeds]
     averaged = scores.mean(axis=1)  # [arms, images]
-    value = float(weights @ [known(metric)(row, target) for row in averaged])
-    image_variance = np.nanvar(resampled(metric, averaged, target, n, seed) @ weights, ddof=1)
-    return difference(value, image_variance, weights @ by_seed, len(target))
+    value = float(factors @ _each(metric, averaged, target))
+    image_variance = float(np.nanvar(resampled(metric, averaged, target, n, seed) @ factors, ddof=1))
+    return difference(value, image_variance, factors @ by_seed, len(target))
+
+
+def _each(metric: str, rows: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The metric of each row of scores [rows, images]: [rows]."""
+    function = metric_named(metric)
+    return np.array([function(row, target) for row in rows])
 
 
 def against_number(
@@ -149,36 +189,48 @@ def against_number(
     seed: int = 0,
     allow_few: bool = False,
 ) -> Difference:
-    """metric of one arm [seeds, images] minus a published number.
+    """The metric of one arm [seeds, images] minus a published number.
 
-    Papers report single training runs, so here the metric is taken per seed and then averaged, in the value and in every resample.
+    Papers report single training runs, so here the metric is taken per seed and then averaged, in the value
+    and in every resample.
     """
     scores, target = stacked([arm], target, 1, allow_few)
     rows = scores[0]
-    by_seed = np.array([known(metric)(row, target) for row in rows]) - number
+    by_seed = _each(metric, rows, target) - number
     draws = resampled(metric, rows, target, n, seed).mean(axis=1)
-    return difference(float(by_seed.mean()), np.nanvar(draws, ddof=1), by_seed, len(target))
+    return difference(float(by_seed.mean()), float(np.nanvar(draws, ddof=1)), by_seed, len(target))
 
 
 def difference(value: float, image_variance: float, by_seed: np.ndarray, images: int) -> Difference:
-    """Put the two parts together; Satterthwaite's df with infinitely many for the image part and seeds - 1 for the other."""
+    """Put the two parts of the variance together.
+
+    Satterthwaite's degrees of freedom count infinitely many for the images' part and seeds - 1 for the
+    seeds'.
+
+    Args:
+        value: the difference.
+        image_variance: its variance over resampled images.
+        by_seed: the difference of each training seed [seeds].
+        images: number of images.
+    """
     seeds = len(by_seed)
     seed_variance = by_seed.var(ddof=1) / seeds if seeds > 1 else 0.0
     variance = image_variance + seed_variance
     df = (seeds - 1) * (variance / seed_variance) ** 2 if seed_variance > 0 else np.inf
     se = float(np.sqrt(variance))
-    ends = [
-        value + sign * se * stats.t.ppf((1 + level) / 2, df)
-        for level in (0.90, 0.95, 0.99)
-        for sign in (-1, 1)
-    ]
+    reach90, reach95, reach99 = (se * stats.t.ppf((1 + level) / 2, df) for level in (0.90, 0.95, 0.99))
     p = float(value == 0) if se == 0 else 2 * stats.t.sf(abs(value) / se, df)
     return Difference(
-        value,
-        se,
-        float(df),
-        float(p),
-        *(float(end) for end in ends),
+        value=value,
+        se=se,
+        df=float(df),
+        p=float(p),
+        low90=float(value - reach90),
+        high90=float(value + reach90),
+        low95=float(value - reach95),
+        high95=float(value + reach95),
+        low99=float(value - reach99),
+        high99=float(value + reach99),
         seeds=seeds,
         n=images,
         se_images=float(np.sqrt(image_variance)),
@@ -189,44 +241,51 @@ def difference(value: float, image_variance: float, by_seed: np.ndarray, images:
 
 
 def over_seeds(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
-    """Mean of one value per training seed [seeds] with its t interval; a single seed has no spread, and the interval is the value."""
-    values = np.asarray(values, dtype=np.float64)
-    mean = float(values.mean())
-    reach = (
-        stats.t.ppf((1 + level) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-        if len(values) > 1
-        else 0.0
-    )
-    return mean, mean - float(reach), mean + float(reach)
+    """Mean of one value per training seed [seeds], with the ends of its t interval.
+
+    A single seed has no spread: the interval is the value.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    mean = float(numbers.mean())
+    if len(numbers) < 2:
+        return mean, mean, mean
+    quantile = stats.t.ppf((1 + level) / 2, len(numbers) - 1)
+    reach = float(quantile * numbers.std(ddof=1) / np.sqrt(len(numbers)))
+    return mean, mean - reach, mean + reach
 
 
 def share_interval(
     values: Sequence[float], more: Sequence[float], level: float = 0.95, n: int = 2000, seed: int = 0
 ) -> tuple[float, float]:
-    """Percentile interval of the mean of shares, or of differences of shares, [n]: resampled together with the made-up values `more`, such as one success and one failure, so that it has a width where
-    all values are equal (as Agresti and Caffo do for shares)."""
-    values = np.concatenate([np.asarray(values, dtype=np.float64), more])
-    means = values[np.random.default_rng(seed).integers(len(values), size=(n, len(values)))].mean(1)
+    """Percentile interval of the mean of shares, or of differences of shares.
+
+    Args:
+        values: the shares [images].
+        more: made-up values that are resampled with them, such as one success and one failure, so that the
+            interval has a width where all values are equal (as Agresti and Caffo do for shares).
+        level: of the interval.
+        n: number of resamples.
+        seed: of the resamples.
+    """
+    pool = np.concatenate([np.asarray(values, dtype=np.float64), more])
+    picks = np.random.default_rng(seed).integers(len(pool), size=(n, len(pool)))
+    means = pool[picks].mean(1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def known(metric: str):
-    """The function of a metric's name."""
-    if metric not in METRICS:
-        raise UserError(f"Unknown metric {metric!r}: choose one of {', '.join(METRICS)}.")
-    return METRICS[metric]
 
 
 def stacked(
     arms: Mapping[str, np.ndarray] | Sequence[np.ndarray], target: np.ndarray, expected: int, allow_few: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Arms as one float array [arms, seeds, images] beside the target [images]; UserError for anything that does not pair up."""
-    named = (
-        dict(arms)
-        if isinstance(arms, Mapping)
-        else {f"arm {place}": arm for place, arm in enumerate(arms, 1)}
-    )
+    """Arms as one float array [arms, seeds, images], and the target [images].
+
+    Raises:
+        UserError: for anything that does not pair up.
+    """
+    if isinstance(arms, Mapping):
+        named = dict(arms)
+    else:
+        named = {f"arm {number}": arm for number, arm in enumerate(arms, 1)}
     target = np.asarray(target, dtype=np.float64)
     if len(named) != expected:
         raise UserError(
@@ -245,11 +304,13 @@ def check_arm(
     """One sentence for the first thing that is wrong with an arm."""
     if arm.shape[1:] != target.shape:
         raise UserError(
-            f"{name} has scores of shape {arm.shape} but there are {target.size} targets: expected [seeds, images]."
+            f"{name} has scores of shape {arm.shape} but there are {target.size} targets: "
+            "expected [seeds, images]."
         )
     if len(arm) < LEAST_SEEDS and not allow_few:
+        seeds = plural(len(arm), "training seed", "training seeds")
         raise UserError(
-            f"{name} has {len(arm)} training seed{'s' * (len(arm) != 1)}, a verdict needs at least {LEAST_SEEDS}: "
+            f"{name} has {seeds}, a verdict needs at least {LEAST_SEEDS}: "
             "add seeds to the notebook's parameters."
         )
     if arm.shape != first:
@@ -259,89 +320,6 @@ def check_arm(
     missing = int((~np.isfinite(arm)).sum())
     if missing:
         raise UserError(
-            f"{name} lacks {missing} of {arm.size} scores: decide what an unparsed answer counts as before comparing."
+            f"{name} lacks {missing} of {arm.size} scores: "
+            "decide what an unparsed answer counts as before comparing."
         )
-
-
-def resampled(metric: str, scores: np.ndarray, target: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """A metric of every arm of `scores` [arms, images] on `n` resamples of the images, the same for all arms: [n, arms].
-
-    The logistic curve of plcc_logistic4 is that of the full sample: four parameters on hundreds of images hardly move from one resample to
-    the next, and a nearly linear curve takes long to fit. An arm that is compared again is not resampled again.
-    """
-    known(metric)
-    names = [(metric, n, seed, sha256(target.tobytes() + arm.tobytes()).digest()) for arm in scores]
-    new = {name: arm for name, arm in zip(names, scores) if name not in _DRAWN}
-    if new:
-        arms = np.stack(
-            [logistic4(arm, target) if metric == "plcc_logistic4" else arm for arm in new.values()]
-        )
-        with np.errstate(invalid="ignore", divide="ignore"):
-            draws = np.concatenate(
-                [WEIGHTED[metric](arms, target, counts) for counts in image_counts(len(target), n, seed)]
-            )
-        if len(_DRAWN) > REMEMBERED:
-            _DRAWN.clear()
-        _DRAWN.update(zip(new, draws.T))
-    return np.stack([_DRAWN[name] for name in names], axis=1)
-
-
-def image_counts(images: int, n: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each image is picked in each resample, in chunks: float64 [resamples, images], every row summing to `images`."""
-    rng = np.random.default_rng(seed)
-    for start in range(0, n, CHUNK):
-        rows = min(CHUNK, n - start)
-        picks = rng.integers(images, size=(rows, images)) + images * np.arange(rows)[:, None]
-        yield np.bincount(picks.ravel(), minlength=rows * images).reshape(rows, images).astype(np.float64)
-
-
-def weighted_srcc(scores: np.ndarray, target: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """SRCC of each resample, [resamples, arms], without building it: mid-ranks follow from cumulative counts of the sorted values."""
-    center = (counts.shape[1] + 1) / 2  # the mean rank of any resample, ties or not
-    target_ranks = mid_ranks(target, counts) - center
-    spread = (counts * target_ranks**2).sum(axis=1)
-    columns = []
-    for arm in scores:
-        ranks = mid_ranks(arm, counts) - center
-        weighted = counts * ranks
-        columns.append(
-            (weighted * target_ranks).sum(axis=1) / np.sqrt((weighted * ranks).sum(axis=1) * spread)
-        )
-    return np.stack(columns, axis=1)
-
-
-def mid_ranks(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Average rank of every image's value within each resample, [resamples, images].
-
-    A distinct value that occurs c times after b smaller picks holds the ranks b + 1 ... b + c, so its average rank is b + (c + 1) / 2.
-    """
-    _, group = np.unique(values, return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    occurrences = np.add.reduceat(counts[:, order], starts, axis=1)  # [resamples, distinct values]
-    return (np.cumsum(occurrences, axis=1) - (occurrences - 1) / 2)[:, group]
-
-
-def weighted_plcc(scores: np.ndarray, target: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """PLCC of each resample from weighted sums, [resamples, arms]."""
-    images = counts.shape[1]
-    y = target - target.mean()
-    x = (scores - scores.mean(axis=1, keepdims=True)).T  # [images, arms]
-    mean_x, mean_y = counts @ x / images, (counts @ y / images)[:, None]
-    covariance = counts @ (x * y[:, None]) / images - mean_x * mean_y
-    variance_x = counts @ x**2 / images - mean_x**2
-    variance_y = (counts @ y**2 / images)[:, None] - mean_y**2
-    return covariance / np.sqrt(variance_x * variance_y)
-
-
-def weighted_mae(scores: np.ndarray, target: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """MAE of each resample, [resamples, arms]."""
-    return counts @ np.abs(scores - target).T / counts.shape[1]
-
-
-WEIGHTED = {
-    "srcc": weighted_srcc,
-    "plcc": weighted_plcc,
-    "plcc_logistic4": weighted_plcc,
-    "mae": weighted_mae,
-}

@@ -1,4 +1,7 @@
-"""What files hold, as SHA-256, remembered: a second look at 255 thousand pictures costs their stat and nothing more."""
+"""SHA-256 digests of files, remembered between calls.
+
+Digests of 255 thousand pictures cost a second time no more than one `stat` each.
+"""
 
 import hashlib
 import os
@@ -23,9 +26,10 @@ _AT_ONCE = 64  # files that one thread reads before it asks for more
 _WAIT = 30  # seconds for another process that writes into the same memory
 
 _TABLE = """
-create table if not exists files
-    (folder text, name text, size integer, modified integer, changed integer, digest text, primary key (folder, name))
-    without rowid
+create table if not exists files (
+    folder text, name text, size integer, modified integer, changed integer, digest text,
+    primary key (folder, name)
+) without rowid
 """
 
 
@@ -38,10 +42,10 @@ def digests_of(files: Sequence[str | Path]) -> list[str]:
     """SHA-256 of every file, in order.
 
     Digests are remembered by absolute path, size and both times of the file (of its content and of its
-    entry), in `papermill_runs/cache`. A little, and where nothing can be remembered, is simply read.
+    entry), in `papermill_runs/cache`. A few small files, or files that cannot be remembered, are simply read.
 
     Raises:
-        UserError: for the first file that is not there or cannot be read.
+        UserError: for the first file that is missing or cannot be read.
     """
     here = os.getcwd()
     names = [os.path.join(here, file) for file in files]
@@ -54,33 +58,31 @@ def digests_of(files: Sequence[str | Path]) -> list[str]:
         now = time.time_ns()
         for number, digest in zip(unknown, _read([names[number] for number in unknown])):
             digests[number] = digest
-        settled = [number for number in unknown if now - max(stats[number][1:]) > RACY_NS]
-        _remember(memory, [(*_parts(names[number]), *stats[number], digests[number]) for number in settled])
+        rows = []
+        for number in unknown:
+            if now - max(stats[number][1:]) > RACY_NS:
+                rows.append((*_parts(names[number]), *stats[number], digests[number]))
+        _remember(memory, rows)
     return digests
 
 
 def _stat(name: str) -> Stat:
     try:
-        found = os.stat(name)
+        status = os.stat(name)
     except (OSError, ValueError) as problem:
         raise UserError(
             f"{name} is missing or cannot be looked at ({_reason(problem)}): complete the folder."
         ) from problem
-    if not stat.S_ISREG(found.st_mode):  # whoever opens a pipe waits for ever
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
         raise UserError(f"{name} is no ordinary file and cannot be read: put the file there.")
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _read(names: Sequence[str]) -> Iterator[str]:
     """Digests of files that have to be read, in order, several at a time."""
     parts = [names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE)]
-    bar = tqdm(
-        total=len(names),
-        desc="reading files",
-        unit="file",
-        leave=False,
-        disable=None if len(names) > FEW else True,
-    )
+    silent = None if len(names) > FEW else True  # None: shown only on a terminal
+    bar = tqdm(total=len(names), desc="reading files", unit="file", leave=False, disable=silent)
     with bar, ThreadPoolExecutor(_THREADS) as pool:
         for digests in pool.map(_hash_each, parts):
             bar.update(len(digests))
@@ -88,10 +90,11 @@ def _read(names: Sequence[str]) -> Iterator[str]:
 
 
 def _hash_each(names: Sequence[str]) -> list[str]:
-    return [_hash(name) for name in names]
+    return [hash_file(name) for name in names]
 
 
-def _hash(name: str) -> str:
+def hash_file(name: str) -> str:
+    """SHA-256 of one file, read now."""
     try:
         with open(name, "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -105,12 +108,12 @@ def _reason(problem: Exception) -> str:
     return getattr(problem, "strerror", None) or str(problem)
 
 
-# --- the memory -------------------------------------------------------------------------------------------------
+# --- the memory -----------------------------------------------------------------------------------
 
 
 @contextmanager
 def _memory() -> Iterator[sqlite3.Connection | None]:
-    """The remembered digests, or None where there is no place for them; a damaged memory is begun anew."""
+    """The database of digests, or None where it cannot be kept; a damaged one is replaced."""
     try:
         memory = _open()
     except (OSError, sqlite3.Error):
@@ -151,10 +154,10 @@ def _recall(memory: sqlite3.Connection | None, names: Sequence[str], stats: Sequ
     for number, name in enumerate(names):
         folder, last = _parts(name)
         folders.setdefault(folder, []).append((last, number))
-    for folder, among in folders.items():
-        known = _rows(memory, folder, [last for last, _ in among])
-        for last, number in among:
-            size_and_times, digest = known.get(last, (None, ""))
+    for folder, files in folders.items():
+        remembered = _rows(memory, folder, [last for last, _ in files])
+        for last, number in files:
+            size_and_times, digest = remembered.get(last, (None, ""))
             if size_and_times == stats[number]:
                 digests[number] = digest
     return digests
@@ -167,13 +170,14 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _rows(memory: sqlite3.Connection, folder: str, names: Sequence[str]) -> dict[str, tuple[Stat, str]]:
-    """Name -> size, times and digest: of the asked files of a folder, or of all of them where many are asked for."""
-    columns = "select name, size, modified, changed, digest from files where folder = ?"
-    some = f"{columns} and name in ({','.join('?' * len(names))})"
+    """Name -> size, times and digest, of the named files of a folder or, for many names, of all its files."""
+    query = "select name, size, modified, changed, digest from files where folder = ?"
+    values = [folder]
+    if len(names) <= FEW:
+        query += f" and name in ({','.join('?' * len(names))})"
+        values += names
     try:
-        rows = (
-            memory.execute(columns, [folder]) if len(names) > FEW else memory.execute(some, [folder, *names])
-        )
+        rows = memory.execute(query, values)
         return {name: ((size, modified, changed), digest) for name, size, modified, changed, digest in rows}
     except sqlite3.Error:
         return {}

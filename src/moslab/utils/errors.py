@@ -1,10 +1,11 @@
-"""The one exception meant for the person at the keyboard, and how another one is quoted in it."""
+"""The one exception meant for the user, and how another exception is quoted in it."""
 
 
 class UserError(ValueError):
     """Bad input, told in one sentence: what was found, where, what was expected and what to do.
 
-    The command line prints the sentence alone and exits with status 2; notebooks show it as the last line of the traceback.
+    The command line prints the sentence alone and exits with status 2; a notebook shows it as the last line
+    of the traceback.
     """
 
 

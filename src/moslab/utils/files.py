@@ -1,4 +1,4 @@
-"""Writing that never leaves half a file behind, and the hash that names things."""
+"""Writing files atomically, and the digests that name things."""
 
 import errno
 import hashlib
@@ -18,7 +18,16 @@ FULL_DISK = (errno.ENOSPC, errno.EDQUOT)  # a full disk, a used-up quota
 
 
 def write_atomic(path: Path, content: str | bytes) -> Path:
-    """Write beside the target, flush to disk, then rename: readers see the old file or the new one, never a half."""
+    """Write a file so that readers see the old content or the new, never half of it.
+
+    The content goes into a temporary file in the same folder, is flushed to disk and then renamed.
+
+    Returns:
+        The path.
+
+    Raises:
+        UserError: where the disk is full or the folder cannot be written.
+    """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +48,7 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
 
 
 def cannot_write(path: Path, problem: OSError) -> UserError:
-    """The sentence for a full disk, a read-only folder and their kin."""
+    """The error for a full disk, a read-only folder and the like."""
     return UserError(
         f"Cannot write {path}: {problem.strerror or problem}. Free some space or make the folder writable, "
         "then start again; finished runs are kept."
@@ -47,10 +56,12 @@ def cannot_write(path: Path, problem: OSError) -> UserError:
 
 
 def write_json(path: Path, content: Any) -> Path:
+    """Write JSON with sorted keys, atomically."""
     return write_atomic(path, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
+    """The content of a JSON file; UserError where it is not JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as problem:
@@ -64,6 +75,7 @@ def digest(content: Any) -> str:
 
 
 def sha256(content: bytes) -> str:
+    """SHA-256 of bytes in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -73,7 +85,7 @@ def file_digest(path: Path) -> str:
 
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """`content` with its own digest, so that a change by hand can be told."""
+    """`content` with its own digest, which shows later whether somebody changed it."""
     return content | {"digest": digest(content)}
 
 

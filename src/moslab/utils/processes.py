@@ -1,4 +1,4 @@
-"""Child processes that end: when their parent does, however it ended, or because they are told to."""
+"""Ending child processes: together with their parent, however that ends, or on demand."""
 
 import os
 import threading
@@ -11,8 +11,9 @@ import psutil
 def die_with_parent(every: float = 0.2) -> None:
     """End this process within `every` seconds of its parent's death, kill -9 included.
 
-    Polling works on every platform and, unlike Linux's parent-death signal, does not fire when only the parent's *thread* ends.
-    Call it first thing in a child; as `initializer=` of a process pool it covers the workers.
+    Polling works on every platform and, unlike Linux's parent-death signal, does not fire when only the
+    parent's *thread* ends. Call it first thing in a child; as `initializer=` of a process pool it covers the
+    workers.
     """
     parent = os.getppid()
 
@@ -25,7 +26,7 @@ def die_with_parent(every: float = 0.2) -> None:
 
 
 def kill_below(pid: int) -> None:
-    """Kill all children of a process and theirs; none of them is asked, and one that hangs cannot refuse."""
+    """Kill all descendants of a process; a descendant that hangs is killed, too."""
     try:
         below = psutil.Process(pid).children(recursive=True)
     except psutil.Error:

@@ -1,4 +1,7 @@
-"""Where a result comes from: commit, packages, machine, time. Recorded beside every result, part of no key."""
+"""Where a result comes from: commit, packages, machine, time.
+
+Recorded with every result, part of no key.
+"""
 
 import html
 import os
@@ -39,9 +42,13 @@ PACKAGES = (
 
 
 def provenance() -> dict[str, Any]:
-    """Commit, lock file, versions, machine, accelerator, threads, memory (bytes), start (UTC) and wall time (s) of this process.
+    """What this process runs on: code, packages, machine and time.
 
-    The accelerator is looked up only if torch is loaded already: asking costs nobody an import.
+    The accelerator is looked up only if torch is loaded already, so that asking never imports it.
+
+    Returns:
+        Commit, digest of the lock file, package versions, machine, accelerator, threads, peak memory (bytes),
+        start (UTC) and wall time (s).
     """
     started = psutil.Process().create_time()
     return {
@@ -61,23 +68,16 @@ def provenance() -> dict[str, Any]:
 
 
 def commit() -> dict[str, Any]:
-    """{"id", "dirty"} of the work tree, runs and figures aside; without git the id is read from .git, and dirty is None (unknown)."""
+    """The commit of the work tree, and whether files other than runs and figures differ from it.
+
+    Returns:
+        {"id", "dirty"}. Without git the id is read from .git, and dirty is None (unknown).
+    """
+    paths_compared = [".", ":!papermill_runs", ":!figures"]
     try:
-        found = _git("rev-parse", "HEAD")
-        return {
-            "id": found,
-            "dirty": bool(
-                _git(
-                    "status",
-                    "--porcelain",
-                    "--untracked-files=no",
-                    "--",
-                    ".",
-                    ":!papermill_runs",
-                    ":!figures",
-                )
-            ),
-        }
+        head = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain", "--untracked-files=no", "--", *paths_compared)
+        return {"id": head, "dirty": bool(changes)}
     except (OSError, subprocess.SubprocessError):
         return {"id": _read_head(paths.ROOT / ".git"), "dirty": None}
 
@@ -95,7 +95,9 @@ def cpu_name() -> str:
 def threads() -> int:
     """Torch's threads if torch is loaded, else what OMP_NUM_THREADS allows."""
     torch = sys.modules.get("torch")
-    return torch.get_num_threads() if torch else int(os.environ.get("OMP_NUM_THREADS") or cores())
+    if torch:
+        return torch.get_num_threads()
+    return int(os.environ.get("OMP_NUM_THREADS") or cores())
 
 
 def accelerator() -> str:
@@ -111,9 +113,9 @@ def peak_memory() -> int:
     if resource is None:
         return psutil.Process().memory_info().rss
     unit = 1 if sys.platform == "darwin" else 1024
-    return unit * max(
-        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return unit * max(own, children)
 
 
 class Card:
@@ -127,40 +129,39 @@ class Card:
         return "\n".join(f"{name:<{width}}  {value}" for name, value in self.rows)
 
     def _repr_html_(self) -> str:
-        lines = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th><td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for name, value in self.rows
-        )
+        lines = "".join(_table_row(name, value) for name, value in self.rows)
         return f"<table>{lines}</table>"
 
 
-def card(found: dict[str, Any]) -> Card:
-    """What a reader wants to see of `provenance()`."""
-    state = {True: " with local changes", False: "", None: " (local changes unknown)"}[
-        found["commit"]["dirty"]
-    ]
-    packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items())
+def _table_row(name: str, value: str) -> str:
+    style = "style='text-align:left'"
+    return f"<tr><th {style}>{html.escape(name)}</th><td {style}>{html.escape(value)}</td></tr>"
+
+
+def card(record: dict[str, Any]) -> Card:
+    """What a reader wants to see of a record made by `provenance()`."""
+    states = {True: " with local changes", False: "", None: " (local changes unknown)"}
+    state = states[record["commit"]["dirty"]]
+    packages = ", ".join(f"{name} {number}" for name, number in record["packages"].items())
+    threads_each = f"{record['threads']} thread(s) per process"
     return Card(
         [
-            ("commit", found["commit"]["id"][:12] + state),
-            ("lock file", found["lock"]),
+            ("commit", record["commit"]["id"][:12] + state),
+            ("lock file", record["lock"]),
             ("packages", packages),
-            (
-                "machine",
-                f"{found['cpu']}, {found['cores']} cores, {found['threads']} thread(s) per process, {found['platform']}",
-            ),
-            ("accelerator", found["accelerator"]),
-            ("python", found["python"]),
-            ("peak memory", f"{found['peak_memory'] / 2**20:.0f} MiB"),
-            ("time", f"started {found['started']}, {found['wall']:.0f} s"),
+            ("machine", f"{record['cpu']}, {record['cores']} cores, {threads_each}, {record['platform']}"),
+            ("accelerator", record["accelerator"]),
+            ("python", record["python"]),
+            ("peak memory", f"{record['peak_memory'] / 2**20:.0f} MiB"),
+            ("time", f"started {record['started']}, {record['wall']:.0f} s"),
         ]
     )
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(paths.ROOT), *arguments], capture_output=True, text=True, check=True, timeout=10
-    ).stdout.strip()
+    command = ["git", "-C", str(paths.ROOT), *arguments]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    return finished.stdout.strip()
 
 
 def _read_head(folder: Path) -> str:

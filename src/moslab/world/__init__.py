@@ -1,4 +1,7 @@
-"""The embedded photo world: pictures drawn by rule, with labels whose causes are known, so that every result can be held against what was possible."""
+"""The embedded photo world: pictures drawn by rule, with labels whose causes are known.
+
+Every result can therefore be compared with what was possible.
+"""
 
 from moslab.world.tasks import World, generate
 from moslab.world.version import LABELS, PIXELS

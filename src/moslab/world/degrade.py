@@ -1,6 +1,7 @@
 """What goes wrong with a picture, in numpy alone: blur, motion, noise, JPEG, exposure, fog, lost colour.
 
-Pictures are float32 planes [3, height, width] with 1 = white (planes first: numpy is fast along the last axis). No image library takes part, so no library's release can change a pixel.
+Pictures are float32 planes [3, height, width] with 1 = white (planes first: numpy is fast along the last
+axis). No image library takes part, so no library's release can change a pixel.
 """
 
 from functools import lru_cache
@@ -15,73 +16,17 @@ HAZE = np.float32(0.82)  # brightness of fog
 # Annex K of the JPEG standard (ITU-T T.81), luminance and chrominance.
 _LUMA = np.array(
     [
-        16,
-        11,
-        10,
-        16,
-        24,
-        40,
-        51,
-        61,
-        12,
-        12,
-        14,
-        19,
-        26,
-        58,
-        60,
-        55,
-        14,
-        13,
-        16,
-        24,
-        40,
-        57,
-        69,
-        56,
-        14,
-        17,
-        22,
-        29,
-        51,
-        87,
-        80,
-        62,
-        18,
-        22,
-        37,
-        56,
-        68,
-        109,
-        103,
-        77,
-        24,
-        35,
-        55,
-        64,
-        81,
-        104,
-        113,
-        92,
-        49,
-        64,
-        78,
-        87,
-        103,
-        121,
-        120,
-        101,
-        72,
-        92,
-        95,
-        98,
-        112,
-        100,
-        103,
-        99,
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
     ],
     np.float32,
-).reshape(8, 8)
+)
 _CHROMA = np.full((8, 8), 99, np.float32)
 _CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 _YCC = np.array([[0.299, 0.587, 0.114], [-0.1687, -0.3313, 0.5], [0.5, -0.4187, -0.0813]], np.float32)  # JFIF
@@ -106,14 +51,19 @@ def _band(length: int, step: int) -> np.ndarray:
     taps = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * sigma * sigma))
     band = np.zeros((length, length))
     for row in range(length):
-        np.add.at(
-            band[row], np.clip(np.arange(row - reach, row + reach + 1), 0, length - 1), taps / taps.sum()
-        )
+        columns = np.clip(np.arange(row - reach, row + reach + 1), 0, length - 1)
+        np.add.at(band[row], columns, taps / taps.sum())
     return band.astype(np.float32)
 
 
 def motion(image: np.ndarray, length: float, angle: float) -> np.ndarray:
-    """Mean over a straight path of `length` pixels, as a camera that moved while the shutter was open; the angle in radians."""
+    """Mean over a straight path, as of a camera that moved while the shutter was open.
+
+    Args:
+        image: float32 [3, height, width].
+        length: of the path, in pixels.
+        angle: of the path, in radians.
+    """
     steps = int(round(length))
     if steps < 2:
         return image
@@ -121,13 +71,14 @@ def motion(image: np.ndarray, length: float, angle: float) -> np.ndarray:
     padded = np.pad(image, ((0, 0), (steps, steps), (steps, steps)), mode="edge")
     total = np.zeros_like(image)
     for offset in np.arange(steps) - (steps - 1) / 2:
-        top, left = steps + round(offset * np.sin(angle)), steps + round(offset * np.cos(angle))
+        top = steps + round(offset * np.sin(angle))
+        left = steps + round(offset * np.cos(angle))
         total += padded[:, top : top + height, left : left + width]
     return total / np.float32(steps)
 
 
 def expose(image: np.ndarray, stops: float) -> np.ndarray:
-    """Exposure in a world of gamma 2.2: decoding, gain 2**stops and encoding together are one multiplication."""
+    """Exposure at gamma 2.2: decoding, gain 2**stops and encoding together are one multiplication."""
     return image * np.float32(2.0 ** (stops / 2.2))
 
 
@@ -143,13 +94,11 @@ def veil(image: np.ndarray, opacity: np.ndarray | float) -> np.ndarray:
 
 
 def noise(image: np.ndarray, deviation: float, key: int) -> np.ndarray:
-    """Sensor noise, weaker where the picture is bright; `key` chooses the place in a fixed sheet of normal draws."""
+    """Sensor noise, weaker where the picture is bright; `key` chooses a part of a fixed sheet of draws."""
     sheet = _noise_sheet()
     _, height, width = image.shape
-    rows, columns = (
-        (np.arange(height) + key) % sheet.shape[1],
-        (np.arange(width) + key // sheet.shape[1]) % sheet.shape[2],
-    )
+    rows = (np.arange(height) + key) % sheet.shape[1]
+    columns = (np.arange(width) + key // sheet.shape[1]) % sheet.shape[2]
     weight = 0.35 + 0.65 * np.sqrt(np.clip(1 - image, 0, 1))
     return image + np.float32(deviation) * sheet[:, rows[:, None], columns] * weight
 
@@ -160,9 +109,11 @@ def _noise_sheet() -> np.ndarray:
 
 
 def jpeg(image: np.ndarray, scale: float) -> np.ndarray:
-    """Quantise as JPEG does (baseline, chroma halved both ways) with the standard tables times `scale`; 0 leaves the picture alone.
+    """Quantise as JPEG does (baseline, chroma halved both ways).
 
-    Height and width are multiples of 16, the size of one 4:2:0 unit.
+    Args:
+        image: float32 [3, height, width]; height and width are multiples of 16, the size of one 4:2:0 unit.
+        scale: multiple of the standard tables; 0 leaves the picture alone.
     """
     if scale <= 0:
         return image

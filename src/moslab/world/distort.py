@@ -17,7 +17,14 @@ EXCLUSIVE = ({"blur", "motion"}, {"under", "over"})  # pairs that hide or undo e
 
 @dataclass(frozen=True)
 class Distorted:
-    """Intact pictures and what was done to them. kinds: [n, 2] numbers into KINDS; severities: [n, 2] in [0, 1], 0 = not applied."""
+    """Intact pictures and what was done to them.
+
+    Attributes:
+        intact: the pictures before.
+        spec: the pictures after.
+        kinds: numbers into KINDS [n, 2].
+        severities: in [0, 1], 0 = not applied, [n, 2].
+    """
 
     intact: Spec
     spec: Spec
@@ -39,14 +46,10 @@ def distorted(stream: str, seed: int, ids: np.ndarray) -> Distorted:
     """Draw intact pictures and their distortions."""
     before = intact(stream, seed, ids)
     kinds = np.stack([choice(seed, f"{stream}.distortion", ids, np.array(WEIGHTS), sub) for sub in (0, 1)], 1)
-    first = uniform(seed, f"{stream}.severity", ids, 0) ** 1.1 * (
-        uniform(seed, f"{stream}.pristine", ids) >= PRISTINE
-    )
-    second = (
-        SECOND_SEVERITY
-        * uniform(seed, f"{stream}.severity", ids, 1) ** 1.3
-        * (uniform(seed, f"{stream}.second", ids) < SECOND)
-    )
+    has_first = uniform(seed, f"{stream}.pristine", ids) >= PRISTINE
+    has_second = uniform(seed, f"{stream}.second", ids) < SECOND
+    first = uniform(seed, f"{stream}.severity", ids, 0) ** 1.1 * has_first
+    second = SECOND_SEVERITY * uniform(seed, f"{stream}.severity", ids, 1) ** 1.3 * has_second
     severities = np.round(np.stack([first, np.where(_compatible(kinds), second, 0)], 1), 6)
     after = before
     for kind in KINDS:
@@ -56,7 +59,13 @@ def distorted(stream: str, seed: int, ids: np.ndarray) -> Distorted:
 
 
 def apply(kind: str, severity: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """The number of the distortion's field after a distortion of `severity`; severity 0 leaves it as it was."""
+    """The value of the distortion's field after a distortion of `severity`; severity 0 leaves it as it was.
+
+    Args:
+        kind: one of KINDS.
+        severity: 0 to 1, [n].
+        value: the field's value before [n].
+    """
     strength = {
         "blur": 3.0 * severity,
         "motion": 3 + 13 * severity,

@@ -1,7 +1,8 @@
 """Keyed random draws: every number is a pure function of (seed, stream name, index, sub-index).
 
-There is no generator state, so enlarging a data set or adding a field never moves a number that was there before, and no numpy release can change one.
-Key: BLAKE2b of "seed|name"; mixing: the finaliser of splitmix64 (Steele, Lea and Flood, 2014), unsigned 64-bit integers only.
+There is no generator state, so enlarging a dataset or adding a field never moves a number that was there
+before, and no numpy release can change one. Key: BLAKE2b of "seed|name"; mixing: the finaliser of splitmix64
+(Steele, Lea and Flood, 2014), unsigned 64-bit integers only.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 def integers(seed: int, name: str, ids: np.ndarray | int, sub: np.ndarray | int = 0) -> np.ndarray:
     """uint64 draws, shaped like `ids` broadcast against `sub`."""
-    ids, sub = np.asarray(ids).astype(np.uint64), np.asarray(sub).astype(np.uint64)
+    ids = np.asarray(ids).astype(np.uint64)
+    sub = np.asarray(sub).astype(np.uint64)
     with np.errstate(over="ignore"):  # wrapping around is the arithmetic meant here
         return _mixed(_mixed(_key(seed, name) + ids * _GOLDEN) + sub * _STRIDE + np.uint64(1))
 
@@ -36,17 +38,33 @@ def normal(seed: int, name: str, ids: np.ndarray | int, sub: np.ndarray | int = 
 
 
 def choice(seed: int, name: str, ids: np.ndarray, weights: np.ndarray, sub: int = 0) -> np.ndarray:
-    """Class numbers drawn with `weights` [k], or [n, k] for a row of weights per id; the weights need not sum to 1."""
+    """Class numbers drawn by weights.
+
+    Args:
+        seed: of the draws.
+        name: of the stream.
+        ids: numbers of the pictures [n].
+        weights: [k], or [n, k] for a row of weights per id; they need not sum to 1.
+        sub: sub-index of the draw.
+
+    Returns:
+        Class numbers [n].
+    """
     total = np.cumsum(np.asarray(weights, dtype=np.float64), axis=-1)
     threshold = uniform(seed, name, ids, sub)[..., None] * total[..., -1:]
     return np.minimum((threshold >= total).sum(-1), total.shape[-1] - 1)
 
 
 class Dice:
-    """Keyed draws one after the other, for things made of few and many choices, such as a sentence: the k-th draw is a function of (seed, name, id, k)."""
+    """Keyed draws one after the other, for things made of any number of choices, such as a sentence.
+
+    The k-th draw is a function of (seed, name, id, k).
+    """
 
     def __init__(self, seed: int, name: str, id: int) -> None:
-        self._key, self._taken, self._draws = (seed, name, id), 0, []
+        self._key = (seed, name, id)
+        self._taken = 0
+        self._draws: list[float] = []
 
     def uniform(self) -> float:
         """The next draw from [0, 1)."""
@@ -63,17 +81,22 @@ class Dice:
         """One of `items`, evenly or by weights that sum to 1."""
         if weights is None:
             return items[self.integer(len(items))]
-        place = self.uniform()
-        return next((item for item, upper in zip(items, accumulate(weights)) if place < upper), items[-1])
+        draw = self.uniform()
+        for item, upper in zip(items, accumulate(weights)):
+            if draw < upper:
+                return item
+        return items[-1]
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
         """`items` in random order."""
-        return [items[place] for _, place in sorted((self.uniform(), place) for place in range(len(items)))]
+        keyed = sorted((self.uniform(), position) for position in range(len(items)))
+        return [items[position] for _, position in keyed]
 
 
 @lru_cache(maxsize=4096)
 def _key(seed: int, name: str) -> np.uint64:
-    return np.uint64(int.from_bytes(blake2b(f"{seed}|{name}".encode(), digest_size=8).digest(), "little"))
+    key = blake2b(f"{seed}|{name}".encode(), digest_size=8).digest()
+    return np.uint64(int.from_bytes(key, "little"))
 
 
 def _mixed(x: np.ndarray) -> np.ndarray:
@@ -82,7 +105,8 @@ def _mixed(x: np.ndarray) -> np.ndarray:
     return x ^ (x >> np.uint64(31))
 
 
-# Acklam's rational approximation of the inverse normal distribution function: central part A/B, tails C/D (relative error 1.2e-9).
+# Acklam's rational approximation of the inverse normal distribution function: central part A/B, tails C/D
+# (relative error 1.2e-9).
 _A = (
     -3.969683028665376e1,
     2.209460984245205e2,
@@ -112,7 +136,10 @@ _CENTRAL = 0.5 - 0.02425
 
 
 def normal_quantile(p: np.ndarray) -> np.ndarray:
-    """Inverse normal distribution function, rounded to 1e-9 so that the last bits of a platform's logarithm vanish."""
+    """Inverse normal distribution function.
+
+    It is rounded to 1e-9, so that the last bits of a platform's logarithm vanish.
+    """
     p = np.clip(p, 1e-12, 1 - 1e-12)
     q = p - 0.5
     center = np.polyval(_A, q * q) * q / np.polyval(_B, q * q)

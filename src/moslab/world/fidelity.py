@@ -1,8 +1,10 @@
-"""Full-reference fidelity: how far a distorted picture lies from its intact original, and the pseudo-MOS that follows from it.
+"""Full-reference fidelity: how far a distorted picture lies from its intact original, as a pseudo-MOS.
 
-The features are textbook ones (structural similarity, Wang et al. 2004; information weighting, Wang and Li 2011; gradient similarity deviation, Xue et al. 2014) beside
-measures of exposure, colour and blocks. Their weights, dead zones and the logistic are set by hand, by looking at pictures: no human judgements went into them.
-They are rounded to four decimals before a label is made, so that the last bits of a platform's arithmetic cannot move a label.
+The features are textbook ones (structural similarity, Wang et al. 2004; information weighting, Wang and Li
+2011; gradient similarity deviation, Xue et al. 2014) and measures of exposure, colour and blocks. Their
+weights, dead zones and the logistic are set by hand, by looking at pictures: no human judgements went into
+them. The features are rounded to four decimals before a label is made, so that the last bits of a
+platform's arithmetic cannot move a label.
 """
 
 import numpy as np
@@ -11,21 +13,29 @@ from scipy.ndimage import uniform_filter
 from moslab.world.degrade import GRAY
 
 FEATURES = ("structure", "luminance", "clipping", "colorfulness", "edges", "gradient", "blocks", "tint")
-DEAD_ZONE = np.array([0, 0.05, 0, 0.10, 0.06, 0.02, 0.12, 0.01])  # differences nobody minds
+DEAD_ZONE = np.array([0, 0.05, 0, 0.10, 0.06, 0.02, 0.12, 0.01])  # differences that do not count
 WEIGHT = np.array([0.55, 0.55, 0.65, 0.12, 0.55, 1.50, 2.2, 1.5])
 BEST, WORST, MIDDLE, STEEPNESS = 4.35, 1.05, 0.60, 2.1
 WINDOW, CONTRAST_FLOOR, INFORMATION_FLOOR, VISIBLE_JUMP = 7, 9e-4, 4e-4, 0.02
-_RED_DIFFERENCE, _BLUE_DIFFERENCE = (
-    np.array([0.5, -0.42, -0.08], np.float32),
-    np.array([-0.17, -0.33, 0.5], np.float32),
-)
+_RED_DIFFERENCE = np.array([0.5, -0.42, -0.08], np.float32)
+_BLUE_DIFFERENCE = np.array([-0.17, -0.33, 0.5], np.float32)
 
 
 def features(original: np.ndarray, distorted: np.ndarray, chunk: int = 200) -> np.ndarray:
-    """Eight differences per picture, 0 = identical, rounded to 1e-4: [n, 8] in the order of `FEATURES`, from uint8 [n, height, width, 3]."""
-    parts = [
-        _features(original[i : i + chunk], distorted[i : i + chunk]) for i in range(0, len(original), chunk)
-    ]
+    """Eight differences per picture, 0 = identical, rounded to 1e-4.
+
+    Args:
+        original: uint8 [n, height, width, 3].
+        distorted: uint8 [n, height, width, 3].
+        chunk: pictures at once.
+
+    Returns:
+        [n, 8] in the order of `FEATURES`.
+    """
+    parts = []
+    for start in range(0, len(original), chunk):
+        rows = slice(start, start + chunk)
+        parts.append(_features(original[rows], distorted[rows]))
     return np.round(np.concatenate(parts), 4)
 
 
@@ -35,19 +45,18 @@ def distance(measured: np.ndarray) -> np.ndarray:
 
 
 def pseudo_mos(measured: np.ndarray) -> np.ndarray:
-    """Mean opinion on the scale 1 to 5 from features [n, 8], by a frozen logistic in the logarithm of the distance."""
+    """Mean opinion on the scale 1 to 5 from features [n, 8]: a frozen logistic in the log of the distance."""
     return WORST + (BEST - WORST) / (1 + (distance(measured) / MIDDLE) ** STEEPNESS)
 
 
 def _features(original: np.ndarray, distorted: np.ndarray) -> np.ndarray:
-    a, b = original.astype(np.float32) / 255, distorted.astype(np.float32) / 255
+    a = original.astype(np.float32) / 255
+    b = distorted.astype(np.float32) / 255
     luma_a, luma_b = a @ GRAY, b @ GRAY
     chroma_a, chroma_b = chroma(a), chroma(b)
-    structure = (
-        1
-        - _contrast_structure(luma_a, luma_b) ** 0.45
-        * _contrast_structure(_halved(luma_a), _halved(luma_b)) ** 0.55
-    )
+    fine = _contrast_structure(luma_a, luma_b)
+    coarse = _contrast_structure(_halved(luma_a), _halved(luma_b))
+    structure = 1 - fine**0.45 * coarse**0.55
     clipping = np.maximum(_clipped(luma_b) - _clipped(luma_a), 0)
     colorfulness = np.abs(np.log((_norm(chroma_b) + 0.03) / (_norm(chroma_a) + 0.03)))
     return np.stack(
@@ -84,29 +93,34 @@ def _clipped(luma: np.ndarray) -> np.ndarray:
 
 
 def _lost_edges(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Share of edge strength (root mean square jump) that is gone along the axis that lost more: a smear takes the edges of one direction only.
+    """Share of edge strength (root mean square jump) that is gone along the axis that lost more, [n].
 
-    The planes are halved pictures, so blocks are four pixels wide; jumps at their borders do not count, or they would stand in for the texture they replaced.
+    A smear takes the edges of one direction only. The planes are halved pictures, so blocks are four pixels
+    wide; jumps at their borders do not count, or they would stand in for the texture that they replaced.
     """
 
     def strength(plane: np.ndarray) -> np.ndarray:
-        squares = [(np.diff(plane, axis=axis) ** 2).mean(3 - axis) for axis in (1, 2)]
-        return np.sqrt([square[:, np.arange(square.shape[1]) % 4 != 3].mean(1) for square in squares])
+        means = []
+        for axis in (1, 2):
+            squares = (np.diff(plane, axis=axis) ** 2).mean(3 - axis)
+            inside = np.arange(squares.shape[1]) % 4 != 3
+            means.append(squares[:, inside].mean(1))
+        return np.sqrt(means)
 
     return np.maximum(1 - (strength(b) + 1e-4) / (strength(a) + 1e-4), 0).max(0)
 
 
 def _contrast_structure(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The contrast-structure part of structural similarity, weighted by how much there is to see at each place; [n] in 0..1."""
+    """Contrast-structure part of structural similarity, weighted by local information, [n] in 0..1."""
 
     def local(plane: np.ndarray) -> np.ndarray:
         return uniform_filter(plane, (1, WINDOW, WINDOW), mode="reflect")
 
     mean_a, mean_b = local(a), local(b)
-    variance_a, variance_b = np.maximum(local(a * a) - mean_a**2, 0), np.maximum(local(b * b) - mean_b**2, 0)
-    similarity = (2 * (local(a * b) - mean_a * mean_b) + CONTRAST_FLOOR) / (
-        variance_a + variance_b + CONTRAST_FLOOR
-    )
+    variance_a = np.maximum(local(a * a) - mean_a**2, 0)
+    variance_b = np.maximum(local(b * b) - mean_b**2, 0)
+    covariance = local(a * b) - mean_a * mean_b
+    similarity = (2 * covariance + CONTRAST_FLOOR) / (variance_a + variance_b + CONTRAST_FLOOR)
     weight = np.log1p(variance_a / INFORMATION_FLOOR) + np.log1p(variance_b / INFORMATION_FLOOR) + 0.25
     return np.maximum((weight * similarity).sum((1, 2)) / weight.sum((1, 2)), 0)
 
@@ -115,7 +129,8 @@ def _gradient_deviation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Spread of the gradient similarity, and half its mean loss: structure that appears where none was."""
 
     def magnitude(plane: np.ndarray) -> np.ndarray:
-        dx, dy = plane[:, 1:-1, 2:] - plane[:, 1:-1, :-2], plane[:, 2:, 1:-1] - plane[:, :-2, 1:-1]
+        dx = plane[:, 1:-1, 2:] - plane[:, 1:-1, :-2]
+        dy = plane[:, 2:, 1:-1] - plane[:, :-2, 1:-1]
         return np.sqrt(dx * dx + dy * dy)
 
     before, after = magnitude(a), magnitude(b)
@@ -124,8 +139,9 @@ def _gradient_deviation(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _blocks(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
-    """Share of visible jumps at the borders of 8 x 8 blocks less their share inside the blocks, in luma and chroma together; [n]."""
-    planes, excess = np.concatenate([luma[None], chroma]), 0
+    """Share of visible jumps at the borders of 8 x 8 blocks less their share inside, luma and chroma, [n]."""
+    planes = np.concatenate([luma[None], chroma])
+    excess = np.zeros(planes.shape[1], planes.dtype)
     for axis in (2, 3):
         jumps = (np.diff(planes, axis=axis) ** 2).sum(0)
         visible = (jumps / (jumps + VISIBLE_JUMP**2)).mean(4 - axis)
@@ -135,6 +151,9 @@ def _blocks(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
 
 
 def _tint(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Root mean square of the chroma that no common gain explains: banding, colours that bleed between blocks, coloured noise."""
+    """Root mean square of the chroma that no common gain explains, [n].
+
+    This is banding, colours that bleed between blocks, coloured noise.
+    """
     gain = (a * b).sum((0, 2, 3)) / ((a * a).sum((0, 2, 3)) + 1e-3)
     return np.sqrt(((b - gain[:, None, None] * a) ** 2).mean((0, 2, 3)))

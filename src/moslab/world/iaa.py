@@ -1,19 +1,26 @@
-"""The aesthetics task: a score that depends on the picture and on the challenge it was entered for (after AVA: ten levels, some 150 raters, a hundred titles).
+"""The aesthetics task: a score that depends on the picture and on the challenge it was entered for.
 
-mean score = a * quality(latents the title does not name) + b * (how well the picture answers the title) + the title's offset + taste.
-A title also changes what people submit: most pictures show what was asked for, so the picture gives its title away a little.
-Taste is what nobody can see: a draw per picture. All numbers are set by hand; a, b, offset and taste so that the bounds lie near the papers' figures.
+It follows AVA: ten levels, some 150 raters, a hundred titles.
+
+    mean score = a * quality(latents the title does not name) + b * (how well the picture answers the title)
+                 + the title's offset + taste
+
+A title also changes what people submit: most pictures show what was asked for, so the picture gives its title
+away a little. Taste cannot be seen: it is a draw per picture. All numbers are set by hand; a, b, offset and
+taste so that the bounds lie near the papers' figures.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from moslab.world.draws import choice, normal, uniform
+from moslab.world.frame import Size
 from moslab.world.made import Made, split_names
 from moslab.world.raters import cast_votes, opinion_scores
-from moslab.world.render import Size, render_all
+from moslab.world.render import render_all
 from moslab.world.specs import FIELDS, MIXES, Spec, draw
 from moslab.world.titles import CONCEPTS, Title, shares, titles
 
@@ -42,8 +49,16 @@ TRAIN, VAL = 0.75, 0.07  # shares of the pictures whose title is not held out
 
 @dataclass(frozen=True)
 class Preset:
-    """b: weight of the match to the title. offset: standard deviation of the titles' offsets. compliance: share of pictures made for their title.
-    override: a title silences the taste for the latents it names. center, gain: bring the scores to mean 5.4 and standard deviation 0.75."""
+    """How much titles matter.
+
+    Attributes:
+        b: weight of the match to the title.
+        offset: standard deviation of the titles' offsets.
+        compliance: share of pictures made for their title.
+        override: a title silences the taste for the latents that it names.
+        center: with `gain`, brings the scores to mean 5.4 and standard deviation 0.75.
+        gain: see `center`.
+    """
 
     b: float
     offset: float
@@ -56,8 +71,9 @@ class Preset:
 PRESETS = {
     "default": Preset(0.75, 0.13, 0.62, True, 0.0872, 0.956),
     "strong": Preset(1.15, 0.13, 0.62, True, 0.1393, 0.880),
+    # Titles mean nothing: a model that gains from them has a leak.
     "null": Preset(0.0, 0.0, 0.0, False, 0.0015, 1.008),
-}  # titles mean nothing: whatever gains from them is at fault
+}
 
 
 @dataclass(frozen=True)
@@ -80,13 +96,19 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     entries = enter(PRESETS[preset], seed, ids)
     frame, votes, bounds = label(entries, PRESETS[preset], seed)
     return Made(
-        frame, render_all(entries.spec, size), votes, bounds, pd.DataFrame(index=frame.index), entries.spec
+        frame=frame,
+        images=render_all(entries.spec, size),
+        votes=votes,
+        bounds=bounds,
+        annotations=pd.DataFrame(index=frame.index),
+        spec=entries.spec,
     )
 
 
 def label(entries: Entries, preset: Preset, seed: int) -> tuple[pd.DataFrame, np.ndarray, pd.DataFrame]:
     """Labels (text, split, group, mos, sd), votes [n, 10] and bounds on the label scale."""
-    ids, title, rows = entries.spec.ids, entries.title, np.arange(len(entries.title))
+    ids, title = entries.spec.ids, entries.title
+    rows = np.arange(len(title))
     score = scores(entries.spec, preset)
     wrong = _other_title(title, seed, ids)
     raw = pd.DataFrame(
@@ -99,56 +121,39 @@ def label(entries: Entries, preset: Preset, seed: int) -> tuple[pd.DataFrame, np
         }
     )
     bounds = MEAN + preset.gain * (raw - preset.center)
-    raters = np.clip(
-        np.rint(RATERS * np.exp(RATERS_SPREAD * normal(seed, "iaa.raters", ids))), *RATERS_RANGE
-    ).astype(int)
+    raters = np.rint(RATERS * np.exp(RATERS_SPREAD * normal(seed, "iaa.raters", ids)))
+    raters = np.clip(raters, *RATERS_RANGE).astype(int)
     votes = cast_votes("iaa", seed, ids, bounds["truth"].to_numpy(), raters, RATER_DEVIATION, SCALE)
     names = np.array([entry.text for entry in titles()])[title]
     mos, sd = opinion_scores(votes, SCALE)
-    return (
-        pd.DataFrame(
-            {"text": names, "split": _splits(title, seed, ids), "group": names, "mos": mos, "sd": sd}
-        ),
-        votes,
-        bounds,
-    )
+    columns = {"text": names, "split": _splits(title, seed, ids), "group": names, "mos": mos, "sd": sd}
+    return pd.DataFrame(columns), votes, bounds
 
 
 def scores(spec: Spec, preset: Preset) -> np.ndarray:
     """Unscaled score of every picture under every title, [n, titles], without taste."""
-    liking = {
-        field: _shown(np.array(table)[spec.classes[field]], field, spec) for field, table in QUALITY.items()
-    }
+    liking = {field: _term(table, field, spec) for field, table in QUALITY.items()}
     total = sum(liking.values())
     columns = []
     for entry, offset in zip(titles(), _offsets(preset)):
-        fields = [CONCEPTS[name].field for name in entry.concepts]
-        rest = total - sum(liking[field] for field in fields) if preset.override else total
-        match = [
-            _shown(
-                np.array(CONCEPTS[name].match)[spec.classes[CONCEPTS[name].field]], CONCEPTS[name].field, spec
-            )
-            for name in entry.concepts
-        ]
+        concepts = [CONCEPTS[name] for name in entry.concepts]
+        rest = total - sum(liking[concept.field] for concept in concepts) if preset.override else total
+        match = [_term(concept.match, concept.field, spec) for concept in concepts]
         columns.append(A * rest + preset.b * _answer(match) + offset)
     return np.stack(columns, 1)
 
 
 def expected_scores(preset: Preset) -> np.ndarray:
     """Unscaled mean score of each title's pictures, exactly, [titles]: what the text alone tells."""
-    tables, means = _shown_tables(preset), []
+    tables = _shown_tables(preset)
+    means = []
     for number, (entry, offset) in enumerate(zip(titles(), _offsets(preset))):
-        liking = {
-            field: _colored(field, tables, number) * float(tables[field][number] @ np.array(table))
-            for field, table in QUALITY.items()
-        }
-        fields = [CONCEPTS[name].field for name in entry.concepts]
-        rest = sum(liking.values()) - (sum(liking[field] for field in fields) if preset.override else 0)
-        match = [
-            _colored(CONCEPTS[name].field, tables, number)
-            * float(tables[CONCEPTS[name].field][number] @ np.array(CONCEPTS[name].match))
-            for name in entry.concepts
-        ]
+        liking = {field: _mean_term(table, field, tables, number) for field, table in QUALITY.items()}
+        concepts = [CONCEPTS[name] for name in entry.concepts]
+        rest = sum(liking.values())
+        if preset.override:
+            rest = rest - sum(liking[concept.field] for concept in concepts)
+        match = [_mean_term(concept.match, concept.field, tables, number) for concept in concepts]
         means.append(A * rest + preset.b * _answer(match) + offset)
     return np.array(means)
 
@@ -157,28 +162,29 @@ def title_posterior(spec: Spec, preset: Preset) -> np.ndarray:
     """Probability of every title given what is seen in the picture, by Bayes' rule, [n, titles]."""
     logarithm = np.tile(np.log(shares()), (len(spec), 1))
     for field, table in _class_tables(preset).items():
-        ratio = np.log(
-            np.maximum(table, 1e-12) / np.maximum(np.array(MIXES["iaa"][field]), 1e-12)
-        )  # [titles, classes]
+        usual = np.maximum(np.array(MIXES["iaa"][field]), 1e-12)
+        ratio = np.log(np.maximum(table, 1e-12) / usual)  # [titles, classes]
         logarithm += ratio[:, spec.classes[field]].T * _evidence(field, spec)[:, None]
     weight = np.exp(logarithm - logarithm.max(1, keepdims=True))
     return weight / weight.sum(1, keepdims=True)
 
 
 def _class_tables(preset: Preset) -> dict[str, np.ndarray]:
-    """Class probabilities of every field under every title, [titles, classes]: part of the pictures shows the classes that answer it best."""
-    tables = {
-        field: np.tile(np.array(MIXES["iaa"][field], dtype=float), (len(titles()), 1)) for field in FIELDS
-    }
-    tables = {field: table / table.sum(1, keepdims=True) for field, table in tables.items()}
+    """Class probabilities of every field under every title, [titles, classes].
+
+    Part of the pictures show the classes that answer their title best.
+    """
+    tables = {}
+    for field in FIELDS:
+        table = np.tile(np.array(MIXES["iaa"][field], dtype=float), (len(titles()), 1))
+        tables[field] = table / table.sum(1, keepdims=True)
     for number, entry in enumerate(titles()):
         for name in entry.concepts:
             concept = CONCEPTS[name]
             usual = tables[concept.field][number].copy()
             wanted = usual * (np.array(concept.match) >= 0.8)
-            tables[concept.field][number] = (
-                preset.compliance * wanted / wanted.sum() + (1 - preset.compliance) * usual
-            )
+            complying = preset.compliance * wanted / wanted.sum()
+            tables[concept.field][number] = complying + (1 - preset.compliance) * usual
     return tables
 
 
@@ -194,10 +200,18 @@ def _shown_tables(preset: Preset) -> dict[str, np.ndarray]:
 
 
 def _evidence(field: str, spec: Spec) -> np.ndarray:
-    """1 where a field's class says something of the title: not the focus of a moving picture, not the colour of a gray one."""
+    """1 where a field's class says something of the title, [n].
+
+    The focus of a moving picture and the colour of a gray one say nothing.
+    """
     if field in ("blur", "focus"):
         return (spec.classes["motion"] == 0).astype(float)
     return _shown(np.ones(len(spec)), field, spec)
+
+
+def _term(table: Sequence[float], field: str, spec: Spec) -> np.ndarray:
+    """The values of a table by class that a field's classes have, [n]."""
+    return _shown(np.array(table)[spec.classes[field]], field, spec)
 
 
 def _shown(term: np.ndarray, field: str, spec: Spec) -> np.ndarray:
@@ -205,25 +219,34 @@ def _shown(term: np.ndarray, field: str, spec: Spec) -> np.ndarray:
     return term * (spec.classes["saturation"] > 0) if field == "color" else term
 
 
+def _mean_term(table: Sequence[float], field: str, tables: dict[str, np.ndarray], number: int) -> float:
+    """Mean of `_term` over the pictures of one title."""
+    return _colored(field, tables, number) * float(tables[field][number] @ np.array(table))
+
+
 def _colored(field: str, tables: dict[str, np.ndarray], number: int) -> float:
+    """Share of a title's pictures on which a field is visible."""
     return 1 - float(tables["saturation"][number, 0]) if field == "color" else 1.0
 
 
-def _answer(match: list[np.ndarray] | list[float]) -> np.ndarray | float:
+def _answer(match: Sequence[np.ndarray] | Sequence[float]) -> np.ndarray | float:
+    """How well a title is answered, from the match of each concept (numbers or arrays [n])."""
     return sum(match) / len(match) - INDIFFERENT_MATCH if match else 0.0
 
 
 def _offsets(preset: Preset) -> np.ndarray:
-    """Some challenges are popular: a draw per concept, so that the offset of a title never seen follows from its words; weighted mean 0."""
-    draws = dict(
-        zip(
-            (*CONCEPTS, *(entry.text for entry in titles() if not entry.concepts)),
-            normal(1, "iaa.offset", np.arange(len(CONCEPTS) + 3)).tolist(),
-        )
-    )
-    raw = np.array(
-        [sum(draws[name] for name in _words(entry)) / len(_words(entry)) ** 0.5 for entry in titles()]
-    )
+    """How popular each title is, weighted mean 0, [titles].
+
+    A draw per concept, so that the offset of a title never seen in training follows from its words.
+    """
+    neutral = [entry.text for entry in titles() if not entry.concepts]
+    values = normal(1, "iaa.offset", np.arange(len(CONCEPTS) + len(neutral))).tolist()
+    draws = dict(zip((*CONCEPTS, *neutral), values))
+    sums = []
+    for entry in titles():
+        words = _words(entry)
+        sums.append(sum(draws[name] for name in words) / len(words) ** 0.5)
+    raw = np.array(sums)
     return preset.offset * (raw - raw @ shares())
 
 

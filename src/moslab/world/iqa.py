@@ -1,7 +1,8 @@
-"""The technical quality task: intact pictures, distorted in one or two ways, scored by how far they fell (after KonIQ-10k: five levels, 105 raters).
+"""The technical quality task: intact pictures, distorted in one or two ways, scored by how far they fell.
 
-The true mean is the full-reference pseudo-MOS of `fidelity` and a little taste nobody can see; a prompt cannot matter. Every picture has an original of its own,
-so no two distortions of one original can meet in different splits.
+It follows KonIQ-10k: five levels, 105 raters. The true mean is the full-reference pseudo-MOS of `fidelity`
+and a little taste that cannot be seen; a prompt cannot matter. Every picture has an original of its own, so
+two distortions of one original never meet in different splits.
 """
 
 import numpy as np
@@ -10,9 +11,10 @@ import pandas as pd
 from moslab.world.distort import Distorted, distorted
 from moslab.world.draws import normal, uniform
 from moslab.world.fidelity import features, pseudo_mos
+from moslab.world.frame import Size
 from moslab.world.made import Made, split_names
 from moslab.world.raters import cast_votes, opinion_scores
-from moslab.world.render import Size, render_all
+from moslab.world.render import render_all
 
 SCALE = (1, 5)
 PICTURES = 6_000
@@ -22,7 +24,10 @@ TRAIN, VAL = 2 / 3, 1 / 15
 
 
 def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
-    """Distorted pictures with labels, votes [n, 5] and bounds; their originals are drawn for the labels and thrown away."""
+    """Distorted pictures with labels, votes [n, 5] and bounds.
+
+    Their originals are drawn for the labels and thrown away.
+    """
     drawn = distorted("iqa", seed, ids)
     images = render_all(drawn.spec, size)
     visible = pseudo_mos(measure(drawn, images, size))
@@ -30,16 +35,16 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     votes = cast_votes("iqa", seed, ids, truth, np.full(len(ids), RATERS), RATER_DEVIATION, SCALE)
     split = split_names(uniform(seed, "iqa.split", ids), TRAIN, VAL)
     mos, sd = opinion_scores(votes, SCALE)
-    frame = pd.DataFrame(
-        {"text": "", "split": split, "group": [f"original {number}" for number in ids], "mos": mos, "sd": sd}
-    )
+    groups = [f"original {number}" for number in ids]
+    frame = pd.DataFrame({"text": "", "split": split, "group": groups, "mos": mos, "sd": sd})
+    bounds = pd.DataFrame({"truth": truth, "image_only": visible})
     return Made(
-        frame,
-        images,
-        votes,
-        pd.DataFrame({"truth": truth, "image_only": visible}),
-        pd.DataFrame(index=frame.index),
-        drawn.spec,
+        frame=frame,
+        images=images,
+        votes=votes,
+        bounds=bounds,
+        annotations=pd.DataFrame(index=frame.index),
+        spec=drawn.spec,
     )
 
 

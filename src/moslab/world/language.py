@@ -1,7 +1,10 @@
-"""What can be said of a picture of the world: class names in words, captions, attribute lists and questions, comments, reasons, counts, and exercises with numbers.
+"""What can be said of a picture of the world, in words.
 
-Only facts visible at the working size are said. Rating words (bad ... excellent) stand on single facts alone ("the focus is poor"); of the whole picture they are said
-only in `rated_comment`, which exists to test whether such words disturb a score made of the same words. Every text is a function of keyed draws, and its words are those of `vocabulary()`.
+Class names, captions, attribute lists and questions, comments, reasons, counts, and exercises with numbers.
+Only facts visible at the working size are said. Rating words (bad ... excellent) stand on single facts
+alone ("the focus is poor"); of the whole picture they are said only in `rated_comment`, which exists to
+test whether such words disturb a score made of the same words. Every text is a function of keyed draws, and
+its words are those of `vocabulary()`.
 """
 
 import re
@@ -125,13 +128,15 @@ HIDDEN_BY: dict[str, tuple[tuple[str, str], ...]] = {
 
 def tellable(spec: Spec, row: int) -> list[str]:
     """The fields that can be read off this picture."""
-    return [
-        field
-        for field in WORDS
-        if not any(
-            spec.classes[other][row] == FIELDS[other].index(name) for other, name in HIDDEN_BY.get(field, ())
-        )
-    ]
+    return [field for field in WORDS if not _is_hidden(spec, row, field)]
+
+
+def _is_hidden(spec: Spec, row: int, field: str) -> bool:
+    """Whether another fact hides this one."""
+    for other, name in HIDDEN_BY.get(field, ()):
+        if spec.classes[other][row] == FIELDS[other].index(name):
+            return True
+    return False
 
 
 def answer(spec: Spec, row: int, field: str) -> str:
@@ -143,34 +148,29 @@ def attribute_list(
     spec: Spec, row: int, dice: Dice, fields: Sequence[str] = tuple(WORDS)
 ) -> list[tuple[str, str]]:
     """(name of a fact, its class in words) of every tellable fact among `fields`, in random order."""
-    told = tellable(spec, row)
-    return [
-        (NAMES[field], answer(spec, row, field))
-        for field in dice.shuffled([field for field in fields if field in told])
-    ]
+    visible = tellable(spec, row)
+    listed = dice.shuffled([field for field in fields if field in visible])
+    return [(NAMES[field], answer(spec, row, field)) for field in listed]
 
 
 def caption(spec: Spec, row: int, dice: Dice) -> str:
     """One sentence: subject and scene, then some of the other facts in random order and wording."""
-    told = tellable(spec, row)
-    colour = f"{_way(spec, row, 'color', 0)} " if "color" in told else ""
+    visible = tellable(spec, row)
+    colour = f"{_way(spec, row, 'color', 0)} " if "color" in visible else ""
     article, number = ("a ", 0) if dice.uniform() < 0.5 else ("", 1)
-    head = f"a photo of {article}{colour}{_way(spec, row, 'kind', number)} {_way(spec, row, 'scene', 1)}"
-    rest = [
-        dice.choice(_ways(spec, row, field))
-        for field in dice.shuffled([f for f in told if f not in ("color", "kind", "scene")])
-        if dice.uniform() < 0.4
-    ]
-    return ", ".join([head, *rest]) + "."
+    parts = [f"a photo of {article}{colour}{_way(spec, row, 'kind', number)} {_way(spec, row, 'scene', 1)}"]
+    others = [field for field in visible if field not in ("color", "kind", "scene")]
+    for field in dice.shuffled(others):
+        if dice.uniform() < 0.4:
+            parts.append(dice.choice(_ways(spec, row, field)))
+    return ", ".join(parts) + "."
 
 
 def rated_facts(spec: Spec, row: int, dice: Dice) -> list[tuple[str, str]]:
     """(name of a fact, rating word) for a few single facts, in random order."""
-    told = tellable(spec, row)
-    return [
-        (NAMES[field], RATINGS[field][int(spec.classes[field][row])])
-        for field in dice.shuffled([field for field in RATINGS if field in told])[:4]
-    ]
+    visible = tellable(spec, row)
+    rated = dice.shuffled([field for field in RATINGS if field in visible])[:4]
+    return [(NAMES[field], RATINGS[field][int(spec.classes[field][row])]) for field in rated]
 
 
 LIKED = ("i like", "what pleases me:", "lovely:", "it works well:")
@@ -178,54 +178,75 @@ DISLIKED = ("a pity:", "i would mend", "what disturbs me:", "it suffers:")
 
 
 def comment(spec: Spec, row: int, dice: Dice) -> str:
-    """What a visitor might write: one or two things that please, one or two that disturb, as far as there are any. No rating words."""
-    pleasing, disturbing = (
-        [f"the {name}, {words}" for name, words in facts] for facts in merits(spec, row, dice)
-    )
-    parts = [
-        f"{dice.choice(ways)} {' and '.join(facts[: 1 + dice.integer(2)])}."
-        for ways, facts in ((LIKED, pleasing), (DISLIKED, disturbing))
-        if facts
-    ]
+    """What a visitor might write: one or two things that please, and one or two that disturb.
+
+    It holds no rating words, and fewer things where there are fewer.
+    """
+    parts = []
+    for ways, facts in zip((LIKED, DISLIKED), merits(spec, row, dice)):
+        if facts:
+            opening = dice.choice(ways)
+            some = [f"the {name}, {words}" for name, words in facts[: 1 + dice.integer(2)]]
+            parts.append(f"{opening} {' and '.join(some)}.")
     return " ".join(dice.shuffled(parts) or ["nothing to remark."])
 
 
 def rated_comment(spec: Spec, row: int, dice: Dice, word: str) -> str:
-    """The same with a rating word of the whole picture before it: made for the test of semantic confusion, and for nothing else."""
-    return f"{dice.choice(('this is', 'all in all', 'to me'))} {'an' if word == 'excellent' else 'a'} {word} photo. {comment(spec, row, dice)}"
+    """A comment after a rating word of the whole picture, for the test of semantic confusion alone."""
+    opening = dice.choice(("this is", "all in all", "to me"))
+    article = "an" if word == "excellent" else "a"
+    return f"{opening} {article} {word} photo. {comment(spec, row, dice)}"
 
 
 def reason(spec: Spec, row: int, dice: Dice, fields: Sequence[str]) -> str:
     """Why a picture got its mark for something that `fields` decide, in one sentence without a mark."""
-
-    def told(facts: list[tuple[str, str]]) -> list[str]:
-        return [
-            f"the {name} {'are' if name == NAMES['saturation'] else 'is'} {words}"
-            for name, words in facts[:3]
-        ]
-
-    pleasing, disturbing = map(told, merits(spec, row, dice, fields))
-    joined = [dice.choice((" and ", ", ")).join(facts) for facts in (pleasing, disturbing) if facts]
+    joined = []
+    for facts in merits(spec, row, dice, fields):
+        if facts:
+            link = dice.choice((" and ", ", "))
+            joined.append(link.join(_statement(name, words) for name, words in facts[:3]))
     return (dice.choice((", but ", ", yet ")).join(joined) or "nothing stands out") + "."
+
+
+def _statement(name: str, words: str) -> str:
+    verb = "are" if name == NAMES["saturation"] else "is"
+    return f"the {name} {verb} {words}"
 
 
 def merits(
     spec: Spec, row: int, dice: Dice, fields: Sequence[str] = tuple(RATINGS)
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Tellable facts that speak for the picture and those that speak against it, each as (name, class in words), in random order."""
+    """Visible facts that speak for the picture, and those that speak against it.
+
+    Returns:
+        Two lists of (name of a fact, its class in words), each in random order.
+    """
     visible = tellable(spec, row)
-    told = dice.shuffled([field for field in fields if field in visible and field in MERIT])
-    sign = {field: MERIT[field][int(spec.classes[field][row])] for field in told}
-    said = {field: (NAMES[field], answer(spec, row, field)) for field in told}
-    return [said[field] for field in told if sign[field] > 0], [
-        said[field] for field in told if sign[field] < 0
-    ]
+    pleasing, disturbing = [], []
+    for field in dice.shuffled([field for field in fields if field in visible and field in MERIT]):
+        sign = MERIT[field][int(spec.classes[field][row])]
+        fact = (NAMES[field], answer(spec, row, field))
+        if sign > 0:
+            pleasing.append(fact)
+        elif sign < 0:
+            disturbing.append(fact)
+    return pleasing, disturbing
 
 
 _SIGN = {"excellent": 1, "good": 1, "fair": 0, "poor": -1, "bad": -1}
-MERIT: dict[str, tuple[int, ...]] = {
-    field: tuple(_SIGN[word] for word in words) for field, words in RATINGS.items()
-} | {"position": (1, 0, -1), "saturation": (0, -1, 0, 1), "size": (-1, 0, 1), "focus": (0, 1)}
+
+
+def _signs(words: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(_SIGN[word] for word in words)
+
+
+_RATED_MERIT = {field: _signs(words) for field, words in RATINGS.items()}
+MERIT: dict[str, tuple[int, ...]] = _RATED_MERIT | {
+    "position": (1, 0, -1),
+    "saturation": (0, -1, 0, 1),
+    "size": (-1, 0, 1),
+    "focus": (0, 1),
+}
 
 
 def _ways(spec: Spec, row: int, field: str) -> tuple[str, ...]:
@@ -237,7 +258,7 @@ def _way(spec: Spec, row: int, field: str, form: int) -> str:
     return ways[min(form, len(ways) - 1)]
 
 
-# --- numbers ----------------------------------------------------------------------------------------------------------------------------
+# --- numbers --------------------------------------------------------------------------------------
 
 COUNTS = {"debris": "How many things lie on the subject?", "clutter": "How many things are strewn around?"}
 
@@ -263,13 +284,16 @@ LONGEST_SORT = 5
 
 def number_exercise(task: str, dice: Dice) -> tuple[str, str]:
     """(question, answer) about decimals between 0 and 9.99 with one or two places."""
-    if task in ("write", "read"):
+    instruction = NUMBER_TASKS[task]
+    if task == "write":
         number = _decimal(dice)
-        question, answer = (_spoken(number), number) if task == "write" else (number, _spoken(number))
-        return f"{NUMBER_TASKS[task]} {question}", answer
-    numbers = [
-        _decimal(dice) for _ in range({"between": 3, "sort": 2 + dice.integer(LONGEST_SORT - 1)}.get(task, 2))
-    ]
+        return f"{instruction} {_spoken(number)}", number
+    if task == "read":
+        number = _decimal(dice)
+        return f"{instruction} {number}", _spoken(number)
+    longest = 2 + dice.integer(LONGEST_SORT - 1)  # drawn for every task, so that the later draws stay
+    count = {"between": 3, "sort": longest}.get(task, 2)
+    numbers = [_decimal(dice) for _ in range(count)]
     ordered = sorted(numbers, key=float)
     answer = {
         "larger": ordered[-1],
@@ -277,7 +301,7 @@ def number_exercise(task: str, dice: Dice) -> tuple[str, str]:
         "between": ordered[len(ordered) // 2],
         "sort": ", ".join(ordered),
     }[task]
-    return f"{NUMBER_TASKS[task]} {', '.join(numbers)}", answer
+    return f"{instruction} {', '.join(numbers)}", answer
 
 
 def _decimal(dice: Dice) -> str:
@@ -289,9 +313,10 @@ def _spoken(number: str) -> str:
     return " ".join("point" if letter == "." else _UNITS[int(letter)] for letter in number)
 
 
-# --- words ------------------------------------------------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------------------
 
-_FRAME = """a photo of. this is all in all to me an. nothing to remark. nothing stands out. the and but yet is. i lovely works well. describe write caption
+_FRAME = """a photo of. this is all in all to me an. nothing to remark. nothing stands out.
+the and but yet is. i lovely works well. describe write caption
 what how would you rate was taken does show composed lies are"""
 
 
@@ -299,7 +324,7 @@ def vocabulary() -> list[str]:
     """Every word that a caption, comment, reason, list or question can hold, in alphabetical order."""
     texts = [
         _FRAME,
-        *(way for classes in WORDS.values() for ways in classes for way in ways),
+        *_class_words(),
         *NAMES.values(),
         *LEVELS,
         *LIKED,
@@ -310,7 +335,16 @@ def vocabulary() -> list[str]:
         "point",
         *_UNITS,
     ]
-    return sorted({word for text in texts for word in words_of(text)})
+    return sorted(set(words_of(" ".join(texts))))
+
+
+def _class_words() -> list[str]:
+    """Every way to say a class."""
+    texts: list[str] = []
+    for classes in WORDS.values():
+        for ways in classes:
+            texts += ways
+    return texts
 
 
 def words_of(text: str) -> list[str]:

@@ -9,19 +9,31 @@ from moslab.world.specs import Spec
 
 
 def split_names(
-    place: np.ndarray, train: float, val: float, held_out: np.ndarray | None = None
+    draws: np.ndarray, train: float, val: float, held_out: np.ndarray | None = None
 ) -> np.ndarray:
-    """Names of splits [n] from uniform draws `place` [n] and shares; what is held out is 'test_novel' wherever it falls."""
-    novel = np.zeros(len(place), bool) if held_out is None else held_out
-    return np.select([novel, place < train, place < train + val], ["test_novel", "train", "val"], "test")
+    """Names of splits [n].
+
+    Args:
+        draws: uniform draws [n], one per picture.
+        train: share of the training split.
+        val: share of the validation split; the rest is the test split.
+        held_out: pictures [n] that are 'test_novel' whatever their draw.
+    """
+    novel = np.zeros(len(draws), bool) if held_out is None else held_out
+    return np.select([novel, draws < train, draws < train + val], ["test_novel", "train", "val"], "test")
 
 
 @dataclass(frozen=True)
 class Made:
     """One task's pictures, n rows everywhere.
 
-    frame: text, split, group, mos, sd. images: uint8 [n, height, width, 3]. votes: counts [n, levels], or None where nobody votes. bounds: what the best readers would say, on
-    the label scale. annotations: further labels of a picture that a model may be trained on. spec: what was drawn.
+    Attributes:
+        frame: columns text, split, group, mos, sd.
+        images: uint8 [n, height, width, 3].
+        votes: counts [n, levels], or None where there are no votes.
+        bounds: what the best predictors would say, on the label scale.
+        annotations: further labels of a picture that a model may be trained on.
+        spec: what was drawn.
     """
 
     frame: pd.DataFrame

@@ -1,7 +1,9 @@
-"""The visibility rule: a latent may enter a label only if a fixed probe, trained once per world version, can read it from the pixels.
+"""The visibility rule: a latent may enter a label only if a fixed probe can read it from the pixels.
 
-Readable means (balanced accuracy - chance) / (1 - chance) of at least `FLOOR` on pictures as the task shows them. A latent that fails is made visible or leaves the labels.
-The probe is a small convolutional network that learns all fields at once from pre-training pictures; its table is kept in probe.json beside this file.
+Readable means (balanced accuracy - chance) / (1 - chance) of at least `FLOOR` on pictures as the task shows
+them. A latent that fails is made visible or leaves the labels. The probe, trained once per world version,
+is a small convolutional network that learns all fields at once from pre-training pictures; its table is
+kept in probe.json in this folder.
 """
 
 from collections.abc import Callable
@@ -51,10 +53,8 @@ DRAWN = {
     "aigiqa": lambda ids: prompted("probe aigiqa", SEED, ids).spec,
     "ugc": lambda ids: draw("probe ugc", SEED, ids, MIXES["ugc"], severity="calm"),
 }
-CLEAR_SEVERITY, FAINT = (
-    0.5,
-    0.1,
-)  # a distortion or artefact of at least this severity must be told from none, or from next to none
+# A distortion or artefact of at least the clear severity must be told from none, or from a faint one.
+CLEAR_SEVERITY, FAINT = 0.5, 0.1
 DEGRADED = {  # the classes that say a distortion is there
     "blur": ("blur", ("blurry", "smeared")),
     "motion": ("motion", ("moving",)),
@@ -67,16 +67,20 @@ DEGRADED = {  # the classes that say a distortion is there
 }
 
 
-def readability(truth: np.ndarray, said: np.ndarray) -> tuple[float, int]:
-    """(balanced accuracy - chance) / (1 - chance) over the classes that occur in `truth`, and their number."""
+def readability(truth: np.ndarray, predicted: np.ndarray) -> tuple[float, int]:
+    """(balanced accuracy - chance) / (1 - chance) over the classes in `truth`, and their number."""
     classes = np.unique(truth)
-    balanced = np.mean([(said[truth == number] == number).mean() for number in classes])
+    balanced = np.mean([(predicted[truth == number] == number).mean() for number in classes])
     chance = 1 / len(classes)
     return float((balanced - chance) / (1 - chance)), len(classes)
 
 
 def measure(version: str, report: Callable[[str], None] = print) -> dict[str, Any]:
-    """Train the probe and measure every latent; about eight minutes on one core. Returns {version, seconds, table: [task, latent, classes, readability]}."""
+    """Train the probe and measure every latent; about eight minutes on one core.
+
+    Returns:
+        {version, seconds, table}; a row of the table has task, latent, classes, n and readability.
+    """
     import torch
 
     threads = torch.get_num_threads()
@@ -84,11 +88,11 @@ def measure(version: str, report: Callable[[str], None] = print) -> dict[str, An
     started = perf_counter()
     try:
         network = _trained(report)
-        rows = (
-            [row for task in DRAWN for row in _read_classes(network, task)]
-            + _read_artefacts(network)
-            + _read_iqa(network)
-        )
+        rows = []
+        for task in DRAWN:
+            rows += _read_classes(network, task)
+        rows += _read_artefacts(network)
+        rows += _read_iqa(network)
     finally:
         torch.set_num_threads(threads)
     return {"version": version, "seconds": round(perf_counter() - started), "table": rows}
@@ -105,7 +109,11 @@ def table() -> dict[str, Any]:
 
 
 def _network() -> "torch.nn.Module":
-    """Eight convolutions, read out twice: place by place at the end, and as statistics of the whole picture early on, where grain, blocks and smears are."""
+    """Eight convolutions, read out twice.
+
+    At the end position by position, and early on, where grain, blocks and smears are, as statistics of the
+    whole picture.
+    """
     import torch
     from torch import nn
 
@@ -129,7 +137,7 @@ def _network() -> "torch.nn.Module":
                 *layer(96, 32, 1),
                 nn.Flatten(),
             )
-            self.head = nn.Linear(32 * 8 * 8 + 2 * 32, sum(map(len, FIELDS.values())))
+            self.head = nn.Linear(32 * 8 * 8 + 2 * 32, sum(_class_counts()))
 
         def forward(self, pictures: torch.Tensor) -> torch.Tensor:
             fine = self.fine(pictures)
@@ -139,28 +147,33 @@ def _network() -> "torch.nn.Module":
     return Probe()
 
 
+def _class_counts() -> list[int]:
+    return [len(classes) for classes in FIELDS.values()]
+
+
 def _trained(report: Callable[[str], None]) -> "torch.nn.Module":
     import torch
 
     torch.manual_seed(SEED)
     spec = draw("probe", SEED, np.arange(TRAIN), MIXES["generic"])
-    images, targets = render_all(spec), {field: torch.as_tensor(spec.classes[field]) for field in FIELDS}
-    network = _network().to(memory_format=torch.channels_last).train()
-    weights = {
-        field: torch.as_tensor(_class_weights(spec.classes[field]), dtype=torch.float32) for field in FIELDS
-    }
+    images = render_all(spec)
+    targets, weights = {}, {}
+    for field in FIELDS:
+        targets[field] = torch.as_tensor(spec.classes[field])
+        weights[field] = torch.as_tensor(_class_weights(spec.classes[field]), dtype=torch.float32)
+    network = _network().train()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, RATE, total_steps=EPOCHS * (TRAIN // BATCH) + 1, pct_start=0.2
-    )
+    steps = EPOCHS * (TRAIN // BATCH) + 1
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.2)
+    loss = torch.zeros(())
     for epoch in range(EPOCHS):
         order = torch.randperm(TRAIN)
         for batch in order[: TRAIN // BATCH * BATCH].split(BATCH):
-            logits = network(_tensor(images[batch.numpy()])).split(list(map(len, FIELDS.values())), 1)
-            loss = sum(
-                torch.nn.functional.cross_entropy(part, targets[field][batch], weights[field])
-                for field, part in zip(FIELDS, logits)
-            )
+            logits = network(_tensor(images[batch.numpy()])).split(_class_counts(), 1)
+            loss = torch.zeros(())
+            for field, part in zip(FIELDS, logits):
+                loss = loss + torch.nn.functional.cross_entropy(part, targets[field][batch], weights[field])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -181,64 +194,62 @@ def _tensor(images: np.ndarray) -> "torch.Tensor":
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _said(network: "torch.nn.Module", spec: Spec) -> dict[str, np.ndarray]:
+def _predicted(network: "torch.nn.Module", spec: Spec) -> dict[str, np.ndarray]:
+    """The class that the probe sees in each picture, by field [n]."""
     import torch
 
+    batches = np.array_split(render_all(spec), max(len(spec) // 250, 1))
     with torch.no_grad():
-        logits = torch.cat(
-            [network(_tensor(part)) for part in np.array_split(render_all(spec), max(len(spec) // 250, 1))]
-        )
-    return {
-        field: part.argmax(1).numpy()
-        for field, part in zip(FIELDS, logits.split(list(map(len, FIELDS.values())), 1))
-    }
+        logits = torch.cat([network(_tensor(batch)) for batch in batches])
+    parts = logits.split(_class_counts(), 1)
+    return {field: part.argmax(1).numpy() for field, part in zip(FIELDS, parts)}
 
 
 def _read_classes(network: "torch.nn.Module", task: str) -> list[dict[str, Any]]:
     spec = DRAWN[task](np.arange(HELD_OUT[task]))
-    said = _said(network, spec)
-    return [
-        _row(task, field, _visible(field, spec), spec.classes[field], said[field]) for field in LABELLED[task]
-    ]
+    predicted = _predicted(network, spec)
+    rows = []
+    for field in LABELLED[task]:
+        rows.append(_row(task, field, _visible(field, spec), spec.classes[field], predicted[field]))
+    return rows
 
 
 def _read_artefacts(network: "torch.nn.Module") -> list[dict[str, Any]]:
-    """Artefacts of generated images have no classes of their own: strong ones must be told from next to none, as distortions must."""
+    """Artefacts of generated images have no classes: strong ones must be told from faint ones."""
     spec = DRAWN["aigiqa"](np.arange(HELD_OUT["aigiqa"]))
-    said, rows = _said(network, spec), []
+    predicted = _predicted(network, spec)
+    rows = []
     for field, worst in STRENGTH.items():
         share = spec.values[field] / worst
-        rows.append(
-            _row(
-                "aigiqa",
-                field,
-                (share >= CLEAR_SEVERITY) | (share <= FAINT),
-                share >= CLEAR_SEVERITY,
-                said[field] > 0,
-            )
-        )
+        clear = share >= CLEAR_SEVERITY
+        rows.append(_row("aigiqa", field, clear | (share <= FAINT), clear, predicted[field] > 0))
     return rows
 
 
 def _visible(field: str, spec: Spec) -> np.ndarray:
-    return (
-        spec.classes["saturation"] > 0 if field == "color" else np.full(len(spec), True)
-    )  # black and white has no colour, and no label asks for it
+    if field == "color":  # black and white has no colour, and no label asks for it
+        return spec.classes["saturation"] > 0
+    return np.full(len(spec), True)
 
 
 def _read_iqa(network: "torch.nn.Module") -> list[dict[str, Any]]:
     drawn = distorted("probe iqa", SEED, np.arange(HELD_OUT["iqa"]))
-    said, rows = _said(network, drawn.spec), []
+    predicted = _predicted(network, drawn.spec)
+    rows = []
     for kind in KINDS:
         field, degraded = DEGRADED[kind]
         severity = drawn.severity(kind)
-        seen = np.isin(said[field], [FIELDS[field].index(name) for name in degraded])
-        rows.append(_row("iqa", kind, (severity == 0) | (severity >= CLEAR_SEVERITY), severity > 0, seen))
+        seen = np.isin(predicted[field], [FIELDS[field].index(name) for name in degraded])
+        measured = (severity == 0) | (severity >= CLEAR_SEVERITY)
+        rows.append(_row("iqa", kind, measured, severity > 0, seen))
     return rows
 
 
-def _row(task: str, latent: str, rows: np.ndarray, truth: np.ndarray, said: np.ndarray) -> dict[str, Any]:
-    value, classes = readability(truth[rows], said[rows])
+def _row(
+    task: str, latent: str, rows: np.ndarray, truth: np.ndarray, predicted: np.ndarray
+) -> dict[str, Any]:
+    """A row of the table: how well a latent can be read on some pictures."""
+    value, classes = readability(truth[rows], predicted[rows])
     return {
         "task": task,
         "latent": latent,

@@ -1,4 +1,4 @@
-"""People, as far as the world has them: each rater gives a whole number near the picture's true mean, and the votes are all that is published."""
+"""Raters: each gives a whole number near the picture's true mean, and only the votes are published."""
 
 import numpy as np
 
@@ -14,7 +14,20 @@ def cast_votes(
     spread: float,
     scale: tuple[int, int],
 ) -> np.ndarray:
-    """Vote counts [n, levels]; every one of raters[i] people gives round(clip(mean[i] + N(0, s_i))) with s_i within a fifth of `spread`."""
+    """Vote counts [n, levels].
+
+    Each of the raters[i] people of a picture gives round(clip(mean[i] + N(0, s_i))), with s_i within a
+    fifth of `spread`.
+
+    Args:
+        stream: name of the draws.
+        seed: of the draws.
+        ids: numbers of the pictures [n].
+        mean: true mean of each picture [n].
+        raters: number of raters of each picture [n].
+        spread: standard deviation of the raters' opinions.
+        scale: lowest and highest vote.
+    """
     low, high = scale
     deviation = spread * (0.8 + 0.4 * uniform(seed, f"{stream}.disagreement", ids))
     counts = np.zeros((len(ids), high - low + 1), np.int64)

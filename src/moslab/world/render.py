@@ -1,6 +1,7 @@
-"""From spec to pixels: a backdrop, strewn objects, fog, the subject, then what camera, compression and darkroom do to it.
+"""From spec to pixels: backdrop, strewn objects, fog, the subject, then camera, compression and darkroom.
 
-Everything is numpy float32; lengths are in units of the short side, so one spec shows the same picture at 64 x 64, 96 x 96 or 64 x 48 (height and width: multiples of 16).
+Everything is numpy float32. Lengths are in units of the short side, so one spec shows the same picture at
+64 x 64, 96 x 96 or 64 x 48; height and width are multiples of 16.
 """
 
 from dataclasses import dataclass
@@ -8,14 +9,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from moslab.utils.errors import UserError
 from moslab.world import degrade
 from moslab.world.draws import uniform
+from moslab.world.frame import Frame, Size, frame_of
 from moslab.world.shapes import PAINTS, SHAPES
 from moslab.world.specs import HALF_WIDTH, Spec
 
 Color = tuple[float, float, float]
-Size = tuple[int, int]
 
 COLORS: dict[str, Color] = {
     "red": (0.85, 0.12, 0.12),
@@ -32,7 +32,16 @@ _PALETTE = np.array(list(COLORS.values()), np.float32)
 
 @dataclass(frozen=True)
 class Scene:
-    """Colours of the sky (top, low) and the ground (far, near), where the horizon lies (fraction of the height), how rough the ground is."""
+    """A kind of surroundings.
+
+    Attributes:
+        top: colour of the sky above.
+        low: colour of the sky at the horizon.
+        far: colour of the ground at the horizon.
+        near: colour of the ground in front.
+        horizon: where it lies, fraction of the height.
+        roughness: of the ground.
+    """
 
     top: Color
     low: Color
@@ -59,18 +68,15 @@ SCENES: dict[str, Scene] = {
         (0.80, 0.78, 0.75), (0.88, 0.86, 0.83), (0.68, 0.60, 0.52), (0.58, 0.50, 0.42), 0.66, 0.02
     ),
 }
+_OCTAVES = ((6, 0.5), (12, 0.3), (24, 0.25), (64, 0.25), (192, 0.2))  # cells and weight, of rough textures
 OPEN_AIR = ("meadow", "sea", "desert", "snow")
 NIGHT_DIM = {"subject": 0.85, "objects": 0.55}
 STARS, TOWERS = 14, 24
-WAVES, SCENE_BEND, SCENE_WAVES = (
-    13.0,
-    0.40,
-    19.0,
-)  # waves of a bent subject, radians per half extent; the scene's share of the bend, and its waves per short side
-LITTER, CRUMB = (
-    0.21,
-    (0.16, 0.09, 0.04),
-)  # size, fraction of the subject's half extent, and a colour that hardly anything else has
+WAVES = 13.0  # of a bent subject, radians per half extent
+SCENE_BEND = 0.40  # the scene's share of the bend
+SCENE_WAVES = 19.0  # of a bent scene, radians per short side
+LITTER = 0.21  # size of small things, fraction of the subject's half extent
+CRUMB = (0.16, 0.09, 0.04)  # a colour that hardly anything else has
 POSTS: dict[str, Color] = {
     "elsewhere": (0.18, 0.22, 0.12),
     "studio": (0.30, 0.28, 0.27),
@@ -78,54 +84,15 @@ POSTS: dict[str, Color] = {
 }
 
 
-@dataclass(frozen=True)
-class Frame:
-    """The pixel grid: centres of the pixels in units of the short side, and the frame's extent in the same units."""
-
-    x: np.ndarray  # [height, width]
-    y: np.ndarray  # [height, width]
-    right: float
-    bottom: float
-    side: int  # pixels of the short side
-
-    def window(self, x: float, y: float, reach_x: float, reach_y: float) -> tuple[slice, slice]:
-        """Rows and columns around a point, cut at the frame; empty slices when it lies outside."""
-        rows = slice(max(int((y - reach_y) * self.side) - 1, 0), max(int((y + reach_y) * self.side) + 2, 0))
-        columns = slice(
-            max(int((x - reach_x) * self.side) - 1, 0), max(int((x + reach_x) * self.side) + 2, 0)
-        )
-        return rows, columns
-
-    def coverage(self, distance: np.ndarray) -> np.ndarray:
-        """Share of each pixel inside a shape, from its signed distance: a border one pixel wide; [rows, columns]."""
-        return np.minimum(np.maximum(0.5 - distance * self.side, 0), 1)
-
-
-@lru_cache(maxsize=16)
-def frame_of(size: Size) -> Frame:
-    """The grid of a picture of (height, width). Raises UserError unless both are positive multiples of 16."""
-    height, width = size
-    if min(size) < 16 or height % 16 or width % 16:
-        raise UserError(
-            f"Pictures of {height} x {width} pixels cannot be drawn: height and width are multiples of 16, such as 64 x 64 or 48 x 64."
-        )
-    side = min(size)
-    rows, columns = (
-        (np.arange(height, dtype=np.float32) + 0.5) / side,
-        (np.arange(width, dtype=np.float32) + 0.5) / side,
-    )
-    y, x = np.meshgrid(rows, columns, indexing="ij")
-    return Frame(x, y, width / side, height / side, side)
-
-
 def render(spec: Spec, row: int, size: Size = (64, 64)) -> np.ndarray:
     """The picture of one row, uint8 [height, width, 3]; `size` is (height, width)."""
-    frame, look, value = frame_of(tuple(size)), spec.names(row), spec.numbers(row)
+    height, width = size
+    frame = frame_of((height, width))
+    look, value = spec.names(row), spec.numbers(row)
     image = draw_scene(frame, look, value)
     image = photograph(image, frame, look, value)
-    return np.ascontiguousarray(
-        (np.clip(image, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8).transpose(1, 2, 0)
-    )
+    levels = (np.clip(image, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    return np.ascontiguousarray(levels.transpose(1, 2, 0))
 
 
 def render_all(spec: Spec, size: Size = (64, 64)) -> np.ndarray:
@@ -137,35 +104,36 @@ def render_all(spec: Spec, size: Size = (64, 64)) -> np.ndarray:
 
 
 def draw_scene(frame: Frame, look: dict[str, str], value: dict[str, float]) -> np.ndarray:
-    """What stands before the camera, float32 [3, height, width]: backdrop, objects, fog, shadow and subject."""
-    scene, key = SCENES[look["scene"]], int(value["detail"])
+    """What the camera sees, float32 [3, height, width]: backdrop, objects, fog, shadow, subject."""
+    scene = SCENES[look["scene"]]
+    key = int(value["detail"])
     tilt = np.deg2rad(value["tilt"])
-    across, down = frame.x - frame.right / 2, frame.y - frame.bottom / 2
+    across = frame.x - frame.right / 2
+    down = frame.y - frame.bottom / 2
     along = across * np.cos(tilt, dtype=np.float32) + down * np.sin(tilt, dtype=np.float32) + frame.right / 2
     depth = down * np.cos(tilt, dtype=np.float32) - across * np.sin(tilt, dtype=np.float32) + frame.bottom / 2
     horizon = frame.bottom * (scene.horizon + value["horizon"])
     along, depth = _bent(along, depth, value, SCENE_BEND, SCENE_WAVES)
     image = _backdrop(frame, look["scene"], along, depth, horizon, key)
-    _strew(
-        image, frame, int(value["clutter"]), NIGHT_DIM["objects"] if look["scene"] == "night" else 0.85, key
-    )
+    dim = NIGHT_DIM["objects"] if look["scene"] == "night" else 0.85
+    _strew(image, frame, int(value["clutter"]), dim, key)
     image = degrade.blur(image, value["focus"] * frame.side / 64)
     if value["fog"]:
         nearness = np.clip((depth - horizon) / (frame.bottom - horizon), 0, 1)
         image = degrade.veil(image, value["fog"] * (1 - 0.35 * nearness))
     _subject(image, frame, look, value, tilt)
-    return (
-        degrade.veil(image, 0.45 * value["fog"]) if value["fog"] else image
-    )  # the subject is nearer, so it loses less
+    if value["fog"]:  # the subject is nearer, so it loses less
+        image = degrade.veil(image, 0.45 * value["fog"])
+    return image
 
 
 def photograph(image: np.ndarray, frame: Frame, look: dict[str, str], value: dict[str, float]) -> np.ndarray:
-    """What the camera makes of the scene: colour, exposure, motion, blur, noise and compression, in this order."""
+    """The photograph of a scene: colour, exposure, motion, blur, noise, compression, in this order."""
     if abs(value["saturation"] - 1) > 1e-6:
         image = degrade.saturate(image, value["saturation"])
-    stops = value["light"] * (
-        0.5 if look["scene"] == "night" and value["light"] < 0 else 1
-    )  # a night is dark enough already
+    stops = value["light"]
+    if look["scene"] == "night" and stops < 0:  # a night is dark enough already
+        stops = 0.5 * stops
     image = degrade.expose(np.clip(image, 0, 1.15), stops)
     image = degrade.motion(image, value["motion"] * frame.side / 64, value["angle"])
     image = degrade.blur(image, value["blur"] * frame.side / 64)
@@ -177,7 +145,8 @@ def photograph(image: np.ndarray, frame: Frame, look: dict[str, str], value: dic
 def _backdrop(
     frame: Frame, name: str, along: np.ndarray, depth: np.ndarray, horizon: float, key: int
 ) -> np.ndarray:
-    scene, rough = SCENES[name], _roughness(frame, key)
+    scene = SCENES[name]
+    rough = _roughness(frame, key)
     image = _gradient(scene.top, scene.low, depth / horizon)
     if name == "night":
         _stars(image, frame, horizon, key)
@@ -186,9 +155,8 @@ def _backdrop(
     below = frame.coverage(horizon - depth)
     if name in OPEN_AIR:
         image += 0.05 * np.clip(rough, 0, 2) * (depth > 0.02) * (1 - below)  # clouds
-    ground = _gradient(scene.far, scene.near, (depth - horizon) / (frame.bottom - horizon)) * (
-        1 + np.float32(scene.roughness) * rough
-    )
+    ground = _gradient(scene.far, scene.near, (depth - horizon) / (frame.bottom - horizon))
+    ground = ground * (1 + np.float32(scene.roughness) * rough)
     if name == "sea":
         ground += np.float32(0.05) * np.sin(depth * 150 + 3 * rough)
     if name == "desert":
@@ -197,11 +165,12 @@ def _backdrop(
 
 
 def _gradient(start: Color, end: Color, position: np.ndarray) -> np.ndarray:
-    start, end = _plane(start), _plane(end)
-    return start + np.minimum(np.maximum(position, 0), 1) * (end - start)
+    first, last = _plane(start), _plane(end)
+    return first + np.minimum(np.maximum(position, 0), 1) * (last - first)
 
 
-def _plane(color: Color) -> np.ndarray:
+def _plane(color: Color | np.ndarray) -> np.ndarray:
+    """A colour as planes [3, 1, 1]."""
     return np.array(color, np.float32)[:, None, None]
 
 
@@ -214,9 +183,8 @@ def _stars(image: np.ndarray, frame: Frame, horizon: float, key: int) -> None:
 def _towers(
     image: np.ndarray, frame: Frame, along: np.ndarray, depth: np.ndarray, horizon: float, key: int
 ) -> None:
-    heights = (0.06 + 0.30 * uniform(7, "towers", key, np.arange(TOWERS))).astype(np.float32) * np.float32(
-        frame.bottom
-    )
+    shares = (0.06 + 0.30 * uniform(7, "towers", key, np.arange(TOWERS))).astype(np.float32)
+    heights = shares * np.float32(frame.bottom)
     roof = np.float32(horizon) - heights[(along * 9 + 4).astype(int) % TOWERS]
     lit = (np.mod(along * 27, 1) > 0.35) & (np.mod(depth * 20, 1) > 0.45)
     wall = np.where(lit, _plane((0.62, 0.60, 0.52)), _plane((0.36, 0.38, 0.45)))
@@ -228,15 +196,9 @@ def _strew(image: np.ndarray, frame: Frame, objects: int, dim: float, key: int) 
         return
     dice = uniform(7, "clutter", key, np.arange(objects * 5)).reshape(objects, 5).tolist()
     for x, y, radius, form, color in dice:
-        _paint(
-            image,
-            frame,
-            int(form * 3),
-            _PALETTE[int(color * 8)] * np.float32(dim),
-            x * frame.right,
-            (0.12 + 0.83 * y) * frame.bottom,
-            0.03 + 0.06 * radius,
-        )
+        paint = _PALETTE[int(color * 8)] * np.float32(dim)
+        height = (0.12 + 0.83 * y) * frame.bottom
+        _paint(image, frame, int(form * 3), paint, x * frame.right, height, 0.03 + 0.06 * radius)
 
 
 def _paint(
@@ -258,13 +220,17 @@ def _paint(
 def _subject(
     image: np.ndarray, frame: Frame, look: dict[str, str], value: dict[str, float], tilt: float
 ) -> None:
-    """Paint the subject, its shadow and what lies on it or hides it, in place; it leans with the camera, and stays inside the frame unless it is to leave it."""
+    """Paint the subject, its shadow and what lies on it or hides it, in place.
+
+    It leans with the camera, and stays inside the frame unless it is to leave it.
+    """
     radius = value["size"]
-    x, y = _place(frame, value)
+    x, y = _center(frame, value)
     if look["scene"] != "night" and look["kind"] != "balloon":
         _shadow(image, frame, x, y + 0.97 * radius, radius)
     window = frame.window(x, y, 1.15 * radius, 1.15 * radius)
-    dx, dy = (frame.x[window] - x) / radius, (frame.y[window] - y) / radius
+    dx = (frame.x[window] - x) / radius
+    dy = (frame.y[window] - y) / radius
     cosine, sine = float(np.cos(tilt)), float(np.sin(tilt))
     u, v = _bent(cosine * dx + sine * dy, cosine * dy - sine * dx, value, 1.0, WAVES)
     light = 1 + 0.22 * (0.7 * value["shade"] * u - 0.7 * v)
@@ -278,25 +244,28 @@ def _subject(
         _post(image, frame, look["scene"], value, x)
 
 
-def _place(frame: Frame, value: dict[str, float]) -> tuple[float, float]:
+def _center(frame: Frame, value: dict[str, float]) -> tuple[float, float]:
     """The subject's centre in units of the short side."""
     radius = value["size"]
     y = min(max(value["y"] * frame.bottom, 1.02 * radius), frame.bottom - 1.02 * radius)
-    if value["leaves"]:  # as far from its edge as on a square picture
-        return (value["x"] if value["leaves"] < 0 else frame.right - (1 - value["x"])), y
+    if value["leaves"] < 0:
+        return value["x"], y
+    if value["leaves"] > 0:  # as far from its edge as on a square picture
+        return frame.right - (1 - value["x"]), y
     return min(max(value["x"] * frame.right, 0.8 * radius), frame.right - 0.8 * radius), y
 
 
 def _bent(
     u: np.ndarray, v: np.ndarray, value: dict[str, float], share: float, waves: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates of what a generator got wrong: a wave along both axes, `share` of the picture's bend high."""
+    """Bent coordinates (an artefact): a wave along both axes, `share` of the picture's bend high."""
     if not value["warp"]:
         return u, v
-    reach, key = np.float32(share * value["warp"]), int(value["detail"])
-    return u + reach * np.sin(np.float32(waves) * v + key % 6), v + reach * np.sin(
-        np.float32(waves) * u + key % 5
-    )
+    key = int(value["detail"])
+    reach, frequency = np.float32(share * value["warp"]), np.float32(waves)
+    bent_u = u + reach * np.sin(frequency * v + key % 6)
+    bent_v = v + reach * np.sin(frequency * u + key % 5)
+    return bent_u, bent_v
 
 
 def _litter(
@@ -308,15 +277,9 @@ def _litter(
         return
     dice = uniform(7, "debris", int(value["detail"]), np.arange(objects * 3)).reshape(objects, 3).tolist()
     for across, down, turn in dice:
-        _crumb(
-            image,
-            frame,
-            x + (across - 0.5) * 1.5 * radius,
-            y + (down - 0.5) * 1.6 * radius,
-            LITTER * radius + 0.02,
-            turn,
-            dim,
-        )
+        crumb_x = x + (across - 0.5) * 1.5 * radius
+        crumb_y = y + (down - 0.5) * 1.6 * radius
+        _crumb(image, frame, crumb_x, crumb_y, LITTER * radius + 0.02, turn, dim)
 
 
 def _crumb(
@@ -326,10 +289,11 @@ def _crumb(
     window = frame.window(x, y, radius, radius)
     dx, dy = frame.x[window] - x, frame.y[window] - y
     cosine, sine = float(np.cos(3.1416 * turn)), float(np.sin(3.1416 * turn))
-    along, across = np.abs(cosine * dx + sine * dy), np.abs(cosine * dy - sine * dx)
-    distance = np.minimum(
-        np.maximum(along - radius, across - 0.3 * radius), np.maximum(across - radius, along - 0.3 * radius)
-    )
+    along = np.abs(cosine * dx + sine * dy)
+    across = np.abs(cosine * dy - sine * dx)
+    first_bar = np.maximum(along - radius, across - 0.3 * radius)
+    second_bar = np.maximum(across - radius, along - 0.3 * radius)
+    distance = np.minimum(first_bar, second_bar)
     region = image[:, *window]
     region += frame.coverage(distance) * (_plane(CRUMB) * dim - region)
 
@@ -337,22 +301,24 @@ def _crumb(
 def _post(image: np.ndarray, frame: Frame, scene: str, value: dict[str, float], x: float) -> None:
     """A post before the subject, from top to bottom, hiding its left or right part."""
     side, reach = value["shade"], HALF_WIDTH * value["size"]
-    near, far = x + side * reach * (1 - 2 * value["integrity"]), x + side * 1.4 * reach
+    near = x + side * reach * (1 - 2 * value["integrity"])
+    far = x + side * 1.4 * reach
     distance = np.abs(frame.x - (near + far) / 2) - abs(far - near) / 2
-    color = _plane(POSTS.get(scene, POSTS["elsewhere"])) * (
-        1 + np.float32(0.2) * _roughness(frame, int(value["detail"]))
-    )
+    grain = 1 + np.float32(0.2) * _roughness(frame, int(value["detail"]))
+    color = _plane(POSTS.get(scene, POSTS["elsewhere"])) * grain
     image += frame.coverage(distance) * (color - image)
 
 
 def _shadow(image: np.ndarray, frame: Frame, x: float, y: float, radius: float) -> None:
     window = frame.window(x, y, radius, 0.2 * radius)
-    distance = ((frame.x[window] - x) / (0.9 * radius)) ** 2 + ((frame.y[window] - y) / (0.16 * radius)) ** 2
+    across = (frame.x[window] - x) / (0.9 * radius)
+    down = (frame.y[window] - y) / (0.16 * radius)
+    distance = across**2 + down**2
     image[:, *window] *= 1 - 0.45 * np.clip(1.15 - distance, 0, 1)
 
 
 def _fabric(color: str, texture: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """The main colour, plain, with diagonal stripes or with dots; white carries dark marks, every other colour white ones."""
+    """The main colour, plain, striped or dotted; marks are dark on white, and white on every other colour."""
     base = _plane(COLORS[color])
     if texture == "plain":
         return base
@@ -360,35 +326,43 @@ def _fabric(color: str, texture: str, u: np.ndarray, v: np.ndarray) -> np.ndarra
     if texture == "striped":
         marked = np.mod((u + v) * 1.9, 1) < 0.45
     else:
-        marked = (np.mod(u * 2.2 + 0.5, 1) - 0.5) ** 2 + (np.mod(v * 2.2 + 0.5, 1) - 0.5) ** 2 < 0.075
+        across = np.mod(u * 2.2 + 0.5, 1) - 0.5
+        down = np.mod(v * 2.2 + 0.5, 1) - 0.5
+        marked = across**2 + down**2 < 0.075
     return np.where(marked, mark, base)
 
 
 def _roughness(frame: Frame, key: int) -> np.ndarray:
-    """A piece of one of six fixed fractal textures (mean 0, standard deviation 1), [height, width]; it repeats after 192 pixels."""
+    """A piece of one of six fixed fractal textures (mean 0, standard deviation 1), [height, width].
+
+    It repeats after 192 pixels.
+    """
     bank = _texture_bank()
-    rows, columns = (
-        (np.arange(len(frame.x)) + key % 97) % bank.shape[1],
-        (np.arange(frame.x.shape[1]) + key % 89) % bank.shape[2],
-    )
+    rows = (np.arange(len(frame.x)) + key % 97) % bank.shape[1]
+    columns = (np.arange(frame.x.shape[1]) + key % 89) % bank.shape[2]
     return bank[key % len(bank)][rows[:, None], columns]
 
 
 @lru_cache(maxsize=1)
 def _texture_bank(pixels: int = 192) -> np.ndarray:
-    """Value noise: five grids of uniform draws, smoothly interpolated and summed; float32 [6, pixels, pixels]."""
+    """Value noise, float32 [6, pixels, pixels]: five grids of draws, smoothly interpolated and summed."""
     textures = []
     for number in range(6):
         total = np.zeros((pixels, pixels))
-        for octave, (cells, weight) in enumerate([(6, 0.5), (12, 0.3), (24, 0.25), (64, 0.25), (192, 0.2)]):
-            grid = (
-                uniform(7, f"texture {number} {octave}", np.arange(cells * cells)).reshape(cells, cells) - 0.5
-            )
-            place = np.arange(pixels) * cells / pixels
-            here = place.astype(int)
-            there, t = (here + 1) % cells, place - here
-            t = t * t * (3 - 2 * t)
-            grid = grid[here] * (1 - t)[:, None] + grid[there] * t[:, None]
-            total += weight * (grid[:, here] * (1 - t) + grid[:, there] * t)
+        for octave, (cells, weight) in enumerate(_OCTAVES):
+            draws = uniform(7, f"texture {number} {octave}", np.arange(cells * cells))
+            total += weight * _interpolated(draws.reshape(cells, cells) - 0.5, pixels)
         textures.append(total / total.std())
     return np.stack(textures).astype(np.float32)
+
+
+def _interpolated(grid: np.ndarray, pixels: int) -> np.ndarray:
+    """A periodic grid [cells, cells] at [pixels, pixels], smoothly interpolated."""
+    cells = len(grid)
+    position = np.arange(pixels) * cells / pixels
+    here = position.astype(int)
+    there = (here + 1) % cells
+    t = position - here
+    t = t * t * (3 - 2 * t)
+    rows = grid[here] * (1 - t)[:, None] + grid[there] * t[:, None]
+    return rows[:, here] * (1 - t) + rows[:, there] * t

@@ -1,12 +1,14 @@
-"""The eight subjects as signed distances: negative inside, lengths in units of the subject, which fits into [-1, 1] in x and y (y grows downwards)."""
+"""The eight subjects as signed distances, negative inside.
+
+Lengths are in units of the subject, which fits into [-1, 1] in x and y; y grows downwards.
+"""
 
 from functools import reduce
 
 import numpy as np
 
-Part = tuple[
-    np.ndarray, str
-]  # signed distance [rows, columns] and the paint: "main" (the subject's colour) or a name in PAINTS
+# Signed distance [rows, columns] and the paint: "main" (the subject's colour) or a name in PAINTS.
+Part = tuple[np.ndarray, str]
 
 PAINTS: dict[str, tuple[float, float, float]] = {
     "wood": (0.42, 0.27, 0.15),

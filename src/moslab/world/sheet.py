@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import wrap
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageDraw
 
 from moslab.utils.files import write_atomic
@@ -23,39 +24,39 @@ def contact_sheet(task: str, path: Path, n: int = 60, preset: str = "default", c
     world = generate(task, preset)
     order = np.argsort(world.labels["mos"].to_numpy(), kind="stable")
     rows = order[np.linspace(0, len(order) - 1, n).astype(int)]
-    return _save(
-        [Image.fromarray(np.asarray(world.images[int(row)])) for row in rows],
-        [_caption(world, int(row)) for row in rows],
-        columns,
-        path,
-    )
+    pictures = [Image.fromarray(np.asarray(world.images[int(row)])) for row in rows]
+    captions = [_caption(world, int(row)) for row in rows]
+    return _save(pictures, captions, columns, path)
 
 
 def _caption(world: World, row: int) -> str:
     """Everything that a person is to agree or disagree with."""
-    mos, text, said = world.labels["mos"][row], world.labels["text"][row], world.annotations.iloc[row]
+    mos, text = world.labels["mos"][row], world.labels["text"][row]
+    annotation = world.annotations.iloc[row]
     if world.task == "ugc":
-        options = [
-            f"{name.replace('_', ' ')}: {said[name].removesuffix(' saturation')}"
-            for name in ugc.OPTIONS
-            if ugc.OPTIONS[name] != ugc.MARKS
-        ]
-        return "\n".join(
-            [
-                f"composite {mos:.1f}",
-                f"eye-catching {said['eye_catching']}, composition {said['composition']}",
-                *options,
-            ]
-        )
+        marks = f"eye-catching {annotation['eye_catching']}, composition {annotation['composition']}"
+        return "\n".join([f"composite {mos:.1f}", marks, *_options(annotation)])
     if world.task == "aigiqa":
-        return f"align {said['mos_align']:.1f}, perception {said['mos_quality']:.1f}\n{text}"
+        return f"align {annotation['mos_align']:.1f}, perception {annotation['mos_quality']:.1f}\n{text}"
     return f"MOS {mos:.2f}, truth {world.bounds['truth'][row]:.2f}\n{text}"
+
+
+def _options(annotation: pd.Series) -> list[str]:
+    """A line per annotated attribute that is no mark."""
+    lines = []
+    for name, options in ugc.OPTIONS.items():
+        if options != ugc.MARKS:
+            lines.append(f"{name.replace('_', ' ')}: {annotation[name].removesuffix(' saturation')}")
+    return lines
 
 
 def degradation_sheet(
     path: Path, severities: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 ) -> Path:
-    """Every distortion alone at rising severity, one original per row, each picture with its pseudo-MOS before any rater; written as PNG."""
+    """Every distortion alone at rising severity, one original per row; written as PNG.
+
+    Each picture stands with its pseudo-MOS, before any rater.
+    """
     pictures, captions = [], []
     for row, kind in enumerate(KINDS):
         original = intact("sheet", SEED, np.full(len(severities), row))
@@ -68,11 +69,15 @@ def degradation_sheet(
     return _save(pictures, captions, len(severities), path)
 
 
+def _wrapped(caption: str) -> str:
+    lines: list[str] = []
+    for line in caption.split("\n"):
+        lines += wrap(line, CHARACTERS)
+    return "\n".join(lines)
+
+
 def _save(pictures: list[Image.Image], captions: list[str], columns: int, path: Path) -> Path:
-    captions = [
-        "\n".join(part for line in caption.split("\n") for part in wrap(line, CHARACTERS))
-        for caption in captions
-    ]
+    captions = [_wrapped(caption) for caption in captions]
     width, height = (ZOOM * side for side in pictures[0].size)
     lines = max(caption.count("\n") for caption in captions) + 1
     cell = (max(width, 150) + GAP, height + lines * LINE + GAP)

@@ -1,7 +1,9 @@
-"""What a picture shows: latent classes and the continuous numbers behind them, drawn for many pictures at once.
+"""What a picture shows: latent classes and the numbers behind them, drawn for many pictures at once.
 
-A class means the same in every mix: `classify` recovers it from the number alone. Two severities of the numbers exist: "full" fills the whole range of a class
-(the pre-training corpus, so that every strength is seen), "calm" stays away from the borders between classes (tasks whose labels name a class).
+A class means the same in every mix: `classify` recovers it from the number alone. Two severities of the
+numbers
+exist: "full" fills the whole range of a class (the pre-training corpus, so that every strength is seen),
+"calm" stays away from the borders between classes (tasks whose labels name a class).
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +37,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 Ranges = tuple[tuple[float, float], ...]
 
-# The number behind each class, (low, high) per class. Lengths marked px are for a short side of 64 pixels and grow with the picture.
+# The number behind each class, (low, high) per class. Lengths marked px are for a short side of 64 pixels and
+# grow with the picture.
 FULL: dict[str, Ranges] = {
     "clutter": ((0, 0), (3, 6), (9, 15)),  # objects strewn over the background
     "saturation": ((0, 0.15), (0.15, 0.7), (0.7, 1.25), (1.25, 1.8)),  # gain of the chroma
@@ -43,30 +46,18 @@ FULL: dict[str, Ranges] = {
     "motion": ((0, 0), (6, 16)),  # length of the smear, px
     "focus": ((0, 0), (1.7, 3.2)),  # blur of the background alone, px
     "tilt": ((0, 3), (8, 22)),  # degrees either way
-    "size": (
-        (0.115, 0.155),
-        (0.185, 0.245),
-        (0.295, 0.38),
-    ),  # half the subject's extent, fraction of the short side
+    # half the subject's extent, fraction of the short side
+    "size": ((0.115, 0.155), (0.185, 0.245), (0.295, 0.38)),
     "blur": ((0, 0.4), (0.4, 1.0), (1.0, 1.9), (1.9, 3.1)),  # Gaussian sigma, px
     "noise": ((0, 0), (0.03, 0.10), (0.10, 0.22)),  # standard deviation, 1 = white
-    "jpeg": (
-        (0, 0),
-        (0.8, 3.5),
-        (3.5, 12.5),
-    ),  # multiple of JPEG's standard tables (quality 62, 14 and 4), 0 = none
+    # multiple of JPEG's standard tables (quality 62, 14 and 4), 0 = none
+    "jpeg": ((0, 0), (0.8, 3.5), (3.5, 12.5)),
     "fog": ((0, 0), (0.12, 0.45), (0.45, 0.9)),  # opacity at the horizon
-    "integrity": (
-        (0, 0),
-        (0.18, 0.36),
-        (0.46, 0.68),
-    ),  # share of the subject's width that is cut off or covered
+    # share of the subject's width that is cut off or covered
+    "integrity": ((0, 0), (0.18, 0.36), (0.46, 0.68)),
     "debris": ((0, 0), (2, 3), (5, 8)),  # objects lying on the subject
-    "warp": (
-        (0, 0),
-        (0.04, 0.09),
-        (0.09, 0.20),
-    ),  # how far the subject's outline is bent, fraction of its half extent
+    # how far the subject's outline is bent, fraction of its half extent
+    "warp": ((0, 0), (0.04, 0.09), (0.09, 0.20)),
 }
 CALM: dict[str, Ranges] = FULL | {
     "saturation": ((0, 0), (0.28, 0.5), (0.85, 1.1), (1.45, 1.8)),
@@ -83,7 +74,8 @@ CALM: dict[str, Ranges] = FULL | {
     "debris": ((0, 0), (2, 3), (6, 8)),
     "warp": ((0, 0), (0.05, 0.08), (0.12, 0.19)),
 }
-PAN = 0.35  # a camera moves sideways, give or take this many radians: that is also what makes a smear easy to tell from a blur
+# A camera moves sideways, give or take this many radians, which makes a smear easy to tell from a blur.
+PAN = 0.35
 HALF_WIDTH = 0.75  # of a subject, fraction of its half extent: the eight differ, this is their mean
 SEVERITIES: dict[str, dict[str, Ranges]] = {"full": FULL, "calm": CALM}
 
@@ -124,7 +116,7 @@ MIXES: dict[str, dict[str, tuple[float, ...]]] = {
         "size": (0.22, 0.45, 0.33),
         "blur": (1.0, 0, 0, 0),
     },
-    # Aesthetics: thirteen latents, mild enough that each stays visible beside the others.
+    # Aesthetics: thirteen latents, mild enough that each stays visible together with the others.
     "iaa": _EVEN
     | _INTACT
     | {
@@ -179,9 +171,13 @@ MIXES: dict[str, dict[str, tuple[float, ...]]] = {
 class Spec:
     """Many pictures, as a struct of arrays.
 
-    ids: [n], the caller's numbers. classes: field -> class number [n]. values: name -> float [n]; for a graded field its number (see `FULL`), besides
-    x, y (subject's centre, fractions of the frame), horizon (offset), angle (of the motion, radians from the horizontal), shade (side of the light), detail (key of everything small),
-    leaves (a subject that is not whole leaves the frame to the left, -1, or right, 1, or stands behind a post, 0).
+    Attributes:
+        ids: the caller's numbers [n].
+        classes: field -> class number [n].
+        values: name -> float [n]. For a graded field its number (see `FULL`). Also x, y (subject's centre,
+            fractions of the frame), horizon (offset), angle (of the motion, radians from the horizontal),
+            shade (side of the light), detail (key of everything small), leaves (a subject that is not whole
+            leaves the frame to the left, -1, or right, 1, or stands behind a post, 0).
     """
 
     ids: np.ndarray
@@ -191,13 +187,11 @@ class Spec:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, rows: np.ndarray) -> "Spec":
+    def take(self, rows: np.ndarray | slice) -> "Spec":
         """The pictures in `rows` (numbers, slice or mask)."""
-        return Spec(
-            self.ids[rows],
-            {k: v[rows] for k, v in self.classes.items()},
-            {k: v[rows] for k, v in self.values.items()},
-        )
+        classes = {field: number[rows] for field, number in self.classes.items()}
+        values = {name: value[rows] for name, value in self.values.items()}
+        return Spec(self.ids[rows], classes, values)
 
     def names(self, row: int) -> dict[str, str]:
         """Class names of one picture by field."""
@@ -223,25 +217,28 @@ def draw(
 ) -> Spec:
     """Draw the pictures `ids` of a stream; a picture depends on (stream, seed, its own id) alone.
 
-    mix: class weights by field, [k] or [n, k] (one of `MIXES`, or a task's own conditioned on something). severity: "full" or "calm".
+    Args:
+        stream: name of the draws.
+        seed: of the draws.
+        ids: numbers of the pictures [n].
+        mix: class weights by field, [k] or [n, k] (one of `MIXES`, or a task's own, conditioned on
+            something).
+        severity: "full" or "calm".
     """
     ids = np.asarray(ids)
     classes = {field: choice(seed, f"{stream}.{field}", ids, np.asarray(mix[field])) for field in FIELDS}
     moving = classes["motion"] == 1  # a smear hides every other blur, so a moving picture has none
     for field in ("blur", "focus"):
         classes[field] = np.where(moving, 0, classes[field])
-    return _cut_off(
-        Spec(
-            ids,
-            classes,
-            _graded(stream, seed, ids, classes, SEVERITIES[severity])
-            | _placement(stream, seed, ids, classes),
-        )
-    )
+    graded = _graded(stream, seed, ids, classes, SEVERITIES[severity])
+    return _cut_off(Spec(ids, classes, graded | _placement(stream, seed, ids, classes)))
 
 
 def classify(field: str, values: np.ndarray) -> np.ndarray:
-    """Class numbers of a graded field's values; the borders lie midway between neighbouring classes of the full severity."""
+    """Class numbers of a graded field's values.
+
+    The borders lie midway between neighbouring classes of the full severity.
+    """
     ranges = FULL[field]
     borders = [(lower[1] + upper[0]) / 2 for lower, upper in zip(ranges, ranges[1:])]
     return np.searchsorted(borders, np.abs(values) if field == "tilt" else values, side="right")
@@ -268,9 +265,9 @@ def _placement(
         return (2 * uniform(seed, f"{stream}.{name}", ids) - 1) * reach
 
     across = np.where(uniform(seed, f"{stream}.across", ids) < 0.5, -1, 1)
-    along = np.where(
-        uniform(seed, f"{stream}.along", ids) < 0.65, 1, -1
-    )  # subjects stand in the lower half more often
+    # Subjects stand in the lower half more often.
+    along = np.where(uniform(seed, f"{stream}.along", ids) < 0.65, 1, -1)
+    covered = uniform(seed, f"{stream}.covered", ids) < 0.45
     x = (
         0.5 + across * (1 / 6 + spread("x", 0.02)),
         0.5 + spread("x", 0.022),
@@ -284,14 +281,12 @@ def _placement(
         "angle": spread("angle", PAN),
         "shade": np.where(uniform(seed, f"{stream}.shade", ids) < 0.5, -1.0, 1.0),
         "detail": (integers(seed, f"{stream}.detail", ids) >> np.uint64(32)).astype(np.float64),
-        "leaves": np.where(
-            (classes["integrity"] == 0) | (uniform(seed, f"{stream}.covered", ids) < 0.45), 0, across
-        ),
+        "leaves": np.where((classes["integrity"] == 0) | covered, 0, across),
     }
 
 
 def _cut_off(spec: Spec) -> Spec:
-    """Subjects that leave the frame stand at its edge, wherever they were meant to stand: their place counts as offset."""
+    """Subjects that leave the frame stand at its edge, so their position counts as offset."""
     side, size, hidden = spec.values["leaves"], spec.values["size"], spec.values["integrity"]
     x = np.where(side == 0, spec.values["x"], 0.5 + side * (0.5 - HALF_WIDTH * size * (1 - 2 * hidden)))
     position = np.where(side == 0, spec.classes["position"], FIELDS["position"].index("offset"))

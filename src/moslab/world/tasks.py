@@ -1,4 +1,7 @@
-"""Making a task of the world, once per machine: pictures, labels, votes and bounds in a cache folder named after everything that shapes them."""
+"""Making a task of the world, once per machine.
+
+Pictures, labels, votes and bounds lie in a cache folder named after everything that shapes them.
+"""
 
 import os
 import shutil
@@ -16,16 +19,12 @@ from moslab.utils.errors import UserError
 from moslab.utils.files import cannot_write, digest, lock
 from moslab.world import aigiqa, iaa, iqa, language, ugc
 from moslab.world.draws import Dice
+from moslab.world.frame import Size, frame_of
 from moslab.world.made import Made
-from moslab.world.render import Size, frame_of
 from moslab.world.version import LABELS
 
-TASKS = {
-    "iqa": iqa,
-    "iaa": iaa,
-    "aigiqa": aigiqa,
-    "ugc": ugc,
-}  # each module: SCALE, PICTURES (unless told otherwise), PRESETS and make()
+# Each module has SCALE, PICTURES (the default number), PRESETS and make().
+TASKS = {"iqa": iqa, "iaa": iaa, "aigiqa": aigiqa, "ugc": ugc}
 COLUMNS = ("image", "text", "mos", "sd", "split", "group")  # of labels.csv
 SEED = 1
 SUMS = "SHA256SUMS"  # of a task's files, as sha256sum writes and checks them
@@ -36,7 +35,8 @@ _ID_BITS, _ID_DIGITS, _ID_STEP = 36, 11, 0x9E3779B1  # picture numbers are scatt
 class World:
     """One generated task, as its cache folder holds it.
 
-    `images` and `labels` are all that a model may see; `bounds` lies in a file of its own that no loader opens.
+    `images` and `labels` are all that a model may see; `bounds` lies in a file of its own that no loader
+    opens.
     """
 
     task: str
@@ -69,28 +69,42 @@ class World:
 
     @cached_property
     def votes(self) -> np.ndarray | None:
-        """Votes per picture and mark [n, marks]; None for a score that nobody voted on."""
+        """Votes per picture and mark [n, marks]; None for a score without votes."""
         file = self.folder / "votes.npy"
         return np.load(file) if file.exists() else None
 
     @cached_property
     def annotations(self) -> pd.DataFrame:
-        """What else is known of each picture: captions, comments, attributes."""
+        """Further data of each picture: captions, comments, attributes."""
         texts = dict.fromkeys(ugc.OPTIONS, str)
         return pd.read_csv(self.folder / "annotations.csv", dtype=texts, keep_default_na=False)
 
     @cached_property
     def bounds(self) -> pd.DataFrame:
-        """What the best predictors would say, on the label scale, one row per picture: truth (before the votes), image_text, image_only, text_only, wrong_text, annotated."""
+        """What the best predictors would say, on the label scale, one row per picture.
+
+        Columns, as far as a task has them: truth (before the votes), image_text, image_only, text_only,
+        wrong_text, annotated.
+        """
         return pd.read_csv(self.folder / "bounds.csv")
 
 
 def generate(
     task: str, preset: str = "default", n: int | None = None, size: Size = (64, 64), seed: int | None = None
 ) -> World:
-    """One of `TASKS` with `n` pictures of `size` (height, width), made now or found in the cache.
+    """One of `TASKS`, made now or read from the cache.
 
-    The first n pictures are the same whatever n is. A generation that was killed leaves nothing behind that counts. Raises UserError for an unknown task or preset.
+    The first n pictures are the same whatever n is. A generation that was killed leaves nothing that counts.
+
+    Args:
+        task: a name of `TASKS`.
+        preset: one of the task's presets.
+        n: number of pictures; the task's own where None.
+        size: height and width in pixels, multiples of 16.
+        seed: of the draws; `SEED` where None.
+
+    Raises:
+        UserError: for an unknown task or preset, for no pictures, and for a size that cannot be drawn.
     """
     if task not in TASKS:
         raise UserError(
@@ -100,11 +114,9 @@ def generate(
         raise UserError(
             f"The task {task} has no preset {preset!r}: choose one of {', '.join(TASKS[task].PRESETS)}."
         )
-    n, seed, size = (
-        TASKS[task].PICTURES if n is None else n,
-        SEED if seed is None else seed,
-        (int(size[0]), int(size[1])),
-    )
+    n = TASKS[task].PICTURES if n is None else n
+    seed = SEED if seed is None else seed
+    size = (int(size[0]), int(size[1]))
     if n < 1:
         raise UserError(f"A task of {n} pictures was asked for: give at least 1.")
     frame_of(size)
@@ -121,7 +133,10 @@ def is_whole(folder: Path) -> bool:
     """Whether a task's folder is there and every file holds what was written into it."""
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
-        sums = {name: content for content, name in (line.split("  ", 1) for line in lines)}
+        sums = {}
+        for line in lines:
+            content, name = line.split("  ", 1)
+            sums[name] = content
         listed = {SUMS, *sums} == {file.name for file in folder.iterdir()}
         return bool(sums) and listed and digests_of([folder / name for name in sums]) == list(sums.values())
     except (OSError, ValueError, UserError):
@@ -131,7 +146,8 @@ def is_whole(folder: Path) -> bool:
 def picture_ids(task: str, ids: np.ndarray) -> list[str]:
     """Zero-padded names in no particular order, distinct for distinct numbers."""
     start = int(digest(["picture", task]), 16)
-    return [f"{(int(number) * _ID_STEP + start) % 2**_ID_BITS:0{_ID_DIGITS}d}" for number in ids]
+    scattered = [(int(number) * _ID_STEP + start) % 2**_ID_BITS for number in ids]
+    return [f"{number:0{_ID_DIGITS}d}" for number in scattered]
 
 
 def _write(folder: Path, task: str, preset: str, n: int, size: Size, seed: int) -> None:
@@ -142,20 +158,11 @@ def _write(folder: Path, task: str, preset: str, n: int, size: Size, seed: int) 
     temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for left_over in folder.parent.glob(
-            f".{folder.name}.*/"
-        ):  # of a generation that was killed; the lock is ours
+        # A generation that was killed may have left folders behind; the lock is ours.
+        for left_over in folder.parent.glob(f".{folder.name}.*/"):
             shutil.rmtree(left_over, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        np.save(temporary / "images.npy", made.images)
-        if made.votes is not None:
-            np.save(temporary / "votes.npy", made.votes)
-        labels.to_csv(temporary / "labels.csv", index=False)
-        annotations.to_csv(temporary / "annotations.csv", index=False)
-        made.bounds.to_csv(temporary / "bounds.csv", index=False)
-        files = sorted(temporary.iterdir())
-        sums = [f"{content}  {file.name}\n" for file, content in zip(files, digests_of(files))]
-        (temporary / SUMS).write_text("".join(sums), encoding="utf-8")
+        _save(temporary, made, labels, annotations)
         os.replace(temporary, folder)
     except OSError as problem:
         if temporary:
@@ -163,22 +170,33 @@ def _write(folder: Path, task: str, preset: str, n: int, size: Size, seed: int) 
         raise cannot_write(folder, problem) from problem
 
 
+def _save(folder: Path, made: Made, labels: pd.DataFrame, annotations: pd.DataFrame) -> None:
+    """Write a task's files and their sums."""
+    np.save(folder / "images.npy", made.images)
+    if made.votes is not None:
+        np.save(folder / "votes.npy", made.votes)
+    labels.to_csv(folder / "labels.csv", index=False)
+    annotations.to_csv(folder / "annotations.csv", index=False)
+    made.bounds.to_csv(folder / "bounds.csv", index=False)
+    files = sorted(folder.iterdir())
+    sums = [f"{content}  {file.name}\n" for file, content in zip(files, digests_of(files))]
+    (folder / SUMS).write_text("".join(sums), encoding="utf-8")
+
+
 def _texts(task: str, made: Made, seed: int) -> pd.DataFrame:
-    """A caption and a comment per picture, and the comment again with a rating word of the whole picture (the fifth of the scale on which its score lies)."""
+    """A caption and a comment per picture, and the comment with a rating word of the whole picture.
+
+    The word names the fifth of the scale on which the picture's score lies.
+    """
     low, high = TASKS[task].SCALE
     fifths = np.minimum((5 * (made.frame["mos"] - low) / (high - low)).astype(int), 4)
     words = [language.RATING_WORDS[4 - fifth] for fifth in fifths]
-    dice = {
-        name: [Dice(seed, f"{task}.{name}", int(number)) for number in made.spec.ids]
-        for name in ("caption", "comment", "rated comment")
-    }
-    rows = range(len(made.spec))
-    return pd.DataFrame(
-        {
-            "caption": [language.caption(made.spec, row, dice["caption"][row]) for row in rows],
-            "comment": [language.comment(made.spec, row, dice["comment"][row]) for row in rows],
-            "rated_comment": [
-                language.rated_comment(made.spec, row, dice["rated comment"][row], words[row]) for row in rows
-            ],
-        }
-    )
+    texts: dict[str, list[str]] = {"caption": [], "comment": [], "rated_comment": []}
+    for row, number in enumerate(made.spec.ids.tolist()):
+        caption = language.caption(made.spec, row, Dice(seed, f"{task}.caption", number))
+        comment = language.comment(made.spec, row, Dice(seed, f"{task}.comment", number))
+        dice = Dice(seed, f"{task}.rated comment", number)
+        texts["caption"].append(caption)
+        texts["comment"].append(comment)
+        texts["rated_comment"].append(language.rated_comment(made.spec, row, dice, words[row]))
+    return pd.DataFrame(texts)

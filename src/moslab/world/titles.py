@@ -1,4 +1,7 @@
-"""Challenge titles of the iaa task: one concept, a pair of concepts, or none; 18 pairs are held out, every word of which occurs in other titles."""
+"""Challenge titles of the iaa task: one concept, a pair of concepts, or none.
+
+18 pairs are held out; each of their words occurs in other titles.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +18,7 @@ SHARE = {0: 1.5, 1: 1.2, 2: 0.8}  # relative number of pictures of a title, by i
 
 @dataclass(frozen=True)
 class Concept:
-    """What a word asks of a picture: the field it speaks of, and how well each class of it answers (0 to 1)."""
+    """What a word asks of a picture: a field, and how well each class of the field answers (0 to 1)."""
 
     field: str
     match: tuple[float, ...]
@@ -23,6 +26,8 @@ class Concept:
 
 @dataclass(frozen=True)
 class Title:
+    """A challenge's title with the names of its concepts, and whether it is held out of training."""
+
     text: str
     concepts: tuple[str, ...]
     held_out: bool = False
@@ -60,21 +65,23 @@ NEAR_COLORS: dict[tuple[str, str], float] = {  # colours that pass for each othe
 
 
 def _named(field: str, words: tuple[str, ...]) -> dict[str, Concept]:
-    classes = range(len(FIELDS[field]))
-    return {
-        word: Concept(field, tuple(float(number == place) for number in classes))
-        for place, word in enumerate(words)
-    }
+    """A concept per class of a field, which only this class answers."""
+    concepts = {}
+    for wanted, word in enumerate(words):
+        match = tuple(float(number == wanted) for number in range(len(FIELDS[field])))
+        concepts[word] = Concept(field, match)
+    return concepts
 
 
 def _similarity(a: str, b: str) -> float:
     return 1.0 if a == b else NEAR_COLORS.get((a, b), NEAR_COLORS.get((b, a), 0.0))
 
 
-COLORS: dict[str, Concept] = {
-    color.capitalize(): Concept("color", tuple(_similarity(color, other) for other in FIELDS["color"]))
-    for color in FIELDS["color"]
-}
+def _color(name: str) -> Concept:
+    return Concept("color", tuple(_similarity(name, other) for other in FIELDS["color"]))
+
+
+COLORS: dict[str, Concept] = {color.capitalize(): _color(color) for color in FIELDS["color"]}
 SUBJECTS = _named("kind", ("Flowers", "Trees", "Houses", "Boats", "Balloons", "Mushrooms", "Stars", "Mugs"))
 PLACES = _named("scene", ("Meadow", "Seaside", "Desert", "Snow", "City", "Night", "Studio"))
 CONCEPTS: dict[str, Concept] = STYLES | TEXTURES | COLORS | SUBJECTS | PLACES
@@ -91,16 +98,13 @@ def titles() -> tuple[Title, ...]:
         pairs[text] = concepts
         number += 1
     names = sorted(pairs)
-    common = [
-        name for name in names if not _PREPOSITION.keys() & set(pairs[name])
-    ]  # "by the" and "at" are too rare to be met in training for certain
-    held_out = set(
-        np.array(common)[
-            np.argsort(integers(SEED, "held out", np.arange(len(common))), kind="stable")[:HELD_OUT]
-        ].tolist()
-    )
-    singles = [Title(name, (name,)) for name in CONCEPTS] + [Title(name, ()) for name in NEUTRAL]
-    return (*singles, *(Title(name, pairs[name], name in held_out) for name in names))
+    # "by the" and "at" are too rare to be certain to occur in training, so their titles are never held out.
+    common = [name for name in names if not _PREPOSITION.keys() & set(pairs[name])]
+    order = np.argsort(integers(SEED, "held out", np.arange(len(common))), kind="stable")
+    held_out = {common[position] for position in order[:HELD_OUT]}
+    singles = [Title(name, (name,)) for name in CONCEPTS]
+    neutral = [Title(name, ()) for name in NEUTRAL]
+    return (*singles, *neutral, *(Title(name, pairs[name], name in held_out) for name in names))
 
 
 def shares() -> np.ndarray:
@@ -113,14 +117,15 @@ def _pair(number: int) -> tuple[str, tuple[str, str]]:
     def pick(words: dict[str, Concept], sub: int) -> str:
         return list(words)[int(integers(SEED, "word", number, sub)) % len(words)]
 
-    style, color, subject, place = pick(STYLES, 0), pick(COLORS, 1), pick(SUBJECTS, 2), pick(PLACES, 3)
+    style = pick(STYLES, 0)
+    color = pick(COLORS, 1)
+    subject = pick(SUBJECTS, 2)
+    place = pick(PLACES, 3)
     pattern = int(integers(SEED, "pattern", number)) % 4
     if pattern == 0:
         return f"{color} {subject}", (color, subject)
     if pattern == 1:
         return f"{subject} {_PREPOSITION.get(place, 'in the')} {place}", (subject, place)
-    if (
-        pattern == 2 and STYLES[style].field != "saturation"
-    ):  # "Black and White in Red" asks for nothing that can be
+    if pattern == 2 and STYLES[style].field != "saturation":  # "Black and White in Red" cannot be
         return f"{style} in {color}", (style, color)
     return f"{style}: {subject}", (style, subject)
