@@ -1,7 +1,9 @@
-"""The README's tables and the page of all claims are rendered from result records and claims files, and nothing else."""
+"""Tables of the README and docs/, and the page of all claims, are made of records and claims files alone."""
 
 from moslab.analysis.claims import PAPERS, load_paper
-from moslab.publish.claims_page import claims_page, cost_table, fill, render_readme
+from moslab.publish.claims_page import claims_page
+from moslab.publish.markers import fill
+from moslab.publish.readme import cost_table, render_performance, render_readme, results_table
 
 RESULT = {
     "notebook": "01_bin_sweep",
@@ -48,18 +50,43 @@ RESULT = {
 }
 
 
-def test_both_tables_stand_between_their_markers() -> None:
-    text = render_readme(
-        "top\n<!-- results -->\nold\n<!-- /results -->\nmiddle\n<!-- cost --><!-- /cost -->\nend", [RESULT]
-    )
-    assert "old" not in text and text.startswith("top\n") and text.endswith("\nend")
-    link = "[01](notebooks/01_bin_sweep.ipynb)"
-    assert (
-        f"| rvtc: Fig. 2 (paper) | More \\| is better. | iqa: **not resolved** SRCC +0.012 [-0.003, +0.027], n 1,587<br>ava: **agrees** SRCC -0.001 | {link} |\n"
-        in text
-    )
-    assert f"| Words suffice. | iqa: **not resolved**  | {link} |" in text
-    assert "| 01_bin_sweep | 2 | 1 | 1.5 | 0.5 | 12 | Some CPU, 2 cores | 0123456789 |" in text
+OTHER_PAPER = {
+    "notebook": "05_regression_vs_ntp",
+    "claims": [
+        {"id": "realqa.x", "paper": "realqa", "verdict": "disagrees"},
+        {"id": "deqa.x", "paper": "deqa", "verdict": "agrees"},
+        {"id": "realqa.y", "paper": "realqa", "verdict": "disagrees"},
+        {"id": "realqa.z", "paper": "realqa", "source": "our own control", "verdict": "agrees"},
+    ],
+}
+
+
+def test_tables_stand_between_their_markers() -> None:
+    readme = render_readme("top\n<!-- results -->\nold\n<!-- /results -->\nend", [RESULT])
+    performance = render_performance("top\n<!-- cost -->old<!-- /cost -->\nend", [RESULT])
+    for text in (readme, performance):
+        assert "old" not in text
+        assert text.startswith("top\n") and text.endswith("\nend")
+    assert "| 01_bin_sweep | 2 | 1 | 1.5 | 0.5 | 12 | Some CPU, 2 cores | 0123456789 |" in performance
+
+
+def test_verdicts_are_counted_by_notebook_and_paper() -> None:
+    unjudged = {"notebook": "91_label_audit", "claims": []}
+    rows = results_table([RESULT, OTHER_PAPER, unjudged]).splitlines()[2:]
+    bins, regression, audit = (row.partition(" | ")[0] for row in (rows[0], rows[1], rows[4]))
+    assert bins == "| [01 How many bins does a score need?](notebooks/01_bin_sweep.ipynb)"
+    assert rows[0] == f"{bins} | RvTC | 1 | 0 | 2 |"
+    assert rows[1] == f"{regression} | RealQA | 0 | 2 | 0 |"
+    assert rows[2] == f"{regression} | deqa | 1 | 0 | 0 |"
+    assert rows[3] == f"{regression} | our own control | 1 | 0 | 0 |"
+    assert rows[4] == f"{audit} | – | – | – | – |"
+    assert len(rows) == 5
+
+
+def test_a_notebook_without_a_title_goes_by_its_file_name(home, make_notebook) -> None:
+    make_notebook("20_toy", "x: int = 1   # a number")
+    (row,) = results_table([{"notebook": "20_toy"}]).splitlines()[2:]
+    assert row == "| [20_toy](notebooks/20_toy.ipynb) | – | – | – | – |"
 
 
 def test_rendering_twice_changes_nothing() -> None:

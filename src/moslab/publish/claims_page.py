@@ -1,4 +1,4 @@
-"""Result records rendered as Markdown: the README's table of verdicts, and the page of all claims, judged or not."""
+"""Result records rendered as Markdown: the page of all claims, judged or not."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,74 +7,6 @@ from moslab.analysis.claims import METRIC_NAMES, PAPERS, Claim, Paper, load_pape
 from moslab.analysis.tables import NOTHING, markdown
 
 ABSENT = "not measured yet"
-
-
-def render_readme(text: str, results: list[dict[str, Any]]) -> str:
-    """`text` with the tables of `results` between their markers; markers that are not there are left out."""
-    return fill(fill(text, "results", results_table(results)), "cost", cost_table(results))
-
-
-def fill(text: str, marker: str, content: str) -> str:
-    """`text` with everything between <!-- marker --> and <!-- /marker --> replaced."""
-    start, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
-    if start not in text or end not in text:
-        return text
-    before, rest = text.split(start, 1)
-    return f"{before}{start}\n{content}\n{end}{rest.split(end, 1)[1]}"
-
-
-def cost_table(results: list[dict[str, Any]]) -> str:
-    """Per notebook: how many runs it asks for, how many of them a plain `make reproduce` trains anew, how long they trained, how long the notebook itself took, where and with which commit."""
-    rows = []
-    for result in results:
-        machine, times = result.get("provenance"), result.get("run_seconds", {})
-        headline = result.get("headline", [])
-        if machine:
-            rows.append(
-                [
-                    result["notebook"],
-                    len(times),
-                    len(headline),
-                    f"{sum(times.values()) / 60:.1f}",
-                    f"{sum(times[key] for key in headline) / 60:.1f}",
-                    f"{result['seconds']:.0f}",
-                    f"{machine['cpu']}, {machine['cores']} cores",
-                    machine["commit"]["id"][:10],
-                ]
-            )
-    return markdown(
-        [
-            "notebook",
-            "runs",
-            "of them headline",
-            "training, core minutes",
-            "of them headline",
-            "notebook itself, seconds",
-            "measured on",
-            "commit",
-        ],
-        rows,
-    )
-
-
-def results_table(results: list[dict[str, Any]]) -> str:
-    """One line per claim that was judged: paper, place and source, what it says, and for everything it was judged on the verdict with what was measured."""
-    rows = []
-    for name, found in by_claim(results).items():
-        claim, _ = found[0]
-        rows.append(
-            [
-                f"{claim.get('paper', NOTHING)}: {claim.get('place', NOTHING)} ({claim.get('source', NOTHING)})",
-                claim.get("statement", name),
-                "<br>".join(
-                    f"{one.get('on') or 'all'}: **{one['verdict']}** {measured(one)}" for one, _ in found
-                ),
-                ", ".join(dict.fromkeys(link(notebook, "") for _, notebook in found)),
-            ]
-        )
-    return markdown(
-        ["paper, place, source", "claim", "judged on: verdict, difference [interval], n", "notebook"], rows
-    )
 
 
 def by_claim(results: list[dict[str, Any]]) -> dict[str, list[tuple[dict[str, Any], str]]]:

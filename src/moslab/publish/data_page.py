@@ -4,7 +4,7 @@ from pathlib import Path
 
 from moslab import datasets
 from moslab.analysis.tables import markdown
-from moslab.publish.claims_page import fill
+from moslab.publish.markers import fill
 from moslab.utils import paths
 from moslab.utils.files import write_atomic
 
