@@ -1,11 +1,13 @@
 """Tables of the README and docs/, and the page of all claims, are made of records and claims files alone."""
 
+from typing import Any
+
 from moslab.analysis.claims import PAPERS, load_paper
 from moslab.publish.claims_page import claims_page
 from moslab.publish.markers import fill
 from moslab.publish.readme import cost_table, render_performance, render_readme, results_table
 
-RESULT = {
+RESULT: dict[str, Any] = {
     "notebook": "01_bin_sweep",
     "seconds": 12.4,
     "run_seconds": {"a": 60.0, "b": 30.0},
@@ -50,7 +52,7 @@ RESULT = {
 }
 
 
-OTHER_PAPER = {
+OTHER_PAPER: dict[str, Any] = {
     "notebook": "05_regression_vs_ntp",
     "claims": [
         {"id": "realqa.x", "paper": "realqa", "verdict": "disagrees"},
