@@ -2,7 +2,7 @@
 
 Each way takes turns with the plain one, after a check that both give the same numbers.
 
-    make bench    on the embedded base and 256 pictures, a few minutes on one core; fills the README's table
+    make bench    on the embedded base and 256 pictures, some minutes on one core; fills docs/performance.md
 
 Exit status 1 where two ways give other numbers, and only there: how fast something is depends on the machine,
 so a ratio short of its aim is reported and is no failure.
@@ -28,7 +28,7 @@ from moslab.experiments.experiment import make
 from moslab.experiments.reading import Reader
 from moslab.experiments.saved import trained
 from moslab.experiments.training import ScoringModel
-from moslab.publish.claims_page import fill
+from moslab.publish.markers import fill
 from moslab.scorers import digits, scorer_options
 from moslab.scorers.base import Labels, Reading
 from moslab.utils.files import write_atomic
@@ -64,7 +64,7 @@ class Comparison:
 
 
 def main() -> None:
-    """Measure everything, fill the README's table and print it."""
+    """Measure everything, fill the table of docs/performance.md and print it."""
     torch.set_num_threads(1)
     table = datasets.load("iqa")
     levels = trained_reader("levels")
@@ -79,13 +79,13 @@ def main() -> None:
     ]
     rows = [measured(comparison, product) for comparison in comparisons]
     shown = markdown(list(rows[0]), [list(map(cell, row.values())) for row in rows])
-    page = (
+    section = (
         f"{shown}\n\n{cpu_name()}, one thread, torch {torch.__version__}, medians of {ROUNDS} rounds; "
         f"a 1024 x 1024 x 1024 matrix product runs at {product / 1e9:.0f} GFLOP/s."
     )
-    readme = ROOT / "README.md"
-    write_atomic(readme, fill(readme.read_text(encoding="utf-8"), "speed", page))
-    print(page)
+    page = ROOT / "docs" / "performance.md"
+    write_atomic(page, fill(page.read_text(encoding="utf-8"), "speed", section))
+    print(section)
     print(short_of_aim(rows))
 
 

@@ -47,8 +47,8 @@ def numpy_kernels() -> list[str]:
 
 def environment(chosen: dict[str, str]) -> dict[str, str]:
     """This process's environment with nothing but the chosen kernels chosen."""
-    chosen = {name for variables in (KERNELS | MEASURED).values() for name in variables}
-    inherited = {name: value for name, value in os.environ.items() if name not in chosen}
+    variables: set[str] = set().union(*(KERNELS | MEASURED).values())
+    inherited = {name: value for name, value in os.environ.items() if name not in variables}
     return (
         inherited
         | {name: value for name, value in chosen.items() if value}

@@ -67,14 +67,16 @@ def test_tables_are_made_of_the_file_alone(tried: dict[str, Any]) -> None:
     assert verdicts["training, live / recipe"] == "met"
     assert verdicts["training, kept / recipe"].startswith("FAIL")
     assert verdicts["scoring, live: useful share of 790 TFLOP/s"] == "missed"
-    page = record.readme_section(true_shapes)
+    page = record.section(true_shapes)
     assert "2.50 [2.40, 2.60]" in page and tried["machine"]["card"] in page
     ways_tried = sum(len(workload["arms"]) for workload in true_shapes["workloads"].values())
     assert len(record.arms_table(true_shapes).splitlines()) == 2 + ways_tried
 
 
-def test_readme_shows_the_newest_results() -> None:
-    assert record.fill_readme() == (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_on_performance_shows_the_newest_results() -> None:
+    page = record.PAGE.read_text(encoding="utf-8")
+    assert "<!-- gpu -->" in page
+    assert record.filled_page() == page
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,14 @@ MADE = ("training", "scoring", "generating", "prompts")  # one comparison each
 
 @pytest.fixture
 def speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The benchmark without its models: nothing is loaded, and the README is one of the test."""
+    """The benchmark without its models: nothing is loaded, and the page is one of the test."""
     specification = importlib.util.spec_from_file_location("moslab_speed", SPEED)
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     monkeypatch.setitem(sys.modules, "moslab_speed", module)
     specification.loader.exec_module(module)
-    (tmp_path / "README.md").write_text("<!-- speed -->\nold\n<!-- /speed -->\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "performance.md").write_text("<!-- speed -->\nold\n<!-- /speed -->\n")
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "matrix_product", lambda: 1e9)
     monkeypatch.setattr(module, "trained", lambda *_: None)
@@ -42,7 +43,7 @@ def test_a_ratio_short_of_its_aim_is_said_and_is_no_failure(speed, tmp_path, mon
     speed.main()
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("Short of the aim: training (") and "aim 1000000.00" in last
-    assert "| aim |" in (tmp_path / "README.md").read_text()
+    assert "| aim |" in (tmp_path / "docs" / "performance.md").read_text()
 
 
 def test_ratios_that_reach_their_aims(speed):
@@ -54,4 +55,4 @@ def test_other_numbers_are_a_failure(speed, tmp_path, monkeypatch):
     compare(speed, monkeypatch, aim=0.0, ours=1.01)
     with pytest.raises(SystemExit, match="training: the two ways differ by up to 0.01."):
         speed.main()
-    assert "old" in (tmp_path / "README.md").read_text()
+    assert "old" in (tmp_path / "docs" / "performance.md").read_text()

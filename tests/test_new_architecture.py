@@ -1,12 +1,17 @@
-"""Another architecture is one file and one line, where transformers lays it out like one that is here."""
+"""Another architecture is one file and one line, where transformers lays it out like one that is here.
+
+File and line are those of the page on adding things.
+"""
 
 import inspect
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from code_blocks import blocks, page, section
 from test_backbones import mixed_table, reader_of
 from toys import SENTENCES, load_exact, tiny_config, toy_experiment, use_toy_table
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
@@ -18,32 +23,9 @@ from moslab.backbones.catalogue import ARCHITECTURES, architecture_of
 from moslab.experiments.training import execute
 from moslab.utils.errors import UserError
 
-FILE = '''"""Qwen2.5-VL: laid out like Qwen2-VL, with a vision tower most of whose layers look at windows."""
-
-from transformers import Qwen2_5_VLForConditionalGeneration
-
-from moslab.backbones.qwen2_vl import (
-    LEAD,
-    ahead,
-    count,
-    limit,
-    look,
-    misfit,
-    patches,
-    prompt_tokens,
-    read_processor,
-    states,
-    tokens,
-    vision,
-    vision_weights,
-)
-
-Model = Qwen2_5_VLForConditionalGeneration
-
-
-def accelerate(model: Model) -> None:
-    """The tower is left as it is."""
-'''
+PAGE = section(page("adding.md"), "An architecture")
+FILE = blocks(PAGE)[0]
+NAME, CALLED = re.findall(r'the line `"(\w+)": "([^"]+)",`', PAGE)[0]
 FUNCTIONS = [
     name for name, value in vars(Architecture).items() if inspect.isfunction(value) and name[0] != "_"
 ]
@@ -79,11 +61,11 @@ def added(monkeypatch, tmp_path):
     """One file in the folder of the architectures, and one line in the catalogue."""
     folder = tmp_path / "files"
     folder.mkdir()
-    (folder / "qwen2_5_vl.py").write_text(FILE)
+    (folder / f"{NAME}.py").write_text(FILE)
     monkeypatch.setattr(backbones, "__path__", [*backbones.__path__, str(folder)])
-    monkeypatch.setitem(ARCHITECTURES, "qwen2_5_vl", "Qwen2.5-VL")
+    monkeypatch.setitem(ARCHITECTURES, NAME, CALLED)
     yield
-    sys.modules.pop("moslab.backbones.qwen2_5_vl", None)
+    sys.modules.pop(f"moslab.backbones.{NAME}", None)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +91,11 @@ def checkpoint(tmp_path_factory) -> Path:
     Qwen2_5_VLForConditionalGeneration(config).save_pretrained(folder)
     embedded.build_processor(tokenizer).save(folder)
     return folder
+
+
+def test_the_page_names_the_file_and_where_its_line_goes():
+    assert f"`src/moslab/backbones/{NAME}.py`" in PAGE
+    assert "to `ARCHITECTURES` in `src/moslab/backbones/catalogue.py`" in PAGE
 
 
 def test_an_architecture_without_its_line_is_refused(checkpoint):

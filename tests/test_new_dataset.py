@@ -1,32 +1,16 @@
-"""A new dataset is one module and one name."""
+"""A new dataset is one module and one name: the page on adding things, followed to the letter."""
 
 import sys
 from pathlib import Path
 
 import pytest
+from code_blocks import blocks, page, section
 
 from moslab import datasets
 from moslab.backbones.prompts import aspect
 
-MODULE = '''
-"""Postcards (nobody, 2026): three pictures."""
-
-from moslab.datasets import folders, labelfile, splits
-from moslab.datasets.about import About
-from moslab.datasets.table import FolderPixels, ImageTable
-
-ABOUT = About("Postcards", 3, "nowhere", "open", signs=(frozenset(["card", "score"]),), aspect="aesthetics")
-PRESETS = ("default",)
-
-
-def load(root, preset="default"):
-    folder = folders.dataset_folder(root, "postcards", "Postcards")
-    path = folders.first_existing(folder, ["scores.csv"], "label file")
-    labels = labelfile.read_labels(path, numbers=["score"], texts=["card"])
-    split = splits.drawn("postcards", labels["card"])
-    frame = labelfile.table_frame(path, labels, labels["card"], labels["score"], split=split)
-    return ImageTable("postcards", frame, FolderPixels(folder, tuple(frame["image"])), (0.0, 10.0))
-'''
+PAGE = section(page("adding.md"), "A dataset")
+MODULE = blocks(PAGE)[0]
 
 
 @pytest.fixture
@@ -60,3 +44,10 @@ def test_a_module_that_states_no_aspect_cannot_be_loaded(add):
     add(MODULE.replace(', aspect="aesthetics"', ""))
     with pytest.raises(TypeError, match="aspect"):
         datasets.module_of("postcards")
+
+
+def test_the_page_names_the_file_and_the_line():
+    assert "`src/moslab/datasets/postcards.py`" in PAGE
+    assert 'the line `"postcards",` to `PUBLISHED` in `src/moslab/datasets/__init__.py`' in " ".join(
+        PAGE.split()
+    )

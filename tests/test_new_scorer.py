@@ -4,11 +4,11 @@ Its file is found by name, trains, scores, and enters tables and the codings' er
 """
 
 import importlib
-import re
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from code_blocks import blocks, page, section
 from notebook_code import made_by
 from toys import toy_experiment, use_toy_table
 
@@ -29,8 +29,7 @@ from moslab.utils.errors import UserError
 @pytest.fixture
 def source() -> str:
     """The page's code block."""
-    page = (paths.ROOT / "docs" / "new_scorer.md").read_text(encoding="utf-8")
-    return re.search(r"```python\n(.*?)```", page, re.S)[1]
+    return blocks(page("new_scorer.md"))[0]
 
 
 @pytest.fixture
@@ -62,6 +61,10 @@ def short_page(coral, home, monkeypatch, tiny_base):
     monkeypatch.setattr(
         scorer_page, "collect", lambda experiments, *_: [execute(experiment) for experiment in experiments]
     )
+
+
+def test_the_page_on_adding_things_leads_to_it():
+    assert "(new_scorer.md)" in section(page("adding.md"), "A scorer")
 
 
 def test_no_line_of_the_example_is_wider_than_the_library_s(source):
@@ -96,22 +99,22 @@ def test_its_coding_can_be_asked_for_its_errors(coral):
 
 def test_the_table_of_scorers_names_it(short_page, tmp_path):
     """With one run of it per dataset and recipe, and nothing else."""
-    page = scorer_page.write_table([0], ["coral"], page=tmp_path / "scorers.md")
-    assert (tmp_path / "scorers.md").read_text() == page
-    assert "The first 20 training pictures, 1 epochs" in page
-    lines = [line for line in page.splitlines() if line.startswith("| coral")]
+    written = scorer_page.write_table([0], ["coral"], page=tmp_path / "scorers.md")
+    assert (tmp_path / "scorers.md").read_text() == written
+    assert "The first 20 training pictures, 1 epochs" in written
+    lines = [line for line in written.splitlines() if line.startswith("| coral")]
     open_to_all = [name for name, among in scorer_page.DATASETS.items() if not among]
     assert len(lines) == len(open_to_all) + len(scorer_page.RECIPES)
     assert all("0 of 8" in line for line in lines)
-    assert not [line for line in page.splitlines() if line.startswith("| bins")]
+    assert not [line for line in written.splitlines() if line.startswith("| bins")]
 
 
 def test_the_table_of_scorers_says_which_could_not_learn(short_page, tmp_path):
-    page = scorer_page.write_table([0], ["chain"], page=tmp_path / "scorers.md")
+    written = scorer_page.write_table([0], ["chain"], page=tmp_path / "scorers.md")
     sections = len(scorer_page.DATASETS) + len(scorer_page.RECIPES)
-    assert page.count("Left out: chain (") == sections
+    assert written.count("Left out: chain (") == sections
     reason = "). chain tells 9 attributes first, and these data have no 'eye_catching'"
-    assert page.count(reason) == sections
+    assert written.count(reason) == sections
 
 
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))

@@ -1,9 +1,13 @@
-"""The README's tables and the page of all claims are rendered from result records and claims files alone."""
+"""Tables of the README and docs/, and the page of all claims, are made of records and claims files alone."""
+
+from typing import Any
 
 from moslab.analysis.claims import PAPERS, load_paper
-from moslab.publish.claims_page import claims_page, cost_table, fill, render_readme
+from moslab.publish.claims_page import claims_page
+from moslab.publish.markers import fill
+from moslab.publish.readme import cost_table, render_performance, render_readme, results_table
 
-RESULT = {
+RESULT: dict[str, Any] = {
     "notebook": "01_bin_sweep",
     "seconds": 12.4,
     "run_seconds": {"a": 60.0, "b": 30.0},
@@ -48,18 +52,43 @@ RESULT = {
 }
 
 
-def test_both_tables_stand_between_their_markers() -> None:
-    old = "top\n<!-- results -->\nold\n<!-- /results -->\nmiddle\n<!-- cost --><!-- /cost -->\nend"
-    text = render_readme(old, [RESULT])
-    assert "old" not in text
-    assert text.startswith("top\n") and text.endswith("\nend")
-    more, words = text.splitlines()[4:6]
-    link = "[01](notebooks/01_bin_sweep.ipynb)"
-    iqa = "iqa: **not resolved** SRCC +0.012 [-0.003, +0.027], n 1,587"
-    ava = "ava: **agrees** SRCC -0.001"
-    assert more == f"| rvtc: Fig. 2 (paper) | More \\| is better. | {iqa}<br>{ava} | {link} |"
-    assert words.endswith(f"| Words suffice. | iqa: **not resolved**  | {link} |")
-    assert "| 01_bin_sweep | 2 | 1 | 1.5 | 0.5 | 12 | Some CPU, 2 cores | 0123456789 |" in text
+OTHER_PAPER: dict[str, Any] = {
+    "notebook": "05_regression_vs_ntp",
+    "claims": [
+        {"id": "realqa.x", "paper": "realqa", "verdict": "disagrees"},
+        {"id": "deqa.x", "paper": "deqa", "verdict": "agrees"},
+        {"id": "realqa.y", "paper": "realqa", "verdict": "disagrees"},
+        {"id": "realqa.z", "paper": "realqa", "source": "our own control", "verdict": "agrees"},
+    ],
+}
+
+
+def test_tables_stand_between_their_markers() -> None:
+    readme = render_readme("top\n<!-- results -->\nold\n<!-- /results -->\nend", [RESULT])
+    performance = render_performance("top\n<!-- cost -->old<!-- /cost -->\nend", [RESULT])
+    for text in (readme, performance):
+        assert "old" not in text
+        assert text.startswith("top\n") and text.endswith("\nend")
+    assert "| 01_bin_sweep | 2 | 1 | 1.5 | 0.5 | 12 | Some CPU, 2 cores | 0123456789 |" in performance
+
+
+def test_verdicts_are_counted_by_notebook_and_paper() -> None:
+    unjudged = {"notebook": "91_label_audit", "claims": []}
+    rows = results_table([RESULT, OTHER_PAPER, unjudged]).splitlines()[2:]
+    bins, regression, audit = (row.partition(" | ")[0] for row in (rows[0], rows[1], rows[4]))
+    assert bins == "| [01 How many bins does a score need?](notebooks/01_bin_sweep.ipynb)"
+    assert rows[0] == f"{bins} | RvTC | 1 | 0 | 2 |"
+    assert rows[1] == f"{regression} | RealQA | 0 | 2 | 0 |"
+    assert rows[2] == f"{regression} | deqa | 1 | 0 | 0 |"
+    assert rows[3] == f"{regression} | our own control | 1 | 0 | 0 |"
+    assert rows[4] == f"{audit} | – | – | – | – |"
+    assert len(rows) == 5
+
+
+def test_a_notebook_without_a_title_goes_by_its_file_name(home, make_notebook) -> None:
+    make_notebook("20_toy", "x: int = 1   # a number")
+    (row,) = results_table([{"notebook": "20_toy"}]).splitlines()[2:]
+    assert row == "| [20_toy](notebooks/20_toy.ipynb) | – | – | – | – |"
 
 
 def test_rendering_twice_changes_nothing() -> None:
@@ -76,14 +105,16 @@ def test_the_page_of_claims_leaves_none_out() -> None:
     """Every claim, judged or not, every contradiction, and every table that no notebook measures."""
     judged = load_paper("rvtc").claims[1]
     page = claims_page([{"notebook": "01_bin_sweep", "claims": [{**RESULT["claims"][0], "id": judged.id}]}])
-    measurable = 0
-    for path in PAPERS.glob("*.yaml"):
-        paper = load_paper(path.stem)
-        assert all(claim.statement.replace("|", "\\|") in page for claim in paper.claims)
-        assert all(one.what in page for one in paper.contradictions)
-        unmeasured = [table.what for table in paper.tables if not table.notebook]
-        assert all(what.replace("|", "\\|") in page for what in unmeasured)
-        measurable += sum(claim.kind != "number" for claim in paper.claims)
-    assert page.count("not measured yet |") == measurable - 1
-    verdict = "SRCC +0.012 [-0.003, +0.027], n 1,587 | – | **not resolved**"
-    assert f"| iqa | {verdict} | [01](../notebooks/01_bin_sweep.ipynb) |" in page
+    papers = [load_paper(path.stem) for path in PAPERS.glob("*.yaml")]
+    for paper in papers:
+        assert all(claim.statement.replace("|", "\\|") in page for claim in paper.claims) and all(
+            one.what in page for one in paper.contradictions
+        )
+        assert all(table.what.replace("|", "\\|") in page for table in paper.tables if not table.notebook)
+    assert (
+        page.count("not measured yet |")
+        == sum(claim.kind != "number" for paper in papers for claim in paper.claims) - 1
+    )
+    measured = "SRCC +0.012 [-0.003, +0.027], n 1,587"
+    link = "[01](../notebooks/01_bin_sweep.ipynb)"
+    assert f"| iqa | {measured} | – | **not resolved** | {link} |" in page

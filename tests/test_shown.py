@@ -17,7 +17,8 @@ import pytest
 from moslab.analysis.claims import Verdict
 from moslab.analysis.tables import NOTHING, claims_table
 from moslab.notebook import Study
-from moslab.publish.claims_page import claims_page, render_readme
+from moslab.publish.claims_page import claims_page
+from moslab.publish.readme import render_performance, render_readme
 from moslab.utils import paths
 from moslab.utils.files import is_sealed, read_json, sha256
 
@@ -25,6 +26,7 @@ RECORDS = sorted((paths.REFERENCE / "results").glob("*/[0-9][0-9]_*.json"))
 RESULTS = {path.stem: read_json(path) for path in RECORDS if path.parent.name == "embedded"}
 NOTEBOOKS = {stem: read_json(paths.NOTEBOOKS / f"{stem}.ipynb") for stem in RESULTS}
 README = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+PERFORMANCE = (paths.ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 CLAIMS_PAGE = (paths.ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
 SENTENCE = re.compile(r"^(?:\* )?((?:Agrees|Disagrees|Not resolved)(?: on .+)?\. .+)$", re.MULTILINE)
 ANSWER = "**The answer, from"
@@ -200,6 +202,10 @@ def test_the_readme_shows_the_records():
     assert README == render_readme(README, list(RESULTS.values())), "make reference"
 
 
+def test_the_page_on_performance_shows_the_records():
+    assert PERFORMANCE == render_performance(PERFORMANCE, list(RESULTS.values())), "make reference"
+
+
 def test_the_page_of_claims_shows_the_records():
     assert CLAIMS_PAGE == claims_page(list(RESULTS.values())), "make reference"
 
@@ -235,20 +241,29 @@ def changed(text: str, position: int) -> str:
     return text[:position] + other(text[position]) + text[position + 1 :]
 
 
+TABLES = {"results": (README, render_readme), "cost": (PERFORMANCE, render_performance)}
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.8, 0.999])
-@pytest.mark.parametrize("marker", ["results", "cost"])
-def test_a_changed_readme_is_noticed(marker, share):
-    start = README.index(f"<!-- {marker} -->") + len(f"<!-- {marker} -->")
-    end = README.index(f"<!-- /{marker} -->")
-    by_hand = changed(README, start + int(share * (end - start)))
-    assert by_hand != render_readme(by_hand, list(RESULTS.values()))
+@pytest.mark.parametrize("marker", TABLES)
+def test_a_changed_table_is_noticed(marker, share):
+    page, render = TABLES[marker]
+    start = page.index(f"<!-- {marker} -->") + len(f"<!-- {marker} -->")
+    end = page.index(f"<!-- /{marker} -->")
+    by_hand = changed(page, start + int(share * (end - start)))
+    assert by_hand != render(by_hand, list(RESULTS.values()))
 
 
 @pytest.mark.parametrize(("field", "value"), [("verdict", "agrees"), ("value", 0.5)])
-def test_a_changed_verdict_shows_in_readme_and_claims(field, value):
+def test_a_changed_verdict_shows_on_the_page_of_claims(field, value):
     results = copy.deepcopy(list(RESULTS.values()))
     results[5]["claims"][0][field] = value
     assert CLAIMS_PAGE != claims_page(results)
+
+
+def test_a_changed_verdict_shows_in_the_readme():
+    results = copy.deepcopy(list(RESULTS.values()))
+    results[5]["claims"][0]["verdict"] = "agrees"
     assert README != render_readme(README, results)
 
 

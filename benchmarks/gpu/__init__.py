@@ -4,7 +4,7 @@ It is compared with the recipes that a reader would use today.
 
     make bench-gpu                       seven minutes on one GPU; a trial at tiny shapes where there is none
     python -m benchmarks.gpu --out FILE  the same, with a choice of shapes, minutes and precision
-    python -m benchmarks.gpu --readme    the README's table from the newest benchmarks/results/gpu_*.json
+    python -m benchmarks.gpu --page      the table of docs/performance.md from the newest results/gpu_*.json
 
 Weights are random, at true shapes: no checkpoint is needed, and speed does not depend on what the numbers
 are. Everything is a ratio within one run: the ways take turns, after a check that

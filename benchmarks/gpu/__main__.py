@@ -33,10 +33,10 @@ PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, or fill the README; gives the exit status."""
+    """Measure, or fill docs/performance.md; gives the exit status."""
     asked = parse(arguments)
-    if asked.readme:
-        write_atomic(record.ROOT / "README.md", record.fill_readme())
+    if asked.page:
+        write_atomic(record.PAGE, record.filled_page())
         return 0
     run = Run(asked)
     watchdog = run.watchdog()
@@ -88,7 +88,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--commit", default="", help="of the measured code, where there is no git")
     parser.add_argument(
-        "--readme", action="store_true", help="measure nothing: fill the README from benchmarks/results"
+        "--page",
+        action="store_true",
+        help="measure nothing: fill docs/performance.md from benchmarks/results",
     )
     return parser.parse_args(arguments)
 

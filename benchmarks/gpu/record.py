@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from moslab.analysis.tables import NOTHING, markdown
-from moslab.publish.claims_page import fill
+from moslab.publish.markers import fill
 from moslab.utils.paths import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "performance.md"
 ARM_COLUMNS = (
     "batch",
     "seconds",
@@ -178,7 +179,7 @@ def _memory_ratio(way: dict[str, Any], against: dict[str, Any]) -> float | None:
 
 
 def aims_table(record: dict[str, Any]) -> str:
-    """What the README shows: every aim with its ratio, pictures a second and useful share of the ceiling."""
+    """Every aim with its ratio, pictures a second and useful share of the ceiling."""
     rows = []
     for row in record["targets"]:
         arm = record["workloads"].get(row["workload"], {}).get("arms", {}).get(row["way"], {})
@@ -231,8 +232,8 @@ def _arm_row(record: dict[str, Any], arm: dict[str, Any]) -> list[Any]:
     ]
 
 
-def readme_section(record: dict[str, Any] | None) -> str:
-    """The README's rows of a measured card, or that there are none yet."""
+def section(record: dict[str, Any] | None) -> str:
+    """The rows of docs/performance.md for a measured card, or that there are none yet."""
     if record is None:
         return UNMEASURED
     settings = record["settings"]
@@ -259,9 +260,9 @@ def newest() -> dict[str, Any] | None:
     return max(true_shapes, key=lambda record: record["started"], default=None)
 
 
-def fill_readme(path: Path = ROOT / "README.md") -> str:
-    """The README with its section on GPUs as the committed results have it."""
-    return fill(path.read_text(encoding="utf-8"), "gpu", readme_section(newest()))
+def filled_page(path: Path = PAGE) -> str:
+    """docs/performance.md with its section on GPUs as the committed results have it."""
+    return fill(path.read_text(encoding="utf-8"), "gpu", section(newest()))
 
 
 def gemm(record: dict[str, Any]) -> float | None:

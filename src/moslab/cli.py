@@ -82,7 +82,7 @@ def reproduce(
 
 @app.command()
 def reference(notebooks: Notebooks = "", jobs: Jobs = None, fresh: Fresh = False) -> None:
-    """Run everything and rewrite notebooks/, figures/, the README's tables and papermill_runs/reference."""
+    """Run everything and rewrite notebooks/, figures/, README and docs, and papermill_runs/reference."""
     from moslab.publish.reference import reference as write
 
     write(notebooks, jobs, fresh)

@@ -1,4 +1,4 @@
-"""Result records rendered as Markdown: the README's table of verdicts, and the page of all claims."""
+"""Result records rendered as Markdown: the page of all claims, judged or not."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,79 +10,6 @@ ABSENT = "not measured yet"
 # What a claim without published numbers says, by its kind.
 DIRECTIONS = {"order": "better", "equivalence": "equal", "trend": "rising", "existence": "above"}
 Judged = list[tuple[dict[str, Any], str]]  # verdicts on a claim, each with its notebook
-
-
-def render_readme(text: str, results: list[dict[str, Any]]) -> str:
-    """`text` with the tables of `results` between their markers; markers that are not there are left out."""
-    return fill(fill(text, "results", results_table(results)), "cost", cost_table(results))
-
-
-def fill(text: str, marker: str, content: str) -> str:
-    """`text` with everything between <!-- marker --> and <!-- /marker --> replaced."""
-    start, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
-    if start not in text or end not in text:
-        return text
-    before, rest = text.split(start, 1)
-    return f"{before}{start}\n{content}\n{end}{rest.split(end, 1)[1]}"
-
-
-def cost_table(results: list[dict[str, Any]]) -> str:
-    """What each notebook costs, and on which machine and with which commit it was measured.
-
-    Its runs, how many of them a plain `make reproduce` trains anew, how long they trained, and how long the
-    notebook itself took.
-    """
-    header = [
-        "notebook",
-        "runs",
-        "of them headline",
-        "training, core minutes",
-        "of them headline",
-        "notebook itself, seconds",
-        "measured on",
-        "commit",
-    ]
-    return markdown(header, [_cost_row(result) for result in results if result.get("provenance")])
-
-
-def _cost_row(result: dict[str, Any]) -> list[Any]:
-    machine = result["provenance"]
-    times = result.get("run_seconds", {})
-    headline = result.get("headline", [])
-    return [
-        result["notebook"],
-        len(times),
-        len(headline),
-        f"{sum(times.values()) / 60:.1f}",
-        f"{sum(times[key] for key in headline) / 60:.1f}",
-        f"{result['seconds']:.0f}",
-        f"{machine['cpu']}, {machine['cores']} cores",
-        machine["commit"]["id"][:10],
-    ]
-
-
-def results_table(results: list[dict[str, Any]]) -> str:
-    """One line per claim that was judged.
-
-    Paper, place and source, what it says, and the verdict with what was measured for everything it was judged
-    on.
-    """
-    header = ["paper, place, source", "claim", "judged on: verdict, difference [interval], n", "notebook"]
-    rows = [_results_row(name, judged) for name, judged in by_claim(results).items()]
-    return markdown(header, rows)
-
-
-def _results_row(name: str, judged: Judged) -> list[str]:
-    claim, _ = judged[0]
-    paper, place, source = (claim.get(key, NOTHING) for key in ("paper", "place", "source"))
-    verdicts = [f"{one.get('on') or 'all'}: **{one['verdict']}** {measured(one)}" for one, _ in judged]
-    links = dict.fromkeys(link(notebook, "") for _, notebook in judged)
-    return [
-        f"{paper}: {place} ({source})",
-        claim.get("statement", name),
-        "<br>".join(verdicts),
-        ", ".join(links),
-    ]
 
 
 def by_claim(results: list[dict[str, Any]]) -> dict[str, Judged]:

@@ -6,7 +6,7 @@ from types import ModuleType
 from moslab import datasets
 from moslab.analysis.tables import markdown
 from moslab.datasets.about import About
-from moslab.publish.claims_page import fill
+from moslab.publish.markers import fill
 from moslab.utils import paths
 from moslab.utils.files import write_atomic
 

@@ -17,7 +17,8 @@ from moslab.batch.plan import find_notebooks
 from moslab.batch.runner import reproduce
 from moslab.batch.tasks import Outcome
 from moslab.experiments.store import CERTAINTY, Run, Store
-from moslab.publish.claims_page import claims_page, render_readme
+from moslab.publish.claims_page import claims_page
+from moslab.publish.readme import render_performance, render_readme
 from moslab.utils import paths
 from moslab.utils.errors import UserError
 from moslab.utils.files import read_json, sealed, sha256, write_atomic, write_json
@@ -26,6 +27,7 @@ PROFILES = ("smoke", "embedded")
 SHOWN = "embedded"  # the profile whose notebooks and figures are committed
 RECORDS = "[0-9][0-9]_*.json"  # result records, one per notebook
 DEFAULTS = {"output": "", "jobs": 0, "data_root": ""}  # of the parameters that only say where and how
+WITH_TABLES = {"README.md": render_readme, "docs/performance.md": render_performance}
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -207,9 +209,10 @@ def stored_form(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def publish_tables() -> None:
-    """The README's tables and the page of all claims, from the committed results."""
-    readme = paths.ROOT / "README.md"
-    if readme.is_file():
-        results = committed_results(SHOWN)
-        write_atomic(readme, render_readme(readme.read_text(encoding="utf-8"), results))
-        write_atomic(paths.ROOT / "docs" / "claims.md", claims_page(results))
+    """The README's table, the costs of notebooks and the page of all claims, from the committed results."""
+    results = committed_results(SHOWN)
+    for name, render in WITH_TABLES.items():
+        page = paths.ROOT / name
+        if page.is_file():
+            write_atomic(page, render(page.read_text(encoding="utf-8"), results))
+    write_atomic(paths.ROOT / "docs" / "claims.md", claims_page(results))

@@ -1,0 +1,110 @@
+"""The README's table of verdicts, and the table of costs in docs/performance.md, from result records."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moslab.analysis.tables import NOTHING, markdown
+from moslab.publish.markers import fill
+from moslab.utils import paths
+from moslab.utils.files import read_json
+
+PAPERS = {"rvtc": "RvTC", "realqa": "RealQA", "qscorer": "Q-Scorer", "roc4mllm": "ROC4MLLM"}
+CONTROL = "our own control"  # the source of claims that no paper makes
+VERDICTS = ("agrees", "disagrees", "not resolved")
+
+
+def render_readme(text: str, results: list[dict[str, Any]]) -> str:
+    """The README with the table of `results` between its markers."""
+    return fill(text, "results", results_table(results))
+
+
+def render_performance(text: str, results: list[dict[str, Any]]) -> str:
+    """The page on performance with the costs of `results` between its markers."""
+    return fill(text, "cost", cost_table(results))
+
+
+# --- verdicts ---------------------------------------------------------------------------------------------
+
+
+def results_table(results: list[dict[str, Any]]) -> str:
+    """A row per notebook and paper: the notebook's question, and how many verdicts of each kind.
+
+    Controls that no paper claims have a row of their own.
+    """
+    rows = [row for result in results for row in _results_rows(result)]
+    return markdown(["notebook", "paper", *VERDICTS], rows)
+
+
+def _results_rows(result: dict[str, Any]) -> Iterator[list[Any]]:
+    """A notebook without claims has one row."""
+    papers: dict[str, Counter[str]] = {}
+    for claim in result.get("claims", []):
+        papers.setdefault(_author(claim), Counter())[claim["verdict"]] += 1
+    link = notebook_link(result["notebook"])
+    for paper, counts in papers.items():
+        yield [link, paper, *(counts[verdict] for verdict in VERDICTS)]
+    if not papers:
+        yield [link, NOTHING, *(NOTHING for _ in VERDICTS)]
+
+
+def _author(claim: Mapping[str, Any]) -> str:
+    """Who makes a claim: the paper by its usual name, or nobody but us."""
+    if claim.get("source") == CONTROL:
+        return CONTROL
+    paper = claim.get("paper", NOTHING)
+    return PAPERS.get(paper, paper)
+
+
+def notebook_link(stem: str) -> str:
+    """A link to a notebook by its title; by its file name where it has none."""
+    return f"[{notebook_title(stem)}](notebooks/{stem}.ipynb)"
+
+
+def notebook_title(stem: str) -> str:
+    """The notebook's first heading without the number: `01 How many bins does a score need?`."""
+    path = paths.NOTEBOOKS / f"{stem}.ipynb"
+    cells = read_json(path)["cells"] if path.is_file() else []
+    for cell in cells:
+        first = "".join(cell["source"]).partition("\n")[0]
+        if cell["cell_type"] == "markdown" and first.startswith("# "):
+            return first.removeprefix("# ").replace(" ·", "", 1)
+    return stem
+
+
+# --- costs ------------------------------------------------------------------------------------------------
+
+
+def cost_table(results: list[dict[str, Any]]) -> str:
+    """What each notebook costs, and on which machine and with which commit it was measured.
+
+    Its runs, how many of them a plain `make reproduce` trains anew, how long they trained, and how long the
+    notebook itself took.
+    """
+    header = [
+        "notebook",
+        "runs",
+        "of them headline",
+        "training, core minutes",
+        "of them headline",
+        "notebook itself, seconds",
+        "measured on",
+        "commit",
+    ]
+    return markdown(header, [_cost_row(result) for result in results if result.get("provenance")])
+
+
+def _cost_row(result: dict[str, Any]) -> list[Any]:
+    machine = result["provenance"]
+    times = result.get("run_seconds", {})
+    headline = result.get("headline", [])
+    return [
+        result["notebook"],
+        len(times),
+        len(headline),
+        f"{sum(times.values()) / 60:.1f}",
+        f"{sum(times[key] for key in headline) / 60:.1f}",
+        f"{result['seconds']:.0f}",
+        f"{machine['cpu']}, {machine['cores']} cores",
+        machine["commit"]["id"][:10],
+    ]
