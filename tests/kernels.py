@@ -47,13 +47,10 @@ def numpy_kernels() -> list[str]:
 
 def environment(chosen: dict[str, str]) -> dict[str, str]:
     """This process's environment with nothing but the chosen kernels chosen."""
-    variables: set[str] = set().union(*(KERNELS | MEASURED).values())
-    inherited = {name: value for name, value in os.environ.items() if name not in variables}
-    return (
-        inherited
-        | {name: value for name, value in chosen.items() if value}
-        | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    )
+    controlled = set().union(*KERNELS.values(), *MEASURED.values())
+    inherited = {name: value for name, value in os.environ.items() if name not in controlled}
+    set_here = {name: value for name, value in chosen.items() if value}
+    return inherited | set_here | {"PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 def run(script: Path, chosen: dict[str, str], *arguments: Path) -> dict[str, Any]:
