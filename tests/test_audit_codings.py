@@ -85,7 +85,7 @@ def test_only_training_scores_count_where_any_are_marked():
 def test_lower_is_better_is_coded_turned_round():
     """As in training: one digit cannot write 9.99, so it is the best scores that lose."""
     table = labelled([0, 0.2, 0.4, 0.8, 1], (0.0, 1.0), up=False)
-    assert pd.DataFrame(coding_ceilings(table)).equals(pd.DataFrame(coding_ceilings(table.upright())))
+    assert pd.DataFrame(coding_ceilings(table)).equals(pd.DataFrame(coding_ceilings(table.oriented())))
     as_written = labelled(table.frame["mos"], (0.0, 1.0))
     digit = {"digits": CODINGS["digits M=1"]}
     (turned,) = coding_ceilings(table, digit, ["scale"])

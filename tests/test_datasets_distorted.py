@@ -63,7 +63,7 @@ def test_bad_tid_standard_errors_are_sentences(text, sentence, tmp_path):
 
 
 def test_csiq_layouts_name_the_same_pictures(tmp_path):
-    """Lower is better as published, and upright turns it; the two layouts differ in the deviation alone."""
+    """Lower is better as published, and oriented turns it; the two layouts differ in the deviation alone."""
     shared = layout_of("csiq", "meta").load(tmp_path)
     table = layout_of("csiq", "DMOS").load(tmp_path)
     assert (table.version, shared.version) == ("official", "pyiqa")
@@ -73,7 +73,7 @@ def test_csiq_layouts_name_the_same_pictures(tmp_path):
     assert table.frame["sd"].tolist() == [0.06, 0.1]
     assert shared.frame["sd"].isna().all()
     assert table.annotations.values.tolist() == [["AWGN", 1], ["jpeg2000", 5]]
-    assert table.upright().frame["mos"].tolist() == [0.9375, 0.25]
+    assert table.oriented().frame["mos"].tolist() == [0.9375, 0.25]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_pyiqa_s_meta_files(tmp_path):
     assert other.frame["split"].tolist() == ["test", "train"]
     csiq = load_meta(tmp_path, "CSIQDataset", CSIQ)
     assert not csiq.higher_is_better
-    assert csiq.upright().frame["mos"].tolist() == pytest.approx([0.9, 0.1])
+    assert csiq.oriented().frame["mos"].tolist() == pytest.approx([0.9, 0.1])
     assert csiq.frame["group"].tolist() == ["a.png", "a.png"]
     with pytest.raises(UserError, match="has none of the columns mos, MOS, dmos"):
         load_meta(tmp_path, "Odd", "img_name,value\na,1\n")

@@ -134,7 +134,7 @@ def test_differences_have_intervals_and_the_margin():
 @pytest.mark.parametrize("frame", [DOTS, DOTS.drop(columns=["low", "high"])], ids=["intervals", "none"])
 def test_dots_take_arms_with_and_without_intervals(frame):
     groups = {"one": "first kind", "two": "second kind", "three": "second kind"}
-    figure = figures.dots(frame, "SRCC", groups=groups, bounds={"iqa": 0.95})
+    figure = figures.dots(frame, "SRCC", groups=groups, oracles={"iqa": 0.95})
     first, second = figure.axes
     assert row_names(first) == ["three", "two", "one"] and row_names(second) == [""] * 3
     assert [y for _, y in points(first, "first kind")] == [2]
@@ -216,7 +216,7 @@ def test_base_curves_have_a_mark_and_a_bar_per_checkpoint(tasks):
 
 
 def test_lines_have_bands_where_there_are_intervals():
-    figure = figures.lines(LINES, "x", "epochs", "SRCC", bounds={"iqa": 0.95, "iaa": None}, log=True)
+    figure = figures.lines(LINES, "x", "epochs", "SRCC", oracles={"iqa": 0.95, "iaa": None}, log=True)
     first, second = figure.axes
     assert len(bands(first)) == len(ARMS)
     assert [len(points(first, arm)) for arm in ARMS] == [3, 3]

@@ -33,7 +33,7 @@ def test_every_figure_has_a_test_here():
 def test_a_figure_carries_its_runs_and_does_not_change(tmp_path):
     written = []
     for name in ("a.png", "b.png"):
-        figure = figures.lines(LINES, "x", "epochs", "SRCC", bounds={"iqa": 0.95}, log=True)
+        figure = figures.lines(LINES, "x", "epochs", "SRCC", oracles={"iqa": 0.95}, log=True)
         figures.save(figure, tmp_path / name, ["beef", "abba"])
         written.append((tmp_path / name).read_bytes())
     assert written[0] == written[1]

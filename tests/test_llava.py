@@ -100,7 +100,7 @@ def test_cached_features_are_the_live_ones(tiny, tmp_path):
     assert torch.equal(live.states(batches[0]), cached.states(batches[1]))
     assert [cache.count(row) for row in rows] == [64] * 4
     assert cache.of(3).shape == (64, 128)
-    assert cache.beside(rows) == {}
+    assert cache.extra_inputs(rows) == {}
 
 
 @pytest.mark.parametrize("scorer", ["bins", "levels"])

@@ -27,7 +27,7 @@ def test_claims_table_has_all_columns_and_the_numbers(runs):
     verdict = judge(claims["rvtc.51_bins_beat_five_words"], scores, target, on="iqa")
     ceiling = judge_value(claims["rvtc.51_bins_lose_nothing"], 0.9992, n=7058, on="koniq10k")
     number = judge(claims["rvtc.ava_challenge_title"], scores, target, on="iaa")
-    table = claims_table([verdict, ceiling, number], bounds={"iqa": "image .95"})
+    table = claims_table([verdict, ceiling, number], oracles={"iqa": "image .95"})
     assert table.columns.tolist() == [*NEEDED, "verdict"]
     first, second, third = (table.iloc[row].to_dict() for row in range(3))
     assert first["measured"] == f"{verdict.value:+.4f}"
@@ -50,7 +50,7 @@ def test_claims_table_reads_stored_verdicts(runs):
 
 def test_scores_table_shows_average_and_single_run(runs):
     scores, target = runs
-    table = scores_table("srcc", scores, target, paper={"levels": ".882"}, bounds="image .95")
+    table = scores_table("srcc", scores, target, paper={"levels": ".882"}, oracles="image .95")
     assert table.index.tolist() == ["bins K=51", "levels"]
     assert set(NEEDED) < set(table.columns)
     row = table.loc["levels"]

@@ -14,7 +14,7 @@ form_of_the_code() {
     form=0
     .venv/bin/ruff format --check $code || form=1
     .venv/bin/ruff check $code || form=1
-    .venv/bin/mypy $code || form=1
+    .venv/bin/mypy src benchmarks tools || form=1
     return $form
 }
 

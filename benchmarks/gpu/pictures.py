@@ -70,7 +70,7 @@ class Pictures:
         """Patches that the tower sees of a picture."""
         config = self.bench.model.config
         if config.model_type == "qwen2_vl":
-            return int(self.features.beside([row])["image_grid_thw"].prod())
+            return int(self.features.extra_inputs([row])["image_grid_thw"].prod())
         return (config.vision_config.image_size // config.vision_config.patch_size) ** 2 + 1
 
 

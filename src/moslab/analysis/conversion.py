@@ -204,7 +204,7 @@ def dataset_errors(
         to 5 (that again for each fifth of the range that holds labels), SRCC kept, n.
     """
     table = load(name, root=root, images=images if name in EMBEDDED else None)
-    labels = Labels.of(table.upright(), training_rows(table))
+    labels = Labels.of(table.oriented(), training_rows(table))
     low, high = float(labels.mos.min()), float(labels.mos.max())
     rows = []
     for coding, (scorer, options) in codings.items():

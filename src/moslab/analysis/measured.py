@@ -123,7 +123,7 @@ def table(
             one.scores,
             one.target,
             paper=paper,
-            bounds=texts.get(name, ""),
+            oracles=texts.get(name, ""),
             allow_few=one.few,
         )
     return pd.concat(parts, names=["dataset"])

@@ -79,17 +79,17 @@ def _markdown_row(cells: Sequence[Any]) -> str:
     return f"| {' | '.join(escaped)} |"
 
 
-def claims_table(verdicts: Iterable[Verdict], bounds: Mapping[str, str] | None = None) -> pd.DataFrame:
+def claims_table(verdicts: Iterable[Verdict], oracles: Mapping[str, str] | None = None) -> pd.DataFrame:
     """One row per verdict, indexed by claim and dataset.
 
     Args:
-        bounds: a text per dataset: what its oracles reach.
+        oracles: a text per dataset: what its oracles reach.
     Returns:
         Columns paper, measured (the judged difference, positive is better, or a computed value less its
         reference), interval, n, seeds, protocol, bounds and verdict; empty without verdicts.
     """
-    oracles = bounds or {}
-    rows = [claim_row(verdict, oracles.get(verdict.on, NOTHING)) for verdict in verdicts]
+    reached = oracles or {}
+    rows = [claim_row(verdict, reached.get(verdict.on, NOTHING)) for verdict in verdicts]
     return pd.DataFrame(rows).set_index(["claim", "dataset"]) if rows else pd.DataFrame()
 
 
@@ -115,7 +115,7 @@ def scores_table(
     target: np.ndarray,
     *,
     paper: Mapping[str, str] | None = None,
-    bounds: str = "",
+    oracles: str = "",
     allow_few: bool = False,
     n: int = 1000,
     seed: int = 0,
@@ -126,7 +126,7 @@ def scores_table(
         scores: by arm, each `[seeds, images]`.
         target: mean opinion scores `[images]`.
         paper: a text per arm.
-        bounds: what the oracles reach.
+        oracles: what the oracles reach.
         allow_few: fewer than three seeds are no error.
         n: resamples of the bootstrap.
         seed: of the bootstrap.
@@ -139,7 +139,7 @@ def scores_table(
     for name, arm in scores.items():
         result = estimate(metric, arm, target, n=n, seed=seed, allow_few=allow_few)
         printed = (paper or {}).get(name, NOTHING)
-        rows.append(score_row(metric, name, result, paper=printed, oracle=bounds or NOTHING))
+        rows.append(score_row(metric, name, result, paper=printed, oracle=oracles or NOTHING))
     return pd.DataFrame(rows).set_index("arm")
 
 

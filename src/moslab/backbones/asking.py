@@ -9,7 +9,7 @@ from PIL import Image
 
 from moslab.backbones.base import Backbone
 from moslab.backbones.continuing import Continuation
-from moslab.backbones.inputs import beside
+from moslab.backbones.inputs import extra_inputs
 
 
 def choose(
@@ -23,7 +23,7 @@ def choose(
     inputs = backbone.inputs([picture])
     prompt = backbone.prompt(question, backbone.count(inputs)[0])
     with torch.no_grad():
-        pictures = {"vision": (backbone.look(inputs),), **beside(inputs)}
+        pictures = {"vision": (backbone.look(inputs),), **extra_inputs(inputs)}
         scores = []
         for answer in answers:
             start, rest = backbone.answer(opening, answer)
@@ -46,7 +46,7 @@ def write(backbone: Backbone, picture: Image.Image, questions: Sequence[str], lo
             rows = [row for row, prompt in enumerate(prompts) if len(prompt) == length]
             batch: dict[str, Any] = {"input_ids": torch.tensor([prompts[row] for row in rows])}
             batch["vision"] = (tokens,) * len(rows)
-            for name, value in beside(inputs).items():
+            for name, value in extra_inputs(inputs).items():
                 batch[name] = value.expand(len(rows), -1)
             for row, ids in zip(rows, Continuation(backbone, batch).write(longest)):
                 text = str(backbone.tokenizer.decode(ids, skip_special_tokens=True))

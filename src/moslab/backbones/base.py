@@ -198,7 +198,7 @@ class Backbone:
 
         Returns:
             `pixel_values`, and whatever else the architecture needs of them, a row per picture
-            (see `inputs.beside`).
+            (see `inputs.extra_inputs`).
         """
         weight = next(self.vision_weights())
         made = self.processor.image_processor(images=list(pictures), return_tensors="pt")

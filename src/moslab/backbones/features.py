@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save
 from tqdm import tqdm
 
 from moslab.backbones.base import Backbone
-from moslab.backbones.inputs import beside
+from moslab.backbones.inputs import extra_inputs
 from moslab.datasets.pictures import RULE
 from moslab.datasets.table import ImageTable
 from moslab.utils import paths
@@ -44,7 +44,7 @@ class Batch:
         rows: which rows of the table they are.
         tokens: their visual tokens end to end, [all tokens, width].
         counts: number of tokens of each picture.
-        others: what else the language model needs of them, by name, [pictures, ...] (see `inputs.beside`).
+        others: what else the language model needs of them, by name, [pictures, ...] (see `inputs.extra_inputs`).
     """
 
     rows: list[int]
@@ -59,7 +59,7 @@ class Shard:
     Args:
         pictures: which they are, by content.
         load: gives the tensors, when they are first asked for: tokens [all their tokens, width], counts
-            [pictures], and what else the language model needs of them (see `inputs.beside`).
+            [pictures], and what else the language model needs of them (see `inputs.extra_inputs`).
     """
 
     def __init__(self, pictures: Sequence[str], load: Callable[[], dict[str, torch.Tensor]]) -> None:
@@ -103,8 +103,8 @@ class Features:
         shard, number = self.places[row]
         return int(shard.tensors["counts"][number])
 
-    def beside(self, rows: Sequence[int]) -> dict[str, torch.Tensor]:
-        """What goes with the visual tokens of `rows`, by name, [rows, ...] (see `inputs.beside`)."""
+    def extra_inputs(self, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+        """What goes with the visual tokens of `rows`, by name, [rows, ...] (see `inputs.extra_inputs`)."""
         places = [self.places[int(row)] for row in rows]
         names = set(places[0][0].tensors) - {"tokens", "counts"}
         others = {}
@@ -253,7 +253,7 @@ def looked_at(table: ImageTable, rows: Sequence[int], backbone: Backbone) -> Ite
             inputs = backbone.inputs(pictures)
             with torch.no_grad():
                 tokens = backbone.look(inputs).cpu()
-            others = {name: value.cpu() for name, value in beside(inputs).items()}
+            others = {name: value.cpu() for name, value in extra_inputs(inputs).items()}
             yield Batch(some, tokens, backbone.count(inputs), others)
             bar.update(len(some))
 

@@ -6,7 +6,7 @@ from transformers.cache_utils import Cache
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 
-def beside(inputs: dict[str, Any]) -> dict[str, Any]:
+def extra_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
     """What the language model needs of pictures in addition to their visual tokens, a row per picture each.
 
     For Qwen2-VL these are the grids; LLaVA needs nothing.

@@ -199,7 +199,7 @@ def join(tables: Sequence[ImageTable]) -> ImageTable:
     Raises:
         UserError: all scores of a dataset are the same, or a dataset is named twice.
     """
-    tables = [table.upright() for table in tables]
+    tables = [table.oriented() for table in tables]
     frames = [_carried(table) for table in tables]
     names = [table.name for table in tables]
     if len(set(names)) < len(names):

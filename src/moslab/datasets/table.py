@@ -201,7 +201,7 @@ class ImageTable:
         scale: the nominal scale, e.g. (1, 10) for AVA.
         votes: counts or fractions, [n, levels], level k lying at np.linspace(*scale, levels)[k]; None if
             unpublished.
-        higher_is_better: False where scores are DMOS as published, lower for better pictures; see `upright`.
+        higher_is_better: False where scores are DMOS as published, lower for better pictures; see `oriented`.
         version: which variant of the labels this is.
         annotations: whatever else is published of each picture, one row each: attributes, captions, other
             scores; None if nothing is.
@@ -227,7 +227,7 @@ class ImageTable:
             raise UserError(f"{self.name} has no split {split!r}; its splits are {splits}.")
         return rows
 
-    def upright(self) -> "ImageTable":
+    def oriented(self) -> "ImageTable":
         """The same table with higher scores for better pictures, so that 'excellent' means what it says.
 
         DMOS is mirrored within its scale, and votes with it.

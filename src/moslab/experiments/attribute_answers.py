@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from moslab.backbones.base import Backbone
-from moslab.backbones.inputs import beside
+from moslab.backbones.inputs import extra_inputs
 from moslab.world import language, specs
 from moslab.world.draws import Dice
 from moslab.world.render import render_all
@@ -116,7 +116,7 @@ class EncodedPictures:
             vision = backbone.look(inputs).split(counts)
         self.backbone = backbone
         self.vision = vision
-        self.further = beside(inputs)
+        self.further = extra_inputs(inputs)
         self.count = counts[0]
 
     def right_words(

@@ -22,7 +22,7 @@ from moslab.utils.errors import UserError
 
 def labelled(spec: DatasetSpec) -> ImageTable:
     """A dataset as it is trained and tested on: higher scores for better pictures."""
-    return datasets.load(spec).upright()
+    return datasets.load(spec).oriented()
 
 
 def training_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:

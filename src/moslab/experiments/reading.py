@@ -174,7 +174,7 @@ class Reader:
             return inputs, self.backbone.count(inputs)
         device = self.device
         vision = tuple(self.features.of(row).to(device) for row in numbers)
-        further = self.features.beside(numbers)
+        further = self.features.extra_inputs(numbers)
         further = {name: value.to(device) for name, value in further.items()}
         return {"vision": vision, **further}, [len(tokens) for tokens in vision]
 

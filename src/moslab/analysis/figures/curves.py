@@ -64,7 +64,7 @@ def title_gain(frame: pd.DataFrame, published: tuple[float, float]) -> Figure:
 def bin_sweep(
     tables: Mapping[str, pd.DataFrame],
     references: Mapping[str, Mapping[str, tuple[float, float, float]]],
-    bounds: Mapping[str, float],
+    oracles: Mapping[str, float],
     metric: str = "SRCC",
 ) -> Figure:
     """Trained scorers over K: a panel per dataset with 95 % bands, other arms as horizontal bands.
@@ -72,7 +72,7 @@ def bin_sweep(
     Args:
         tables: dataset -> frame with columns K, value, low and high.
         references: dataset -> arm -> (value, low, high).
-        bounds: dataset -> oracle's value, which stands in the panel's title.
+        oracles: dataset -> oracle's value, which stands in the panel's title.
     """
     need_rows(tables, "a sweep over K")
     figure, axes = panels(len(tables))
@@ -81,7 +81,7 @@ def bin_sweep(
         axis.fill_between(frame["K"], frame["low"], frame["high"], color=PALETTE[0], alpha=0.25)
         axis.plot(frame["K"], frame["value"], marker="o", color=PALETTE[0], label="bins, 95 % band")
         _horizontal_bands(axis, references.get(name, {}))
-        title = f"{name} (oracle {bounds[name]:.3f})" if name in bounds else name
+        title = f"{name} (oracle {oracles[name]:.3f})" if name in oracles else name
         axis.set(xscale="log", xlabel="number of bins K", ylabel=f"{metric} on test images", title=title)
         tick_values(axis, frame["K"])
     legend_below(figure, axes[0])
@@ -113,19 +113,19 @@ def degraded_photos(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def learning_curve(frame: pd.DataFrame, bounds: Mapping[str, float], metric: str = "PLCC") -> Figure:
+def learning_curve(frame: pd.DataFrame, oracles: Mapping[str, float], metric: str = "PLCC") -> Figure:
     """A metric over training images, a line per arm with its interval; oracles dotted.
 
     Args:
         frame: columns arm, images, value, low and high.
-        bounds: name of an oracle -> its value.
+        oracles: name of an oracle -> its value.
     """
     need_rows(frame, "a learning curve")
     figure, axis = plt.subplots(figsize=(6.5, 4.2))
     for color, marker, arm, rows in series(frame, "arm"):
         axis.fill_between(rows["images"], rows["low"], rows["high"], color=color, alpha=0.15)
         axis.plot(rows["images"], rows["value"], marker=marker, color=color, label=arm)
-    for style, (name, value) in zip(cycle((":", "--")), bounds.items()):
+    for style, (name, value) in zip(cycle((":", "--")), oracles.items()):
         axis.axhline(value, color="0.35", linestyle=style, label=f"oracle, {name}: {value:.3f}")
     axis.set(xscale="log", xlabel="training images", ylabel=f"{metric} on test images")
     tick_values(axis, sorted(set(frame["images"])), "{:,}")
@@ -169,14 +169,14 @@ def lines(
     xlabel: str,
     ylabel: str,
     *,
-    bounds: Mapping[str, float] | None = None,
+    oracles: Mapping[str, float] | None = None,
     log: bool = False,
 ) -> Figure:
     """A line per arm with its interval as a band, a panel per dataset.
 
     Args:
         frame: columns dataset, arm, the column `x`, value and, where there are intervals, low and high.
-        bounds: dataset -> oracle's value.
+        oracles: dataset -> oracle's value.
         log: a logarithmic x axis.
     """
     need_rows(frame, "lines")
@@ -187,7 +187,7 @@ def lines(
         figure, axes = panels(len(datasets), 5.2, 4.2)
     for axis, (name, rows) in zip(axes, datasets):
         _lines_with_bands(axis, rows, x)
-        oracle = (bounds or {}).get(name)
+        oracle = (oracles or {}).get(name)
         if oracle:
             axis.axhline(oracle, **ORACLE, label="oracle")
         axis.set(xlabel=xlabel, title=name)

@@ -75,14 +75,14 @@ def dots(
     frame: pd.DataFrame,
     xlabel: str,
     *,
-    bounds: Mapping[str, float] | None = None,
+    oracles: Mapping[str, float] | None = None,
     groups: Mapping[str, str] | None = None,
 ) -> Figure:
     """A row per arm, its value a dot with its interval, a panel per dataset.
 
     Args:
         frame: columns dataset, arm, value and, where there are intervals, low and high; the first arm on top.
-        bounds: dataset -> oracle's value.
+        oracles: dataset -> oracle's value.
         groups: arm -> name of a group, which has a color.
     """
     need_rows(frame, "dots")
@@ -95,7 +95,7 @@ def dots(
         for kind, color in zip(kinds, cycle(PALETTE)):
             some = rows[[kind_of[arm] == kind for arm in rows["arm"]]]
             _dots_of_a_kind(axis, some, arms, color=color, label=kind)
-        oracle = (bounds or {}).get(name)
+        oracle = (oracles or {}).get(name)
         if oracle:
             axis.axvline(oracle, **ORACLE, label="oracle")
         axis.set(xlabel=xlabel, title=name)

@@ -46,7 +46,7 @@ def direction(listed: ImageTable) -> float:
     ranked = rank.notna().to_numpy()
     if ranked.sum() <= 2:
         return float("nan")
-    mos = listed.upright().frame["mos"].to_numpy()
+    mos = listed.oriented().frame["mos"].to_numpy()
     return srcc(rank[ranked].to_numpy(), mos[ranked])
 
 

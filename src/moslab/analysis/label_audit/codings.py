@@ -56,7 +56,7 @@ def coding_ceilings(
     Returns:
         dataset, coding, range, srcc, plcc, plcc_logistic4 (after the logistic fit), mae, n.
     """
-    labels = Labels.of(table.upright(), training_rows(table))
+    labels = Labels.of(table.oriented(), training_rows(table))
     rows = []
     for name, (scorer, options) in codings.items():
         for where in ranges:
@@ -94,7 +94,7 @@ def one_digit(table: ImageTable, finer: float, reached: float, m: int = 1) -> li
 
     One row per mapping of `WRITTEN`; a mapping that cannot write the scores is left out.
     """
-    scores = table.upright().frame["mos"].to_numpy()
+    scores = table.oriented().frame["mos"].to_numpy()
     trained = scores[training_rows(table)]
     tested = scores[table.rows("test")]
     codings: dict[str, Callable[[np.ndarray], np.ndarray]] = {}
@@ -126,7 +126,7 @@ def levels_without_picture(
     Args:
         tokens: taught tokens of an answer.
     """
-    table = datasets.load(name, root=root, images=images if name in datasets.EMBEDDED else None).upright()
+    table = datasets.load(name, root=root, images=images if name in datasets.EMBEDDED else None).oriented()
     mos = table.frame["mos"].to_numpy(dtype=np.float64)[training_rows(table)][:train_images]
     low, high = float(mos.min()), float(mos.max())
     mappings: list[digits.Mapping] = ["0-9.99", "1-9.99"]

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 from moslab.backbones import embedded, embedded_llava
 from moslab.backbones.base import Backbone
 from moslab.backbones.catalogue import architecture_of
-from moslab.backbones.inputs import beside
+from moslab.backbones.inputs import extra_inputs
 from moslab.backbones.pretraining.conversations import FILLER
 from moslab.backbones.pretraining.corpus import Batch
 from moslab.backbones.pretraining.plans import Stage
@@ -54,7 +54,7 @@ class Teacher(nn.Module):
         self.model = backbone.model
         self.base = BASES[backbone.model_type]
         # The same for all pictures of one size.
-        self.beside = beside(self.base.inputs(torch.zeros(1, 64, 64, 3)))
+        self.extra_inputs = extra_inputs(self.base.inputs(torch.zeros(1, 64, 64, 3)))
         width = self.base.VISUAL_TOKENS * self.base.WIDTH
         self.classes = nn.ModuleDict(
             {field: nn.Linear(width, len(names)) for field, names in specs.FIELDS.items()}
@@ -83,7 +83,7 @@ class Teacher(nn.Module):
 
     def text_states(self, tokens: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Last hidden states [batch, time, width] of texts `ids` [batch, time] about pictures `tokens`."""
-        pictures = {name: value.expand(len(ids), -1) for name, value in self.beside.items()}
+        pictures = {name: value.expand(len(ids), -1) for name, value in self.extra_inputs.items()}
         return self.backbone.states({"input_ids": ids, "vision": tuple(tokens), **pictures})
 
     def text_loss(self, tokens: torch.Tensor, batch: Batch) -> torch.Tensor:
