@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from moslab.analysis.claims import Claim
+from moslab.analysis.claims import Claim, Place
 from moslab.analysis.measured import Measured
 
 TARGET = np.arange(1.0, 11.0)
@@ -29,7 +29,7 @@ def order(first: str, second: str, metric: str = "srcc") -> Claim:
     return Claim(
         id=f"toy.{first}_beats_{second}",
         paper="toy",
-        place={"where": "Table 1"},
+        place=Place(where="Table 1"),
         source="our own control",
         statement=f"{first} beats {second}.",
         kind="order",
@@ -43,7 +43,7 @@ def existence(arm: str, metric: str = "srcc", reference: float = 0.0) -> Claim:
     return Claim(
         id=f"toy.{arm}_is_there",
         paper="toy",
-        place={"where": "Table 1"},
+        place=Place(where="Table 1"),
         source="our own control",
         statement=f"{arm} is there.",
         kind="existence",

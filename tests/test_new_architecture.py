@@ -18,7 +18,7 @@ from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
 from moslab import backbones
 from moslab.backbones import catalogue, embedded, features
-from moslab.backbones.base import Architecture
+from moslab.backbones.architecture import Architecture
 from moslab.backbones.catalogue import ARCHITECTURES, architecture_of
 from moslab.experiments.training import execute
 from moslab.utils.errors import UserError

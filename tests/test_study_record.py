@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pytest
 from run_toys import files, fill, forbid_training, local, reference, toy_grid
 
-from moslab.analysis.claims import Claim, judge
+from moslab.analysis.claims import Claim, Place, judge
 from moslab.batch import plan, results
 from moslab.batch.comparison import compare
 from moslab.experiments.grid import Grid
@@ -16,7 +16,7 @@ from moslab.utils.files import read_json, sha256, write_json
 CLAIM = Claim(
     id="toy.order",
     paper="toy",
-    place={"where": "Table 1"},
+    place=Place(where="Table 1"),
     source="our own control",
     statement="Bins beat words.",
     kind="order",

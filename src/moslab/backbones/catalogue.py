@@ -11,7 +11,7 @@ from moslab.utils.files import digest, read_json
 from moslab.utils.paths import user_path
 
 if TYPE_CHECKING:
-    from moslab.backbones.base import Architecture
+    from moslab.backbones.architecture import Architecture
 
 # What is read here: model_type in config.json, which names a module of this folder -> what it is called.
 ARCHITECTURES = {

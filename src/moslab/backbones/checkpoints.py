@@ -20,7 +20,7 @@ from moslab.backbones.catalogue import ARCHITECTURES, INDEX_FILE, WEIGHTS_FILE
 from moslab.utils.errors import UserError, first_line
 
 if TYPE_CHECKING:
-    from moslab.backbones.base import Architecture
+    from moslab.backbones.architecture import Architecture
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt")

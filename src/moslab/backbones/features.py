@@ -44,7 +44,7 @@ class Batch:
         rows: which rows of the table they are.
         tokens: their visual tokens end to end, [all tokens, width].
         counts: number of tokens of each picture.
-        others: what else the language model needs of them, by name, [pictures, ...] (see `inputs.extra_inputs`).
+        others: what else the language model needs of them, by name, [pictures, ...]; see `extra_inputs`.
     """
 
     rows: list[int]

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFas
 from moslab.utils.errors import UserError, first_line
 
 if TYPE_CHECKING:
-    from moslab.backbones.base import Architecture, Processor
+    from moslab.backbones.architecture import Architecture, Processor
 
 TEST_PICTURE = (61, 47)  # of a size that no patch divides
 Images = TypeVar("Images")

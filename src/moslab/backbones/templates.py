@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 from moslab.utils.errors import UserError, first_line
 
 if TYPE_CHECKING:
-    from moslab.backbones.base import Architecture, Processor
+    from moslab.backbones.architecture import Architecture, Processor
 
 QUESTIONS = ("", "How would you rate the quality of this image?")  # that are tried on loading
 # Where a processor of transformers looks, in its order; what the tokenizer has comes after these.
