@@ -30,13 +30,7 @@ from moslab.utils.errors import UserError
 @pytest.fixture
 def source() -> str:
     """The page's code block."""
-<<<<<<< HEAD
-    return blocks(page("new_scorer.md"))[0]
-=======
-    page = (paths.ROOT / "docs" / "new_scorer.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```python\n(.*?)```", page, re.S)
     return block
->>>>>>> h-nbtests
 
 
 @pytest.fixture
