@@ -30,7 +30,7 @@ from moslab.utils.errors import UserError
 @pytest.fixture
 def source() -> str:
     """The page's code block."""
-    return block
+    return blocks(page("new_scorer.md"))[0]
 
 
 @pytest.fixture
