@@ -152,9 +152,12 @@ class Study(Record):
             return self.collect({"": grids})[""]
         digests.forget()
         asked = time.time()
-        headline = {key for grid in grids.values() for key in grid.headline_keys()}
         wanted = {name: grid.experiments() for name, grid in grids.items()}
-        experiments = [one for named in wanted.values() for one in named.values()]
+        headline: set[str] = set()
+        experiments: list[Experiment] = []
+        for name, grid in grids.items():
+            headline |= grid.headline_keys()
+            experiments += wanted[name].values()
         runs = {run.key: run for run in collect(experiments, self.source, self.profile, self.jobs, headline)}
         self.waited += time.time() - asked
         self.used |= {key: round(sum(run.seconds.values()), 2) for key, run in runs.items()}
@@ -271,7 +274,7 @@ class Study(Record):
         committed = [row for row in self.committed(name, []) if row["dataset"] not in names]
 
         def compute() -> Rows:
-            return [row for dataset in names for row in work(dataset)] + committed
+            return _rows(work, names) + committed
 
         return pd.DataFrame(self.value(name, compute))
 
@@ -290,7 +293,7 @@ class Study(Record):
             on: the columns that name a row within its dataset.
             columns: the numbers that are compared.
         """
-        rows = [row for dataset in self.present(*published) for row in work(dataset)]
+        rows = _rows(work, self.present(*published))
         if not rows:
             return say("No label files found: what is shown is the committed result.")
         both = pd.DataFrame(rows).merge(shown, on=["dataset", *on], suffixes=("", " shown"))
@@ -322,3 +325,11 @@ class Study(Record):
     def claims_table(self, verdicts: Iterable[Verdict]) -> pd.DataFrame:
         """A row per verdict, with the oracle of what it was judged on; see `tables.claims_table`."""
         return claims_table(verdicts, self.oracles)
+
+
+def _rows(work: Callable[[str], Rows], datasets: Iterable[str]) -> Rows:
+    """What `work` gives for each dataset, one below the other."""
+    rows: Rows = []
+    for dataset in datasets:
+        rows += work(dataset)
+    return rows

@@ -36,10 +36,11 @@ def answer_table(claims: Sequence[Mapping[str, Any]]) -> str:
     for claim in claims:
         row = rows.setdefault(claim["statement"], {})
         row[claim.get("on") or "labels"] = _cell(claim)
-    cells = [
-        [statement, *(row.get(column, NOTHING) for column in columns)] for statement, row in rows.items()
-    ]
-    return markdown(["claim", *columns], cells)
+    lines = []
+    for statement, row in rows.items():
+        cells = [row.get(column, NOTHING) for column in columns]
+        lines.append([statement, *cells])
+    return markdown(["claim", *columns], lines)
 
 
 def _cell(claim: Mapping[str, Any]) -> str:

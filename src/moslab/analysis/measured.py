@@ -81,7 +81,9 @@ class Measured:
         Raises:
             UserError: for a limit above zero, since labels then leak into what the model sees.
         """
-        shown_more = {arm: oracle for oracle, arms in (knowing or {}).items() for arm in arms}
+        shown_more: dict[str, str] = {}
+        for oracle, arms in (knowing or {}).items():
+            shown_more |= dict.fromkeys(arms, oracle)
         leads: dict[str, float] = {}
         for oracle in ("image_only", *(knowing or {})):
             arms = [arm for arm in self.scores if shown_more.get(arm, "image_only") == oracle]
@@ -247,7 +249,8 @@ def change_of_lead(
 def _change(claim: Claim, before: Measured, after: Measured, resamples: int) -> Difference:
     """The claim's difference under the second condition less that under the first; positive is better."""
     sign = -1.0 if claim.metric in LOWER_IS_BETTER else 1.0
-    arms = [one.scores[arm] for one in (after, before) for arm in claim.arms]
+    first, second = claim.arms
+    arms = [after.scores[first], after.scores[second], before.scores[first], before.scores[second]]
     weights = [sign, -sign, -sign, sign]
     return contrast(claim.metric, arms, weights, after.target, n=resamples, allow_few=after.few)
 

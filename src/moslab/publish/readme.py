@@ -32,7 +32,9 @@ def results_table(results: list[dict[str, Any]]) -> str:
 
     Controls that no paper claims have a row of their own.
     """
-    rows = [row for result in results for row in _results_rows(result)]
+    rows: list[list[Any]] = []
+    for result in results:
+        rows += _results_rows(result)
     return markdown(["notebook", "paper", *VERDICTS], rows)
 
 
