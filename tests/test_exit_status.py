@@ -101,7 +101,7 @@ def test_a_copy_with_faults(monkeypatch, capsys, root):  # noqa: F811
 STAGES = {
     "format": ("ruff", "format --check"),
     "lint": ("ruff", "check src"),
-    "types": ("mypy", "src tests benchmarks tools"),
+    "types": ("mypy", "src benchmarks tools"),
     "unit": ("python", "no-loadscope-reorder tests"),
     "notebooks": ("python", "--nbval"),
     "smoke": ("python", "reproduce"),
