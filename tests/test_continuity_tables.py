@@ -62,7 +62,7 @@ def test_a_torn_belief_is_even_between_first_digits():
 
 
 def test_beliefs_torn_evenly_around_the_truth_have_no_distance():
-    frame = tables.torn_beliefs({"3 or 4": ([3, 4], 0.5), "3 or 5": ([3, 5], 1.0)}, truth=400)
+    frame = tables.torn_beliefs({"3 or 4": (3.0, 4.0), "3 or 5": (3.0, 5.0)}, truth=400)
     assert frame["NCM"].to_dict() == {"3 or 4": 0.5, "3 or 5": 0.0}
     assert frame["mean distance of the two numbers"].tolist() == [0.5, 1.0]
     assert frame.index.name == "belief, where 4.00 is right"

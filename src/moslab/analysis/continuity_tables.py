@@ -58,17 +58,24 @@ def torn(first_digits: Sequence[int], digits: int = 3) -> torch.Tensor:
     return shares
 
 
-def torn_beliefs(cases: Mapping[str, tuple[Sequence[int], float]], truth: int = 400) -> pd.DataFrame:
-    """NCM of beliefs that are torn between two numbers, beside the mean distance of the two from the truth.
+def torn_beliefs(cases: Mapping[str, tuple[float, float]], truth: int = 400) -> pd.DataFrame:
+    """NCM of beliefs that are torn between two numbers, and the mean distance of the two from the truth.
+
+    Such a belief is split between the first digits and, behind a true first digit, knows the rest.
 
     Args:
-        cases: what a belief is called -> its first digits, and that distance.
+        cases: what a belief is called -> the two numbers.
+        truth: without its point: 400 is 4.00.
     """
     target = ncm.places(np.array([truth]), 3)
     rows = {}
-    for name, (first_digits, distance) in cases.items():
-        number = ncm.measure(torn(first_digits), target)["ncm"]
-        rows[name] = {"mean distance of the two numbers": distance, "NCM": number}
+    for name, numbers in cases.items():
+        belief = torn([int(number) for number in numbers])
+        distance = np.abs(np.array(numbers) - truth / 100).mean()
+        rows[name] = {
+            "mean distance of the two numbers": distance,
+            "NCM": ncm.measure(belief, target)["ncm"],
+        }
     return pd.DataFrame(rows).T.rename_axis(f"belief, where {truth / 100:.2f} is right").round(3)
 
 
