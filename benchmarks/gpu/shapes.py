@@ -25,6 +25,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from moslab.backbones import llava, qwen2_vl
 from moslab.backbones.base import Backbone
 from moslab.backbones.catalogue import WEIGHTS, architecture_of
+from moslab.backbones.embedded import joined_config
 from moslab.backbones.features import Features, compute_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable, ListedPixels
@@ -199,15 +200,7 @@ def _qwen2_vl_config(tiny: bool, token: Callable[[str], int]) -> Qwen2VLConfig:
         in_channels=3,
         hidden_act="quick_gelu",
     )
-    return Qwen2VLConfig(
-        text_config=text,
-        vision_config=vision,
-        image_token_id=token("<|image_pad|>"),
-        video_token_id=token("<|video_pad|>"),
-        vision_start_token_id=token("<|vision_start|>"),
-        vision_end_token_id=token("<|vision_end|>"),
-        tie_word_embeddings=False,
-    )
+    return joined_config(text, vision, token, tied=False)
 
 
 def _llava_config(tiny: bool, token: Callable[[str], int]) -> LlavaConfig:

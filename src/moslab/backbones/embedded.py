@@ -155,13 +155,16 @@ def build_config(tokenizer: PreTrainedTokenizerFast, layers: int = 4) -> Qwen2VL
     return joined_config(text, vision, token)
 
 
-def joined_config(text: dict[str, Any], vision: dict[str, Any], token: Callable[[str], int]) -> Qwen2VLConfig:
-    """Qwen2-VL's configuration from its two parts, with output rows tied to the input rows.
+def joined_config(
+    text: dict[str, Any], vision: dict[str, Any], token: Callable[[str], int], tied: bool = True
+) -> Qwen2VLConfig:
+    """Qwen2-VL's configuration from its two parts.
 
     Args:
         text: settings of the language model.
         vision: settings of the vision tower.
         token: the number of a special token.
+        tied: whether the output rows are the input rows.
     """
     return Qwen2VLConfig(
         text_config=text,
@@ -170,7 +173,7 @@ def joined_config(text: dict[str, Any], vision: dict[str, Any], token: Callable[
         video_token_id=token("<|video_pad|>"),
         vision_start_token_id=token("<|vision_start|>"),
         vision_end_token_id=token("<|vision_end|>"),
-        tie_word_embeddings=True,
+        tie_word_embeddings=tied,
     )
 
 
