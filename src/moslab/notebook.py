@@ -8,10 +8,11 @@ from typing import Any, overload
 
 import pandas as pd
 
-from moslab.analysis import measured
+from moslab.analysis import measured, verdict_tables
+from moslab.analysis.answer import answer, picture
 from moslab.analysis.claims import Claim, Verdict, judge_value
 from moslab.analysis.measured import Measured
-from moslab.analysis.tables import Sentence, claims_table, say
+from moslab.analysis.tables import Sentence, say
 from moslab.batch import parameters
 from moslab.batch.record import Record
 from moslab.experiments import digests
@@ -20,6 +21,7 @@ from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import Grid, Results
 from moslab.utils import paths
 from moslab.utils.cores import cores
+from moslab.utils.errors import UserError
 
 # Fields of all experiments of a notebook and the parameters they come from; 0 and "" stand for "not given".
 SETTING = {
@@ -37,6 +39,7 @@ SETTING = {
     "max_pixels": "max_pixels",
 }
 Rows = list[dict[str, Any]]
+__all__ = ["Study", "answer", "picture"]
 
 
 class Study(Record):
@@ -322,9 +325,30 @@ class Study(Record):
         self.verdicts.append(verdict)
         return verdict
 
-    def claims_table(self, verdicts: Iterable[Verdict]) -> pd.DataFrame:
-        """A row per verdict, with the oracle of what it was judged on; see `tables.claims_table`."""
-        return claims_table(verdicts, self.oracles)
+    def verdict(self, claim: str, on: str) -> Verdict:
+        """The verdict on a claim, by its id, on a dataset or condition.
+
+        Raises:
+            UserError: for a claim that was not judged there.
+        """
+        for verdict in self.judged:
+            if (verdict.id, verdict.on) == (claim, on):
+                return verdict
+        raise UserError(f"{claim} was not judged on {on or 'labels'} in this notebook.")
+
+    def verdict_table(self, verdicts: Iterable[Verdict]) -> Sentence:
+        """A row per claim and a column per dataset, marked by all orders judged so far.
+
+        It stands behind everything that is judged; see `verdict_tables.verdict_table`.
+        """
+        return verdict_tables.verdict_table(self._as_judged(verdicts))
+
+    def verdict_details(self) -> pd.DataFrame:
+        """Everything behind all verdicts, with the oracles; see `verdict_tables.details`."""
+        return verdict_tables.details(self.judged, self.oracles)
+
+    def _as_judged(self, verdicts: Iterable[Verdict]) -> list[Verdict]:
+        return [self.verdict(verdict.id, verdict.on) for verdict in verdicts]
 
 
 def _rows(work: Callable[[str], Rows], datasets: Iterable[str]) -> Rows:

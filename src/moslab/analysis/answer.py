@@ -1,10 +1,14 @@
-"""The answer card of a notebook: its committed verdicts in one table, and one committed figure."""
+"""What a notebook shows before anything else: the committed answer and a committed figure."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from moslab.analysis.tables import NOTHING, markdown
+from moslab.analysis.tables import Sentence
+from moslab.utils import paths
+from moslab.utils.files import read_json
+
+ANSWER = "answer"  # the value of a result record that holds the notebook's conclusion
+SHOWN = "embedded"  # the profile whose reference readers are shown
 
 
 @dataclass(frozen=True)
@@ -20,30 +24,25 @@ class Picture:
         return "Picture"
 
 
-def answer_table(claims: Sequence[Mapping[str, Any]]) -> str:
-    """A Markdown table with a row per claim and a column per dataset or condition.
+def committed_result(name: str, profile: str = SHOWN) -> dict[str, Any]:
+    """The committed result record of a notebook; empty before there is one."""
+    path = paths.REFERENCE / "results" / profile / f"{name}.json"
+    return read_json(path) if path.exists() else {}
+
+
+def answer(name: str) -> Sentence:
+    """The conclusion of a notebook, as its committed reference runs gave it.
 
     Args:
-        claims: verdicts as a result JSON records them.
-
-    Returns:
-        In each cell the verdict and the judged difference, positive where the claim's first arm is better.
+        name: the notebook's file name without `.ipynb`.
     """
-    if not claims:
-        return "This notebook judges no claim."
-    columns = list(dict.fromkeys(claim.get("on") or "labels" for claim in claims))
-    rows: dict[str, dict[str, str]] = {}
-    for claim in claims:
-        row = rows.setdefault(claim["statement"], {})
-        row[claim.get("on") or "labels"] = _cell(claim)
-    lines = []
-    for statement, row in rows.items():
-        cells = [row.get(column, NOTHING) for column in columns]
-        lines.append([statement, *cells])
-    return markdown(["claim", *columns], lines)
+    text = committed_result(name).get("values", {}).get(ANSWER)
+    if text is None:
+        return Sentence("*No committed reference yet: run all cells to get an answer.*")
+    return Sentence(f"**Answer** (of the committed reference runs, on the embedded model): {text}")
 
 
-def _cell(claim: Mapping[str, Any]) -> str:
-    if claim["value"] is None:
-        return f"**{claim['verdict']}**"
-    return f"**{claim['verdict']}** {claim['value']:+.3f}"
+def picture(figure: str) -> Picture | Sentence:
+    """A committed figure by its name."""
+    path = paths.FIGURES / f"{figure}.png"
+    return Picture(path.read_bytes()) if path.exists() else Sentence("*No committed figure yet.*")

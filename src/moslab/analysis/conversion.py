@@ -266,7 +266,7 @@ def rounding_kept(scores: np.ndarray, place: np.ndarray, rounding: np.ndarray) -
     residual = mean - design @ np.linalg.lstsq(design, mean, rcond=None)[0]
     variance = float((unexplained**2 * residual**2).sum() / (unexplained @ unexplained) ** 2)
     by_seed = np.array([coefficient(row) for row in scores])
-    return difference(coefficient(mean), variance, by_seed, len(place))
+    return difference(variance, by_seed, len(place))
 
 
 def noise_at(

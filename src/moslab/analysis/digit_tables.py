@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moslab.analysis.claims import Claim, Table, Verdict
+from moslab.analysis.claims import Table
 from moslab.analysis.label_audit import digit_ceilings, one_digit
 from moslab.analysis.measured import Measured
 from moslab.analysis.tables import Sentence, say
@@ -230,19 +230,6 @@ def over_digits(measured: Mapping[str, Measured], digits: Sequence[int]) -> pd.D
     return pd.DataFrame(rows, columns=["dataset", "arm", "M", "value", "low", "high"])
 
 
-def one_run(
-    claims: Mapping[str, Claim], verdicts: Sequence[Verdict], measured: Mapping[str, Measured]
-) -> list[str]:
-    """The mean difference of single runs behind each verdict, where averaging helps nobody."""
-    texts = []
-    for verdict in verdicts:
-        claim, one = claims[verdict.id], measured[verdict.on]
-        first, second = (one.scores[arm] for arm in claim.arms)
-        gap = compare(claim.metric, first, second, one.target, allow_few=one.few)
-        texts.append(f"{gap.per_seed:+.4f}")
-    return texts
-
-
 def rounded_afterwards(
     measured: Mapping[str, Measured], trained: Mapping[str, np.ndarray], least: int, most: int
 ) -> dict[str, Measured]:
@@ -277,7 +264,7 @@ def step_pairs(least: int, most: int) -> dict[str, tuple[str, str]]:
 
 
 def steps(measured: Mapping[str, Measured], least: int, most: int) -> list[dict[str, Any]]:
-    """Differences along `step_pairs`, a row per dataset and step, single runs beside seed-averaged scores.
+    """Differences along `step_pairs`, a row per dataset and step, single runs and runs together.
 
     Args:
         measured: with the arm of `rounded_afterwards`.
@@ -294,7 +281,7 @@ def steps(measured: Mapping[str, Measured], least: int, most: int) -> list[dict[
                         "value": gap.value,
                         "low 95 %": gap.low95,
                         "high 95 %": gap.high95,
-                        "one run": gap.per_seed,
+                        "runs together": gap.together,
                     }
                 )
     return rows
@@ -339,7 +326,7 @@ def _gain(
         "gain": gain.value,
         "low 95 %": gain.low95,
         "high 95 %": gain.high95,
-        "one run": gain.per_seed,
+        "runs together": gain.together,
         "less levels": over_words.value,
         "unparsed": int(unread[fewest] + unread[finest]),
     }

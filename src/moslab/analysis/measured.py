@@ -14,6 +14,7 @@ import pandas as pd
 from moslab.analysis import oracles
 from moslab.analysis.claims import LOWER_IS_BETTER, Claim, Verdict, judge
 from moslab.analysis.tables import interval, scores_table, signed
+from moslab.datasets import EMBEDDED
 from moslab.experiments.experiment import Experiment
 from moslab.measures.statistics import LEAST_SEEDS, Difference, compare, contrast, estimate
 from moslab.utils.errors import UserError
@@ -188,8 +189,15 @@ def gaps(
 
 
 def judgeable(claims: Iterable[Claim], arms: Collection[str]) -> list[Claim]:
-    """The claims that scores of these arms can decide, published numbers aside."""
-    return [claim for claim in claims if claim.kind != "number" and set(claim.arms) <= set(arms)]
+    """The claims that scores of these arms can decide.
+
+    Left out are published numbers, and claims about a difference that another claim's verdict speaks for.
+    """
+    chosen = []
+    for claim in claims:
+        if claim.kind != "number" and not claim.judged_with and set(claim.arms) <= set(arms):
+            chosen.append(claim)
+    return chosen
 
 
 def judge_all(claims: Iterable[Claim], measured: Mapping[str, Measured]) -> list[Verdict]:
@@ -198,8 +206,13 @@ def judge_all(claims: Iterable[Claim], measured: Mapping[str, Measured]) -> list
     for claim in claims:
         for name, one in measured.items():
             if judgeable([claim], one.scores):
-                verdicts.append(judge(claim, one.scores, one.target, on=name, allow_few=one.few))
+                verdicts.append(_judged(claim, one, name))
     return verdicts
+
+
+def _judged(claim: Claim, one: Measured, name: str = "") -> Verdict:
+    embedded = one.dataset in EMBEDDED
+    return judge(claim, one.scores, one.target, on=name, embedded=embedded, allow_few=one.few)
 
 
 def change_of_lead(
@@ -226,8 +239,8 @@ def change_of_lead(
         for one, other in zip(before.values(), after.values(), strict=True):
             if not (judgeable([claim], one.scores) and judgeable([claim], other.scores)):
                 continue
-            old = judge(claim, one.scores, one.target, allow_few=one.few)
-            new = judge(claim, other.scores, other.target, allow_few=other.few)
+            old = _judged(claim, one)
+            new = _judged(claim, other)
             change = _change(claim, one, other, resamples)
             rows.append(
                 {

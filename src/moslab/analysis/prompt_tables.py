@@ -165,7 +165,7 @@ def difference_over_seeds(ends: pd.DataFrame, measure: str, pair: tuple[str, str
     """
     first, second = pair
     by_seed = (ends.loc[first, measure] - ends.loc[second, measure]).to_numpy()
-    return difference(by_seed.mean(), 0.0, by_seed, n)
+    return difference(0.0, by_seed, n)
 
 
 # --- what AVA's votes allow ---------------------------------------------------------------------------

@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from moslab.analysis.claims import Verdict
-
-KINDS = ("agrees", "disagrees", "not resolved")
+from moslab.analysis.claims import APART, COUNTED, Verdict
 
 
 def by_paper(verdicts: Iterable[Verdict], titles: Mapping[str, str]) -> list[str]:
-    """A line per paper and condition: how many claims agree, disagree and are not resolved, and which.
+    """A line per paper and condition: how many verdicts there are of each kind, and which.
 
     Args:
         titles: what a paper is called, by its id.
@@ -22,15 +20,21 @@ def by_paper(verdicts: Iterable[Verdict], titles: Mapping[str, str]) -> list[str
     for paper, title in titles.items():
         for (of, on), group in groups.items():
             if of == paper:
-                kinds = "; ".join(_kind(kind, group) for kind in KINDS)
-                lines.append(f"**{title}**, {on}: {kinds}.")
+                kinds = [_kind(kind, group) for kind in _verdicts(group)]
+                lines.append(f"**{title}**, {on}: {'; '.join(kinds)}.")
     return lines
+
+
+def _verdicts(group: Iterable[Verdict]) -> list[str]:
+    """The kinds that occur, in the order in which they are always told."""
+    occurring = {verdict.verdict for verdict in group}
+    return [kind for kind in (*COUNTED, *APART) if kind in occurring]
 
 
 def _kind(kind: str, verdicts: Iterable[Verdict]) -> str:
     """'*agrees* 2 (one claim, another claim)'."""
     names = [verdict.id.split(".")[1].replace("_", " ") for verdict in verdicts if verdict.verdict == kind]
-    return f"*{kind}* {len(names)} ({', '.join(names)})" if names else f"*{kind}* 0"
+    return f"*{kind}* {len(names)} ({', '.join(names)})"
 
 
 def leads(gaps: pd.DataFrame) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from moslab.analysis.claims import METRIC_NAMES, Verdict
+from moslab.analysis.claims import METRIC_NAMES
 from moslab.measures.metrics import METRICS_PROTOCOL
 from moslab.measures.statistics import Difference, estimate
 from moslab.utils.errors import UserError
@@ -79,36 +79,6 @@ def _markdown_row(cells: Sequence[Any]) -> str:
     return f"| {' | '.join(escaped)} |"
 
 
-def claims_table(verdicts: Iterable[Verdict], oracles: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """One row per verdict, indexed by claim and dataset.
-
-    Args:
-        oracles: a text per dataset: what its oracles reach.
-    Returns:
-        Columns paper, measured (the judged difference, positive is better, or a computed value less its
-        reference), interval, n, seeds, protocol, bounds and verdict; empty without verdicts.
-    """
-    reached = oracles or {}
-    rows = [claim_row(verdict, reached.get(verdict.on, NOTHING)) for verdict in verdicts]
-    return pd.DataFrame(rows).set_index(["claim", "dataset"]) if rows else pd.DataFrame()
-
-
-def claim_row(verdict: Verdict, oracle: str) -> dict[str, str]:
-    """A row of `claims_table`."""
-    return {
-        "claim": verdict.id,
-        "dataset": verdict.on or NOTHING,
-        "paper": f"{verdict.paper_says} ({verdict.place}; {verdict.source})",
-        "measured": signed(verdict.value),
-        "interval": interval(verdict.low, verdict.high, verdict.level),
-        "n": count(verdict.n),
-        "seeds": count(verdict.seeds),
-        "protocol": protocol(verdict.metric, verdict.margin),
-        "bounds": oracle,
-        "verdict": verdict.verdict,
-    }
-
-
 def scores_table(
     metric: str,
     scores: Mapping[str, np.ndarray],
@@ -131,9 +101,9 @@ def scores_table(
         n: resamples of the bootstrap.
         seed: of the bootstrap.
     Returns:
-        Columns paper, measured (the metric of seed-averaged scores, which the verdicts compare), interval
-        (its 95 % interval over images and seeds), one run (the mean of the seeds' own metrics, which is what
-        a paper's single run corresponds to), n, seeds, protocol and bounds.
+        Columns paper, measured (the mean of single runs' metrics, which the verdicts compare), interval (its
+        95 % interval over images and seeds), runs together (the metric of scores averaged over the seeds,
+        image by image, which no paper reports), n, seeds, protocol and bounds.
     """
     rows = []
     for name, arm in scores.items():
@@ -150,7 +120,7 @@ def score_row(metric: str, name: str, result: Difference, *, paper: str, oracle:
         "paper": paper,
         "measured": f"{result.value:.4f}",
         "interval": f"{result.low95:.4f} to {result.high95:.4f} (95 %)",
-        "one run": f"{result.per_seed:.4f}",
+        "runs together": f"{result.together:.4f}",
         "n": count(result.n),
         "seeds": count(result.seeds),
         "protocol": protocol(metric),

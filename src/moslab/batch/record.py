@@ -11,15 +11,15 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from moslab.analysis import figures
-from moslab.analysis.answer import Picture, answer_table
-from moslab.analysis.claims import Verdict
+from moslab.analysis.answer import ANSWER, committed_result
+from moslab.analysis.claims import Verdict, marked
 from moslab.analysis.tables import Sentence, say
 from moslab.batch.comparison import as_recorded
 from moslab.batch.validity import loaded_inputs
 from moslab.experiments.collecting import From, stores
 from moslab.utils import paths
 from moslab.utils.errors import UserError
-from moslab.utils.files import cannot_write, read_json, sha256, write_json
+from moslab.utils.files import cannot_write, sha256, write_json
 from moslab.utils.paths import profile_dir
 from moslab.utils.provenance import Card, card, provenance
 
@@ -70,20 +70,23 @@ class Record:
     @property
     def reference(self) -> dict[str, Any]:
         """The committed result of this notebook; empty before there is one."""
-        path = paths.REFERENCE / "results" / self.profile / f"{self.name}.json"
-        return read_json(path) if path.exists() else {}
+        return committed_result(self.name, self.profile)
 
-    def answer(self) -> Sentence:
-        """The committed verdicts, for readers who want the answer first: a row per claim."""
-        if not self.reference:
-            return say("*No committed reference yet: run all cells to get an answer.*")
-        table = answer_table(self.reference["claims"])
-        return Sentence(f"**The answer, from the committed reference runs**\n\n{table}")
+    @property
+    def judged(self) -> list[Verdict]:
+        """All verdicts so far, decided orders marked by whether they survive together."""
+        return marked(self.verdicts)
 
-    def picture(self, name: str) -> Picture | Sentence:
-        """A committed figure, shown as part of the answer card."""
-        path = paths.FIGURES / f"{name}.png"
-        return Picture(path.read_bytes()) if path.exists() else say("*No committed figure yet.*")
+    def conclude(self, template: str, **values: Any) -> Sentence:
+        """The notebook's answer in two sentences; its committed form opens the notebook.
+
+        Args:
+            template: as `tables.say` takes it.
+            values: numbers from this session's results.
+        """
+        answer = say(template, **values)
+        self.values[ANSWER] = str(answer)
+        return answer
 
     def committed(self, name: str, default: Any = None) -> Any:
         """A value of the committed reference, whatever the source of runs."""
@@ -138,7 +141,7 @@ class Record:
 
         Where nothing is written, it says whether the verdicts on the committed runs are as recorded.
         """
-        claims = [verdict.as_dict() for verdict in self.verdicts]
+        claims = [verdict.as_dict() for verdict in self.judged]
         if not self.writes:
             return say(
                 "Runs came from the committed reference, so nothing was recorded. {comparison}",

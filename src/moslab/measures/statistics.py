@@ -1,13 +1,13 @@
 """How sure a metric, or a difference of metrics, is: over resampled images and over training seeds.
 
 An arm is a [seeds, n] array: one row of test scores per training seed, with the same n images and the same
-seeds in every arm. Scores are averaged over the seeds, image by image, before a metric is taken. The images
-are resampled jointly for all arms.
+seeds in every arm. What is estimated is what papers report: the mean of single runs' metrics. The images are
+resampled jointly for all runs.
 
-The squared standard error of a difference has two parts: its variance over bootstrapped images, and the
-variance of the per-seed differences divided by the number of seeds. Bootstrapping the seeds instead would be
-hollow: three seeds have ten distinct resamples. The intervals cover as they say where training runs differ as
-a whole. They cover more than they say (95 % intervals about 99 % of the time) where runs differ by
+The squared standard error of a difference has two parts: the variance of the mean difference over
+bootstrapped images, and the variance of the per-seed differences divided by the number of seeds.
+Bootstrapping the seeds instead would be hollow: three seeds have ten distinct resamples. The intervals cover
+as they say where training runs differ as a whole. They cover more than they say where runs differ by
 independent noise per image, which both parts then count.
 """
 
@@ -39,7 +39,7 @@ class Difference:
     """A contrast of arms with its uncertainty.
 
     Attributes:
-        value: the contrast of metrics of seed-averaged scores.
+        value: the contrast of metrics, each the mean over single training runs.
         se: its standard error, from se_images and se_seeds.
         df: Satterthwaite's degrees of freedom, infinite where the seeds add nothing.
         p: two-sided, against zero.
@@ -48,8 +48,8 @@ class Difference:
         n: number of images.
         se_images: standard error from the images alone.
         se_seeds: standard error from the seeds alone.
-        per_seed: mean of the same contrast taken seed by seed; it differs from `value` where averaging
-            helps one arm more than the other.
+        together: the same contrast of scores that are averaged over the seeds, image by image, before the
+            metric is taken. No paper reports it; it decides nothing, and favours noisy and coarse arms.
         few: fewer than three seeds, so se leaves out the seeds' part or hardly knows it.
     """
 
@@ -67,7 +67,7 @@ class Difference:
     n: int
     se_images: float
     se_seeds: float
-    per_seed: float
+    together: float
     few: bool = False
 
     def interval(self, level: float) -> tuple[float, float]:
@@ -148,36 +148,8 @@ def contrast(
 def estimate(
     metric: str, arm: np.ndarray, target: np.ndarray, n: int = 1000, seed: int = 0, allow_few: bool = False
 ) -> Difference:
-    """The metric of one arm [seeds, images] by itself, with the standard error of both parts.
-
-    Its `per_seed` is what one training run gives.
-    """
+    """The metric of one arm [seeds, images] by itself, with the standard error of both parts."""
     return combination(metric, [arm], [1.0], target, n, seed, allow_few)
-
-
-def combination(
-    metric: str,
-    arms: Mapping[str, np.ndarray] | Sequence[np.ndarray],
-    weights: Sequence[float],
-    target: np.ndarray,
-    n: int,
-    seed: int,
-    allow_few: bool,
-) -> Difference:
-    """The sum of weights[k] * metric(arms[k]), for any weights; see `contrast`."""
-    scores, target = stacked(arms, target, len(weights), allow_few)
-    factors = np.asarray(weights, dtype=np.float64)  # [arms]
-    by_seed = np.stack([_each(metric, arm, target) for arm in scores])  # [arms, seeds]
-    averaged = scores.mean(axis=1)  # [arms, images]
-    value = float(factors @ _each(metric, averaged, target))
-    image_variance = float(np.nanvar(resampled(metric, averaged, target, n, seed) @ factors, ddof=1))
-    return difference(value, image_variance, factors @ by_seed, len(target))
-
-
-def _each(metric: str, rows: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The metric of each row of scores [rows, images]: [rows]."""
-    function = metric_named(metric)
-    return np.array([function(row, target) for row in rows])
 
 
 def against_number(
@@ -189,31 +161,58 @@ def against_number(
     seed: int = 0,
     allow_few: bool = False,
 ) -> Difference:
-    """The metric of one arm [seeds, images] minus a published number.
-
-    Papers report single training runs, so here the metric is taken per seed and then averaged, in the value
-    and in every resample.
-    """
-    scores, target = stacked([arm], target, 1, allow_few)
-    rows = scores[0]
-    by_seed = _each(metric, rows, target) - number
-    draws = resampled(metric, rows, target, n, seed).mean(axis=1)
-    return difference(float(by_seed.mean()), float(np.nanvar(draws, ddof=1)), by_seed, len(target))
+    """The metric of one arm [seeds, images] minus a published number."""
+    return combination(metric, [arm], [1.0], target, n, seed, allow_few, less=number)
 
 
-def difference(value: float, image_variance: float, by_seed: np.ndarray, images: int) -> Difference:
-    """Put the two parts of the variance together.
+def combination(
+    metric: str,
+    arms: Mapping[str, np.ndarray] | Sequence[np.ndarray],
+    weights: Sequence[float],
+    target: np.ndarray,
+    n: int,
+    seed: int,
+    allow_few: bool,
+    less: float = 0.0,
+) -> Difference:
+    """The sum of weights[k] * metric(arms[k]), less a number, for any weights; see `contrast`."""
+    scores, target = stacked(arms, target, len(weights), allow_few)
+    factors = np.asarray(weights, dtype=np.float64)  # [arms]
+    by_seed = np.stack([_each(metric, arm, target) for arm in scores])  # [arms, seeds]
+    runs = scores.reshape(-1, len(target))  # [arms * seeds, images]
+    draws = resampled(metric, runs, target, n, seed).reshape(n, *by_seed.shape)
+    of_means = draws.mean(axis=2) @ factors  # [n]
+    together = factors @ _each(metric, scores.mean(axis=1), target)
+    return difference(
+        image_variance=float(np.nanvar(of_means, ddof=1)),
+        by_seed=factors @ by_seed - less,
+        images=len(target),
+        together=float(together) - less,
+    )
+
+
+def _each(metric: str, rows: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The metric of each row of scores [rows, images]: [rows]."""
+    function = metric_named(metric)
+    return np.array([function(row, target) for row in rows])
+
+
+def difference(
+    image_variance: float, by_seed: np.ndarray, images: int, together: float | None = None
+) -> Difference:
+    """The mean over training seeds, with the two parts of its variance put together.
 
     Satterthwaite's degrees of freedom count infinitely many for the images' part and seeds - 1 for the
     seeds'.
 
     Args:
-        value: the difference.
-        image_variance: its variance over resampled images.
+        image_variance: of the mean, over resampled images.
         by_seed: the difference of each training seed [seeds].
         images: number of images.
+        together: the difference of averaged scores; the mean over seeds where there is no such thing.
     """
     seeds = len(by_seed)
+    value = float(by_seed.mean())
     seed_variance = by_seed.var(ddof=1) / seeds if seeds > 1 else 0.0
     variance = image_variance + seed_variance
     df = (seeds - 1) * (variance / seed_variance) ** 2 if seed_variance > 0 else np.inf
@@ -235,7 +234,7 @@ def difference(value: float, image_variance: float, by_seed: np.ndarray, images:
         n=images,
         se_images=float(np.sqrt(image_variance)),
         se_seeds=float(np.sqrt(seed_variance)),
-        per_seed=float(by_seed.mean()),
+        together=value if together is None else together,
         few=seeds < LEAST_SEEDS,
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from moslab.analysis.claims import METRIC_NAMES, PAPERS, Claim, Paper, load_paper
 from moslab.analysis.tables import NOTHING, markdown
+from moslab.analysis.verdict_tables import FALLEN
 
 ABSENT = "not measured yet"
 # What a claim without published numbers says, by its kind.
@@ -64,6 +65,7 @@ def _section(paper: Paper, judged: Mapping[str, Judged]) -> str:
         "judged on",
         "our value [interval]",
         "seeds",
+        "80 % power",
         "verdict",
         "notebook",
     ]
@@ -79,20 +81,38 @@ def _section(paper: Paper, judged: Mapping[str, Judged]) -> str:
 
 def _claim_rows(claim: Claim, judged: Judged) -> list[list[Any]]:
     """A row per verdict; one that says why there is none otherwise."""
+    if claim.judged_with:
+        reason = f"one difference with {claim.judged_with}, judged there"
+        head = [claim.statement, str(claim.place), claim.source, DIRECTIONS[claim.kind]]
+        return [[*head, NOTHING, NOTHING, NOTHING, NOTHING, reason, NOTHING]]
     value = claim.published_values or DIRECTIONS[claim.kind]
     if claim.margin is not None:
         value += f", margin {claim.margin:g}"
     head = [claim.statement, str(claim.place), claim.source, value]
     if not judged:
         reason = "a number, compared at paper scale only" if claim.kind == "number" else ABSENT
-        return [[*head, NOTHING, NOTHING, NOTHING, reason, NOTHING]]
+        return [[*head, NOTHING, NOTHING, NOTHING, NOTHING, reason, NOTHING]]
     rows = []
     for one, notebook in judged:
         seeds = one.get("seeds") or NOTHING
-        verdict = f"**{one['verdict']}**"
-        row = [one.get("on") or "all", measured(one) or NOTHING, seeds, verdict, link(notebook, "../")]
-        rows.append(head + row)
+        row = [one.get("on") or "all", measured(one) or NOTHING, seeds, power(one), said(one)]
+        rows.append([*head, *row, link(notebook, "../")])
     return rows
+
+
+def power(claim: Mapping[str, Any]) -> str:
+    """What 80 % power could have seen, and what would resolve an open verdict."""
+    if claim.get("detectable") is None:
+        return NOTHING
+    needed = f"; {claim['resolved_by']}" if claim.get("resolved_by") else ""
+    return f"{claim['detectable']:.3f}{needed}"
+
+
+def said(claim: Mapping[str, Any]) -> str:
+    """The verdict, with a mark where it does not survive, and with a reason where it stands apart."""
+    mark = FALLEN if claim.get("survives") is False else ""
+    reason = f" ({claim['why']})" if claim.get("why") else ""
+    return f"**{claim['verdict']}**{mark}{reason}"
 
 
 def _open_tables(papers: list[Paper]) -> str:
@@ -116,11 +136,15 @@ SECTION = """## {title}
 PAGE = """# All claims
 
 Every statement of the four papers that is written down in [`src/moslab/papers`](../src/moslab/papers), with
-the rule that was fixed before the first run. "Better" stands for an order, judged by the 95 % interval of the
-paired difference; "equal" for an equivalence, judged by the 90 % interval and its margin; "rising" for a
-trend; "above" for something that exists at all. Values are differences, positive where the first side of the
-claim is better. Published numbers are compared at paper scale only. Third parties' summaries are not the
-authors' words. Written by `make reference`.
+the rule that was fixed before the reference runs. "Better" stands for an order, judged by the 95 % interval
+of the paired difference; "equal" for an equivalence, judged by the 90 % interval and its margin; "rising" for
+a trend; "above" for something that exists at all. Values are differences between means of single runs,
+positive where the first side of the claim is better. The column "80 % power" says what difference (or what
+margin of an equivalence) could have been seen, and what would resolve an open verdict at the smallest
+difference worth knowing. † marks a decided order that is not decided any more once all orders of its notebook
+are looked at together (Benjamini-Hochberg). [How verdicts are reached](method.md), and
+[which of them a change of the rules moved](moved_verdicts.md). Published numbers are compared at paper scale
+only. Third parties' summaries are not the authors' words. Written by `make reference`.
 
 {papers}
 

@@ -175,7 +175,7 @@ def over_bases(task: str, curve: Curve, results: Mapping[Any, Results]) -> pd.Da
 def _measured(arm: str, scores: Mapping[str, np.ndarray], target: np.ndarray) -> dict[str, float]:
     """An arm's value, and what it gains over the picture alone."""
     numbers = _interval(scores[arm], target)
-    numbers["srcc"] = estimate("srcc", scores[arm], target, allow_few=True).per_seed
+    numbers["srcc"] = estimate("srcc", scores[arm], target, allow_few=True).value
     if arm != ALONE:
         gain = compare(METRIC, scores[arm], scores[ALONE], target, allow_few=True)
         numbers |= {"gain": gain.value, "gain low": gain.low95, "gain high": gain.high95}
@@ -251,7 +251,7 @@ SECTION = """## {task}
 PAGE = """# Learning curves of the embedded tasks
 
 The embedded base with 51 bins on growing parts of a larger draw of each task, {seeds}; epochs: {epochs}.
-Metrics are raw and of scores averaged over seeds, with 95 % intervals over images and, where there are
+Metrics are raw and means of single runs, with 95 % intervals over images and, where there are
 several, seeds. "Texts permuted": every title or prompt stands for another, the same one throughout. "Random
 texts": any picture's, in training and test. "Shuffled at test": trained with the right ones. The checkpoints
 of the base are compared at {base_images} training images. Written by `python -m moslab world curves`.

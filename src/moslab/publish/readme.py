@@ -4,19 +4,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moslab.analysis.claims import APART, COUNTED
 from moslab.analysis.tables import NOTHING, markdown
+from moslab.analysis.verdict_tables import FALLEN
 from moslab.publish.markers import fill
 from moslab.utils import paths
 from moslab.utils.files import read_json
 
 PAPERS = {"rvtc": "RvTC", "realqa": "RealQA", "qscorer": "Q-Scorer", "roc4mllm": "ROC4MLLM"}
 CONTROL = "our own control"  # the source of claims that no paper makes
-VERDICTS = ("agrees", "disagrees", "not resolved")
+OUTSIDE = "outside the counts"
 
 
 def render_readme(text: str, results: list[dict[str, Any]]) -> str:
     """The README with the table of `results` between its markers."""
-    return fill(text, "results", results_table(results))
+    return fill(text, "results", f"{totals(results)}\n\n{results_table(results)}")
 
 
 def render_performance(text: str, results: list[dict[str, Any]]) -> str:
@@ -30,24 +32,48 @@ def render_performance(text: str, results: list[dict[str, Any]]) -> str:
 def results_table(results: list[dict[str, Any]]) -> str:
     """A row per notebook and paper: the notebook's question, and how many verdicts of each kind.
 
-    Controls that no paper claims have a row of their own.
+    Controls that no paper claims have a row of their own. Behind the number of decided verdicts stands how
+    many of them do not survive together.
     """
     rows: list[list[Any]] = []
     for result in results:
         rows += _results_rows(result)
-    return markdown(["notebook", "paper", *VERDICTS], rows)
+    return markdown(["notebook", "paper", *COUNTED, OUTSIDE], rows)
 
 
 def _results_rows(result: dict[str, Any]) -> Iterator[list[Any]]:
     """A notebook without claims has one row."""
-    papers: dict[str, Counter[str]] = {}
+    papers: dict[str, list[Mapping[str, Any]]] = {}
     for claim in result.get("claims", []):
-        papers.setdefault(_author(claim), Counter())[claim["verdict"]] += 1
+        papers.setdefault(_author(claim), []).append(claim)
     link = notebook_link(result["notebook"])
-    for paper, counts in papers.items():
-        yield [link, paper, *(counts[verdict] for verdict in VERDICTS)]
+    for paper, claims in papers.items():
+        counts = Counter(claim["verdict"] for claim in claims)
+        fallen = Counter(claim["verdict"] for claim in claims if claim.get("survives") is False)
+        cells = [_count(counts[kind], fallen[kind]) for kind in COUNTED]
+        yield [link, paper, *cells, str(sum(counts[kind] for kind in APART))]
     if not papers:
-        yield [link, NOTHING, *(NOTHING for _ in VERDICTS)]
+        yield [link, NOTHING, *(NOTHING for _ in (*COUNTED, OUTSIDE))]
+
+
+def _count(number: int, fallen: int) -> str:
+    """'7 (1†)' where one of seven does not survive."""
+    return f"{number} ({fallen}{FALLEN})" if fallen else str(number)
+
+
+def totals(results: list[dict[str, Any]]) -> str:
+    """How many statements of papers were judged and what came out; controls and the rest by themselves."""
+    claims = [claim for result in results for claim in result.get("claims", [])]
+    counted = [claim for claim in claims if claim["verdict"] in COUNTED]
+    of_papers = Counter(claim["verdict"] for claim in counted if _author(claim) != CONTROL)
+    kinds = [f"{of_papers[kind]} *{kind}*" for kind in COUNTED if of_papers[kind]]
+    fallen = sum(claim.get("survives") is False for claim in counted)
+    return (
+        f"{sum(of_papers.values())} verdicts on statements of papers: {', '.join(kinds)}. "
+        f"{len(counted) - sum(of_papers.values())} more are on controls of our own, and "
+        f"{len(claims) - len(counted)} stand outside the counts. "
+        f"{fallen} of the decided orders {'does' if fallen == 1 else 'do'} not survive together ({FALLEN})."
+    )
 
 
 def _author(claim: Mapping[str, Any]) -> str:

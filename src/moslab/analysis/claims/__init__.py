@@ -1,4 +1,4 @@
-"""The papers' claims, written down before the first run, and the rules that judge our runs by them.
+"""The papers' claims, written down before the reference runs, and the rules that judge our runs by them.
 
 order        the first arm is better than the second: agrees when the 95 % interval of the difference lies
              above zero, disagrees when it lies below.
@@ -9,10 +9,13 @@ number       a published value: compared at paper scale only, by the equivalence
 existence    a thing is there at all: agrees when the interval of the computed value lies above the reference,
              disagrees when it does not reach it.
 
-Everything else is *not resolved*. A difference is written so that positive means better, for MAE too.
+Else a difference is *too close to call* (the interval holds zero and lies inside the smallest difference
+worth knowing), an equivalence *differs, size open* (the interval excludes zero and not the margin), and
+everything else is *open*. Outside every count stand *arithmetic*, *by construction* and *not testable here*.
+A difference is written so that positive means better, for MAE too.
 """
 
-from moslab.analysis.claims.judging import LEVELS, Outcome, Verdict, decide, judge, judge_value
+from moslab.analysis.claims.judging import LEVELS, decide, judge, judge_value
 from moslab.analysis.claims.papers import (
     PAPERS,
     Column,
@@ -27,18 +30,24 @@ from moslab.analysis.claims.papers import (
 from moslab.analysis.claims.statements import (
     LOWER_IS_BETTER,
     METRIC_NAMES,
+    Apart,
     Claim,
     Frozen,
     Kind,
     Place,
     Source,
 )
+from moslab.analysis.claims.verdicts import APART, COUNTED, DECIDED, Outcome, Verdict, marked
 
 __all__ = [
+    "APART",
+    "COUNTED",
+    "DECIDED",
     "LEVELS",
     "LOWER_IS_BETTER",
     "METRIC_NAMES",
     "PAPERS",
+    "Apart",
     "Claim",
     "Column",
     "Contradiction",
@@ -56,5 +65,6 @@ __all__ = [
     "judge_value",
     "load_claims",
     "load_paper",
+    "marked",
     "read_paper",
 ]

@@ -2,65 +2,28 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
 
 from moslab.analysis.claims.statements import LOWER_IS_BETTER, METRIC_NAMES, Claim
+from moslab.analysis.claims.verdicts import (
+    Outcome,
+    Verdict,
+    difference_in_words,
+    margin_in_words,
+    power_in_words,
+    resolved_by,
+    seeds_in_words,
+    verdict_of,
+)
 from moslab.measures.metrics import METRICS
+from moslab.measures.power import detectable
 from moslab.measures.statistics import LEAST_SEEDS, Difference, against_number, contrast
 from moslab.utils.errors import UserError
 
 # The confidence level of the interval that decides a claim of each kind.
 LEVELS = {"order": 0.95, "trend": 0.95, "existence": 0.95, "equivalence": 0.90, "number": 0.90}
-Outcome = Literal["agrees", "disagrees", "not resolved"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What our runs say of one claim, with everything needed to print it.
-
-    Numbers are None where there are none.
-
-    Attributes:
-        paper_says: the statement, or published values.
-        on: the dataset.
-        value: the difference (positive is better), or a computed value less its reference.
-        low, high, level: the interval that decided.
-        margin: of an equivalence.
-        seeds: 0 for a value computed from labels alone.
-    """
-
-    id: str
-    paper: str
-    place: str
-    source: str
-    statement: str
-    paper_says: str
-    kind: str
-    metric: str
-    on: str
-    verdict: Outcome
-    sentence: str
-    value: float | None = None
-    se: float | None = None
-    df: float | None = None
-    low: float | None = None
-    high: float | None = None
-    level: float | None = None
-    margin: float | None = None
-    n: int | None = None
-    seeds: int | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For the result JSON: infinite and undefined numbers become None."""
-        content = asdict(self)
-        for key, value in content.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                content[key] = None
-        return content
 
 
 def judge(
@@ -69,6 +32,7 @@ def judge(
     target: np.ndarray,
     *,
     on: str = "",
+    embedded: bool = False,
     paper_scale: bool = False,
     allow_few: bool = False,
     n: int = 1000,
@@ -80,8 +44,9 @@ def judge(
         scores: by arm, each `[seeds, images]`.
         target: mean opinion scores `[images]`.
         on: the dataset's name, for the sentence.
+        embedded: the pictures are of the embedded world, which was made to show some of the claims.
         paper_scale: the runs are at the paper's own scale, so published numbers may be compared.
-        allow_few: fewer than three seeds give 'not resolved' instead of a UserError.
+        allow_few: fewer than three seeds give 'open' instead of a UserError.
         n: resamples of the bootstrap.
         seed: of the bootstrap.
     Raises:
@@ -89,7 +54,7 @@ def judge(
     """
     if claim.kind == "number" and not paper_scale:
         reason = "Not attempted: a published number is compared at paper scale only."
-        return verdict_of(claim, on, "not resolved", reason)
+        return verdict_of(claim, on, "open", reason)
     if claim.metric not in METRICS:
         raise UserError(
             f"Claim {claim.id} is about {METRIC_NAMES[claim.metric]}, "
@@ -109,7 +74,7 @@ def judge(
     else:
         weights = _signed_weights(claim)
         result = contrast(claim.metric, arms, weights, target, n=n, seed=seed, allow_few=allow_few)
-    return verdict_from_difference(claim, result, on)
+    return verdict_from_difference(claim, result, on, embedded=embedded)
 
 
 def _signed_weights(claim: Claim) -> list[float]:
@@ -128,6 +93,8 @@ def judge_value(
     high: float | None = None,
     seeds: int = 0,
     what: str = "images",
+    embedded: bool = False,
+    untestable: str = "",
 ) -> Verdict:
     """The verdict on a claim about one value that is no metric of scores.
 
@@ -139,8 +106,10 @@ def judge_value(
         n: images, or `what`, behind the value.
         on: the dataset's name, for the sentence.
         low, high: the interval of the claim's kind, .90 for an equivalence; the value itself by default.
-        seeds: training runs behind the value; fewer than three decide nothing.
+        seeds: training runs behind the value, with a t interval; fewer than three decide nothing.
         what: what `n` counts.
+        embedded: pictures or bases are embedded ones, which were made to show some of the claims.
+        untestable: why the value cannot speak for or against the claim, such as a floor; empty if it can.
     Raises:
         UserError: for a claim that compares arms.
     """
@@ -150,26 +119,40 @@ def judge_value(
     gap_high = float(value if high is None else high) - claim.reference
     few = 0 < seeds < LEAST_SEEDS
     exact = gap_low == gap_high
-    level = LEVELS[claim.kind]
     spread = "" if exact else f", interval {gap_low:+.4f} to {gap_high:+.4f}"
     detail = (
         f"{claim.arms[0]}: {METRIC_NAMES[claim.metric]} {value:.4f}, {gap:+.4f} from {claim.reference:g}"
         f"{spread}{margin_in_words(claim)}; n = {n:,} {what}, {seeds_in_words(seeds, few)}."
     )
+    numbers: dict[str, float | None] = {}
+    if not exact:
+        numbers = _spread_of_value(claim, gap_high - gap_low, seeds)
+    outcome, why = _outcome(claim, gap_low, gap_high, few, embedded, untestable)
+    if outcome == "open" and not few and numbers:
+        detail += power_in_words(claim, numbers["detectable"] or 0.0, "")
     return verdict_of(
         claim,
         on,
-        "not resolved" if few else decide(claim, gap_low, gap_high),
+        outcome,
         detail,
+        why,
         value=gap,
-        se=None if exact else (gap_high - gap_low) / (2 * stats.norm.ppf((1 + level) / 2)),
         low=gap_low,
         high=gap_high,
-        level=None if exact else level,
         margin=claim.margin,
         n=n,
         seeds=seeds,
+        **numbers,
     )
+
+
+def _spread_of_value(claim: Claim, width: float, seeds: int) -> dict[str, float | None]:
+    """Standard error, degrees of freedom and power behind an interval of a width."""
+    level = LEVELS[claim.kind]
+    df = float(seeds - 1) if seeds > 1 else math.inf
+    se = float(width / (2 * stats.t.ppf((1 + level) / 2, df)))
+    seen = detectable(se, df, claim.margin is not None)
+    return {"se": se, "df": df, "level": level, "detectable": seen}
 
 
 def check_one_value(claim: Claim) -> None:
@@ -194,82 +177,71 @@ def arms_of(claim: Claim, scores: Mapping[str, np.ndarray]) -> dict[str, np.ndar
     return {name: scores[name] for name in claim.arms}
 
 
-def verdict_from_difference(claim: Claim, result: Difference, on: str) -> Verdict:
+def verdict_from_difference(
+    claim: Claim, result: Difference, on: str, *, embedded: bool = False, untestable: str = ""
+) -> Verdict:
     """Decide by the interval of the claim's kind, and say so with the numbers."""
     level = LEVELS[claim.kind]
     low, high = result.interval(level)
-    unit = f" {claim.unit}" if claim.unit else ""
-    detail = (
-        f"{subject(claim)} by {result.value:+.4f} {METRIC_NAMES[claim.metric]}{unit} "
-        f"({100 * level:.0f} % interval {low:+.4f} to {high:+.4f}){margin_in_words(claim)}; "
-        f"n = {result.n:,}, {seeds_in_words(result.seeds, result.few)}."
-    )
+    outcome, why = _outcome(claim, low, high, result.few, embedded, untestable)
+    detail = difference_in_words(claim, result, low, high, level)
+    seen, needed = None, ""
+    if not result.few and math.isfinite(result.se):
+        seen = detectable(result.se, result.df, claim.margin is not None)
+        if outcome == "open":
+            needed = resolved_by(claim, result)
+            detail += power_in_words(claim, seen, needed)
     return verdict_of(
         claim,
         on,
-        "not resolved" if result.few else decide(claim, low, high),
+        outcome,
         detail,
+        why,
         value=result.value,
         se=result.se,
         df=result.df,
+        p=None if result.few else result.p,
         low=low,
         high=high,
         level=level,
         margin=claim.margin,
+        together=result.together,
+        detectable=seen,
+        resolved_by=needed,
         n=result.n,
         seeds=result.seeds,
     )
 
 
+def _outcome(
+    claim: Claim, low: float, high: float, few: bool, embedded: bool, untestable: str
+) -> tuple[Outcome, str]:
+    """The verdict, and why it stands apart if it does."""
+    if untestable:
+        return "not testable here", untestable
+    if claim.apart and (embedded or claim.apart.kind == "arithmetic"):
+        return claim.apart.kind, claim.apart.why
+    return ("open" if few else decide(claim, low, high)), ""
+
+
 def decide(claim: Claim, low: float, high: float) -> Outcome:
     """The rule of the claim's kind on an interval; an undefined interval decides nothing."""
     if claim.margin is not None:
-        agrees = -claim.margin <= low and high <= claim.margin
-        disagrees = low > claim.margin or high < -claim.margin
-    else:
-        agrees = low > 0
-        disagrees = high < 0 or (claim.kind == "existence" and high <= 0)
-    if agrees:
+        return _decide_equivalence(claim.margin, low, high)
+    if low > 0:
         return "agrees"
-    return "disagrees" if disagrees else "not resolved"
+    if high < 0 or (claim.kind == "existence" and high <= 0):
+        return "disagrees"
+    if -claim.worth <= low and high <= claim.worth:
+        return "too close to call"
+    return "open"
 
 
-def subject(claim: Claim) -> str:
-    """The arms of a difference in words."""
-    if claim.kind == "trend":
-        return f"{claim.arms[0]} to {claim.arms[-1]} changes"
-    if claim.kind == "number":
-        return f"{claim.arms[0]} differs from the published {claim.published[claim.metric]:.3f}"
-    return f"{claim.arms[0]} differs from {claim.arms[1]}"
-
-
-def margin_in_words(claim: Claim) -> str:
-    """', margin 0.01'; empty for a claim without one."""
-    return "" if claim.margin is None else f", margin {claim.margin:g}"
-
-
-def seeds_in_words(seeds: int, few: bool) -> str:
-    """'3 seeds', whether they are too few for a verdict, or that nothing was trained (0)."""
-    if not seeds:
-        return "nothing was trained"
-    noun = "seed" if seeds == 1 else "seeds"
-    return f"{seeds} {noun}{', too few for a verdict' if few else ''}"
-
-
-def verdict_of(claim: Claim, on: str, outcome: Outcome, detail: str, **numbers: Any) -> Verdict:
-    """A verdict with the claim's own fields and the finished sentence."""
-    where = f" on {on}" if on else ""
-    return Verdict(
-        id=claim.id,
-        paper=claim.paper,
-        place=str(claim.place),
-        source=claim.source,
-        statement=claim.statement,
-        paper_says=claim.paper_says,
-        kind=claim.kind,
-        metric=claim.metric,
-        on=on,
-        verdict=outcome,
-        sentence=f"{outcome.capitalize()}{where}. {detail}",
-        **numbers,
-    )
+def _decide_equivalence(margin: float, low: float, high: float) -> Outcome:
+    if -margin <= low and high <= margin:
+        return "agrees"
+    if low > margin or high < -margin:
+        return "disagrees"
+    if low > 0 or high < 0:
+        return "differs, size open"
+    return "open"

@@ -52,6 +52,20 @@ class Place(Frozen):
         return ", ".join(parts)
 
 
+class Apart(Frozen):
+    """Why a claim stands outside every count.
+
+    Attributes:
+        kind: 'arithmetic' for what follows from labels alone, 'by construction' for what the embedded world,
+            or the texts that the embedded bases were taught with, were made to show. The second is lifted
+            where data and models are not ours.
+        why: in a few words.
+    """
+
+    kind: Literal["arithmetic", "by construction"]
+    why: str
+
+
 class Claim(Frozen):
     """One statement of one paper.
 
@@ -60,6 +74,9 @@ class Claim(Frozen):
         weights: of a trend, summing to zero.
         unit: what one step of the weights is.
         margin: of an equivalence or a number, in the metric.
+        worth: the smallest difference worth knowing, in the metric; of a trend in its unit.
+        apart: why it stands outside every count, if it does.
+        judged_with: the claim that is about the same difference, whose verdict speaks for this one.
         reference: what a single computed value is compared with.
         published: a number's values by metric.
         headline: a plain `make reproduce` trains the arms of this claim anew.
@@ -76,6 +93,9 @@ class Claim(Frozen):
     weights: tuple[float, ...] = ()
     unit: str = ""
     margin: float | None = None
+    worth: float = 0.01
+    apart: Apart | None = None
+    judged_with: str = ""
     reference: float = 0.0
     published: dict[str, float] = {}
     headline: bool = False
@@ -87,6 +107,11 @@ class Claim(Frozen):
         if problems:
             raise ValueError(f"claim {self.id}: {'; '.join(problems)}")
         return self
+
+    @property
+    def smallest(self) -> float:
+        """The smallest difference worth knowing: the margin, where there is one."""
+        return self.worth if self.margin is None else self.margin
 
     @property
     def published_values(self) -> str:

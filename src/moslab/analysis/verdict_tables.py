@@ -1,0 +1,119 @@
+"""Verdicts in tables: a claim per row and a dataset per column, and everything behind each of them."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from moslab.analysis.claims import APART, COUNTED, Verdict
+from moslab.analysis.tables import NOTHING, Sentence, count, interval, markdown, protocol, signed
+from moslab.utils.words import plural
+
+MARKS = {
+    "agrees": "✓",
+    "disagrees": "✗",
+    "too close to call": "≈",
+    "differs, size open": "≠",
+    "open": "?",
+    **dict.fromkeys(APART, "·"),
+}
+FALLEN = "†"  # behind a decided order that does not survive Benjamini-Hochberg
+LEGEND = (
+    "✓ agrees, ✗ disagrees, ≈ too close to call, ≠ differs, size open, ? open, "
+    "· outside the counts, † decided alone, not among all orders of the notebook"
+)
+EVERYWHERE = "labels"  # the column of what was judged on no dataset in particular
+
+
+def verdict_table(verdicts: Iterable[Verdict]) -> Sentence:
+    """A row per claim and a column per dataset or condition, with a mark and the difference in each cell.
+
+    Below it stand the marks' meanings and how many verdicts there are of each kind.
+    """
+    listed = list(verdicts)
+    if not listed:
+        return Sentence("No claim is judged here.")
+    columns = list(dict.fromkeys(verdict.on or EVERYWHERE for verdict in listed))
+    rows: dict[str, dict[str, str]] = {}
+    for verdict in listed:
+        rows.setdefault(verdict.statement, {})[verdict.on or EVERYWHERE] = cell(verdict)
+    lines = [[claim, *(row.get(name, NOTHING) for name in columns)] for claim, row in rows.items()]
+    table = markdown(["claim", *columns], lines)
+    return Sentence(f"{table}\n\n{LEGEND}. {counts_in_words(listed)}")
+
+
+def cell(verdict: Verdict) -> str:
+    """'✓ +0.006': the mark of a verdict and the difference."""
+    value = "" if verdict.value is None else f" {verdict.value:+.3f}"
+    return f"{MARKS[verdict.verdict]}{value}{mark(verdict)}"
+
+
+def mark(verdict: Verdict) -> str:
+    """'†' behind a decided order that does not survive; empty otherwise."""
+    return FALLEN if verdict.survives is False else ""
+
+
+def in_short(verdict: Verdict) -> str:
+    """'+0.006 [+0.002, +0.010], agrees', for sentences."""
+    if verdict.value is None:
+        return verdict.verdict
+    limits = ""
+    if verdict.low is not None and verdict.high is not None and verdict.low != verdict.high:
+        limits = f" [{verdict.low:+.3f}, {verdict.high:+.3f}]"
+    return f"{verdict.value:+.3f}{limits}, {verdict.verdict}{mark(verdict)}"
+
+
+def counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """How many verdicts there are of each counted kind, and outside the counts."""
+    numbers = Counter(verdict.verdict for verdict in verdicts)
+    counted = {kind: numbers[kind] for kind in COUNTED}
+    return counted | {"outside the counts": sum(numbers[kind] for kind in APART)}
+
+
+def counts_in_words(verdicts: Sequence[Verdict]) -> str:
+    """'12 verdicts: 5 agrees, 1 disagrees, 6 open; 4 outside the counts.' Kinds without any are left out."""
+    numbers = counts(verdicts)
+    outside = numbers.pop("outside the counts")
+    total = sum(numbers.values())
+    kinds = [f"{number} {kind}" for kind, number in numbers.items() if number]
+    words = plural(total, "verdict", "verdicts")
+    if kinds:
+        words = f"{words}: {', '.join(kinds)}"
+    return f"{words}; {outside} outside the counts." if outside else f"{words}."
+
+
+def details(verdicts: Iterable[Verdict], oracles: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Everything behind the verdicts, a row each, indexed by claim and dataset.
+
+    Args:
+        oracles: a text per dataset: what its oracles reach.
+
+    Returns:
+        Columns paper, measured (the judged difference, positive is better, or a computed value less its
+        reference), interval, runs together (the same of scores averaged over seeds, which decides nothing),
+        80 % power (the difference, or of an equivalence the margin, that could have been seen), resolved by,
+        n, seeds, protocol, bounds and verdict; empty without verdicts.
+    """
+    reached = oracles or {}
+    rows = [detail(verdict, reached.get(verdict.on, NOTHING)) for verdict in verdicts]
+    return pd.DataFrame(rows).set_index(["claim", "dataset"]) if rows else pd.DataFrame()
+
+
+def detail(verdict: Verdict, oracle: str) -> dict[str, str]:
+    """A row of `details`."""
+    seen = verdict.detectable
+    return {
+        "claim": verdict.id,
+        "dataset": verdict.on or NOTHING,
+        "paper": f"{verdict.paper_says} ({verdict.place}; {verdict.source})",
+        "measured": signed(verdict.value),
+        "interval": interval(verdict.low, verdict.high, verdict.level),
+        "runs together": signed(verdict.together),
+        "80 % power": NOTHING if seen is None else f"{seen:.3f}",
+        "resolved by": verdict.resolved_by or NOTHING,
+        "n": count(verdict.n),
+        "seeds": count(verdict.seeds),
+        "protocol": protocol(verdict.metric, verdict.margin),
+        "bounds": oracle,
+        "verdict": f"{verdict.verdict}{mark(verdict)}",
+    }
