@@ -53,14 +53,14 @@ def mark(verdict: Verdict) -> str:
     return FALLEN if verdict.survives is False else ""
 
 
-def in_short(verdict: Verdict) -> str:
-    """'+0.006 [+0.002, +0.010], agrees', for sentences."""
+def difference(verdict: Verdict) -> str:
+    """'+0.006 [+0.002, +0.010]', for sentences."""
     if verdict.value is None:
-        return verdict.verdict
+        return NOTHING
     limits = ""
     if verdict.low is not None and verdict.high is not None and verdict.low != verdict.high:
         limits = f" [{verdict.low:+.3f}, {verdict.high:+.3f}]"
-    return f"{verdict.value:+.3f}{limits}, {verdict.verdict}{mark(verdict)}"
+    return f"{verdict.value:+.3f}{limits}"
 
 
 def counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
@@ -117,3 +117,34 @@ def detail(verdict: Verdict, oracle: str) -> dict[str, str]:
         "bounds": oracle,
         "verdict": f"{verdict.verdict}{mark(verdict)}",
     }
+
+
+# --- for sentences ----------------------------------------------------------------------------------------
+
+
+def of_claim(verdicts: Iterable[Verdict], claim: str) -> list[Verdict]:
+    """The verdicts on one claim, by its id; none where it was not judged."""
+    return [verdict for verdict in verdicts if verdict.id == claim]
+
+
+def by_dataset(verdicts: Iterable[Verdict]) -> str:
+    """'+0.003 [-0.001, +0.007] on iqa (too close to call), ...', or that nothing was judged."""
+    texts = []
+    for verdict in verdicts:
+        where = f" on {verdict.on}" if verdict.on else ""
+        texts.append(f"{difference(verdict)}{where} ({verdict.verdict}{mark(verdict)})")
+    return ", ".join(texts) or "not judged"
+
+
+def strongest(verdicts: Iterable[Verdict]) -> str:
+    """'agrees' or 'disagrees' where that is the verdict on at least one dataset and its opposite on none.
+
+    'mixed' where both occur, 'undecided' where neither does.
+    """
+    kinds = {verdict.verdict for verdict in verdicts}
+    agrees, disagrees = "agrees" in kinds, "disagrees" in kinds
+    if agrees and disagrees:
+        return "mixed"
+    if agrees:
+        return "agrees"
+    return "disagrees" if disagrees else "undecided"

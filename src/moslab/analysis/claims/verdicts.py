@@ -190,7 +190,7 @@ def resolved_by(claim: Claim, result: Difference) -> str:
         ways.append(f"{images:,} images")
     if seeds is not None:
         ways.append(f"{seeds} seeds")
-    return " or ".join(ways) or "neither images nor seeds alone"
+    return " or ".join(ways) or "both more images and more seeds"
 
 
 def power_in_words(claim: Claim, seen: float, needed: str) -> str:
