@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from toys import load_exact, toy_table
 
@@ -46,3 +47,12 @@ def test_every_photograph_is_damaged_in_every_way():
 def test_an_unknown_photograph_is_one_sentence():
     with pytest.raises(UserError, match="There is no photograph 'moon': choose one of astronaut"):
         photo("moon")
+
+
+def test_written_numbers_are_counted():
+    scores = np.array([1.5, 2.5, 1.5, np.nan, 1.5])
+    assert tour.written_numbers(scores) == {"distinct": 2, "most": 3, "n": 5}
+
+
+def test_the_first_and_the_last_are_named():
+    assert tour.first_and_last(pd.Series({"a": 0.5, "b": 0.25})) == ("0.500 (a)", "0.250 (b)")

@@ -44,3 +44,19 @@ def damaged_photos(strengths: Sequence[float]) -> tuple[pd.DataFrame, list[Image
     for case in frame.itertuples():
         pictures.append(degraded(photo(case.photo), case.degradation, case.strength))
     return frame, pictures
+
+
+def written_numbers(scores: np.ndarray) -> dict[str, int]:
+    """How many different scores there are, how often the most frequent one is said, and of how many pictures.
+
+    Args:
+        scores: of one run, [n].
+    """
+    _, times = np.unique(scores[np.isfinite(scores)], return_counts=True)
+    return {"distinct": len(times), "most": int(times.max()), "n": len(scores)}
+
+
+def first_and_last(values: pd.Series) -> tuple[str, str]:
+    """The largest and the smallest value with their names: '.940 (qscorer)'."""
+    best, worst = values.idxmax(), values.idxmin()
+    return f"{values[best]:.3f} ({best})", f"{values[worst]:.3f} ({worst})"
