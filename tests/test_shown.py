@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from moslab.analysis.claims import Verdict
-from moslab.analysis.tables import NOTHING, claims_table
-from moslab.notebook import Study
+from moslab.analysis.answer import ANSWER
+from moslab.analysis.claims import APART, COUNTED, Verdict
+from moslab.analysis.tables import NOTHING
+from moslab.analysis.verdict_tables import EVERYWHERE, LEGEND, cell, details
+from moslab.notebook import answer
 from moslab.publish.claims_page import claims_page
 from moslab.publish.readme import render_performance, render_readme
 from moslab.utils import paths
@@ -28,10 +30,23 @@ NOTEBOOKS = {stem: read_json(paths.NOTEBOOKS / f"{stem}.ipynb") for stem in RESU
 README = (paths.ROOT / "README.md").read_text(encoding="utf-8")
 PERFORMANCE = (paths.ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 CLAIMS_PAGE = (paths.ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
-SENTENCE = re.compile(r"^(?:\* )?((?:Agrees|Disagrees|Not resolved)(?: on .+)?\. .+)$", re.MULTILINE)
-ANSWER = "**The answer, from"
-# Of a table of claims.
-COLUMNS = ["paper", "measured", "interval", "n", "seeds", "protocol", "bounds", "verdict"]
+KINDS = "|".join(kind.capitalize() for kind in (*COUNTED, *APART))
+SENTENCE = re.compile(rf"^(?:\* )?((?:{KINDS})(?: on .+)?\. .+)$", re.MULTILINE)
+OPENING = "**Answer** (of the committed"
+# Of the table of everything behind the verdicts.
+COLUMNS = [
+    "paper",
+    "measured",
+    "interval",
+    "runs together",
+    "80 % power",
+    "resolved by",
+    "n",
+    "seeds",
+    "protocol",
+    "bounds",
+    "verdict",
+]
 
 
 class Table(HTMLParser):
@@ -126,7 +141,12 @@ def renderings_that_differ(notebook: dict) -> list[str]:
 
 
 def verdicts_that_differ(notebook: dict, record: dict) -> list[str]:
-    """Rows of tables of claims that do not say what the record says."""
+    """Rows and cells of tables of verdicts that do not say what the record says."""
+    return details_that_differ(notebook, record) + cells_that_differ(notebook, record)
+
+
+def details_that_differ(notebook: dict, record: dict) -> list[str]:
+    """Rows of the table of everything behind the verdicts."""
     claims = {(claim["id"], claim["on"] or NOTHING): claim for claim in record["claims"]}
     wrong = []
     for _, html in outputs(notebook, "text/html"):
@@ -137,7 +157,33 @@ def verdicts_that_differ(notebook: dict, record: dict) -> list[str]:
 
 
 def is_verdict_table(html: str) -> bool:
-    return "<th>verdict</th>" in html and "<th>protocol</th>" in html
+    return "<th>verdict</th>" in html and "<th>80 % power</th>" in html
+
+
+def cells_that_differ(notebook: dict, record: dict) -> list[str]:
+    """Cells of tables with a claim per row and a dataset per column."""
+    expected = {}
+    for claim in record["claims"]:
+        verdict = Verdict(**claim)
+        expected[verdict.statement, verdict.on or EVERYWHERE] = cell(verdict)
+    wrong = []
+    for _, text in outputs(notebook, "text/markdown"):
+        if LEGEND in text:
+            for place, shown in shown_cells(text).items():
+                if shown != expected.get(place, NOTHING):
+                    wrong.append(f"{place}: {shown}")
+    return wrong
+
+
+def shown_cells(text: str) -> dict[tuple[str, str], str]:
+    """The cells of a Markdown table, by claim and dataset."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    rows = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in lines]
+    columns = rows[0][1:]
+    cells = {}
+    for claim, *row in rows[2:]:
+        cells |= {(claim, column): shown for column, shown in zip(columns, row, strict=True)}
+    return cells
 
 
 def sentences_that_differ(notebook: dict, record: dict) -> list[str]:
@@ -150,19 +196,22 @@ def sentences_that_differ(notebook: dict, record: dict) -> list[str]:
 
 
 def answer_differs(notebook: dict, record: dict) -> bool:
-    """Whether the answer card is not the record's; a notebook that judges nothing has none."""
-    shown = [text for _, text in outputs(notebook, "text/markdown") if text.startswith(ANSWER)]
-    study = Study(record["notebook"], profile="embedded", runs="reference")
-    expected = [str(study.answer())] if record["claims"] else []
-    return shown != expected
+    """Whether what opens the notebook is not the record's answer."""
+    shown = [text for _, text in outputs(notebook, "text/markdown") if text.startswith(OPENING)]
+    return shown != [str(answer(record["notebook"]))]
+
+
+def conclusion_differs(notebook: dict, record: dict) -> bool:
+    """Whether the answer that the notebook ends with, from its own cells, is not the record's."""
+    return record["values"][ANSWER] not in [text for _, text in outputs(notebook, "text/markdown")]
 
 
 def row_that_differs(row: list[str], claims: dict) -> list[str]:
-    """The row of a table of claims, unless it is the record's; long texts are cut short in it."""
+    """The row of a table of details, unless it is the record's; long texts are cut short in it."""
     name = (row[0], row[1])
     if name not in claims:
         return [f"{name} is not on record"]
-    expected = claims_table([Verdict(**claims[name])]).drop(columns="bounds").iloc[0]
+    expected = details([Verdict(**claims[name])]).drop(columns="bounds").iloc[0]
     shown = dict(zip(COLUMNS, row[2:]))
     same = all(alike(shown[column], expected[column]) for column in expected.index)
     return [] if same else [f"{name}: {shown} instead of {expected.to_dict()}"]
@@ -175,10 +224,10 @@ def alike(shown: str, expected: Any) -> bool:
 
 
 def pictures_that_differ(notebook: dict, record: dict) -> list[str]:
-    """Figures of the answer card that are not the recorded ones."""
+    """Figures that open the notebook and are not the recorded ones."""
     wrong = []
     for cell in notebook["cells"]:
-        name = re.search(r'study\.picture\("(\w+)"\)', "".join(cell["source"]))
+        name = re.search(r'^picture\("(\w+)"\)', "".join(cell["source"]))
         if name and cell["cell_type"] == "code":
             shown = [base64.b64decode("".join(output["data"]["image/png"])) for output in cell["outputs"]]
             if [sha256(png) for png in shown] != [record["figures"].get(f"{name[1]}.png")]:
@@ -217,6 +266,7 @@ def test_a_notebook_shows_its_record(stem):
     assert not verdicts_that_differ(notebook, record)
     assert not sentences_that_differ(notebook, record)
     assert not answer_differs(notebook, record)
+    assert not conclusion_differs(notebook, record)
     assert not pictures_that_differ(notebook, record)
 
 
@@ -257,12 +307,14 @@ def test_a_changed_table_is_noticed(marker, share):
 @pytest.mark.parametrize(("field", "value"), [("verdict", "agrees"), ("value", 0.5)])
 def test_a_changed_verdict_shows_on_the_page_of_claims(field, value):
     results = copy.deepcopy(list(RESULTS.values()))
+    assert results[5]["claims"][0][field] != value
     results[5]["claims"][0][field] = value
     assert CLAIMS_PAGE != claims_page(results)
 
 
 def test_a_changed_verdict_shows_in_the_readme():
     results = copy.deepcopy(list(RESULTS.values()))
+    assert results[5]["claims"][0]["verdict"] != "agrees"
     results[5]["claims"][0]["verdict"] = "agrees"
     assert README != render_readme(README, results)
 
@@ -287,7 +339,7 @@ def alone(output: dict) -> dict:
     return {"cells": [{"cell_type": "code", "source": [], "outputs": [copy.deepcopy(output)]}]}
 
 
-CELLS = [(stem, "verdict") for stem in JUDGING] + [("05_regression_vs_ntp", name) for name in COLUMNS[:6]]
+CELLS = [(stem, "verdict") for stem in JUDGING] + [("05_regression_vs_ntp", name) for name in COLUMNS[:9]]
 
 
 @pytest.mark.parametrize(("stem", "column"), CELLS)
@@ -304,12 +356,25 @@ def test_a_changed_cell_of_a_verdict_table_is_noticed(stem, column):
     assert renderings_that_differ(notebook)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.4, 0.7, 0.999])
 @pytest.mark.parametrize("stem", JUDGING)
+def test_a_changed_mark_of_a_verdict_is_noticed(stem):
+    texts = outputs(NOTEBOOKS[stem], "text/markdown")
+    output, text = next((output, text) for output, text in texts if LEGEND in text)
+    notebook = alone(output)
+    marked = re.search(r"\| ([✓✗≈≠?·]) [+-]", text)
+    other_mark = "✓" if marked[1] != "✓" else "✗"
+    by_hand = text[: marked.start(1)] + other_mark + text[marked.end(1) :]
+    notebook["cells"][0]["outputs"][0]["data"] = {"text/markdown": by_hand, "text/plain": by_hand}
+    assert not verdicts_that_differ(alone(output), RESULTS[stem])
+    assert verdicts_that_differ(notebook, RESULTS[stem])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.7, 0.999])
+@pytest.mark.parametrize("stem", RESULTS)
 def test_a_changed_answer_is_noticed(stem, share):
     """Also where all renderings were changed alike."""
     texts = outputs(NOTEBOOKS[stem], "text/markdown")
-    output, text = next((output, text) for output, text in texts if text.startswith(ANSWER))
+    output, text = next((output, text) for output, text in texts if text.startswith(OPENING))
     notebook = alone(output)
     by_hand = changed(text, int(share * len(text)))
     notebook["cells"][0]["outputs"][0]["data"] = {"text/markdown": by_hand, "text/plain": by_hand}
@@ -336,7 +401,7 @@ def output_of(text: str, kind: str) -> dict:
 @pytest.mark.parametrize("stem", RESULTS)
 def test_a_changed_picture_is_noticed(stem):
     notebook = copy.deepcopy(NOTEBOOKS[stem])
-    cell = next(cell for cell in notebook["cells"] if "study.picture(" in "".join(cell["source"]))
+    cell = next(cell for cell in notebook["cells"] if "".join(cell["source"]).startswith("picture("))
     data = cell["outputs"][0]["data"]
     png = "".join(data["image/png"])
     data["image/png"] = changed(png, len(png) // 2)
