@@ -39,8 +39,8 @@ def quantisation_table(
         mos: the scores `[n]`.
         low, high: the range of uniform bins.
         ks: numbers of bins.
-        conventions: 'linspace' and 'midpoints' place uniform centers, 'quantile' puts equally many of the
-            `training` scores into each bin.
+        conventions: 'linspace' and 'midpoints' place uniform centers, 'quantile' takes the medians of groups
+            of equally many `training` scores.
         training: scores for 'quantile'; `mos` itself if None.
     Returns:
         Columns K, convention, srcc, plcc, mae (in the units of mos), used (bins that hold a score) and n.
