@@ -57,8 +57,8 @@ def centers(k: int, low: float, high: float, convention: Convention = "linspace"
 def quantile_centers(mos: np.ndarray, k: int) -> np.ndarray:
     """Medians of K groups of equally many training scores, [k].
 
-    A score then belongs to the nearest center (`encode`), not to its group: the bins hold only roughly equally
-    many scores.
+    A score then belongs to the nearest center (`encode`), not to its group, so the bins hold equally many
+    scores only roughly.
 
     Raises:
         UserError: for fewer distinct scores than bins.
