@@ -10,7 +10,7 @@ import torch
 from moslab.analysis.claims import LEVELS, Claim, Table, Verdict, judge_value
 from moslab.analysis.measured import Measured
 from moslab.analysis.tables import say
-from moslab.experiments.grid import Results
+from moslab.experiments.grid import Results, run_metric
 from moslab.measures import ncm
 from moslab.measures.statistics import compare, over_seeds
 
@@ -322,7 +322,7 @@ def _with_interval(value: float, low: float, high: float) -> str:
 def numbers_or_pictures(results: Results, changed: pd.DataFrame, levels: Floors) -> list[str]:
     """Whether runs of equal accuracy end at different NCM: rank correlations, and last NCM by arm."""
     last = changed[changed["measure"] == "ncm"].set_index(["dataset", "arm", "seed"])["last"]
-    srcc = {place: run.metrics["test"]["srcc"][0] for place, run in results.runs.items()}
+    srcc = {place: run_metric(run, "srcc") for place, run in results.runs.items()}
     frame = pd.DataFrame({"last NCM": last, "SRCC": pd.Series(srcc, dtype=float)})
     frame = frame.rename_axis(["dataset", "arm", "seed"]).reset_index()
     sentences: list[str] = []

@@ -120,7 +120,7 @@ def error_shares(frames: Mapping[str, pd.DataFrame], measured: Measured) -> pd.D
                 "MAE, trained": whole.abs().mean(),
                 "share, %": 100 * rounded.abs().mean() / whole.abs().mean(),
                 "share of squares, %": 100 * (rounded**2).mean() / (whole**2).mean(),
-                "unread": int(whole.isna().sum()),
+                "unread": int((~frame["read"]).sum()),
                 "n": len(measured.target),
                 "seeds": len(runs),
             }
