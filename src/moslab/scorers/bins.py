@@ -3,7 +3,9 @@
 Coding: the nearest of K bin centers, spread evenly over the training scores' range. Where the outermost
     centers lie is not published: on the ends of the range ('linspace') or in the middle of K equal
     intervals ('midpoints').
-Attach: a K-way linear head on the last token's hidden state, which replaces the vocabulary.
+Attach: a K-way linear head on the last token's hidden state, which replaces the vocabulary. A third party's
+    summary has the "penultimate hidden state" of the final token. It does not say whether that is the layer
+    before the last or the position before; state='penultimate' takes the layer.
 Loss: cross-entropy.
 Decoding: the centers averaged with the predicted probabilities.
 """
@@ -18,6 +20,7 @@ from scipy.stats import norm
 from torch import nn
 
 from moslab.backbones.base import Backbone
+from moslab.backbones.places import Layer
 from moslab.scorers import base
 from moslab.utils.errors import UserError
 
@@ -37,6 +40,12 @@ class Options(base.Options):
     labels: Literal["nearest", "sd", "votes"] = Field(
         "nearest",
         description="a target is the nearest bin, a normal of the votes' SD over the bins, or the votes",
+    )
+    # Left out of runs' keys while it is the default: it came later.
+    state: Layer = Field(
+        "last",
+        exclude_if=lambda layer: layer == "last",
+        description="the head reads the last layer's hidden state, or that of the layer before",
     )
 
 
@@ -123,6 +132,10 @@ class Bins(base.Scorer[Options]):
     family = "classes"
     Options = Options
     READING = frozenset({"decoding"})
+
+    @property
+    def layer(self) -> Layer:
+        return self.options.state
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         k = self.options.bins
