@@ -262,9 +262,36 @@ class Scorer(nn.Module, Generic[OptionsT]):
         Args:
             states: hidden states of the layer that is read, [batch, time, width].
             batch: `target` [batch, ...], `labels` [batch, time] and `read_position` [batch] among others.
+                Of a part of an update also `whole` and `pull`: means then count by `share_of_rows` and
+                `share_of_tokens`, so that the parts' losses add up to that of the whole.
             vocabulary: the model's output matrix.
         """
         raise NotImplementedError
+
+    def coupled_scores(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor | None:
+        """The scores [batch] whose order is a part of the loss; None where pictures do not meet in it.
+
+        Such a part needs all pictures of an update. Where these do not fit into memory at once, their scores
+        are computed first, and `pull` tells each part of the update in which direction its scores shall move.
+        """
+        return None
+
+    def coupled_loss(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """The part of the loss that couples pictures.
+
+        Args:
+            scores: as from `coupled_scores`, of a whole update.
+            target: of its pictures, [batch, ...].
+        """
+        raise NotImplementedError
+
+    def coupled_part(self, scores: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """`coupled_loss` of a whole update; of a part of one, a number with the same gradient."""
+        if "pull" in batch:
+            return (scores * batch["pull"]).sum()
+        return self.coupled_loss(scores, batch["target"])
 
     def decode(self, read: Reading) -> Scores:
         """Scores of n pictures that were read up to the position of their score."""
@@ -280,6 +307,36 @@ def check_range(low: float, high: float) -> None:
 def at_read_position(states: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """The hidden state where each row's score is read, [batch, width]."""
     return states[torch.arange(len(states), device=states.device), batch["read_position"]]
+
+
+def share_of_rows(batch: dict[str, torch.Tensor]) -> torch.Tensor | float:
+    """What a mean over this batch's rows counts in the mean over the whole update, of which it may be a part.
+
+    Args:
+        batch: with `whole` [2] where it is a part: rows and taught tokens of the whole update.
+    """
+    if "whole" not in batch:
+        return 1.0
+    return len(batch["read_position"]) / batch["whole"][0]
+
+
+def share_of_tokens(batch: dict[str, torch.Tensor], left_out: int = 0) -> torch.Tensor | float:
+    """What a mean over this batch's taught tokens counts in the mean over the whole update's.
+
+    Args:
+        batch: see `share_of_rows`.
+        left_out: taught tokens of each row that are no part of the mean.
+    """
+    if "whole" not in batch:
+        return 1.0
+    rows, tokens = batch["whole"]
+    here = count_taught(batch["labels"]) - left_out * len(batch["read_position"])
+    return here / (tokens - left_out * rows)
+
+
+def count_taught(labels: torch.Tensor) -> torch.Tensor:
+    """How many tokens of labels [batch, time] are taught."""
+    return (labels[:, 1:] != IGNORED).sum()
 
 
 def text_loss(states: torch.Tensor, labels: torch.Tensor, vocabulary: nn.Linear) -> torch.Tensor:

@@ -176,7 +176,8 @@ class Bins(base.Scorer[Options]):
     ) -> torch.Tensor:
         logits = self.logits(base.at_read_position(states, batch))
         target = batch["target"]  # bin numbers [batch], or soft labels [batch, bins]
-        return F.cross_entropy(logits, target.float() if target.is_floating_point() else target)
+        loss = F.cross_entropy(logits, target.float() if target.is_floating_point() else target)
+        return loss * base.share_of_rows(batch)
 
     def decode(self, read: base.Reading) -> base.Scores:
         probability = base.probabilities(self.logits(read.states))

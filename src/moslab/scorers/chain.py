@@ -167,7 +167,7 @@ class Chain(base.Scorer[Options]):
     def loss(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
     ) -> torch.Tensor:
-        return base.text_loss(states, batch["labels"], vocabulary)
+        return base.text_loss(states, batch["labels"], vocabulary) * base.share_of_tokens(batch)
 
     def decode(self, read: base.Reading) -> base.Scores:
         texts = read.write(self.longest)

@@ -187,7 +187,7 @@ class Digits(base.Scorer[Options]):
     def loss(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
     ) -> torch.Tensor:
-        loss = base.text_loss(states, batch["labels"], vocabulary)
+        loss = base.text_loss(states, batch["labels"], vocabulary) * base.share_of_tokens(batch)
         if self.options.ncm:
             with torch.no_grad():
                 measured = ncm.measure(*self.taught_digits(states, batch, vocabulary))

@@ -114,7 +114,7 @@ class Levels(base.Scorer[Options]):
     def loss(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
     ) -> torch.Tensor:
-        return base.text_loss(states, batch["labels"], vocabulary)
+        return base.text_loss(states, batch["labels"], vocabulary) * base.share_of_tokens(batch)
 
     def decode(self, read: base.Reading) -> base.Scores:
         logits = base.logits_of(self.level_tokens, read.states, read.vocabulary)  # [n, 5]

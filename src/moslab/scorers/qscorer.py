@@ -191,32 +191,47 @@ class QScorer(base.Scorer[Options]):
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
     ) -> torch.Tensor:
         read = base.at_read_position(states, batch)  # [batch, width]
-        mos, sd, origin = batch["target"].float()[:, 1:].unbind(1)
-        output = self.network(read.float())
-        scores = output.clamp(LOWEST, HIGHEST) if self.options.clamp == "loss" else output
-        total = base.text_loss(states, batch["labels"], vocabulary) + F.mse_loss(scores, mos)
+        mos, sd = batch["target"].float()[:, 1:3].unbind(1)
+        scores = self._scores(read)
+        rows = base.share_of_rows(batch)
+        text = base.text_loss(states, batch["labels"], vocabulary) * base.share_of_tokens(batch)
+        total = text + F.mse_loss(scores, mos) * rows
         if self.options.kl:
             soft = soft_levels.encode(mos.cpu().numpy(), sd.cpu().numpy())  # [batch, 5]
-            target = torch.as_tensor(soft, dtype=torch.float32, device=output.device)
-            total = total + self.options.kl * F.cross_entropy(self.tokens.logits(read), target)
-        for extra in self.pair_losses(scores, mos, sd, origin):
-            total = total + extra
+            target = torch.as_tensor(soft, dtype=torch.float32, device=scores.device)
+            total = total + self.options.kl * F.cross_entropy(self.tokens.logits(read), target) * rows
+        if self.couples:
+            total = total + self.coupled_part(scores, batch)
         return self.options.weight * total
 
-    def pair_losses(
-        self, scores: torch.Tensor, mos: torch.Tensor, sd: torch.Tensor, origin: torch.Tensor
-    ) -> list[torch.Tensor]:
-        """The weighted add-ons that compare the pictures of a batch, those that are on. All [n]."""
+    @property
+    def couples(self) -> bool:
+        """Whether an add-on compares the pictures of an update."""
+        return bool(self.options.fidelity or self.options.norm_in_norm or self.options.ranking)
+
+    def _scores(self, read: torch.Tensor) -> torch.Tensor:
+        """The network's outputs [batch] for states [batch, width], as the loss takes them."""
+        output = self.network(read.float())
+        return output.clamp(LOWEST, HIGHEST) if self.options.clamp == "loss" else output
+
+    def coupled_scores(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor | None:
+        return self._scores(base.at_read_position(states, batch)) if self.couples else None
+
+    def coupled_loss(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """The weighted add-ons that compare pictures, those that are on; nothing for a single picture."""
+        mos, sd, origin = target.float()[:, 1:].unbind(1)
+        total = scores.sum() * 0
         if len(mos) < 2:
-            return []
-        losses = []
+            return total
         if self.options.fidelity:
-            losses.append(self.options.fidelity * soft_levels.fidelity_loss(scores, mos, sd, origin))
+            total = total + self.options.fidelity * soft_levels.fidelity_loss(scores, mos, sd, origin)
         if self.options.norm_in_norm:
-            losses.append(self.options.norm_in_norm * norm_in_norm_loss(scores, mos))
+            total = total + self.options.norm_in_norm * norm_in_norm_loss(scores, mos)
         if self.options.ranking:
-            losses.append(self.options.ranking * ranking_loss(scores, mos))
-        return losses
+            total = total + self.options.ranking * ranking_loss(scores, mos)
+        return total
 
     def decode(self, read: base.Reading) -> base.Scores:
         """Scores, and how the score tokens share their probability.

@@ -83,7 +83,7 @@ class Regression(base.Scorer[Options]):
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
     ) -> torch.Tensor:
         outputs = self.outputs(base.at_read_position(states, batch), vocabulary)
-        return F.mse_loss(outputs, batch["target"].float())
+        return F.mse_loss(outputs, batch["target"].float()) * base.share_of_rows(batch)
 
     def decode(self, read: base.Reading) -> base.Scores:
         outputs = self.outputs(read.states, read.vocabulary).double().cpu().numpy()

@@ -98,14 +98,16 @@ def annotation_range(labels: base.Labels, name: str) -> tuple[float, float]:
 # --- loss -----------------------------------------------------------------------------------------
 
 
-def emd_loss(probability: torch.Tensor, votes: torch.Tensor) -> torch.Tensor:
-    """Root mean squared difference of the cumulative shares over a whole batch, as released.
+def squared_differences(probability: torch.Tensor, votes: torch.Tensor) -> torch.Tensor:
+    """Mean squared difference of the cumulative shares, [batch].
+
+    The earth mover's distance as released is the root of their mean over a whole batch.
 
     Args:
         probability: of the score tokens, [batch, N].
         votes: shares of the votes, [batch, N].
     """
-    return (probability.cumsum(1) - votes.cumsum(1)).square().mean().sqrt()
+    return (probability.cumsum(1) - votes.cumsum(1)).square().mean(1)
 
 
 # --- decoding -------------------------------------------------------------------------------------
@@ -234,13 +236,27 @@ class Roc(base.Scorer[Options]):
         probability = logits.softmax(-1)
         scores = probability @ torch.linspace(LOWEST, HIGHEST, self.count, device=logits.device)
         true, votes = self.scores_and_votes(batch, logits.shape[1])
-        words = base.text_loss(states, batch["labels"], vocabulary)
-        total = words + self.options.regression * F.smooth_l1_loss(scores, true)
+        words = base.text_loss(states, batch["labels"], vocabulary) * base.share_of_tokens(batch)
+        rows = base.share_of_rows(batch)
+        total = words + self.options.regression * F.smooth_l1_loss(scores, true) * rows
         if self.options.votes:
-            total = total + self.options.votes * F.cross_entropy(logits[:, 0], votes)
+            total = total + self.options.votes * F.cross_entropy(logits[:, 0], votes) * rows
         if self.options.emd:
-            total = total + self.options.emd * emd_loss(probability[:, 0], votes)
+            total = total + self.coupled_part(squared_differences(probability[:, 0], votes), batch)
         return total
+
+    def coupled_scores(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor | None:
+        """How far each picture's shares lie from its votes: the released distance takes their root together."""
+        if not self.options.emd:
+            return None
+        logits = self.logits(self.at_scores(states, batch), vocabulary)
+        _, votes = self.scores_and_votes(batch, logits.shape[1])
+        return squared_differences(logits[:, 0].softmax(-1), votes)
+
+    def coupled_loss(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return self.options.emd * scores.mean().sqrt()
 
     def scores_and_votes(
         self, batch: dict[str, torch.Tensor], scores: int

@@ -150,18 +150,32 @@ class SoftLevels(base.Scorer[Options]):
     def loss(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
     ) -> torch.Tensor:
-        soft, mos, sd, origin = batch["target"].float().split([5, 1, 1, 1], 1)
+        soft = batch["target"].float()[:, :5]
         logits = vocabulary(base.at_read_position(states, batch)).float()  # [batch, vocabulary]
         predicted = logits.log_softmax(-1)[:, self.level_tokens]  # [batch, 5]
-        divergence = (torch.xlogy(soft, soft) - soft * predicted).sum(1).mean()
+        divergence = (torch.xlogy(soft, soft) - soft * predicted).sum(1).mean() * base.share_of_rows(batch)
         words = base.text_loss(states, other_words(batch), vocabulary)
+        words = words * base.share_of_tokens(batch, left_out=1)
         total = divergence + self.options.other_words * words
         if self.options.fidelity:
-            level_scores = torch.as_tensor(LEVEL_SCORES, dtype=torch.float32, device=logits.device)
-            scores = logits[:, self.level_tokens].softmax(-1) @ level_scores
-            order = fidelity_loss(scores, mos[:, 0], sd[:, 0], origin[:, 0])
-            total = total + self.options.fidelity * order
+            total = total + self.coupled_part(self._expected(logits), batch)
         return total
+
+    def coupled_scores(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor | None:
+        if not self.options.fidelity:
+            return None
+        return self._expected(vocabulary(base.at_read_position(states, batch)).float())
+
+    def coupled_loss(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        mos, sd, origin = target.float()[:, 5:].unbind(1)
+        return self.options.fidelity * fidelity_loss(scores, mos, sd, origin)
+
+    def _expected(self, logits: torch.Tensor) -> torch.Tensor:
+        """Scores [batch] on 1 to 5 from logits [batch, vocabulary]."""
+        level_scores = torch.as_tensor(LEVEL_SCORES, dtype=torch.float32, device=logits.device)
+        return logits[:, self.level_tokens].softmax(-1) @ level_scores
 
     def decode(self, read: base.Reading) -> base.Scores:
         logits = base.logits_of(self.level_tokens, read.states, read.vocabulary)  # [n, 5]
