@@ -1,10 +1,12 @@
 """How runs are carried out: machines, memory and speed. None of it is part of a run's key."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
 
 from moslab.utils import paths
 from moslab.utils.cores import cores, gpus
@@ -14,33 +16,29 @@ FILES = paths.PACKAGE / "compute"
 AUTO = "auto"
 
 
-class Compute(BaseModel):
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Compute:
     """How a run is carried out.
 
     Results do not depend on it beyond the order in which numbers are added up.
+
+    Attributes:
+        per_device_batch: pictures at once; gradients are added up to the experiment's batch. 0: all of it.
+        checkpointing: activations are computed again on the way back instead of kept.
+        attention: its kernel; transformers' own choice if empty.
+        workers: processes that open and cut pictures beside training.
+        live_vision: the vision tower looks at pictures each time, and nothing is kept on disk.
+        save_minutes: how often a training saves where it is, to be gone on with.
+        out_of_memory: where memory runs out, stop with a sentence, or halve what is done at once.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    per_device_batch: int = Field(
-        0, ge=0, description="pictures at once; gradients are added up to the batch. 0: the whole batch"
-    )
-    checkpointing: bool = Field(
-        False, description="activations are computed again on the way back instead of kept"
-    )
-    attention: Literal["", "eager", "sdpa", "flash_attention_2"] = Field(
-        "", description="kernel of attention; transformers' own choice if empty"
-    )
-    workers: int = Field(0, ge=0, description="processes that open and cut pictures beside training")
-    live_vision: bool = Field(
-        False, description="the vision tower looks at pictures each time, and nothing is kept on disk"
-    )
-    save_minutes: float = Field(
-        10.0, gt=0, description="how often a training saves where it is, to be gone on with"
-    )
-    out_of_memory: Literal["stop", "halve"] = Field(
-        "stop", description="where memory runs out: stop with a sentence, or halve what is done at once"
-    )
+    per_device_batch: Annotated[int, Field(ge=0)] = 0
+    checkpointing: bool = False
+    attention: Literal["", "eager", "sdpa", "flash_attention_2"] = ""
+    workers: Annotated[int, Field(ge=0)] = 0
+    live_vision: bool = False
+    save_minutes: Annotated[float, Field(gt=0)] = 10.0
+    out_of_memory: Literal["stop", "halve"] = "stop"
 
     def split(self, batch_size: int) -> tuple[int, int]:
         """How a batch is divided: pictures at once, and how many such parts are added up.
@@ -60,7 +58,7 @@ class Compute(BaseModel):
     def halved(self, batch_size: int) -> "Compute | None":
         """The same with at most half as many pictures at once; None where it is one already."""
         at_once, _ = self.split(batch_size)
-        return None if at_once == 1 else self.model_copy(update={"per_device_batch": at_once // 2})
+        return None if at_once == 1 else replace(self, per_device_batch=at_once // 2)
 
 
 def load_compute(name: str = AUTO) -> Compute:
@@ -83,7 +81,7 @@ def load_compute(name: str = AUTO) -> Compute:
     try:
         return Compute(**(yaml.safe_load(path.read_text(encoding="utf-8")) or {}))
     except (yaml.YAMLError, ValidationError, TypeError) as problem:
-        fields = ", ".join(Compute.model_fields)
+        fields = ", ".join(Compute.__dataclass_fields__)
         raise UserError(f"{path} does not say how to compute: it may set {fields} ({problem}).") from problem
 
 

@@ -1,17 +1,18 @@
 """Training one experiment with transformers' Trainer: which weights learn, what a step sees, what is kept."""
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from peft import LoraConfig, inject_adapter_in_model
-from torch import nn
 from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
@@ -20,7 +21,8 @@ from moslab.backbones.base import Backbone
 from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
-from moslab.experiments import attribute_answers, digests, evaluation
+from moslab.experiments import attribute_answers, digests, evaluation, resuming
+from moslab.experiments.compute import Compute
 from moslab.experiments.experiment import FROZEN_VISION, LORA_RANK, Experiment
 from moslab.experiments.inputs import (
     check_inputs,
@@ -32,6 +34,7 @@ from moslab.experiments.inputs import (
 )
 from moslab.experiments.reading import Reader
 from moslab.experiments.store import Run
+from moslab.experiments.updates import ScoringModel, Updating
 from moslab.scorers import scorer_options
 from moslab.scorers.base import Labels, Scorer, Scores
 from moslab.utils.errors import UserError
@@ -52,20 +55,6 @@ class Rows(Dataset):
 
     def __getitem__(self, number: int) -> tuple[int, Any]:
         return int(self.rows[number]), self.targets[number]
-
-
-class ScoringModel(nn.Module):
-    """Backbone and scorer as one module with a loss, which is all the Trainer asks for."""
-
-    def __init__(self, reader: Reader) -> None:
-        super().__init__()
-        self.backbone = reader.backbone.model
-        self.scorer = reader.scorer
-        self._reader = [reader]  # in a list, so that it is not a submodule
-
-    def forward(self, **batch: Any) -> dict[str, torch.Tensor]:
-        reader = self._reader[0]
-        return {"loss": self.scorer.loss(reader.states(batch), batch, reader.vocabulary)}
 
 
 def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
@@ -257,9 +246,22 @@ def set_trainable(
 
 
 def fit(
-    experiment: Experiment, table: ImageTable, reader: Reader, progress: Progress | None = None
+    experiment: Experiment,
+    table: ImageTable,
+    reader: Reader,
+    progress: Progress | None = None,
+    compute: Compute = Compute(),
+    folder: Path | None = None,
 ) -> list[dict[str, float]]:
     """Run the Trainer.
+
+    Args:
+        experiment: what is trained.
+        table: the dataset it is trained on.
+        reader: the model, see `prepare`.
+        progress: told after every step.
+        compute: how it is carried out.
+        folder: where the training saves how far it is, and goes on from if it was ended; None to do neither.
 
     Returns:
         The logged training losses, or what the scorer measured of every step; then what was measured of every
@@ -268,33 +270,42 @@ def fit(
     rows = training_rows(experiment, table)
     targets = reader.scorer.encode(Labels.of(table, rows))
     observer = Observer(experiment, table, reader)
-    callbacks: list[TrainerCallback] = []
+    measures = Measures(reader.scorer)
+    callbacks: list[TrainerCallback] = [measures]
     if progress:
         callbacks.append(Reporter(progress))
     if experiment.every_epoch:
         callbacks.append(observer)
+    if compute.checkpointing:
+        reader.backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
 
     def collate(items: list[tuple[int, Any]]) -> dict[str, Any]:
         numbers, codes = zip(*items)
         return reader.to_teach(table, numbers, np.array(codes))
 
-    with tempfile.TemporaryDirectory(prefix="moslab-") as folder:
-        trainer = Trainer(
+    def measured() -> resuming.Measured:
+        return {"steps": measures.steps, "epochs": observer.epochs}
+
+    with tempfile.TemporaryDirectory(prefix="moslab-") as temporary:
+        home = folder or Path(temporary)
+        before = resuming.latest(home) if folder else None
+        if before:
+            measures.steps, observer.epochs = resuming.measured_before(before).values()
+        if folder:
+            callbacks.append(resuming.Saving(home, compute.save_minutes, measured))
+        trainer = Updating(
             model=ScoringModel(reader),
-            args=arguments(experiment, folder, len(rows)),
+            args=arguments(experiment, str(home), len(rows), compute),
             train_dataset=Rows(rows, targets),
             data_collator=collate,
             callbacks=callbacks,
         )
         trainer.remove_callback(PrinterCallback)
-        trainer.train()
-    steps = _measured_steps(reader.scorer) or _logged_losses(trainer)
-    return [_rounded(entry) for entry in [*steps, *observer.epochs]]
-
-
-def _measured_steps(scorer: Scorer) -> list[dict[str, float]]:
-    """What a scorer measured of every training step, numbered from 1; most scorers measure nothing."""
-    return [{"step": number} | measured for number, measured in enumerate(scorer.steps, start=1)]
+        trainer.train(resume_from_checkpoint=str(before) if before else None)
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
+    steps = [{"step": number} | one for number, one in enumerate(measures.steps, start=1)]
+    return [_rounded(entry) for entry in [*(steps or _logged_losses(trainer)), *observer.epochs]]
 
 
 def _logged_losses(trainer: Trainer) -> list[dict[str, float]]:
@@ -308,13 +319,17 @@ def _rounded(entry: dict[str, float]) -> dict[str, float]:
     return {name: value if isinstance(value, int) else round(value, 5) for name, value in entry.items()}
 
 
-def arguments(experiment: Experiment, folder: str, images: int) -> TrainingArguments:
+def arguments(
+    experiment: Experiment, folder: str, images: int, compute: Compute = Compute()
+) -> TrainingArguments:
     """Trainer settings: AdamW, linear warm-up, cosine decay, gradients clipped at 1."""
     steps = max(1, round(experiment.epochs * images / experiment.batch_size))
+    at_once, parts = compute.split(experiment.batch_size)
     return TrainingArguments(
         output_dir=folder,
         max_steps=steps,
-        per_device_train_batch_size=experiment.batch_size,
+        per_device_train_batch_size=at_once,
+        gradient_accumulation_steps=parts,
         learning_rate=experiment.learning_rate,
         weight_decay=experiment.weight_decay,
         lr_scheduler_type="cosine",
@@ -335,6 +350,24 @@ def arguments(experiment: Experiment, folder: str, images: int) -> TrainingArgum
         use_cpu=not torch.cuda.is_available(),
         log_level="error",
     )
+
+
+class Measures(TrainerCallback):
+    """Collects what a scorer measures of every training step; most scorers measure nothing.
+
+    An update made in parts is measured part by part: its entry is their mean.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+        self.steps: list[dict[str, float]] = []
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        parts, self.scorer.steps = self.scorer.steps, []
+        if len(parts) == 1:
+            self.steps.append(parts[0])
+        elif parts:
+            self.steps.append({name: float(np.mean([part[name] for part in parts])) for name in parts[0]})
 
 
 class Reporter(TrainerCallback):

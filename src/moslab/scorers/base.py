@@ -268,30 +268,35 @@ class Scorer(nn.Module, Generic[OptionsT]):
         """
         raise NotImplementedError
 
-    def coupled_scores(
-        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
-    ) -> torch.Tensor | None:
-        """The scores [batch] whose order is a part of the loss; None where pictures do not meet in it.
+    @property
+    def compares(self) -> bool:
+        """Whether a part of the loss compares the pictures of an update with each other.
 
-        Such a part needs all pictures of an update. Where these do not fit into memory at once, their scores
-        are computed first, and `pull` tells each part of the update in which direction its scores shall move.
+        Where these do not fit into memory at once, what is compared is computed first, and `pull` tells each
+        part of the update in which direction it shall move.
         """
-        return None
+        return False
 
-    def coupled_loss(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """The part of the loss that couples pictures.
+    def compared_scores(
+        self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
+    ) -> torch.Tensor:
+        """What is compared, [batch]."""
+        raise NotImplementedError
+
+    def compared_loss(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """The part of the loss that compares pictures.
 
         Args:
-            scores: as from `coupled_scores`, of a whole update.
+            scores: as from `compared_scores`, of a whole update.
             target: of its pictures, [batch, ...].
         """
         raise NotImplementedError
 
-    def coupled_part(self, scores: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """`coupled_loss` of a whole update; of a part of one, a number with the same gradient."""
+    def compared_part(self, scores: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """`compared_loss` of a whole update; of a part of one, a number with the same gradient."""
         if "pull" in batch:
             return (scores * batch["pull"]).sum()
-        return self.coupled_loss(scores, batch["target"])
+        return self.compared_loss(scores, batch["target"])
 
     def decode(self, read: Reading) -> Scores:
         """Scores of n pictures that were read up to the position of their score."""

@@ -200,12 +200,12 @@ class QScorer(base.Scorer[Options]):
             soft = soft_levels.encode(mos.cpu().numpy(), sd.cpu().numpy())  # [batch, 5]
             target = torch.as_tensor(soft, dtype=torch.float32, device=scores.device)
             total = total + self.options.kl * F.cross_entropy(self.tokens.logits(read), target) * rows
-        if self.couples:
-            total = total + self.coupled_part(scores, batch)
+        if self.compares:
+            total = total + self.compared_part(scores, batch)
         return self.options.weight * total
 
     @property
-    def couples(self) -> bool:
+    def compares(self) -> bool:
         """Whether an add-on compares the pictures of an update."""
         return bool(self.options.fidelity or self.options.norm_in_norm or self.options.ranking)
 
@@ -214,12 +214,12 @@ class QScorer(base.Scorer[Options]):
         output = self.network(read.float())
         return output.clamp(LOWEST, HIGHEST) if self.options.clamp == "loss" else output
 
-    def coupled_scores(
+    def compared_scores(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
-    ) -> torch.Tensor | None:
-        return self._scores(base.at_read_position(states, batch)) if self.couples else None
+    ) -> torch.Tensor:
+        return self._scores(base.at_read_position(states, batch))
 
-    def coupled_loss(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compared_loss(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """The weighted add-ons that compare pictures, those that are on; nothing for a single picture."""
         mos, sd, origin = target.float()[:, 1:].unbind(1)
         total = scores.sum() * 0

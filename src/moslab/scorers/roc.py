@@ -241,21 +241,23 @@ class Roc(base.Scorer[Options]):
         total = words + self.options.regression * F.smooth_l1_loss(scores, true) * rows
         if self.options.votes:
             total = total + self.options.votes * F.cross_entropy(logits[:, 0], votes) * rows
-        if self.options.emd:
-            total = total + self.coupled_part(squared_differences(probability[:, 0], votes), batch)
+        if self.compares:
+            total = total + self.compared_part(squared_differences(probability[:, 0], votes), batch)
         return total
 
-    def coupled_scores(
+    @property
+    def compares(self) -> bool:
+        return bool(self.options.emd)
+
+    def compared_scores(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
-    ) -> torch.Tensor | None:
-        """How far each picture's shares lie from its votes: the released distance takes their root together."""
-        if not self.options.emd:
-            return None
+    ) -> torch.Tensor:
+        """How far each picture's shares lie from its votes; the released distance is their root together."""
         logits = self.logits(self.at_scores(states, batch), vocabulary)
         _, votes = self.scores_and_votes(batch, logits.shape[1])
         return squared_differences(logits[:, 0].softmax(-1), votes)
 
-    def coupled_loss(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compared_loss(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return self.options.emd * scores.mean().sqrt()
 
     def scores_and_votes(

@@ -157,18 +157,20 @@ class SoftLevels(base.Scorer[Options]):
         words = base.text_loss(states, other_words(batch), vocabulary)
         words = words * base.share_of_tokens(batch, left_out=1)
         total = divergence + self.options.other_words * words
-        if self.options.fidelity:
-            total = total + self.coupled_part(self._expected(logits), batch)
+        if self.compares:
+            total = total + self.compared_part(self._expected(logits), batch)
         return total
 
-    def coupled_scores(
+    @property
+    def compares(self) -> bool:
+        return bool(self.options.fidelity)
+
+    def compared_scores(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
-    ) -> torch.Tensor | None:
-        if not self.options.fidelity:
-            return None
+    ) -> torch.Tensor:
         return self._expected(vocabulary(base.at_read_position(states, batch)).float())
 
-    def coupled_loss(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def compared_loss(self, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         mos, sd, origin = target.float()[:, 5:].unbind(1)
         return self.options.fidelity * fidelity_loss(scores, mos, sd, origin)
 
