@@ -277,7 +277,7 @@ def fit(
     if experiment.every_epoch:
         callbacks.append(observer)
     if compute.checkpointing:
-        reader.backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
+        reader.backbone.model.activation_checkpointing_enable({"use_reentrant": False})
 
     def collate(items: list[tuple[int, Any]]) -> dict[str, Any]:
         numbers, codes = zip(*items)
