@@ -30,7 +30,8 @@ class Options(base.Options):
         "linspace", description="outermost centers on the range's ends, or in the middle of K equal intervals"
     )
     spacing: Literal["uniform", "quantile"] = Field(
-        "uniform", description="bins of equal width, or of equally many training images"
+        "uniform",
+        description="centers evenly spread, or at the medians of groups of equally many training images",
     )
     decoding: Literal["expectation", "argmax"] = "expectation"
     labels: Literal["nearest", "sd", "votes"] = Field(
@@ -55,6 +56,9 @@ def centers(k: int, low: float, high: float, convention: Convention = "linspace"
 
 def quantile_centers(mos: np.ndarray, k: int) -> np.ndarray:
     """Medians of K groups of equally many training scores, [k].
+
+    A score then belongs to the nearest center (`encode`), not to its group, so the bins hold equally many
+    scores only roughly.
 
     Raises:
         UserError: for fewer distinct scores than bins.
