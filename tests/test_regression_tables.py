@@ -74,7 +74,7 @@ def test_changes_stand_across_datasets():
     frame = regression_tables.changes(leads)
     assert frame.index.tolist() == ["toy.a_beats_b, SRCC"]
     change = SRCC_SWAPPED + 1
-    assert frame.loc["toy.a_beats_b, SRCC", "toy"].startswith(f"{change:+.4f} (")
+    assert frame.loc["toy.a_beats_b, SRCC", "toy"].startswith(f"{change:+.4f} [+")
     assert regression_tables.changes(pd.DataFrame()).empty
 
 
@@ -150,7 +150,7 @@ def test_findings_hold_without_a_smaller_base_a_second_length_or_verdicts():
 
 
 def test_the_change_on_a_smaller_base_is_told():
-    sizes = pd.DataFrame({"iqa": {f"{regression_tables.DIGITS}, SRCC": "+0.01 (+0.00 to +0.02)"}})
+    sizes = pd.DataFrame({"iqa": {f"{regression_tables.DIGITS}, SRCC": "+0.01 [+0.00, +0.02]"}})
     lengths = GAPS.iloc[1:2].rename({"iqa": "4 epochs", "words": "digits M=3"})
     said = regression_tables.findings([], stood({"a": TARGET}), GAPS[1:], lengths, sizes)
-    assert said[4].endswith("; on the smaller base it changes by +0.01 (+0.00 to +0.02) on iqa.")
+    assert said[4].endswith("; on the smaller base it changes by +0.01 [+0.00, +0.02] on iqa.")

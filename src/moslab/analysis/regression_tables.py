@@ -103,8 +103,9 @@ def changes(leads: pd.DataFrame) -> pd.DataFrame:
     cells: dict[str, dict[str, str]] = {}
     for (claim, name), row in leads.iterrows():
         metric = f"{claim}, {row['metric'].upper()}"
-        cells.setdefault(name, {})[metric] = f"{row.iloc[-2]} ({row.iloc[-1]})"
-    return pd.DataFrame(cells).rename_axis("claim")
+        limits = row.iloc[-1].removesuffix(" (95 %)").replace(" to ", ", ")
+        cells.setdefault(name, {})[metric] = f"{row.iloc[-2]} [{limits}]"
+    return pd.DataFrame(cells).rename_axis("claim, 95 % interval")
 
 
 # --- sentences --------------------------------------------------------------------------------------------
