@@ -7,8 +7,9 @@ import pandas as pd
 from scipy import stats
 
 from moslab.analysis.claims import Verdict
+from moslab.analysis.gap_tables import across, of_pair
 from moslab.analysis.measured import RESAMPLES, Measured
-from moslab.analysis.tables import NOTHING, say
+from moslab.analysis.tables import say
 from moslab.analysis.verdict_tables import by_dataset, of_claim
 from moslab.measures.metrics import srcc
 from moslab.measures.statistics import LEAST_SEEDS, Difference, compare
@@ -75,23 +76,6 @@ def joint_interval(gap: Difference, comparisons: int, level: float = 0.95) -> tu
     """The interval of one of several differences that hold together at a level, by Bonferroni's bound."""
     reach = float(gap.se * stats.t.ppf(1 - (1 - level) / (2 * comparisons), gap.df))
     return gap.value - reach, gap.value + reach
-
-
-def across(gaps: pd.DataFrame) -> pd.DataFrame:
-    """Paired differences, a row each and a column per dataset: '+0.016 [+0.011, +0.020]'.
-
-    Args:
-        gaps: as from `measured.gaps`.
-    """
-    cells: dict[str, dict[str, str]] = {}
-    for (name, what), row in gaps.iterrows():
-        cells.setdefault(name, {})[what] = in_brackets(row.iloc[0], row["low 95 %"], row["high 95 %"])
-    return pd.DataFrame(cells).rename_axis("difference in SRCC, 95 % interval").fillna(NOTHING)
-
-
-def in_brackets(value: float, low: float, high: float) -> str:
-    """'+0.016 [+0.011, +0.020]'."""
-    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def changes(leads: pd.DataFrame) -> pd.DataFrame:
@@ -198,21 +182,16 @@ def _the_top(standing: pd.DataFrame) -> str:
 
 def _readings(steps: pd.DataFrame) -> str:
     """What the digits' two readings say, or that they were not compared."""
-    texts = []
-    for what, rows in steps.groupby(level="what", sort=False):
-        if str(what).startswith("digits"):
-            cells = across(rows).loc[what]
-            each = ", ".join(f"{cell} on {name}" for name, cell in cells.items())
-            texts.append(f"{what}: {each}")
+    pairs = dict.fromkeys(steps.index.get_level_values("what"))
+    texts = [f"{pair}: {of_pair(steps, pair)}" for pair in pairs if pair.startswith("digits")]
     return "; ".join(texts) or "The digits' readings were not compared"
 
 
 def _lengths(by_length: pd.DataFrame) -> str:
     """The difference after the shortest and after the longest training."""
     cells = across(by_length.xs("digits M=3", level="what", drop_level=False)).iloc[0]
-    return ", ".join(
-        f"{cells[name]} after {name}" for name in dict.fromkeys([cells.index[0], cells.index[-1]])
-    )
+    ends = dict.fromkeys([cells.index[0], cells.index[-1]])
+    return ", ".join(f"{cells[name]} after {name}" for name in ends)
 
 
 def _sizes(sizes: pd.DataFrame | None) -> str:
