@@ -34,13 +34,13 @@ def test_the_answer_says_how_far_ncm_falls_and_what_the_scores_are_worth():
     judged = [verdict(said.BASE_NCM, "agrees", 0.7), verdict(said.SCRATCH_NCM, "open", 0.0)]
     answer = said.answer(judged, bands(0.9, 0.1), shares(0.25, 1.0), BASE, SCRATCH)
     assert "share of its start: +0.700 [+0.690, +0.710] on iqa (agrees); from random weights" in answer
-    assert "an SRCC of 0.100 (the other 0.900), and its NCM ends at 100 % of that of a model" in answer
+    assert "random weights is 0.100 (of the other 0.900); its NCM ends at 100 % of that of a model" in answer
     assert answer.endswith("a model that does not see would show the same.")
 
 
 def test_only_an_ncm_at_its_level_without_a_picture_is_called_that_of_one_who_does_not_see():
     answer = said.answer([], bands(0.9, float("nan")), shares(0.25, 0.9), BASE, SCRATCH)
-    assert "reaches an SRCC of undefined" in answer
+    assert "the SRCC of the model from random weights is undefined (of the other 0.900)" in answer
     assert answer.endswith("ends at 90 % of that of a model without a picture.")
     assert "by not judged." in answer
 

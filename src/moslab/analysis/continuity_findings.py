@@ -42,8 +42,8 @@ def answer(
         share = shares[dataset, scratch]
         sentences.append(
             say(
-                "On {name} the model from random weights reaches an SRCC of {low} (the other {high}), and "
-                "its NCM ends at {share:.0f} % of that of a model without a picture{so}.",
+                "On {name} the SRCC of the model from random weights is {low} (of the other {high}); its NCM "
+                "ends at {share:.0f} % of that of a model without a picture{so}.",
                 name=dataset,
                 low=float(srcc[dataset, scratch]),
                 high=float(srcc[dataset, base]),
