@@ -142,6 +142,21 @@ def test_sorting_metrics(answer, accuracy, recall, hallucination):
     assert sorting.hallucination(written, asked) == pytest.approx(hallucination)
 
 
+@pytest.mark.parametrize(
+    ("answer", "numbers"),
+    [
+        ("1.5, 2.25, 10", ["1.5", "2.25", "10"]),
+        ("Here are the 10 numbers: [1.5, 2.25]", ["1.5", "2.25"]),
+        ("Sorted from [2.25, 1.5]: ['1.5', '2.25']. That took 1 step.", ["1.5", "2.25"]),
+        ("From low to high [as asked]: 1.5, 2.25", ["1.5", "2.25"]),
+        ("[1.5, 2.25", ["1.5", "2.25"]),
+        ("[]", []),
+    ],
+)
+def test_numbers_are_read_from_the_last_list_in_brackets(answer, numbers):
+    assert sorting.read_numbers(answer) == numbers
+
+
 def test_sorting_trials_are_realqa_s():
     for number in range(50):
         trial = sorting.trial(number)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from readers import reader_with, training_batch
 from toys import toy_table
 
+from moslab.experiments.experiment import make
 from moslab.scorers import bins, levels
 from moslab.scorers.base import Labels, at_read_position
 from moslab.utils.errors import UserError
@@ -150,6 +151,31 @@ def test_loss_is_cross_entropy_at_the_read_position(tiny_base):
     assert scores.distribution.shape == (8, 7)
     assert scores.score.min() >= 1
     assert scores.score.max() <= 5
+
+
+def test_the_layer_before_the_last_teaches_all_but_the_last(tiny_base):
+    reader = reader_with(bins.Bins(bins.Options(bins=7, state="penultimate")), tiny_base, text="image")
+    reader.backbone.model.requires_grad_(True)
+    batch, states = training_batch(reader, 8)
+    expected = F.cross_entropy(reader.scorer.head(states[:, -1]), batch["target"])
+    loss = reader.scorer.loss(states, batch, reader.vocabulary)
+    assert torch.allclose(loss, expected, atol=1e-6)
+    loss.backward()
+    *before, last = reader.backbone.layers
+    assert all(weight.grad is None for weight in last.parameters())
+    assert before
+    assert all(bool(layer.mlp.up_proj.weight.grad.any()) for layer in before)
+    with torch.no_grad():
+        read = reader.read(toy_table(), range(8))
+        distribution = reader.scorer.decode(read).distribution
+    assert torch.allclose(read.states, states[:, -1], atol=1e-5)
+    assert distribution.shape == (8, 7)
+
+
+def test_the_usual_layer_is_in_no_key():
+    usual = make(scorer="bins", options={"state": "last"}, learning_rate=1e-3)
+    assert usual.key == make(scorer="bins", learning_rate=1e-3).key
+    assert usual.key != make(scorer="bins", options={"state": "penultimate"}, learning_rate=1e-3).key
 
 
 @pytest.mark.parametrize("labels", ["sd", "votes"])

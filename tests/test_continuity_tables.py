@@ -126,7 +126,8 @@ def test_table_6_stands_beside_what_was_measured():
     row = frame.loc[("iqa", BASE, "NCM")]
     assert (row["first"], row["last"], row["no picture"]) == (4, 2, 2)
     assert (row["change (%)"], row["steps"], row["seeds"]) == ("-50.0", "1 of 4", 3)
-    assert row["interval"].startswith("-112.1 to +12.1")  # 50 -+ 25 / sqrt(3) * 4.303
+    reach = 25 / 3**0.5 * 4.303  # -50 - reach would be more than the whole
+    assert row["interval"].startswith(f"-100.0 to {-50 + reach:+.1f}")
     first, last, change = (printed.cell(f"LoRA FT, {part}", "NCM") for part in tables.PARTS)
     assert row["paper"] == f"{first:.2f} to {last:.2f}, {change:+.2f} %"
     alone = frame.loc[("iqa", SCRATCH, "NCM")]
@@ -182,6 +183,15 @@ def test_claims_are_judged_by_the_share_of_the_fall(claims, continuity, name, va
     assert details["value"] == pytest.approx(value)
     assert (details["n"], details["seeds"], details["what"]) == (2, 3, "steps of each run")
     assert continuity.judged(claim, "iqa").verdict == verdict
+
+
+def test_nothing_falls_by_more_than_the_whole(claims):
+    changed = tables.changes(histories({BASE: [0.0, 0.0, 2.0], SCRATCH: [4.0, 4.0, 4.0]}), window=1)
+    continuity = tables.Continuity(changed, 1, BASE, SCRATCH)
+    alone = continuity.value(claims["realqa.ncm_falls_from_base"], "iqa", "ncm")
+    assert alone["low"] < alone["value"] < alone["high"] == 1
+    more = continuity.value(claims["realqa.ncm_falls_more_from_base"], "iqa", "ncm")
+    assert more["high"] > 1  # the other arm may rise, and then the difference is larger than the whole
 
 
 def test_a_single_seed_decides_nothing(claims):

@@ -38,7 +38,7 @@ def test_a_uniform_score_is_a_quarter_of_a_bin_away_on_average():
         assert table["midpoints", k] == pytest.approx(4 / k / 4, rel=0.01)
 
 
-def test_quantile_bins_hold_equally_many_training_scores_and_use_no_others():
+def test_quantile_bins_follow_the_training_scores_and_use_no_others():
     training, test = scores(), scores(500) ** 1.1
     table = quantisation_table(test, 1, 5, [5], ["quantile"], training=training)
     another_range = quantisation_table(test, 0, 9, [5], ["quantile"], training=training)

@@ -58,6 +58,20 @@ def test_errors_of_a_run_add_up_in_its_own_order():
     errors = run_errors(Run(experiment, "", predictions, {}, [], {}), table)
     assert np.allclose(errors["mos"], predicted - 0.1)
     assert np.allclose(errors["label_approximation"] + errors["restoration"], 0.1)
+    assert errors["read"].all()
+
+
+def test_an_answer_of_a_run_that_could_not_be_read_counts_as_the_mean_of_the_others():
+    table = labelled_pictures(NARROW[:400])
+    rows = table.rows("test")[:50]
+    mos = table.frame["mos"].to_numpy()[rows]
+    predicted = np.where(np.arange(50) == 7, np.nan, mos)
+    predictions = predictions_frame(table, rows, Scores(predicted, np.ones((50, 1))))
+    experiment = make(scorer="levels", learning_rate=1.0, test_images=50)
+    errors = run_errors(Run(experiment, "", predictions, {}, [], {}), table)
+    whole = errors["label_approximation"] + errors["restoration"]
+    assert whole[7] == pytest.approx(np.delete(mos, 7).mean() - mos[7], abs=1e-6)
+    assert np.flatnonzero(~errors["read"]).tolist() == [7]
 
 
 def test_any_scores_go_through_the_coding_of_a_run():

@@ -209,6 +209,20 @@ def test_right_answers_after_tuning_are_compared_with_those_of_the_words(tiny_ba
     assert conversion_tables.answers_after(Results(runs), "iqa", [], before).empty
 
 
+def test_intervals_of_shares_end_where_shares_do(tiny_base):
+    runs = {}
+    for arm, rights in {"levels": (1.0, 1.0, 0.1), "qscorer": (0.0, 0.0, 0.9)}.items():
+        for seed, right in enumerate(rights):
+            run = toy_run(toy_experiment(tiny_base, scorer="levels", seed=seed))
+            runs["iqa", arm, seed] = answered(run, right)
+    before = {ATTRIBUTES: 0.9, ATTRIBUTES + CHOSEN: 1.0}
+    frame = conversion_tables.answers_after(Results(runs), "iqa", [ATTRIBUTES], before)
+    levels, qscorer = frame[frame["way"] == "open answer"].to_dict("records")
+    assert (levels["low"], levels["high"]) == (0, 1)
+    assert (qscorer["low"], qscorer["high"]) == (0, 1)
+    assert (qscorer["low, less levels"], qscorer["high, less levels"]) == (-1, 1)
+
+
 def test_right_answers_before_tuning_are_shares_by_kind(monkeypatch, tiny_base):
     frame = pd.DataFrame({"split": ["b", "a", "b"], "score": [1.0, 0.25, 0.5]})
     monkeypatch.setattr(conversion_tables, "answers", lambda base: frame)

@@ -29,6 +29,7 @@ SEVERAL_SCORES = {"tokens": 5, "votes": 1, "also": ("light", "size_of_subject"),
 EVERY = {
     "bins": ("bins", {"bins": 7}),
     "bins with votes": ("bins", {"bins": 7, "labels": "votes"}),
+    "bins of the layer before": ("bins", {"bins": 7, "state": "penultimate"}),
     "chain": ("chain", {"attributes": TWO}),
     "chain, listed": ("chain", {"attributes": TWO, "format": "listed", "score": "levels"}),
     "digits": ("digits", {}),
@@ -122,7 +123,9 @@ def passes(monkeypatch) -> list[int]:
     return passes
 
 
-@pytest.mark.parametrize("name", ["bins", "levels", "regression", "roc", "digits"])
+@pytest.mark.parametrize(
+    "name", ["bins", "bins of the layer before", "levels", "regression", "roc", "digits"]
+)
 @torch.no_grad()
 def test_several_prompts_share_a_picture(name, folder, six_pictures, passes):
     """Three prompts read at once, as each alone; a scorer that reads on goes one by one."""
@@ -137,7 +140,9 @@ def test_several_prompts_share_a_picture(name, folder, six_pictures, passes):
         assert reader.scorer.decode(read).score == pytest.approx(score, abs=1e-5, nan_ok=True)
 
 
-@pytest.mark.parametrize("name", ["bins", "levels", "regression", "roc", "digits"])
+@pytest.mark.parametrize(
+    "name", ["bins", "bins of the layer before", "levels", "regression", "roc", "digits"]
+)
 @torch.no_grad()
 def test_prompts_that_differ_by_picture_go_one_by_one(name, folder, six_pictures, passes):
     reader = reader_of(name, load_exact(folder), six_pictures)

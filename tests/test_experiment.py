@@ -221,7 +221,7 @@ TEXTS = (
             {"options": {"bins": 1}},
             "Scorer 'bins', option 'bins': Input should be greater than or equal to 2 (got 1)",
         ),
-        ({"options": {"K": 5}}, "its options are bins, centers, spacing, decoding, labels."),
+        ({"options": {"K": 5}}, "its options are bins, centers, spacing, decoding, labels, state."),
         ({"options": [5]}, "Experiment field 'options': Input should be a valid dictionary (got [5])."),
         (
             {"learningrate": 1e-3},

@@ -7,7 +7,8 @@ import pytest
 from run_toys import ARMS, toy_grid
 from toys import toy_run
 
-from moslab.experiments.grid import Grid, Results, generated_number
+from moslab.experiments.grid import Grid, Results, generated_number, run_metric
+from moslab.measures.metrics import METRICS
 from moslab.utils.errors import UserError
 
 
@@ -144,6 +145,31 @@ def test_an_answer_that_cannot_be_read_counts_as_the_mean_of_the_others(results)
     scores, _ = Results({**results.runs, name: unread}).scores("iqa")
     assert scores["levels"][1][0] == pytest.approx(own[1:].mean())
     assert (scores["levels"][1][1:] == own[1:]).all()
+
+
+def test_a_table_counts_unread_answers_as_verdicts_do(results):
+    name = ("iqa", "levels", 1)
+    run = results.runs[name]
+    rows = run.predictions
+    shuffled = rows["score"].sample(frac=1, random_state=0).where(rows.index > 1, np.nan).to_numpy()
+    recorded = {"test": run.metrics["test"] | {"unparsed": [2, 2, 2]}}
+    unread = replace(run, predictions=rows.assign(score=shuffled), metrics=recorded)
+    mixed = Results({**results.runs, name: unread})
+    scores, target = mixed.scores("iqa")
+    for metric in ("srcc", "plcc", "mae"):
+        table = mixed.table(metric)
+        whole = METRICS[metric](scores["levels"][1], target)
+        assert table.loc[("iqa", "levels"), "seed 1"] == pytest.approx(whole, abs=5e-5) != 0.5
+        assert table.loc[("iqa", "levels"), "seed 0"] == 0.5
+    assert table["unparsed"].tolist() == [0, 2]
+
+
+def test_a_run_of_which_no_answer_could_be_read_has_no_correlation(results):
+    run = results.runs["iqa", "levels", 1]
+    recorded = {"test": run.metrics["test"] | {"unparsed": [8, 8, 8]}}
+    unread = replace(run, predictions=run.predictions.assign(score=np.nan), metrics=recorded)
+    assert np.isnan(run_metric(unread, "srcc"))
+    assert run_metric(unread, "mae") == pytest.approx(run.predictions["target"].mean())
 
 
 def test_a_table_says_where_runs_were_trained_if_asked(results):

@@ -1,15 +1,20 @@
 """From pictures and words to hidden states: transformers' own, whatever is padded or read together."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from test_backbones import mixed_table, reader_of
+from torch import nn
 from toys import load_exact, tiny_config, toy_table
 from transformers import Qwen2VLForConditionalGeneration
 
 from moslab.backbones import embedded, loading, qwen2_vl
+from moslab.backbones.continuing import Continuation
 from moslab.experiments.evaluation import predict
 
 TITLES = ["Sky", "A long title", "Free Study", "Open", "Best of the Month", "x"]
@@ -111,3 +116,47 @@ def test_states_are_the_model_s_own(tiny):
     ).last_hidden_state
     kept = batch["attention_mask"].bool()
     assert torch.allclose(reader.states(batch)[kept], own[kept], atol=1e-5)
+
+
+@pytest.mark.parametrize("base", ["tiny_base", "tiny_llava"])
+def test_the_layer_before_the_last_is_transformers_own(request, base):
+    """Read in full, at one place and behind a cache."""
+    backbone = load_exact(request.getfixturevalue(base))
+    reader = reader_of(backbone, "generic")
+    batch = reader.to_read(toy_table(3), range(3))
+    with output_of(backbone.language_model) as outputs:
+        usual = backbone.states(batch)
+        before = backbone.states(batch, layer="penultimate")
+    assert len(outputs) == 2
+    own = outputs[1].hidden_states
+    assert torch.equal(before, own[-2])
+    assert torch.equal(usual, own[-1])
+    places = batch["read_position"]
+    at_places = backbone.states_at(places, batch, layer="penultimate")
+    assert torch.equal(at_places, before[torch.arange(3), places])
+    begun = Continuation(backbone, batch, "penultimate")
+    assert torch.allclose(begun.last, at_places, atol=1e-6)
+    tokens = torch.tensor([[5, 6]] * 3)
+    longer = batch | {"input_ids": torch.cat([batch["input_ids"], tokens], 1)}
+    longer["attention_mask"] = torch.ones_like(longer["input_ids"])
+    followed = begun.follow(tokens, [-1, 0])
+    assert torch.allclose(followed, backbone.states(longer, layer="penultimate")[:, -2:], atol=1e-5)
+
+
+@contextmanager
+def output_of(model: nn.Module) -> Iterator[list[Any]]:
+    """Within, what a decoder gives, with the hidden states of all layers."""
+    outputs = []
+
+    def asked(_: nn.Module, args: tuple, named: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+        return args, named | {"output_hidden_states": True}
+
+    hooks = [
+        model.register_forward_pre_hook(asked, with_kwargs=True),
+        model.register_forward_hook(lambda _, args, output: outputs.append(output)),
+    ]
+    try:
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,5 +1,7 @@
 """Level words: fifths of the range, the words in vocabularies, and what is taught and read of them."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from readers import reader_with, training_batch
@@ -26,6 +28,25 @@ def test_fifths_on_a_real_scale():
     upper = low + k / 5 * (high - low)
     assert levels.encode(upper[:-1] - 1e-9, low, high).tolist() == [0, 1, 2, 3]
     assert levels.encode(upper[:-1] + 1e-9, low, high).tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "low, high", [("1", "10"), ("1", "5"), ("0", "10"), ("0.2", "9.6"), ("1.13", "9.46")]
+)
+@pytest.mark.parametrize("count", [2, 3, 5, 7, 10, 51])
+def test_every_border_belongs_to_the_interval_below(low: str, high: str, count: int) -> None:
+    width = (Fraction(high) - Fraction(low)) / count
+    borders = np.array([float(Fraction(low) + k * width) for k in range(1, count)])
+    below = np.arange(count - 1)
+    assert levels.encode(borders, float(low), float(high), count).tolist() == below.tolist()
+    assert levels.encode(borders + 1e-9, float(low), float(high), count).tolist() == (below + 1).tolist()
+
+
+def test_scores_of_a_dataset_that_lie_on_the_borders_of_its_scale():
+    tad66k = np.array([2.79, 2.8, 2.81, 4.59, 4.6, 4.61, 6.39, 6.4, 6.41, 8.19, 8.2, 8.21])
+    assert levels.encode(tad66k, 1, 10).tolist() == [0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4]
+    five_votes = np.array([32, 14, 23, 41]) / 5  # means of votes, each on a border
+    assert levels.encode(five_votes, 1, 10).tolist() == [2, 0, 1, 3]
 
 
 def test_round_trip_errs_by_a_tenth_of_the_range_at_most():

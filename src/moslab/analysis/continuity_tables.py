@@ -9,7 +9,7 @@ import torch
 
 from moslab.analysis.claims import LEVELS, Claim, Table, Verdict, judge_value
 from moslab.analysis.measured import Measured
-from moslab.experiments.grid import Results
+from moslab.experiments.grid import Results, run_metric
 from moslab.measures import ncm
 from moslab.measures.statistics import compare, over_seeds
 
@@ -144,6 +144,7 @@ def table6(
     for (dataset, arm, measure), runs in shown.groupby(["dataset", "arm", "measure"], sort=False):
         quantity = SHOWN[measure]
         change, low, high = over_seeds(100 * runs["ratio"])
+        low = max(low, -100.0)  # nothing falls by more than the whole
         rows.append(
             {
                 "dataset": dataset,
@@ -211,7 +212,10 @@ class Continuity:
         return judge_value(claim, **self.value(claim, dataset, measure or MEASURE_OF[claim.metric]))
 
     def value(self, claim: Claim, dataset: str, measure: str) -> dict[str, Any]:
-        """What `judge_value` needs: the share by which the measure falls, or falls by more, over seeds."""
+        """What `judge_value` needs: the share by which the measure falls, or falls by more, over seeds.
+
+        Nothing falls by more than the whole, so the interval of a fall ends at 1 at the latest.
+        """
         base = self.falls(dataset, self.base, measure)
         scratch = self.falls(dataset, self.scratch, measure)
         shares = {
@@ -219,8 +223,11 @@ class Continuity:
             self.scratch: scratch,
             f"{self.base} less base from scratch": base - scratch,
         }
-        share = shares[claim.arms[0].removesuffix(FIRST_TO_LAST)]
+        name = claim.arms[0].removesuffix(FIRST_TO_LAST)
+        share = shares[name]
         value, low, high = over_seeds(share, LEVELS[claim.kind])
+        if name in (self.base, self.scratch):
+            high = min(high, 1.0)
         return {
             "value": value,
             "low": low,
@@ -321,7 +328,7 @@ def _with_interval(value: float, low: float, high: float) -> str:
 def accuracy_and_ncm(results: Results, changed: pd.DataFrame) -> pd.DataFrame:
     """Columns dataset, arm, seed, last NCM and SRCC (of the written scores), a row per run."""
     last = changed[changed["measure"] == "ncm"].set_index(["dataset", "arm", "seed"])["last"]
-    srcc = {place: run.metrics["test"]["srcc"][0] for place, run in results.runs.items()}
+    srcc = {place: run_metric(run, "srcc") for place, run in results.runs.items()}
     frame = pd.DataFrame({"last NCM": last, "SRCC": pd.Series(srcc, dtype=float)})
     return frame.rename_axis(["dataset", "arm", "seed"]).reset_index()
 

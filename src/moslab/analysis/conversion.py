@@ -15,7 +15,7 @@ from moslab.datasets import EMBEDDED, load
 from moslab.datasets.table import ImageTable, training_rows
 from moslab.experiments.inputs import fitted_scorer, labelled
 from moslab.experiments.store import Run
-from moslab.measures.metrics import mae, plcc, srcc
+from moslab.measures.metrics import mae, plcc, srcc, unread_as_mean
 from moslab.measures.statistics import Difference, difference
 from moslab.scorers import bins, levels, scorer_class, scorer_options
 from moslab.scorers.base import Labels, Scorer
@@ -39,8 +39,8 @@ def quantisation_table(
         mos: the scores `[n]`.
         low, high: the range of uniform bins.
         ks: numbers of bins.
-        conventions: 'linspace' and 'midpoints' place uniform centers, 'quantile' puts equally many of the
-            `training` scores into each bin.
+        conventions: 'linspace' and 'midpoints' place uniform centers, 'quantile' takes the medians of groups
+            of equally many `training` scores.
         training: scores for 'quantile'; `mos` itself if None.
     Returns:
         Columns K, convention, srcc, plcc, mae (in the units of mos), used (bins that hold a score) and n.
@@ -142,16 +142,19 @@ def restored_labels(
 
 
 def run_errors(run: Run, table: ImageTable | None = None, split: str = "test") -> pd.DataFrame:
-    """`errors` of a run's test pictures, in its own order.
+    """`errors` of a run's test pictures, in its own order, with the column `read`.
 
-    The coding is fitted to the training labels again, as it was for the run.
+    The coding is fitted to the training labels again, as it was for the run. An answer that could not be read
+    (`read` is false) counts as everywhere, see `unread_as_mean`.
 
     Args:
         table: the dataset, if it is at hand (it is loaded otherwise).
     """
     table = table or labelled(run.experiment.trained_on)
     labels = Labels.of(table, table.rows(split)[: run.experiment.test_images])
-    return errors(fitted_scorer(run.experiment, table), labels, run.split(split)["score"].to_numpy())
+    scores = run.split(split)["score"]
+    found = errors(fitted_scorer(run.experiment, table), labels, unread_as_mean(scores))
+    return found.assign(read=scores.notna().to_numpy())
 
 
 def through_coding(run: Run, table: ImageTable, scores: np.ndarray) -> np.ndarray:

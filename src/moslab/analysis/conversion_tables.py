@@ -120,7 +120,7 @@ def error_shares(frames: Mapping[str, pd.DataFrame], measured: Measured) -> pd.D
                 "MAE, trained": whole.abs().mean(),
                 "share, %": 100 * rounded.abs().mean() / whole.abs().mean(),
                 "share of squares, %": 100 * (rounded**2).mean() / (whole**2).mean(),
-                "unread": int(whole.isna().sum()),
+                "unread": int((~frame["read"]).sum()),
                 "n": len(measured.target),
                 "seeds": len(runs),
             }
@@ -237,6 +237,7 @@ def answers_after(
 
     Returns:
         One row per kind, way and arm: before, value, low, high (shares), the same less `than`, n and seeds.
+        The t intervals end where shares (0 to 1) and their differences (-1 to 1) do.
     """
     rows = []
     for kind in kinds:
@@ -253,11 +254,11 @@ def answers_after(
                         "arm": arm,
                         "before": before[kind + way],
                         "value": 1 - wrong.value,
-                        "low": 1 - wrong.high95,
-                        "high": 1 - wrong.low95,
+                        "low": max(1 - wrong.high95, 0.0),
+                        "high": min(1 - wrong.low95, 1.0),
                         f"less {than}": cost.value,
-                        f"low, less {than}": cost.low95,
-                        f"high, less {than}": cost.high95,
+                        f"low, less {than}": max(cost.low95, -1.0),
+                        f"high, less {than}": min(cost.high95, 1.0),
                         "n": wrong.n,
                         "seeds": wrong.seeds,
                     }

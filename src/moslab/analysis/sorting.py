@@ -24,8 +24,13 @@ def trial(number: int, length: int = 10) -> list[str]:
 
 
 def read_numbers(answer: str) -> list[str]:
-    """The numbers in an answer, in their order."""
-    return re.findall(r"\d+(?:\.\d+)?", answer)
+    """The numbers in an answer, in their order.
+
+    Where the answer holds lists of numbers in square brackets, those of the last one: what stands around it
+    ("Here are the 10 numbers:") is no part of the list.
+    """
+    lists = re.findall(r"\[[^\[\]]*\d[^\[\]]*\]", answer)
+    return re.findall(r"\d+(?:\.\d+)?", lists[-1] if lists else answer)
 
 
 def accuracy(answer: Sequence[str], asked: Sequence[str]) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from moslab.backbones.architecture import Architecture, Processor
-from moslab.backbones.places import only_at
+from moslab.backbones.places import Layer, given_to, only_at
 from moslab.backbones.templates import conversation
 
 if TYPE_CHECKING:
@@ -141,24 +141,36 @@ class Backbone:
         """Visual tokens [all pictures' tokens, width], end to end."""
         return self.architecture.look(self.model, inputs)
 
-    def states(self, batch: dict[str, Any], cache: "Cache | None" = None) -> "torch.Tensor":
-        """Last hidden states [batch, time, width] of input_ids with their pictures.
+    def states(
+        self, batch: dict[str, Any], cache: "Cache | None" = None, layer: Layer = "last"
+    ) -> "torch.Tensor":
+        """Hidden states [batch, time, width] of input_ids with their pictures.
 
         `inputs.model_inputs` says in which forms pictures may come.
         """
-        return self.architecture.states(self.model, batch, cache)
+        if layer == "last":
+            return self.architecture.states(self.model, batch, cache)
+        with given_to(self.layers[-1]) as given:
+            self.architecture.states(self.model, batch, cache)
+        return given[0]
 
     def states_at(
-        self, places: "torch.Tensor", batch: dict[str, Any], cache: "Cache | None" = None
+        self,
+        places: "torch.Tensor",
+        batch: dict[str, Any],
+        cache: "Cache | None" = None,
+        layer: Layer = "last",
     ) -> "torch.Tensor":
-        """Last hidden states [batch, width] at one place of each row; not for training.
+        """Hidden states [batch, width] at one place of each row; not for training.
 
-        This is faster than all of them, the more so the fewer layers a model has.
+        Of the last layer this is faster than all of them, the more so the fewer layers a model has.
 
         Args:
             places: positions in the rows, [batch].
         """
         wanted = places[:, None] == places.new_tensor(range(batch["input_ids"].shape[1]))
+        if layer == "penultimate":
+            return self.states(batch, cache, layer)[wanted]
         with only_at(self.layers[-1], wanted):
             return self.states(batch, cache)[wanted]
 

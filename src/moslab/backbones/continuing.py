@@ -10,6 +10,7 @@ from transformers import AttentionInterface, PreTrainedConfig
 from transformers.cache_utils import DynamicCache
 
 from moslab.backbones.base import Backbone
+from moslab.backbones.places import Layer, given_to
 
 
 class Continuation:
@@ -22,14 +23,15 @@ class Continuation:
         last: hidden states [batch, width] of the batch's own last tokens.
     """
 
-    def __init__(self, backbone: Backbone, batch: dict[str, Any]) -> None:
+    def __init__(self, backbone: Backbone, batch: dict[str, Any], layer: Layer = "last") -> None:
         ids = batch["input_ids"]
         self._backbone = backbone
+        self._layer = layer
         self._language_model = backbone.language_model
         self._cache = DynamicCache(config=self._language_model.config)
         self._read = batch.get("attention_mask", torch.ones_like(ids)).bool()  # [batch, time]
         lengths = self._read.sum(1)
-        self.last = backbone.states_at(lengths - 1, batch, self._cache)
+        self.last = backbone.states_at(lengths - 1, batch, self._cache, layer)
         # Position of the next token, [batch, 1].
         self._next = lengths[:, None] + backbone.ahead(batch)
         # Which of the tokens that followed lead to which, each to itself: [tokens, tokens].
@@ -49,14 +51,16 @@ class Continuation:
         seen = torch.cat([before, line.expand(rows, -1, -1)], -1)  # [batch, new, time + tokens]
         mask = torch.zeros(seen.shape, dtype=self.last.dtype, device=seen.device)
         mask = mask.masked_fill(~seen, torch.finfo(self.last.dtype).min)
-        with _attending(self._language_model.config, "branching"):
-            return self._language_model(
+        last_layer = self._backbone.layers[-1]
+        with _attending(self._language_model.config, "branching"), given_to(last_layer) as given:
+            states = self._language_model(
                 input_ids=tokens.expand(rows, -1),
                 attention_mask=mask[:, None],
                 position_ids=self._next + line.sum(1) - 1,
                 past_key_values=self._cache,
                 use_cache=True,
             ).last_hidden_state
+        return states if self._layer == "last" else given[0]
 
     def _lines_of(self, after: Sequence[int]) -> torch.Tensor:
         """Which tokens lead to each of those that come now, [new, tokens]; they are added to the others."""

@@ -1,11 +1,25 @@
-"""Hidden states at a few places only: in the last layer, what nobody reads need not be worked out."""
+"""Which hidden states are read: at a few places of the last layer only, or what that layer is given."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
+
+# The last layer's hidden states, normalised as the vocabulary reads them, or what that layer is given.
+Layer = Literal["last", "penultimate"]
+
+
+@contextmanager
+def given_to(layer: nn.Module) -> Iterator[list[torch.Tensor]]:
+    """Within, what a decoder layer is given is kept: hidden states [batch, time, width], one entry a pass."""
+    given: list[torch.Tensor] = []
+    hook = layer.register_forward_pre_hook(lambda _, args: given.append(args[0]))
+    try:
+        yield given
+    finally:
+        hook.remove()
 
 
 @contextmanager

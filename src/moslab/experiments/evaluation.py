@@ -175,7 +175,7 @@ def measure(predictions: pd.DataFrame) -> dict[str, dict[str, list[float]]]:
     """split -> metric -> [value, low, high], with 95 % bootstrap intervals over pictures.
 
     The metrics are SRCC, PLCC (raw) and MAE. Unparsed answers count in none of them; `unparsed` is their
-    number.
+    number. Tables and verdicts count them as the mean of the others, see `grid.run_metric`.
     """
     measured: dict[str, dict[str, list[float]]] = {}
     for split, rows in predictions.groupby("split", sort=False):

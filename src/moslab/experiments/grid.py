@@ -1,5 +1,6 @@
 """A grid of experiments: datasets x arms x seeds, and the scores that come back arm by arm."""
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from moslab.datasets import EMBEDDED
 from moslab.experiments.experiment import Experiment, make
 from moslab.experiments.store import CERTAINTY, Run
 from moslab.experiments.tuning import tuned_rate
+from moslab.measures.metrics import METRICS, unread_as_mean
 from moslab.utils.errors import UserError
 
 
@@ -136,8 +138,8 @@ class Results:
     def scores(self, dataset: str, split: str = "test") -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Scores by arm, and the targets they are all compared with.
 
-        An unread answer counts as the mean of the read answers of its run, since it says nothing of the
-        picture (as 0 where no answer could be read). `table` tells how many there are.
+        An unread answer counts as the mean of the read answers of its run, see `unread_as_mean`. `table`
+        tells how many there are.
 
         Returns:
             Scores [seeds, n] by arm, and targets [n].
@@ -150,7 +152,7 @@ class Results:
         for (name, arm, _), run in self.runs.items():
             if name == dataset:
                 rows = run.split(split)
-                scores.setdefault(arm, []).append(_with_unread_as_mean(rows["score"]))
+                scores.setdefault(arm, []).append(unread_as_mean(rows["score"]))
                 labels.append(rows[["image", "target"]].reset_index(drop=True))
         if not labels:
             names = sorted({name for name, _, _ in self.runs})
@@ -167,14 +169,14 @@ class Results:
         """One row per dataset and arm.
 
         Returns:
-            The mean of the metric and its value in each single run; unparsed, how many answers could not be
-            read (they count in no metric of a single run); and trained, which of the runs were trained here,
+            The mean of the metric and its value in each single run (`run_metric`); unparsed, how many answers
+            could not be read (they count as in `scores`); and trained, which of the runs were trained here,
             where runs of the committed reference may be among them.
         """
         rows: dict[tuple[str, str], dict[str, Any]] = {}
         for (dataset, arm, seed), run in self.runs.items():
             row = rows.setdefault((dataset, arm), {})
-            row[f"seed {seed}"] = run.metrics[split][metric][0]
+            row[f"seed {seed}"] = run_metric(run, metric, split)
             row["unparsed"] = row.get("unparsed", 0) + run.metrics[split]["unparsed"][0]
             if self.here is not None:
                 row["trained"] = self._origin(run, row.get("trained"))
@@ -190,6 +192,15 @@ class Results:
         return origin if of_others in (None, origin) else "both"
 
 
-def _with_unread_as_mean(scores: pd.Series) -> np.ndarray:
-    """Scores [n] with the mean of the others for NaN, 0 where all are NaN."""
-    return scores.fillna(scores.mean()).fillna(0.0).to_numpy()
+def run_metric(run: Run, metric: str, split: str = "test") -> float:
+    """A metric of a single run, in which unread answers count as in `Results.scores`.
+
+    The run's own record leaves them out, so it is taken only where all answers were read.
+    """
+    recorded = run.metrics[split]
+    if not recorded["unparsed"][0]:
+        return recorded[metric][0]
+    rows = run.split(split)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # where no answer could be read, NaN says so
+        return METRICS[metric](unread_as_mean(rows["score"]), rows["target"].to_numpy())

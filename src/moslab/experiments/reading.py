@@ -123,7 +123,8 @@ class Reader:
         """The pictures of `rows` read up to their scores; openings: [n], see `batch`."""
         batch = self.batch(table, rows, [""] * len(rows), openings)
         if not self.scorer.reads_on:
-            return Reading(self.backbone.states_at(batch["read_position"], batch), self.vocabulary)
+            states = self.backbone.states_at(batch["read_position"], batch, layer=self.scorer.layer)
+            return Reading(states, self.vocabulary)
         begun = Continuation(self.backbone, batch)
 
         def write(longest: int) -> list[str]:
@@ -153,7 +154,7 @@ class Reader:
 
     def _read_endings(self, batch: dict[str, Any], endings: Sequence[list[int]]) -> list[Reading]:
         """A batch read once, and each of the endings behind it."""
-        begun = Continuation(self.backbone, batch)
+        begun = Continuation(self.backbone, batch, self.scorer.layer)
         ends = np.cumsum([len(ending) for ending in endings])
         after = np.arange(ends[-1]) - 1  # each token follows the one before it,
         after[ends[:-1]] = -1  # and the first of each ending follows the batch
@@ -179,11 +180,11 @@ class Reader:
         return {"vision": vision, **further}, [len(tokens) for tokens in vision]
 
     def states(self, batch: dict[str, Any]) -> torch.Tensor:
-        """Last hidden states [batch, time, width].
+        """Hidden states [batch, time, width] of the layer that the scorer reads.
 
         The vocabulary is left to the scorer, which needs it at few positions.
         """
-        return self.backbone.states(batch)
+        return self.backbone.states(batch, layer=self.scorer.layer)
 
 
 def split_prompts(prompts: Sequence[Sequence[list[int]]]) -> tuple[list[Conversation], list[list[int]]]:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.special import expit
 from scipy.stats import rankdata
@@ -90,6 +91,14 @@ def mae(prediction: np.ndarray, target: np.ndarray) -> float:
     if not finite("MAE", prediction, target, least=1):
         return float("nan")
     return float(np.abs(prediction - target).mean())
+
+
+def unread_as_mean(scores: pd.Series) -> np.ndarray:
+    """Scores [n] with the mean of the others for NaN, 0 where all are NaN.
+
+    An answer that could not be read says nothing of its picture. Left out, it would cost its model nothing.
+    """
+    return scores.fillna(scores.mean()).fillna(0.0).to_numpy()
 
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from moslab.backbones.base import Backbone
+from moslab.backbones.places import Layer
 from moslab.datasets.table import ImageTable
 from moslab.utils.errors import UserError
 
@@ -208,6 +209,11 @@ class Scorer(nn.Module, Generic[OptionsT]):
         """Whether decoding needs words after the position where the score is read."""
         return False
 
+    @property
+    def layer(self) -> Layer:
+        """Which of the decoder's layers the hidden states are read from."""
+        return "last"
+
     def fit(self, labels: Labels, low: float, high: float) -> None:
         """Take what the coding needs.
 
@@ -254,7 +260,7 @@ class Scorer(nn.Module, Generic[OptionsT]):
         """Training loss.
 
         Args:
-            states: last hidden states, [batch, time, width].
+            states: hidden states of the layer that is read, [batch, time, width].
             batch: `target` [batch, ...], `labels` [batch, time] and `read_position` [batch] among others.
             vocabulary: the model's output matrix.
         """

@@ -3,7 +3,9 @@
 Coding: the nearest of K bin centers, spread evenly over the training scores' range. Where the outermost
     centers lie is not published: on the ends of the range ('linspace') or in the middle of K equal
     intervals ('midpoints').
-Attach: a K-way linear head on the last token's hidden state, which replaces the vocabulary.
+Attach: a K-way linear head on the last token's hidden state, which replaces the vocabulary. A third party's
+    summary has the "penultimate hidden state" of the final token. It does not say whether that is the layer
+    before the last or the position before; state='penultimate' takes the layer.
 Loss: cross-entropy.
 Decoding: the centers averaged with the predicted probabilities.
 """
@@ -18,6 +20,7 @@ from scipy.stats import norm
 from torch import nn
 
 from moslab.backbones.base import Backbone
+from moslab.backbones.places import Layer
 from moslab.scorers import base
 from moslab.utils.errors import UserError
 
@@ -30,12 +33,19 @@ class Options(base.Options):
         "linspace", description="outermost centers on the range's ends, or in the middle of K equal intervals"
     )
     spacing: Literal["uniform", "quantile"] = Field(
-        "uniform", description="bins of equal width, or of equally many training images"
+        "uniform",
+        description="centers evenly spread, or at the medians of groups of equally many training images",
     )
     decoding: Literal["expectation", "argmax"] = "expectation"
     labels: Literal["nearest", "sd", "votes"] = Field(
         "nearest",
         description="a target is the nearest bin, a normal of the votes' SD over the bins, or the votes",
+    )
+    # Left out of runs' keys while it is the default: it came later.
+    state: Layer = Field(
+        "last",
+        exclude_if=lambda layer: layer == "last",
+        description="the head reads the last layer's hidden state, or that of the layer before",
     )
 
 
@@ -55,6 +65,9 @@ def centers(k: int, low: float, high: float, convention: Convention = "linspace"
 
 def quantile_centers(mos: np.ndarray, k: int) -> np.ndarray:
     """Medians of K groups of equally many training scores, [k].
+
+    A score then belongs to the nearest center (`encode`), not to its group, so the bins hold equally many
+    scores only roughly.
 
     Raises:
         UserError: for fewer distinct scores than bins.
@@ -119,6 +132,10 @@ class Bins(base.Scorer[Options]):
     family = "classes"
     Options = Options
     READING = frozenset({"decoding"})
+
+    @property
+    def layer(self) -> Layer:
+        return self.options.state
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         k = self.options.bins

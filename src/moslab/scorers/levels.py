@@ -9,6 +9,7 @@ Decoding: the softmax over the five words' logits after "... is", averaged over 
     which changes no correlation and makes errors comparable.
 """
 
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -40,8 +41,17 @@ def encode(mos: np.ndarray, low: float, high: float, count: int = len(LEVELS)) -
     count: another number of levels.
     """
     base.check_range(low, high)
-    borders = low + np.arange(1, count) / count * (high - low)
-    return np.searchsorted(borders, mos, side="left")
+    return np.searchsorted(borders(low, high, count), mos, side="left")
+
+
+def borders(low: float, high: float, count: int) -> np.ndarray:
+    """Upper ends of all intervals but the last, [count - 1].
+
+    Each is worked out from the ends as they are written in decimals and rounded once, so that a published
+    score on a border lies on it: in binary, 1 + 3/5 x 9 gives 6.3999999999999995 and puts 6.4 above it.
+    """
+    start, end = Fraction(str(float(low))), Fraction(str(float(high)))
+    return np.array([float(start + (end - start) * number / count) for number in range(1, count)])
 
 
 # --- attach ---------------------------------------------------------------------------------------
