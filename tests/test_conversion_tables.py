@@ -110,7 +110,7 @@ def test_steps_are_kept_by_the_arm_that_makes_them(results):
 
 def share(value: float) -> Difference:
     """A share of steps without any spread."""
-    return difference(value, 0.0, np.full(3, value), 10)
+    return difference(0.0, np.full(3, value), 10)
 
 
 CODED = {"steps of words": "levels", "steps of bins": "bins"}
@@ -155,7 +155,7 @@ def test_arms_are_held_against_another_by_rank_and_by_size():
     assert frame["label"].tolist() == ["b", "c"]
     assert frame["value"].tolist() == pytest.approx([SRCC_SWAPPED - 1, -2])
     assert frame["MAE"].tolist() == pytest.approx([1, 5])
-    assert frame["one run"].tolist() == pytest.approx([SRCC_SWAPPED - 1, -2])
+    assert frame["runs together"].tolist() == pytest.approx([SRCC_SWAPPED - 1, -2])
     assert frame[["n", "seeds"]].to_numpy().tolist() == [[10, 3], [10, 3]]
     assert conversion_tables.against(one, [], "a").empty
 
