@@ -5,12 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import REVERSED, SRCC_SWAPPED, SWAPPED, TARGET, measured, order, seeds
+from made_up import REVERSED, SRCC_SWAPPED, SWAPPED, TARGET, measured, seeds
 from run_toys import toy_grid
 from toys import toy_run, toy_table
 
 from moslab.analysis import digit_tables, sorting
-from moslab.analysis import measured as questions
 from moslab.analysis.digit_tables import MEAN, TREE
 from moslab.analysis.printed import table_of
 from moslab.experiments.grid import Results
@@ -196,15 +195,6 @@ def test_srcc_over_digits_has_the_words_as_a_level_line(one):
         }
     )
     assert digit_tables.over_digits({}, [1]).empty
-
-
-def test_single_runs_are_shown_behind_each_verdict():
-    """Averaging helps the first arm: two of its runs turn round one half each."""
-    runs = np.stack([SWAPPED, TARGET, TARGET])
-    both = {"toy": measured({"a": runs, "b": REVERSED})}
-    claims = {"toy.a_beats_b": order("a", "b")}
-    verdicts = questions.judge_all(claims.values(), both)
-    assert digit_tables.one_run(claims, verdicts, both) == [f"{(SRCC_SWAPPED + 2) / 3 + 1:+.4f}"]
 
 
 def test_the_finest_arm_is_rounded_to_the_fewest_digits(one):

@@ -18,16 +18,26 @@ def verdicts() -> list[Verdict]:
 
 def test_a_line_per_paper_and_condition_counts_and_names_the_verdicts():
     lines = summary.by_paper(verdicts(), {"toy": "A toy paper", "other": "Another"})
-    end = "*agrees* 1 (a beats b); *disagrees* 1 (b beats a); *not resolved* 0."
+    end = "*agrees* 1 (a beats b); *disagrees* 1 (b beats a)."
     assert lines == [f"**A toy paper**, iqa: {end}", f"**A toy paper**, iaa: {end}"]
+
+
+def test_kinds_are_told_in_one_order_and_only_those_that_occur():
+    first = verdicts()[0]
+    kinds = ("arithmetic", "open", "by construction", "differs, size open", "too close to call", "agrees")
+    (line,) = summary.by_paper([replace(first, verdict=kind) for kind in kinds], {"toy": "Toy"})
+    assert line.replace(" 1 (a beats b)", "") == (
+        "**Toy**, iqa: *agrees*; *too close to call*; *differs, size open*; *open*; *arithmetic*; "
+        "*by construction*."
+    )
 
 
 def test_lines_follow_the_papers_that_are_asked_for():
     mine = verdicts()[0]
-    other = replace(mine, id="else.a_beats_b", paper="else", verdict="not resolved")
+    other = replace(mine, id="else.a_beats_b", paper="else", verdict="open")
     lines = summary.by_paper([mine, other], {"else": "Else", "toy": "Toy"})
     assert [line.split(",")[0] for line in lines] == ["**Else**", "**Toy**"]
-    assert lines[0].endswith("*not resolved* 1 (a beats b).")
+    assert lines[0].endswith("*open* 1 (a beats b).")
     assert summary.by_paper([mine], {}) == []
     assert summary.by_paper([], {"toy": "Toy"}) == []
 
