@@ -1,7 +1,7 @@
 """How often verdicts are wrong, and how often intervals cover, where the truth is known.
 
 Arms [3 seeds, images] are drawn from models with a known mean absolute error, and judged as any others.
-`python tests/test_verdict_simulation.py 4000` prints the table of docs/method.md.
+`python tests/test_verdict_simulation.py 3000 1000` prints the table of docs/method.md.
 
 Claimed is: an order or trend without a difference is decided in 5 % of cases, an equivalence or number whose
 truth lies on its margin agrees in 5 %, one without a difference is said to differ in 10 %. Found is that this
@@ -96,7 +96,7 @@ WRONG = {  # which verdicts are false, and how often the rule allows them
 TOO_SURE = {0.025: 0.05, 0.05: 0.09, 0.1: 0.13}  # what these become where the seeds make up most of it
 
 
-def simulated(name: str, which: Iterable[str], draws: int) -> pd.DataFrame:
+def simulated(name: str, which: Iterable[str], draws: int, resamples: int = RESAMPLES) -> pd.DataFrame:
     """How often each claim got a false verdict, and its interval held the truth, in arms drawn so often.
 
     Returns:
@@ -109,7 +109,7 @@ def simulated(name: str, which: Iterable[str], draws: int) -> pd.DataFrame:
         arms, target = drawn([number, draw], ERRORS, RUNS[name])
         resampling._DRAWN.clear()  # no arm is drawn twice
         for title in which:
-            verdict = judge(CLAIMS[title], arms, target, paper_scale=True, n=RESAMPLES, seed=draw)
+            verdict = judge(CLAIMS[title], arms, target, paper_scale=True, n=resamples, seed=draw)
             covered = verdict.low <= TRUTH.get(title, 0.0) <= verdict.high
             seeds = np.sqrt(2 / verdict.df)
             rows.append((title, verdict.verdict in WRONG[title][0], covered, seeds))
@@ -200,9 +200,9 @@ def test_satterthwaite_is_a_little_too_sure_with_three_seeds(share, size):
 
 
 if __name__ == "__main__":
-    draws = int(sys.argv[1])
+    draws, resamples = (int(argument) for argument in sys.argv[1:])
     for name in RUNS:
-        table = simulated(name, CLAIMS, draws)
+        table = simulated(name, CLAIMS, draws, resamples)
         table.insert(0, "claimed", [WRONG[title][1] for title in table.index])
         sys.stdout.write(f"runs differ: {name}\n{table.round(4).to_string()}\n")
         sys.stdout.flush()
