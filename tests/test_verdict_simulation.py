@@ -5,9 +5,10 @@ Arms [3 seeds, images] are drawn from models with a known mean absolute error, a
 
 Claimed is: an order or trend without a difference is decided in 5 % of cases, an equivalence or number whose
 truth lies on its margin agrees in 5 %, one without a difference is said to differ in 10 %. Found is that this
-holds as long as the images make up most of the variance, and where runs differ by noise per image (less
-often, then). Where three seeds make up most of it, Satterthwaite's approximation is too sure: 5 % become up
-to 9 %, and 10 % up to 13 %. That is asserted here as it is.
+holds where the images make up nearly all of the variance, and that errors are rarer where runs differ by
+noise per image. Where three seeds make up much of the variance, Satterthwaite's approximation is too sure:
+5 % become 6.5 % where they make up two fifths, and 8.5 % where they make up four fifths. That is asserted
+here as it is.
 """
 
 import sys
@@ -45,10 +46,16 @@ class Runs(NamedTuple):
 RUNS = {
     "hardly": Runs(0.02, 0),  # the seeds make up 4 % of the variance of a difference
     "some": Runs(0.1, 0),  # 43 %
-    "much": Runs(0.3, 0),  # 79 %
+    "much": Runs(0.3, 0),  # 80 %
     "by noise per image": Runs(0, 0.3),
 }
-AS_CLAIMED = ("hardly", "some", "by noise per image")
+# What errors that are claimed in so many cases become with three seeds, by 3,000 draws.
+FOUND = {
+    "hardly": {0.025: 0.025, 0.05: 0.05, 0.1: 0.1},
+    "some": {0.025: 0.03, 0.05: 0.065, 0.1: 0.11},
+    "much": {0.025: 0.035, 0.05: 0.085, 0.1: 0.13},
+    "by noise per image": {0.025: 0.025, 0.05: 0.05, 0.1: 0.1},
+}
 
 
 def drawn(
@@ -93,7 +100,6 @@ WRONG = {  # which verdicts are false, and how often the rule allows them
     "equal arms": (("disagrees", "differs, size open"), 0.1),
     "exact number": (("disagrees", "differs, size open"), 0.1),
 }
-TOO_SURE = {0.025: 0.05, 0.05: 0.09, 0.1: 0.13}  # what these become where the seeds make up most of it
 
 
 def simulated(name: str, which: Iterable[str], draws: int, resamples: int = RESAMPLES) -> pd.DataFrame:
@@ -122,12 +128,6 @@ def room(share: float, draws: int) -> float:
     return 3 * np.sqrt(share * (1 - share) / draws)
 
 
-def allowed(title: str, name: str) -> float:
-    """How often a claim may get a false verdict where runs differ like that."""
-    claimed = WRONG[title][1]
-    return claimed if name in AS_CLAIMED else TOO_SURE[claimed]
-
-
 @pytest.mark.parametrize("name", RUNS)
 @pytest.mark.parametrize(
     ("which", "draws"),
@@ -140,11 +140,11 @@ def allowed(title: str, name: str) -> float:
 def test_verdicts_are_wrong_and_intervals_miss_as_often_as_claimed(name, which, draws):
     found = simulated(name, which, draws)
     for title in which:
-        most = allowed(title, name)
+        most = FOUND[name][WRONG[title][1]]
         assert found["wrong"][title] <= most + room(most, draws), title
         nominal = 0.1 if CLAIMS[title].margin else 0.05
         missed = 1 - found["covered"][title]
-        most = nominal if name in AS_CLAIMED else TOO_SURE[nominal]
+        most = FOUND[name][nominal]
         assert missed <= most + room(most, draws), title
         if name != "by noise per image":  # where both parts of the variance count it
             assert missed >= nominal - room(nominal, draws), title
@@ -156,7 +156,7 @@ def test_equal_arms_are_rarely_said_to_differ(name):
     which, draws = ("equal arms", "exact number"), 150
     found = simulated(name, which, draws)
     for title in which:
-        most = allowed(title, name)
+        most = FOUND[name][WRONG[title][1]]
         assert found["wrong"][title] <= most + room(most, draws), title
 
 
