@@ -132,8 +132,8 @@ def room(share: float, draws: int) -> float:
 @pytest.mark.parametrize(
     ("which", "draws"),
     [
-        (("order", "trend", "order, by PLCC"), 300),
-        (("equivalence", "number", "worth knowing"), 200),
+        (("order", "trend", "order, by PLCC"), 250),
+        (("equivalence", "number", "worth knowing"), 180),
     ],
     ids=["without a difference", "on the margin"],
 )
@@ -162,7 +162,7 @@ def test_equal_arms_are_rarely_said_to_differ(name):
 
 def test_noise_per_image_is_counted_twice():
     """Orders of equal arms are decided less often than in 5 %."""
-    found = simulated("by noise per image", ["order"], 300)
+    found = simulated("by noise per image", ["order"], 250)
     assert found["wrong"]["order"] <= 0.05
     assert found["covered"]["order"] >= 0.95
 
@@ -170,7 +170,7 @@ def test_noise_per_image_is_counted_twice():
 def test_existence_is_decided_by_exact_t_intervals():
     there = claim("existence", ("share",), reference=0.3, metric="accuracy", worth=10.0)
     rng = np.random.default_rng(3)
-    draws = 1000
+    draws = 800
     verdicts = []
     for values in rng.normal(0.3, 0.1, size=(draws, 3)):
         mean, low, high = over_seeds(values)
@@ -190,7 +190,7 @@ def test_satterthwaite_is_a_little_too_sure_with_three_seeds(share, size):
         size: by 400,000 draws of the two parts.
     """
     rng = np.random.default_rng([5, round(10 * share)])
-    draws = 1000
+    draws = 800
     missed = 0
     for by_seed in rng.normal(0, np.sqrt(3 * share), size=(draws, 3)):
         of_images = np.sqrt(1 - share) * rng.normal()
