@@ -168,7 +168,7 @@ def test_against_a_number_means_single_runs():
 def test_ninety_five_percent_intervals_cover(quality, own):
     """Two arms drawn alike differ by nothing in truth.
 
-    Coverage is nearly nominal where runs differ as a whole (test_verdict_simulation.py says how nearly); it is
+    Coverage is nearly nominal where runs differ as a whole (how nearly: test_verdict_simulation.py); it is
     conservative (about .99) where each run only has its own noise per image, which both parts count.
 
     Args:
