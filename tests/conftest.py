@@ -90,7 +90,7 @@ def _cell(number: int, source: str, tags: list[str]) -> dict[str, Any]:
 
 @pytest.fixture
 def make_notebook(home: Path) -> Callable[..., Path]:
-    """Writes notebooks/<stem>.ipynb from code cells; the first with a profile, or the first, has parameters."""
+    """Writes notebooks/<stem>.ipynb; its parameters are the first cell with a profile, or the first."""
 
     def make(stem: str, *sources: str) -> Path:
         path = home / "notebooks" / f"{stem}.ipynb"
