@@ -72,3 +72,11 @@ def test_the_standard_library_is_found_where_a_dataset_has_its_name():
     import csv
 
     assert hasattr(csv, "reader") and csv is not datasets.module_of("csv")
+
+
+def test_a_label_says_of_how_many_pictures_it_is():
+    assert datasets.label("ava") == "AVA"
+    assert datasets.label("ava", 25_551) == "AVA (TANet's 25,551 of 255,530 pictures)"
+    assert datasets.label("ava", 9) == "AVA (9 of 255,530 pictures)"
+    assert datasets.label("koniq10k", 10_073) == "KonIQ-10k"
+    assert datasets.label("iqa", 9) == "iqa"

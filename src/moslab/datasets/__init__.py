@@ -75,6 +75,15 @@ def aspect(name: str) -> str:
     return module_of(name).ABOUT.aspect
 
 
+def label(name: str, pictures: int | None = None) -> str:
+    """A published dataset's name for a text, see `About.label`; any other name as it is.
+
+    Args:
+        pictures: how many of a published dataset's pictures are used; all if None.
+    """
+    return module_of(name).ABOUT.label(pictures) if name in PUBLISHED else name
+
+
 def check_name(name: str) -> None:
     """UserError for a dataset that is neither embedded nor published."""
     if name not in NAMES:

@@ -30,6 +30,7 @@ class About:
         layout: label files and, ending in '/', folders of pictures, below the data root. The docstring of
             the dataset's module says which others are read.
         own_split: who splits the pictures and how, where there is no official split.
+        parts: label files in use that hold a part of the pictures: how many -> whose they are.
 
     Raises:
         UserError: for an aspect that is not one of `ASPECTS`.
@@ -47,6 +48,7 @@ class About:
     files: tuple[str, ...] = ()
     layout: tuple[str, ...] = ()
     own_split: str = ""
+    parts: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.aspect not in ASPECTS:
@@ -54,3 +56,15 @@ class About:
                 f"{self.title} states the aspect {self.aspect!r}: write what its scores judge, "
                 f"{' or '.join(ASPECTS)}."
             )
+
+    def label(self, pictures: int | None = None) -> str:
+        """The dataset's name for a text, with the part of it that is used: 'AVA (9 of 255,530 pictures)'.
+
+        Args:
+            pictures: how many are used; all if None.
+        """
+        name = self.title.partition(" (")[0]
+        if pictures is None or self.pictures is None or pictures == self.pictures:
+            return name
+        whose = f"{self.parts[pictures]}'s " if pictures in self.parts else ""
+        return f"{name} ({whose}{pictures:,} of {self.pictures:,} pictures)"

@@ -8,6 +8,8 @@ Two layouts below the data root, the first that is there is read:
 - ava/{train,val,test}.csv as TANet's authors ship them (image_id, score2 ... score11, tag1, tag2,
   tag3 = challenge id), whichever are there
 
+The notebooks' label tables are made from TANet's val.csv and test.csv, 25,551 of the pictures.
+
 The two test sets are not the same pictures, so results on them do not compare; `version` says which one a
 table has. Challenge titles come from ava/challenges.txt. Pictures, needed only when opened:
 ava/images/<id>.jpg or ava/images/images/<id>.jpg (or .png).
@@ -36,6 +38,7 @@ ABOUT = About(
     splits={"test": 19_930},
     files=("AVA.txt",),
     layout=("ava/AVA.txt", "ava/generic_test.jpgl", "ava/challenges.txt", "ava/images/"),
+    parts={25_551: "TANet"},
 )
 PRESETS = ("default",)
 SCALE = (1.0, 10.0)

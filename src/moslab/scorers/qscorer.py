@@ -11,9 +11,15 @@ Decoding: that output.
 
 The paper's text gives no formula for the loss; what stands here is the released code's, whose oddities
 are options: the output is cut to 0 ... 5 before the error is taken (nothing is learned from outputs
-outside), all is weighted with 0.05, and scores are read one position later than in training, on the
-score token itself. The paper combines its method with others and prints no details: each add-on is a
-weight here, off by default.
+outside), and all is weighted with 0.05.
+
+The released code scores in two passes: it appends the likeliest token and reads the score there. With
+LLaMA-2's tokenizer that token should be the lone blank before the score token, which is where training
+reads, too. A tokenizer that makes no lone blank, like Qwen2's, would have a port read one position later
+than in training, on the score token itself: read='token'.
+
+The paper combines its method with others and prints no details: each add-on is a weight here, off by
+default.
 """
 
 from typing import Literal
@@ -37,7 +43,7 @@ class Options(base.Options):
     read: Literal["before", "token"] = Field(
         "before",
         description="scores are read where the token is predicted, as in training, "
-        "or on the token itself, as in the released code",
+        "or on the token itself, as the released code would with a tokenizer that makes no lone blank",
     )
     clamp: Literal["loss", "score"] = Field(
         "score",
@@ -215,7 +221,8 @@ class QScorer(base.Scorer[Options]):
     def decode(self, read: base.Reading) -> base.Scores:
         """Scores, and how the score tokens share their probability.
 
-        On the token: the likeliest of the whole vocabulary, as the released code appends it.
+        On the token: the likeliest of the whole vocabulary is appended and the score read there, as in the
+        released code's second pass.
         """
         states = read.states
         if self.options.read == "token":

@@ -5,6 +5,7 @@ from typing import Any
 
 from moslab.analysis.label_audit.predictors import mixtures, published
 from moslab.analysis.tables import Sentence, say
+from moslab.datasets import label
 from moslab.utils.errors import UserError
 
 
@@ -97,10 +98,11 @@ def _ava_findings(ava: Mapping[str, Any]) -> list[Sentence]:
         )
     sentences.append(
         say(
-            "AVA's challenge alone predicts the score with a PLCC of {plcc}; on top of an image-only "
+            "On {ava} the challenge alone predicts the score with a PLCC of {plcc}; on top of an image-only "
             "predictor of {image} that makes {sure} to {most} by linear mixture, and {perfect} if every "
             "challenge's mean were known exactly and the picture told nothing of it. {title} is reported for "
             "RvTC with titles.",
+            ava=label("ava", ava["n"]),
             image=image,
             title=title,
             plcc=ava["titles"]["plcc"],
