@@ -255,13 +255,3 @@ def test_an_answer_costs_its_tokens(steps):
     frame = tables.cost_of_answers(tables.changes(steps, window=1), FLOORS, tokens=10)
     assert frame.loc[("iqa", BASE)].tolist() == [10, 15, -5]
     assert frame.loc[("iqa", SCRATCH)].tolist() == [30, 15, 15]
-
-
-def test_claims_about_falls_count_steps(claims):
-    index = pd.MultiIndex.from_tuples(
-        [("realqa.ncm_falls_from_base", "iqa"), ("realqa.digits_beat_levels", "iqa")],
-        names=["claim", "dataset"],
-    )
-    details = pd.DataFrame({"n": ["200", "1,587"]}, index=index)
-    counted = tables.counting_steps(details, [claims["realqa.ncm_falls_from_base"]])
-    assert counted["n"].tolist() == ["200 steps", "1,587"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from moslab.measures import resampling
 from moslab.measures.metrics import METRICS
 from moslab.measures.resampling import image_counts, resampled
 from moslab.measures.statistics import (
@@ -220,3 +221,14 @@ def test_wrong_contrasts_are_sentences():
         contrast("srcc", [a, a, a], [1, -1], target)
     with pytest.raises(UserError, match="Unknown metric 'spearman'"):
         compare("spearman", a, a, target)
+
+
+def test_arms_that_are_compared_again_survive_the_forgetting_of_others(monkeypatch):
+    """The memory of resamples is emptied when it is full, but not of the arms that are asked for."""
+    monkeypatch.setattr(resampling, "_DRAWN", {})
+    monkeypatch.setattr(resampling, "REMEMBERED", 2)
+    target = targets()
+    a, b = arm(target, 0.4), arm(target, 0.9, key=1)
+    before = resampled("mae", a, target, n=10, seed=0)
+    both = resampled("mae", np.vstack([a, b]), target, n=10, seed=0)
+    assert (both[:, :3] == before).all()

@@ -381,14 +381,3 @@ def cost_of_answers(changed: pd.DataFrame, levels: Floors, tokens: int) -> pd.Da
         blind = tokens * levels[dataset, "cross-entropy"]
         rows[dataset, arm] = {"last steps": last, "digit frequencies": blind, "difference": last - blind}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["dataset", "arm"]).round(2)
-
-
-def counting_steps(details: pd.DataFrame, claims: Sequence[Claim]) -> pd.DataFrame:
-    """Everything behind verdicts, where n of claims about falls says that it counts training steps.
-
-    Args:
-        details: as from `verdict_tables.details`.
-        claims: those about falls.
-    """
-    about_falls = details.index.get_level_values("claim").isin([claim.id for claim in claims])
-    return details.assign(n=details["n"].where(~about_falls, details["n"] + " steps"))

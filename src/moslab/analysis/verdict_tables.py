@@ -118,12 +118,18 @@ def detail(verdict: Verdict, oracle: str) -> dict[str, str]:
         "runs together": signed(verdict.together),
         "80 % power": NOTHING if seen is None else f"{seen:.3f}",
         "resolved by": verdict.resolved_by or NOTHING,
-        "n": count(verdict.n),
+        "n": counted(verdict),
         "seeds": count(verdict.seeds),
         "protocol": protocol(verdict.metric, verdict.margin),
         "bounds": oracle,
         "verdict": f"{verdict.verdict}{mark(verdict)}",
     }
+
+
+def counted(verdict: Verdict) -> str:
+    """'1,587' images, or '200 steps of each run'."""
+    number = count(verdict.n)
+    return number if verdict.what == "images" else f"{number} {verdict.what}"
 
 
 # --- for sentences ----------------------------------------------------------------------------------------
