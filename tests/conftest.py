@@ -76,12 +76,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"{len(skipped)} tests on published label files skipped: {NO_DATA}")
 
 
-def _cell(number: int, source: str) -> dict[str, Any]:
-    """A code cell; the first one holds the parameters."""
+def _cell(number: int, source: str, tags: list[str]) -> dict[str, Any]:
+    """A code cell."""
     return {
         "cell_type": "code",
         "id": f"cell{number}",
-        "metadata": {} if number else {"tags": ["parameters"]},
+        "metadata": {"tags": tags} if tags else {},
         "source": source,
         "outputs": [],
         "execution_count": None,
@@ -90,12 +90,17 @@ def _cell(number: int, source: str) -> dict[str, Any]:
 
 @pytest.fixture
 def make_notebook(home: Path) -> Callable[..., Path]:
-    """Writes notebooks/<stem>.ipynb from a parameters cell and further code cells."""
+    """Writes notebooks/<stem>.ipynb; its parameters are the first cell with a profile, or the first."""
 
-    def make(stem: str, parameters: str, *cells: str) -> Path:
+    def make(stem: str, *sources: str) -> Path:
         path = home / "notebooks" / f"{stem}.ipynb"
+        with_profile = [number for number, source in enumerate(sources) if source.startswith("profile: str")]
+        parameters = with_profile[0] if with_profile else 0
+        cells = []
+        for number, source in enumerate(sources):
+            cells.append(_cell(number, source, ["parameters"] if number == parameters else []))
         notebook = {
-            "cells": [_cell(number, source) for number, source in enumerate((parameters, *cells))],
+            "cells": cells,
             "metadata": {
                 "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
                 "language_info": {"name": "python"},

@@ -24,6 +24,19 @@ def measured(arms: dict[str, np.ndarray], **fields: Any) -> Measured:
     return Measured(scores, TARGET, **{"dataset": "toy", **fields})
 
 
+def claim(kind: str, arms: tuple[str, ...] = ("a", "b"), **fields: Any) -> Claim:
+    """A claim of any kind about two arms, in SRCC unless it says otherwise."""
+    usual: dict[str, Any] = {
+        "id": "x.it",
+        "paper": "x",
+        "place": {"where": "Table 1", "row": "ours", "column": "AVA"},
+        "source": "unknown",
+        "statement": "It holds.",
+        "metric": "srcc",
+    }
+    return Claim(**{**usual, "kind": kind, "arms": arms, **fields})
+
+
 def order(first: str, second: str, metric: str = "srcc") -> Claim:
     """The claim that the first arm is better."""
     return Claim(

@@ -1,38 +1,38 @@
-"""The answer card: a row per claim, a column per dataset or condition."""
+"""The committed conclusion and a committed figure, before anything else."""
 
-from moslab.analysis.answer import Picture, answer_table
+import pytest
 
-
-def recorded(statement: str, on: str, verdict: str, value: float | None) -> dict:
-    """What a result JSON holds of a verdict."""
-    return {"statement": statement, "on": on, "verdict": verdict, "value": value}
-
-
-def test_each_cell_holds_the_verdict_and_the_difference():
-    claims = [
-        recorded("Bins beat words.", "iqa", "agrees", 0.01234),
-        recorded("Words beat bins.", "iaa", "disagrees", -0.5),
-        recorded("Bins beat words.", "iaa", "not resolved", 0.0),
-    ]
-    assert answer_table(claims).splitlines() == [
-        "| claim | iqa | iaa |",
-        "| --- | --- | --- |",
-        "| Bins beat words. | **agrees** +0.012 | **not resolved** +0.000 |",
-        "| Words beat bins. | – | **disagrees** -0.500 |",
-    ]
+from moslab.analysis.answer import Picture, answer, picture
+from moslab.analysis.tables import Sentence
+from moslab.utils.files import write_json
 
 
-def test_a_claim_without_a_dataset_or_a_value_has_a_cell_too():
-    table = answer_table([recorded("Three digits | do.", "", "not resolved", None)])
-    assert "| claim | labels |" in table
-    assert r"| Three digits \| do. | **not resolved** |" in table
+def commit(home, profile: str, record: dict) -> None:
+    write_json(home / f"papermill_runs/reference/results/{profile}/01_toy.json", record)
 
 
-def test_a_notebook_that_judges_nothing_says_so():
-    assert answer_table([]) == "This notebook judges no claim."
+def test_the_answer_is_what_the_committed_notebook_concluded(home):
+    commit(home, "embedded", {"values": {"answer": "51 bins, by 0.012 SRCC."}})
+    shown = answer("01_toy")
+    assert isinstance(shown, Sentence)
+    assert shown == (
+        "**Answer** (of the committed reference runs, on the embedded model): 51 bins, by 0.012 SRCC."
+    )
 
 
-def test_a_picture_is_shown_as_png():
-    picture = Picture(b"\x89PNG")
-    assert picture._repr_png_() == b"\x89PNG"
-    assert repr(picture) == "Picture"
+@pytest.mark.parametrize("record", [None, {}, {"values": {"ceilings": []}}])
+def test_without_a_committed_answer_it_says_how_to_get_one(home, record):
+    if record is not None:
+        commit(home, "embedded", record)
+    commit(home, "smoke", {"values": {"answer": "of another profile"}})
+    assert answer("01_toy") == "*No committed reference yet: run all cells to get an answer.*"
+
+
+def test_a_committed_figure_is_shown_as_png(home):
+    assert picture("toy") == "*No committed figure yet.*"
+    (home / "figures").mkdir()
+    (home / "figures/toy.png").write_bytes(b"\x89PNG")
+    shown = picture("toy")
+    assert isinstance(shown, Picture)
+    assert shown._repr_png_() == b"\x89PNG"
+    assert repr(shown) == "Picture"

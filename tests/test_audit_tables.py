@@ -104,21 +104,29 @@ def test_without_the_list_a_sentence_says_so(audits):
 
 
 def test_overlaps_of_all_lists_are_one_table():
+    photographs = {"tested": 9, "shared": 3, "rows tested": 12, "rows shared": 4}
     audits = {
-        "ava": one_audit(**{"test sets": {"official": 20, "TANet": 19}}),
-        "icaa17k": one_audit(photographs={"shared": 3}),
+        "ava": one_audit(**{"test sets": {"official": 20, "TANet": 19, "TANet, in the official": 2}}),
+        "icaa17k": one_audit(photographs=photographs),
         "agiqa3k": one_audit(prompts={"split by picture": [[5, 5], [4, 5]]}),
     }
     frame = audit_tables.overlaps(audits)
     assert isinstance(frame, pd.DataFrame)
-    assert frame["pictures"].to_dict() == {
-        "AVA, official": 20,
-        "AVA, TANet": 19,
-        "ICAA17K, shared": 3,
-        "AGIQA-3K, test prompts in training, fold 0": 5,
-        "AGIQA-3K, test prompts in training, fold 1": 4,
+    assert frame[["tested", "shared"]].T.to_dict("list") == {
+        "AVA, test list of TANet": [19, 2],
+        "ICAA17K, test rows": [12, 4],
+        "ICAA17K, test photographs": [9, 3],
+        "AGIQA-3K, prompts of 2 test folds": [10, 9],
     }
+    assert frame["with"].iloc[0] == "the 20 of the official test list"
     assert audit_tables.overlaps({"toy": one_audit()}) == "None of these lists is at hand."
+
+
+def test_the_largest_gain_names_its_coding_and_dataset():
+    gains = pd.DataFrame({"a": [0.001, float("nan")], "b": [0.02, 0.0]}, index=["levels", "bins K=5"])
+    text = audit_tables.largest_gain(gains)
+    assert text == "The curve adds most to levels on b: +0.0200. The median over all is +0.0010."
+    assert audit_tables.largest_gain(gains[["a"]].tail(1)) == "No curve could be fitted."
 
 
 def test_audits_are_made_where_the_files_are_and_else_committed():

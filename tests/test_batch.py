@@ -285,4 +285,6 @@ def test_the_reference_is_written_from_fresh_runs_and_stored_defaults(written_re
     assert (home / "figures/toy.png").read_bytes() == b"png"
     readme = (home / "README.md").read_text()
     assert "old" not in readme
-    assert readme.endswith("| [00_toy](notebooks/00_toy.ipynb) | – | 1 | 0 | 0 |\n<!-- /results -->\nend\n")
+    assert readme.endswith(
+        "| [00_toy](notebooks/00_toy.ipynb) | – | 1 | 0 | 0 | 0 | 0 | 0 |\n<!-- /results -->\nend\n"
+    )

@@ -2,11 +2,14 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
+from made_up import REVERSED, TARGET, claim, seeds
 from rich.console import Console
 
-from moslab.batch.comparison import Comparison, compare
+from moslab.analysis.claims import judge
+from moslab.batch.comparison import Comparison, as_recorded, compare
 from moslab.batch.runner import why_not_reproduced
 from moslab.batch.tables import summary_table
 from moslab.batch.tasks import Outcome
@@ -16,7 +19,9 @@ from moslab.batch.tasks import Outcome
     ("verdict", "value", "change"),
     [
         ("agrees", 0.5, "same"),
-        ("not resolved", 0.6, "moved"),
+        ("open", 0.6, "moved"),
+        ("arithmetic", 0.5, "moved"),
+        ("too close to call", 0.6, "moved"),
         ("disagrees", 0.6, "reversed"),
         ("agrees", 1.0, "beyond"),
         ("agrees", None, "beyond"),
@@ -29,7 +34,7 @@ def test_changes_of_a_verdict(verdict, value, change):
 
 
 @pytest.mark.parametrize("errors", [(None, None), (0.1, None), (None, 0.1), (0.0, 0.0)], ids=str)
-@pytest.mark.parametrize("verdict", ["agrees", "disagrees", "not resolved"])
+@pytest.mark.parametrize("verdict", ["agrees", "disagrees", "open"])
 def test_without_a_standard_error_values_and_verdicts_are_not_compared(errors, verdict):
     """Another processor's value of one seed's cross-entropy: .1248182 here, .1248160 there."""
     here = {"id": "ncm", "kind": "existence", "value": 0.1248182, "se": errors[0], "verdict": verdict}
@@ -92,9 +97,9 @@ def test_claims_that_come_and_go():
 def test_summary_counts_what_stayed_and_names_what_moved():
     comparisons = [
         Comparison("a", "agrees", "agrees", "same"),
-        Comparison("b", "not resolved", "not resolved", "same"),
+        Comparison("b", "open", "open", "same"),
         Comparison("c", "agrees", "agrees", "same"),
-        Comparison("d", "not resolved", "agrees", "moved"),
+        Comparison("d", "open", "agrees", "moved"),
         Comparison("e", "agrees", "", "not compared"),
     ]
     outcomes = [
@@ -103,9 +108,9 @@ def test_summary_counts_what_stayed_and_names_what_moved():
     ]
     rows = rows_of(summary_table(outcomes))
     assert [row[1:] for row in rows if row[-1]] == [
-        ["3 verdicts", "2 agrees, 1 not resolved", "", "same"],
+        ["3 verdicts", "2 agrees, 1 open", "", "same"],
         ["1 verdict", "1 agrees", "", "not compared"],
-        ["d", "not resolved", "agrees", "moved"],
+        ["d", "open", "agrees", "moved"],
     ]
     assert ["01_toy", "", "", "", ""] in rows
 
@@ -119,3 +124,56 @@ def rows_of(table) -> list[list[str]]:
     for line in lines:
         rows.append([cell.strip() for cell in line.split("│")[1:-1]])
     return rows
+
+
+# records that were written before verdicts had power, survival and reasons
+
+
+@pytest.fixture
+def judged() -> dict[str, Any]:
+    """A verdict as it is recorded now."""
+    scores = {"a": seeds(TARGET), "b": seeds(REVERSED)}
+    return judge(claim("order"), scores, TARGET, on="iqa", n=20).as_dict() | {"se": 0.1}
+
+
+def of_old(judged: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The same verdict with the fields that there were."""
+    later = ("why", "p", "survives", "together", "detectable", "resolved_by")
+    return {name: value for name, value in judged.items() if name not in later} | changes
+
+
+def test_a_verdict_of_the_old_form_is_compared_by_value(judged):
+    def change(**changes: Any) -> str:
+        (item,) = compare({"claims": [judged]}, {"claims": [of_old(judged, **changes)]})
+        return item.change
+
+    assert change() == "same"
+    assert change(verdict="not resolved") == "moved"
+    assert change(verdict="disagrees") == "reversed"
+    assert change(value=judged["value"] - 1) == "beyond"
+    assert change(se=None) == "no error"
+
+
+def test_a_claim_that_is_no_longer_judged_is_missing(judged):
+    """As where another claim's verdict speaks for it now."""
+    old = [of_old(judged), of_old(judged, id="x.mirrored")]
+    changes = compare({"claims": [judged]}, {"claims": old})
+    assert [(item.claim, item.change) for item in changes] == [
+        ("x.it (iqa)", "same"),
+        ("x.mirrored (iqa)", "missing"),
+    ]
+
+
+def test_fields_that_the_old_form_lacks_are_not_compared(judged):
+    assert as_recorded([judged], [of_old(judged)]) == "Verdicts as recorded, to nine digits: 1 of 1."
+    other = "Verdicts other than recorded: x.it (iqa)."
+    assert as_recorded([judged], [of_old(judged, verdict="not resolved")]) == other
+    assert as_recorded([judged], [of_old(judged, value=1.9)]) == other
+
+
+@pytest.mark.parametrize("field", ["p", "together", "detectable"])
+def test_numbers_that_verdicts_have_now_are_compared_once_recorded(judged, field):
+    assert judged[field] is not None
+    recorded = judged | {field: judged[field] + 1e-6}
+    assert as_recorded([judged], [recorded]) == "Verdicts other than recorded: x.it (iqa)."
+    assert as_recorded([judged], [judged | {"survives": True}]).startswith("Verdicts other")

@@ -2,14 +2,13 @@
 
 import json
 import math
-from typing import Any
 
 import numpy as np
 import pytest
+from made_up import claim
 
 from moslab.analysis.claims import (
     PAPERS,
-    Claim,
     decide,
     judge,
     judge_value,
@@ -18,15 +17,6 @@ from moslab.analysis.claims import (
     read_paper,
 )
 from moslab.utils.errors import UserError
-
-PLACE = {"where": "Table 1", "row": "ours", "column": "AVA"}
-
-
-BASE = {"id": "x.it", "paper": "x", "source": "unknown", "statement": "It holds.", "metric": "srcc"}
-
-
-def claim(kind: str, arms: tuple[str, ...] = ("a", "b"), **fields: Any) -> Claim:
-    return Claim(**{**BASE, "place": PLACE, "kind": kind, "arms": arms, **fields})
 
 
 def made_up_arms(n: int = 400, **noise: float) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -44,18 +34,76 @@ def made_up_arms(n: int = 400, **noise: float) -> tuple[dict[str, np.ndarray], n
     [
         ("order", None, 0.001, 0.02, "agrees"),
         ("order", None, -0.02, -0.001, "disagrees"),
-        ("order", None, -0.001, 0.02, "not resolved"),
+        ("order", None, 0.001, 0.009, "agrees"),  # however small
+        ("order", None, -0.009, -0.001, "disagrees"),
+        ("order", None, -0.001, 0.02, "open"),
+        ("order", None, -0.02, 0.001, "open"),
+        ("order", None, -0.01, 0.01, "too close to call"),
+        ("order", None, 0.0, 0.01, "too close to call"),  # zero is not left out
+        ("order", None, -0.01, 0.0, "too close to call"),
+        ("order", None, -0.01, 0.0101, "open"),
+        ("order", None, -0.0101, 0.01, "open"),
+        ("order", None, 0.0, 0.0, "too close to call"),  # twice the same scores
         ("equivalence", 0.01, -0.01, 0.01, "agrees"),
+        ("equivalence", 0.01, 0.001, 0.009, "agrees"),  # a difference, but a small one
         ("equivalence", 0.01, 0.011, 0.03, "disagrees"),
         ("equivalence", 0.01, -0.03, -0.011, "disagrees"),
-        ("equivalence", 0.01, 0.001, 0.011, "not resolved"),
-        ("equivalence", 0.01, -0.5, 0.5, "not resolved"),
-        ("order", None, math.nan, math.nan, "not resolved"),
-        ("equivalence", 0.01, math.nan, math.nan, "not resolved"),
+        ("equivalence", 0.01, 0.001, 0.011, "differs, size open"),
+        ("equivalence", 0.01, -0.5, -0.001, "differs, size open"),
+        ("equivalence", 0.01, 0.0, 0.011, "open"),  # zero is not left out
+        ("equivalence", 0.01, -0.5, 0.5, "open"),
+        ("order", None, math.nan, math.nan, "open"),
+        ("existence", None, math.nan, math.nan, "open"),
+        ("equivalence", 0.01, math.nan, math.nan, "open"),
+        ("existence", None, 0.001, 0.02, "agrees"),
+        ("existence", None, 0.0, 0.0, "disagrees"),  # nothing is there
+        ("existence", None, -0.001, 0.0, "disagrees"),
+        ("existence", None, -0.02, -0.001, "disagrees"),
+        ("existence", None, 0.0, 0.009, "too close to call"),
+        ("existence", None, -0.001, 0.02, "open"),
     ],
 )
 def test_rules_on_intervals(kind, margin, low, high, verdict):
-    assert decide(claim(kind, margin=margin), low, high) == verdict
+    arms = ("a",) if kind == "existence" else ("a", "b")
+    assert decide(claim(kind, arms, margin=margin), low, high) == verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.0001, 0.5, "agrees"),
+        (-0.5, -0.0001, "disagrees"),
+        (-0.003, 0.003, "too close to call"),
+        (-0.004, 0.003, "open"),
+    ],
+)
+def test_a_trend_is_too_close_by_its_own_smallest_difference(low, high, verdict):
+    """.01 altogether may be .003 per step."""
+    trend = claim("trend", ("K5", "K11", "K21"), weights=(-1.0, 0.0, 1.0), worth=0.003)
+    assert decide(trend, low, high) == verdict
+
+
+@pytest.mark.parametrize(("worth", "verdict"), [(0.05, "too close to call"), (0.01, "open")])
+def test_a_claim_may_say_what_is_worth_knowing(worth, verdict):
+    assert decide(claim("order", worth=worth), -0.04, 0.03) == verdict
+    assert decide(claim("existence", ("a",), worth=worth), -0.04, 0.03) == verdict
+    equivalence = claim("equivalence", margin=0.02, worth=worth)
+    assert decide(equivalence, -0.04, 0.03) == "open"  # it has a margin for that
+    assert equivalence.smallest == 0.02 and claim("order", worth=worth).smallest == worth
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (-0.01, 0.01, "agrees"),
+        (0.02, 0.03, "disagrees"),
+        (0.005, 0.03, "differs, size open"),
+        (-0.005, 0.03, "open"),
+    ],
+)
+def test_a_number_is_judged_like_an_equivalence(low, high, verdict):
+    number = claim("number", ("a",), margin=0.01, published={"srcc": 0.9})
+    assert decide(number, low, high) == verdict
 
 
 def test_order_follows_the_better_arm():
@@ -70,13 +118,15 @@ def test_order_by_mae_takes_smaller_as_better():
     assert verdict.verdict == "agrees" and verdict.value > 0
 
 
-def test_equivalence_in_its_three_outcomes():
+def test_equivalence_in_its_outcomes():
     scores, target = made_up_arms(a=0.3, b=1.0)
     scores["twin"] = scores["a"] * 2 + 1
     scores["like"] = made_up_arms(a=0.3, b=1.0, like=0.31)[0]["like"]
     assert judge(claim("equivalence", ("a", "twin"), margin=0.01), scores, target).verdict == "agrees"
     assert judge(claim("equivalence", ("a", "b"), margin=0.01), scores, target).verdict == "disagrees"
-    assert judge(claim("equivalence", ("a", "like"), margin=0.0005), scores, target).verdict == "not resolved"
+    assert judge(claim("equivalence", ("a", "like"), margin=0.0005), scores, target).verdict == "open"
+    nearly = judge(claim("equivalence", ("a", "b"), margin=0.25), scores, target)
+    assert nearly.verdict == "differs, size open" and 0 < nearly.low < 0.25 < nearly.high
 
 
 def test_trend_follows_its_contrast():
@@ -96,7 +146,7 @@ def test_numbers_are_compared_at_paper_scale_only():
     number = claim("number", ("a",), margin=0.01, published={"srcc": round(srcc, 3)})
     assert judge(number, scores, target, paper_scale=True).verdict == "agrees"
     off = judge(number, {}, target)
-    assert off.verdict == "not resolved" and "paper scale only" in off.sentence and off.value is None
+    assert off.verdict == "not testable here" and "paper scale only" in off.sentence and off.value is None
     far = claim("number", ("a",), margin=0.01, published={"srcc": 0.5})
     assert judge(far, scores, target, paper_scale=True).verdict == "disagrees"
 
@@ -107,14 +157,16 @@ def test_a_computed_value_is_judged_without_seeds():
     assert verdict.verdict == "agrees" and verdict.seeds == 0 and verdict.value == pytest.approx(-0.0008)
     assert "0.9992" in verdict.sentence and "7,058" in verdict.sentence and "margin 0.01" in verdict.sentence
     assert judge_value(ceiling, 0.8847, n=7058).verdict == "disagrees"
-    assert judge_value(ceiling, 0.989, n=70, low=0.98, high=0.995).verdict == "not resolved"
+    assert judge_value(ceiling, 0.989, n=70, low=0.98, high=0.995).verdict == "differs, size open"
+    assert judge_value(ceiling, 0.995, n=70, low=0.98, high=1.005).verdict == "open"
 
 
 def test_existence_needs_a_value_above_its_reference():
     there = claim("existence", ("share of answers",))
     assert judge_value(there, 0.2, n=10).verdict == "agrees"
     assert judge_value(there, 0.0, n=10).verdict == "disagrees"
-    assert judge_value(there, 0.2, n=10, low=-0.1, high=0.5).verdict == "not resolved"
+    assert judge_value(there, 0.2, n=10, low=-0.1, high=0.5).verdict == "open"
+    assert judge_value(there, 0.0, n=10, low=-0.01, high=0.01).verdict == "too close to call"
 
 
 def test_few_seeds_never_give_a_verdict():
@@ -123,7 +175,8 @@ def test_few_seeds_never_give_a_verdict():
     with pytest.raises(UserError, match="a has 2 training seeds"):
         judge(claim("order"), two, target)
     marked = judge(claim("order"), two, target, allow_few=True)
-    assert marked.verdict == "not resolved" and marked.seeds == 2
+    assert marked.verdict == "open" and marked.seeds == 2
+    assert marked.p is None and marked.detectable is None and not marked.resolved_by
     assert "2 seeds, too few for a verdict" in marked.sentence
 
 
@@ -135,7 +188,7 @@ def test_seeds_in_words(seeds, few, words):
     there = claim("existence", ("share of answers",))
     verdict = judge_value(there, 0.2, n=10, seeds=seeds)
     assert verdict.sentence.endswith(f"n = 10 images, {words}.")
-    assert (verdict.verdict == "not resolved") == few
+    assert verdict.verdict == ("open" if few else "agrees")
 
 
 def test_a_verdict_carries_its_numbers_and_is_json():

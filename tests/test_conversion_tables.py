@@ -45,6 +45,26 @@ def test_readers_of_a_sure_belief_miss_by_the_rounding_alone():
     assert aside.loc[0.02, columns[:2]].tolist() == pytest.approx([0.2, 0.2], abs=1e-3)
 
 
+def readers_of(over: list[float], without: list[float]) -> pd.DataFrame:
+    """Simulated readers at three noises."""
+    columns = {"mean |error|, expectation": over, "mean |error|, without intervals": without}
+    return pd.DataFrame(columns, index=[0.1, 0.2, 0.4])
+
+
+def test_intervals_are_hidden_from_a_noise_on():
+    assert conversion_tables.hidden_from(readers_of([2, 1.05, 1.01], [1, 1, 1])) == 0.2
+    assert conversion_tables.hidden_from(readers_of([1, 2, 1.01], [1, 1, 1])) == 0.4
+    assert conversion_tables.hidden_from(readers_of([1, 1, 2], [1, 1, 1])) is None
+    assert conversion_tables.hidden_from(readers_of([1, 1, 1.3], [1, 1, 1]), within=0.5) == 0.1
+
+
+def test_codings_that_lose_nothing_are_left_out():
+    rows = [("iqa", "levels", 5.0), ("iqa", "exact", 0.0), ("iaa", "levels", 6.0), ("iaa", "exact", 0.0001)]
+    losses = conversion_tables.label_losses(pd.DataFrame(rows, columns=["dataset", "coding", "of range"]))
+    assert losses.loc["levels"].to_dict() == {"iqa": 5, "iaa": 6}
+    assert losses.index.tolist() == ["levels"]
+
+
 # errors of runs
 
 
@@ -110,7 +130,7 @@ def test_steps_are_kept_by_the_arm_that_makes_them(results):
 
 def share(value: float) -> Difference:
     """A share of steps without any spread."""
-    return difference(value, 0.0, np.full(3, value), 10)
+    return difference(0.0, np.full(3, value), 10)
 
 
 CODED = {"steps of words": "levels", "steps of bins": "bins"}
@@ -136,10 +156,10 @@ def test_soft_and_hard_reading_are_compared_in_a_sentence():
     arms = {"levels": TARGET, "levels, read hard": REVERSED, "bins": TARGET, "bins, read hard": TARGET}
     first, second = conversion_tables.read_soft_and_hard(KEPT, CODED, measured(arms))
     assert first == (
-        "**levels** follows +0.500 of its own steps, read hard +0.900. Read by expectation, the same models "
-        "reach +2.0000 SRCC more (+2.0000 to +2.0000, 95 %)."
+        "**levels** follow +0.500 [+0.500, +0.500] of their own steps, read hard +0.900 [+0.900, +0.900]. "
+        "Read by expectation, the same models reach +2.000 [+2.000, +2.000] SRCC more"
     )
-    assert "reach +0.0000 SRCC more" in second
+    assert "reach +0.000 [+0.000, +0.000] SRCC more" in second
 
 
 def test_the_furthest_stray_is_of_another_arm_s_steps_and_not_read_hard():
@@ -155,23 +175,43 @@ def test_arms_are_held_against_another_by_rank_and_by_size():
     assert frame["label"].tolist() == ["b", "c"]
     assert frame["value"].tolist() == pytest.approx([SRCC_SWAPPED - 1, -2])
     assert frame["MAE"].tolist() == pytest.approx([1, 5])
-    assert frame["one run"].tolist() == pytest.approx([SRCC_SWAPPED - 1, -2])
+    assert frame["runs together"].tolist() == pytest.approx([SRCC_SWAPPED - 1, -2])
     assert frame[["n", "seeds"]].to_numpy().tolist() == [[10, 3], [10, 3]]
     assert conversion_tables.against(one, [], "a").empty
 
 
-def test_arms_away_from_home_stand_beside_what_they_reach_there():
-    home = measured({"a": TARGET, "b": SWAPPED})
-    away = measured({"a, moved": REVERSED})
-    mixed = measured({"b, moved": SWAPPED[None]})
-    frame = conversion_tables.away_from_home(home, {"x": away, "mixed, y": mixed}, {"x": "oracle 0.9900"})
-    assert frame.index.tolist() == [("x", "a"), ("mixed, y", "b")]
+def test_arms_away_stand_beside_what_training_on_the_tested_data_reaches():
+    home = measured({"a": TARGET, "b": SWAPPED}, dataset="here")
+    there = measured({"a": TARGET, "b": TARGET}, dataset="there")
+    away = measured({"a, moved": REVERSED, "b, moved": SWAPPED}, dataset="there", oracle=0.99)
+    frame = conversion_tables.away_from_home({"x": away}, {"here": home, "there": there}, "here")
+    assert frame.index.tolist() == [("x", "a"), ("x", "b")]
     assert frame["SRCC"].tolist() == [-1, round(SRCC_SWAPPED, 4)]
-    assert frame["trained and tested on toy"].tolist() == [1, round(SRCC_SWAPPED, 4)]
-    assert frame["paper"].tolist() == ["see the table below", "unknown"]
-    assert frame["bounds"].tolist() == ["oracle 0.9900", "–"]
-    assert frame["seeds"].tolist() == [3, 1]
-    assert conversion_tables.away_from_home(home, {}, {}).empty
+    assert frame["same models, on here"].tolist() == ["1.0000", f"{SRCC_SWAPPED:.4f}"]
+    assert frame["trained on the tested data alone"].tolist() == ["1.0000", "1.0000"]
+    assert frame["less that"].tolist()[0] == "-2.000 [-2.000, -2.000]"
+    assert frame["bounds"].tolist() == ["oracle 0.9900", "oracle 0.9900"]
+    assert conversion_tables.away_from_home({}, {}).empty
+
+
+def test_mixtures_stand_beside_each_dataset_alone():
+    homes = {"y": measured({"b": TARGET}, dataset="y")}
+    mixed = measured({"b, mixed": SWAPPED[None], "c, mixed": TARGET[None]}, dataset="y")
+    homes["y"] = replace(homes["y"], scores={"b": TARGET[None]})
+    frame = conversion_tables.away_from_home({"mixed, y": mixed}, homes)
+    assert "same models" not in " ".join(frame)
+    assert frame["trained on the tested data alone"].tolist() == ["1.0000", "–"]
+    assert frame["less that"].tolist()[0].startswith(f"{SRCC_SWAPPED - 1:+.3f} [")
+    assert frame["less that"].tolist()[1] == "–"
+    assert frame["seeds"].tolist() == [1, 1]
+
+
+def test_nothing_is_compared_across_datasets_or_other_pictures():
+    away = measured({"a, moved": TARGET}, dataset="there")
+    other = replace(measured({"a": TARGET}, dataset="there"), target=TARGET + 1)
+    here = {"here": measured({"a": TARGET}, dataset="here")}
+    assert conversion_tables.away_from_home({"x": away}, here)["less that"].tolist() == ["–"]
+    assert conversion_tables.away_from_home({"x": away}, {"there": other})["less that"].tolist() == ["–"]
 
 
 # answers to other questions

@@ -1,113 +1,19 @@
-"""What digits cost on labels, what bases know of numbers, and what digits bring, on made-up numbers."""
+"""What bases know of numbers, what digits bring and what is written, on made-up numbers."""
 
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
-from made_up import REVERSED, SRCC_SWAPPED, SWAPPED, TARGET, measured, order, seeds
+from made_up import REVERSED, SRCC_SWAPPED, SWAPPED, TARGET, measured, seeds
 from run_toys import toy_grid
-from toys import toy_run, toy_table
+from toys import toy_run
 
 from moslab.analysis import digit_tables, sorting
-from moslab.analysis import measured as questions
+from moslab.analysis.claims import judge_value, load_claims
 from moslab.analysis.digit_tables import MEAN, TREE
 from moslab.analysis.printed import table_of
 from moslab.experiments.grid import Results
 from moslab.scorers.digits import through_digits
-from moslab.utils.errors import UserError
-
-PRINTED = {"iqa": ("KonIQ-10k", 0.9, 0.8)}
-
-
-# labels
-
-
-def test_an_embedded_dataset_is_asked_for_a_number_of_pictures(monkeypatch):
-    asked = []
-    monkeypatch.setattr(digit_tables, "load", lambda name, **given: asked.append((name, given)))
-    digit_tables.labels_of("iqa", "/data", 40)
-    digit_tables.labels_of("koniq10k", "/data", 40)
-    assert asked == [
-        ("iqa", {"root": "/data", "images": 40}),
-        ("koniq10k", {"root": "/data", "images": None}),
-    ]
-
-
-@pytest.fixture
-def toy_labels(monkeypatch) -> None:
-    monkeypatch.setattr(digit_tables, "load", lambda *_, **__: toy_table())
-
-
-@pytest.mark.filterwarnings("ignore:The logistic fit did not converge")
-def test_ceilings_of_a_dataset_have_a_row_per_coding(toy_labels):
-    rows = digit_tables.ceilings_of("iqa", [1, 3])
-    assert [row["coding"] for row in rows] == ["levels", "digits M=1", "digits M=3"]
-    assert rows[2]["mae"] < rows[1]["mae"] < rows[0]["mae"]
-
-
-def test_one_digit_of_a_dataset_is_held_against_its_printed_cells(toy_labels):
-    rows = digit_tables.one_digit_of("iqa", PRINTED)
-    assert {row["dataset"] for row in rows} == {"iqa"}
-    assert rows[0]["mapping"] == "0-9.99, scores that occur"
-    with pytest.raises(KeyError, match="iaa"):
-        digit_tables.one_digit_of("iaa", PRINTED)
-
-
-@pytest.fixture
-def ceilings() -> pd.DataFrame:
-    rows = [
-        ("wide", "levels", 0.9, 0.2, 0.2, 100),
-        ("wide", "digits M=3", 1.0, 0.01, 0.2, 100),
-        ("crowded", "levels", 0.8, 0.4, 0.08, 50),
-        ("crowded", "digits M=3", 1.0, 0.1, 0.08, 50),
-    ]
-    return pd.DataFrame(rows, columns=["dataset", "coding", "srcc", "mae", "spread", "n"])
-
-
-def test_errors_are_shares_of_the_words_error(ceilings):
-    frame = digit_tables.share_of_levels(ceilings)
-    shares = frame["error, share of levels'"]
-    assert shares.loc[("wide", 0.2, 100)].to_dict() == {"levels": 1.0, "digits M=3": 0.05}
-    assert shares.loc[("crowded", 0.08, 50), "digits M=3"] == 0.25
-
-
-def test_crowded_scores_are_like_ava_s(ceilings):
-    assert digit_tables.likeness(ceilings) == {"wide": "KonIQ-10k", "crowded": "AVA"}
-    assert digit_tables.likeness(ceilings[:0]) == {}
-
-
-def test_printed_cells_are_those_of_three_digits_and_of_one():
-    table4 = table_of("realqa.table4")
-    cells = digit_tables.printed_cells(table4, {"toy": "AVA"})
-    assert cells == {"toy": ("AVA", table4.cell("M=3", "AVA SRCC"), table4.cell("M=1", "AVA SRCC"))}
-    with pytest.raises(UserError, match="has no cell 'M=3', 'SPAQ SRCC'"):
-        digit_tables.printed_cells(table4, {"toy": "SPAQ"})
-
-
-@pytest.fixture
-def rounded() -> pd.DataFrame:
-    rows = [
-        ("iqa", "low ceiling", 0.7, 0.65, 0.6, 0.66, None),
-        ("iqa", "high ceiling", 0.98, 0.85, 0.84, 0.86, 0.88),
-        ("iqa", "too much asked", 0.9, 0.75, 0.74, 0.76, 0.97),
-    ]
-    columns = ["dataset", "mapping", "labels", "srcc", "shrunk", "against rounded", "needed"]
-    return digit_tables.beside_printed(pd.DataFrame(rows, columns=columns), PRINTED)
-
-
-def test_rows_stand_beside_what_is_printed(rounded):
-    assert rounded["printed M=3"].tolist() == [0.9] * 3
-    assert rounded["printed M=1"].tolist() == [0.8] * 3
-    assert np.isnan(rounded["needed"][0])
-
-
-def test_mappings_that_rule_a_cell_out_are_counted(rounded):
-    (sentence,) = digit_tables.possible(rounded, PRINTED, {"KonIQ-10k": 0.95})
-    assert "**iqa**, column KonIQ-10k. 0.900 with three digits becomes 0.650 to 0.850" in sentence
-    assert "Of 3 mappings, 1 have their ceiling below the printed cell, and 2 the noisy predictor" in sentence
-    assert "an unrounded SRCC of 0.880 to 0.970; under 2 of 3 mappings that is more than 0.950" in sentence
-
 
 # sorting
 
@@ -146,13 +52,78 @@ def test_how_much_more_one_base_puts_in_its_place():
     assert details["value"] == pytest.approx(0.75)
     assert (details["n"], details["on"], details["what"]) == (3, "4 numbers", "lists")
     assert details["low"] < 0.75 < details["high"] + 1e-9
+    assert not details["embedded"]
+    assert details["untestable"] == ""
 
 
 def test_the_best_base_is_the_one_whose_inventions_are_counted():
+    assert digit_tables.best_sorter(LISTS, "4") == "good"
     details = digit_tables.best_invents(LISTS, "4")
-    assert (details["value"], details["on"]) == (0.0, "4 numbers, good")
+    assert (details["value"], details["on"]) == (0.0, "4 numbers")
     assert details["low"] == 0
     assert details["high"] > 0
+    assert not details["embedded"]
+    assert details["untestable"] == ""
+
+
+def by_bases(**accuracy: list[float]) -> digit_tables.Lists:
+    """Lists of four numbers, by base; a name's underscores are hyphens."""
+    trials = {}
+    for name, values in accuracy.items():
+        trials[name.replace("_", "-")] = {
+            "accuracy": values,
+            "hallucination": [0.5] * len(values),
+            "recall": [0.75] * len(values),
+        }
+    return {"4": trials}
+
+
+def test_bases_that_sort_no_better_than_a_guess_cannot_be_compared():
+    lists = by_bases(good=[0.5, 0.0], bad=[0.0, 0.25])
+    why = "the best base puts 0.250 of the numbers in their place, a random order of them 0.250"
+    assert digit_tables.untestable(lists, "4") == why
+    assert digit_tables.sorts_better(lists, "4", "good", "bad")["untestable"] == why
+    assert digit_tables.best_invents(lists, "4")["untestable"] == why
+    assert digit_tables.untestable(by_bases(good=[0.5, 0.25]), "4") == ""
+
+
+@pytest.fixture(scope="module")
+def claims():
+    return load_claims("realqa")
+
+
+@pytest.mark.parametrize(
+    ("better", "verdicts"),
+    [
+        ([1.0] * 40, ["by construction", "by construction", "agrees"]),
+        ([0.25] * 40, ["not testable here"] * 3),
+    ],
+)
+def test_claims_about_sorting_are_counted_where_they_can_be_tested(claims, better, verdicts):
+    """The embedded bases were taught to sort; a base on the floor shows nothing at all."""
+    none = [0.0] * len(better)
+    lists = by_bases(embedded=better, embedded_early=none, embedded_llava=none)
+    values = digit_tables.sorting_values(lists)
+    assert [claim for claim, _ in values] == [*digit_tables.SORTING_PAIRS, digit_tables.INVENTS]
+    assert [judge_value(claims[claim], **details).verdict for claim, details in values] == verdicts
+
+
+def test_bases_from_elsewhere_are_not_built_to_sort(claims):
+    lists = by_bases(other=[1.0] * 40, embedded=[0.0] * 40)
+    details = digit_tables.sorts_better(lists, "4", "other", "embedded")
+    assert not details["embedded"]
+    assert judge_value(claims["realqa.more_training_sorts_better"], **details).verdict == "agrees"
+
+
+def test_the_floor_of_sorting_is_a_random_order():
+    frame = digit_tables.sorting_floor(LISTS)
+    assert frame.loc["4 numbers"].to_dict() == {
+        "best base": "good",
+        "accuracy": 1.0,
+        "recall": 1.0,
+        "hallucination": 0.0,
+        "guessing": 0.25,
+    }
 
 
 # arms and what digits bring
@@ -198,13 +169,24 @@ def test_srcc_over_digits_has_the_words_as_a_level_line(one):
     assert digit_tables.over_digits({}, [1]).empty
 
 
-def test_single_runs_are_shown_behind_each_verdict():
-    """Averaging helps the first arm: two of its runs turn round one half each."""
-    runs = np.stack([SWAPPED, TARGET, TARGET])
-    both = {"toy": measured({"a": runs, "b": REVERSED})}
-    claims = {"toy.a_beats_b": order("a", "b")}
-    verdicts = questions.judge_all(claims.values(), both)
-    assert digit_tables.one_run(claims, verdicts, both) == [f"{(SRCC_SWAPPED + 2) / 3 + 1:+.4f}"]
+def test_different_numbers_are_counted_in_single_runs():
+    runs = np.stack([np.repeat([1.0, 2.0], 5), np.r_[[3.0] * 9, 4.0], TARGET])
+    written = digit_tables.numbers_written({"toy": measured({"digits M=1": runs})}, [1, 3])
+    assert written["M"].tolist() == [1, 1, 1]
+    assert written["numbers"].tolist() == [2, 2, 10]
+    assert written["most frequent"].tolist() == [5, 9, 1]
+    assert written["n"].tolist() == [10] * 3
+    table = digit_tables.numbers_table(written)
+    assert table.loc[("toy", 1)].tolist() == ["2, 2, 10", "5, 9, 1", 10]
+    assert digit_tables.numbers_written({}, [1]).empty
+
+
+def test_tree_and_each_digit_s_mean_are_compared_run_by_run():
+    """One run of three differs; averaged over the runs the two would look closer."""
+    arms = {f"digits M=2{TREE}": seeds(TARGET), f"digits M=2{MEAN}": np.stack([TARGET, SWAPPED, TARGET])}
+    gap = digit_tables.tree_less_mean({"toy": measured(arms)}, [1, 2])
+    assert gap == pytest.approx(1 - SRCC_SWAPPED)
+    assert np.isnan(digit_tables.tree_less_mean({"toy": measured(arms)}, [1]))
 
 
 def test_the_finest_arm_is_rounded_to_the_fewest_digits(one):
@@ -219,6 +201,7 @@ def test_steps_lead_from_the_fewest_digits_to_the_most(one):
     assert pairs["M=3 rounded to M=1, less M=3"] == ("rounded", "digits M=3")
     assert pairs["taught M=1, less M=3 rounded"] == ("digits M=1", "rounded")
     assert pairs[f"M=3{TREE} less levels"] == (f"digits M=3{TREE}", "levels")
+    assert "M=3 less levels" not in pairs
     rows = digit_tables.steps({"toy": one}, 1, 3)
     steps = {row["step"]: row["value"] for row in rows}
     assert steps == pytest.approx(
@@ -226,11 +209,21 @@ def test_steps_lead_from_the_fewest_digits_to_the_most(one):
             f"M=1{MEAN}, less as written": SRCC_SWAPPED + 1,
             f"M=3{MEAN}, less as written": 1 - SRCC_SWAPPED,
             "M=3 less M=1, both by each digit's mean": 1 - SRCC_SWAPPED,
-            "M=3 less levels": 0,
             f"M=3{MEAN} less levels": 1 - SRCC_SWAPPED,
         }
     )
     assert digit_tables.steps({}, 1, 3) == []
+
+
+def test_steps_stand_side_by_side_by_dataset():
+    rows = [
+        {"dataset": "a", "step": "one", "value": 0.02, "low 95 %": 0.01, "high 95 %": 0.03},
+        {"dataset": "b", "step": "one", "value": 0.0, "low 95 %": 0.0, "high 95 %": 0.0},
+        {"dataset": "b", "step": "two", "value": -0.02, "low 95 %": -0.1, "high 95 %": 0.06},
+    ]
+    frame = digit_tables.steps_table(rows)
+    assert frame.loc["one"].tolist() == ["+0.020 [+0.010, +0.030]", "+0.000"]
+    assert frame.loc["two", "b"] == "-0.020 [-0.100, +0.060]"
 
 
 def test_gains_by_variant_and_reading(one):

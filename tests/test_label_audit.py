@@ -14,10 +14,11 @@ from toys import use_toy_table
 
 from moslab import datasets
 from moslab.analysis import label_audit
+from moslab.analysis.answer import answer
 from moslab.analysis.label_audit import CODINGS, direction, rater_ceiling, shared_groups
 from moslab.datasets import lists
 from moslab.utils import paths
-from moslab.utils.files import read_json
+from moslab.utils.files import read_json, write_json
 
 # Small tables.
 pytestmark = pytest.mark.filterwarnings("ignore:.*(is undefined, so NaN|did not converge)")
@@ -169,9 +170,11 @@ def test_findings_are_sentences_with_the_audits_numbers(folders):
     kept = label_audit.ceiling(audits["koniq10k"], "levels")
     assert f"keep an SRCC of {kept:.3f} with KonIQ-10k's own scores" in sentences[0]
     assert "leaves out 0 training and 2 test pictures, and 2 of these 2" in sentences[1]
-    assert "only 1 of the 3 pictures in TANet's are in the official one" in sentences[2]
+    assert "Only 1 of the 3 pictures in TANet's test set of AVA are in the official one" in sentences[2]
     assert "with a PLCC of 0.330;" in sentences[3]
+    assert f"({audits['ava']['n']} of 255,530 pictures)" in sentences[3]
     assert label_audit.findings({}) == []
+    assert f"keep an SRCC of {kept:.3f} with KonIQ-10k's own scores" in label_audit.answer(audits)
 
 
 def test_findings_on_groups():
@@ -179,9 +182,39 @@ def test_findings_on_groups():
         "agiqa3k": {"prompts": {"split by picture": [[290, 291]]}},
         "icaa17k": {"photographs": {"rows shared": 700, "rows tested": 1617}},
     }
-    prompts, photographs = label_audit.findings(audits)
-    assert "all 291 prompts of a test fold of AGIQA-3K are in training: 290 of 291." in prompts
+    (text,) = label_audit.findings(audits)
+    prompts, photographs = text.split(" in training. ")
+    assert prompts.endswith("AGIQA-3K has 290 of the 291 prompts of a test fold")
     assert photographs.startswith("700 of ICAA17K's 1,617 test rows show a photograph")
+
+
+def test_what_levels_cost_is_told_by_noise():
+    simulated = pd.DataFrame(
+        {
+            "mean |error|, argmax": [0.2, 0.5],
+            "mean |error|, expectation": [0.15, 0.41],
+            "mean |error|, without intervals": [0.05, 0.4],
+        },
+        index=pd.Index([0.05, 0.8], name="noise"),
+    )
+    text = label_audit.averaging(simulated)
+    assert "add +0.150, +0.100 to the mean error of a reader who picks" in text
+    assert "+0.100, +0.010 to that of one who averages, where the view has a noise of 0.05, 0.8." in text
+
+
+@pytest.mark.parametrize(("between", "says"), [(0.05, "which lies above that."), (0.2, "which lies within")])
+def test_the_answer_holds_the_published_gain_against_means_of_challenges(between, says):
+    ava = {"n": 255_530, "titles": {"plcc": 0.2, "between": between}}
+    text = label_audit.answer({"ava": ava})
+    assert text.startswith("On AVA, means of challenges could lift a published image-only PLCC of 0.842")
+    assert says in text
+    assert label_audit.answer({}) == "No audited label files are at hand."
+
+
+def test_the_notebook_says_that_labels_alone_decided(home):
+    record = {"runs": [], "values": {"answer": "Five words."}}
+    write_json(home / "papermill_runs/reference/results/embedded/91_toy.json", record)
+    assert answer("91_toy") == "**Answer** (of the committed reference, from labels alone): Five words."
 
 
 # --- the published lists --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from made_up import REVERSED, TARGET, measured
 
 from moslab.analysis import lengths
 
@@ -35,3 +36,11 @@ def test_nothing_is_drawn_of_nothing():
     drawn = lengths.by_length(pd.DataFrame(columns=COLUMNS, dtype=object), {}, "epochs")
     assert drawn.empty
     assert "epochs" in drawn
+
+
+def test_arms_of_one_length_stand_apart_under_their_plain_names():
+    pool = measured({"roc, 1 epochs": TARGET, "roc, 2 epochs": REVERSED, "roc, as printed": TARGET})
+    parts = lengths.apart(pool, ["roc", "never trained"], [1.0, 2.0])
+    assert list(parts) == ["1 epoch", "2 epochs"]
+    assert list(parts["1 epoch"].scores) == ["roc"]
+    assert (parts["2 epochs"].scores["roc"] == REVERSED).all()

@@ -148,10 +148,10 @@ def test_all_claims_are_judged_name_by_name(toy):
     assert verdicts[0].value == pytest.approx(2)
 
 
-def test_too_few_seeds_resolve_nothing():
+def test_too_few_seeds_decide_nothing():
     few = measured({"exact": seeds(TARGET, 2), "reversed": seeds(REVERSED, 2)})
     (verdict,) = questions.judge_all([order("exact", "reversed")], {"one": few})
-    assert verdict.verdict == "not resolved"
+    assert verdict.verdict == "open"
 
 
 def test_a_forest_shows_differences_but_no_trends(toy):

@@ -72,5 +72,5 @@ def test_two_files_are_a_notebook_with_its_verdicts(outcomes, paper):
     (verdict,) = record["claims"]
     assert verdict["statement"] == paper.claims[0].statement
     assert (verdict["on"], verdict["seeds"]) == ("iqa", 1)
-    assert verdict["verdict"] == "not resolved"  # one seed decides nothing
+    assert verdict["verdict"] == "open"  # one seed decides nothing
     assert len(record["runs"]) == len(record["headline"]) == 2

@@ -68,6 +68,35 @@ def test_share_is_that_of_the_oracles_gain(measured: Measured) -> None:
     assert row.to_dict() == pytest.approx({"gain": 0.1, "possible gain": 0.25, "share": 0.4})
 
 
+def test_gain_is_a_mean_over_single_runs() -> None:
+    """Runs that err in opposite ways make no mistake together, which decides nothing."""
+    target = np.arange(4.0)
+    titles = np.stack([[1.0, 0.0, 2.0, 3.0], [-1.0, 3.0, 2.0, 3.5]])
+    one = Measured({"titles": titles, "alone": np.stack([target, target])}, target, "iaa")
+    row = prompt_tables.share_of_possible_gain({"iaa": one}, {"iaa": {}}, PAIR).loc["iaa"]
+    assert row["gain"] == pytest.approx(-0.2)
+
+
+def test_scores_stand_side_by_side(measured: Measured) -> None:
+    bands = pd.DataFrame(
+        [
+            ("quality", "titles, quality", 0.91, 0.9, 0.92),
+            ("quality", "alone, quality", 0.81, 0.8, 0.82),
+            ("alignment", "titles, alignment", 0.5, 0.4, 0.6),
+        ],
+        columns=["dataset", "arm", "value", "low", "high"],
+    )
+    quality = Measured(
+        {f"{arm}, quality": runs for arm, runs in measured.scores.items()}, measured.target, "a"
+    )
+    alignment = Measured({"titles, alignment": measured.scores["titles"][:1]}, measured.target, "a")
+    both = {"quality": quality, "alignment": alignment}
+    table = prompt_tables.scores_by_dataset(bands, both, [", quality", ", alignment"])
+    assert list(table.columns) == ["quality: n = 5, 3 seeds", "alignment: n = 5, 1 seed"]
+    assert table.loc["titles"].tolist() == ["0.910 [0.900, 0.920]", "0.500 [0.400, 0.600]"]
+    assert table.loc["alone"].tolist() == ["0.810 [0.800, 0.820]", "–"]
+
+
 def test_oracle_table_has_rows_as_measured_and_a_column_per_oracle(measured: Measured) -> None:
     oracles = {"a": {"image_text": 0.5}, "b": {"image_only": 0.76331, "image_text": 0.8}}
     table = prompt_tables.oracle_table({"b": measured, "a": measured}, oracles)
@@ -136,7 +165,9 @@ def test_challenges_reach_between_the_published_values() -> None:
     assert list(table.columns)[0] == "image only, published"
     assert list(table.columns)[-1] == "with titles, published"
     assert table["challenge alone"].tolist() == [0.2]
-    assert image_only < table.at[0, "mixture, nothing"] < with_titles
+    reached = [table.at[0, name] for name in table.columns if name.startswith("mixture")]
+    assert len(reached) == 3
+    assert image_only < reached[0] < reached[1] < reached[2]
 
 
 def test_without_votes_nothing_is_said_of_challenges() -> None:

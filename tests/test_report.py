@@ -5,7 +5,7 @@ from typing import Any
 from moslab.analysis.claims import PAPERS, load_paper
 from moslab.publish.claims_page import claims_page
 from moslab.publish.markers import fill
-from moslab.publish.readme import cost_table, render_performance, render_readme, results_table
+from moslab.publish.readme import cost_table, render_performance, render_readme, results_table, totals
 
 RESULT: dict[str, Any] = {
     "notebook": "01_bin_sweep",
@@ -26,7 +26,10 @@ RESULT: dict[str, Any] = {
             "low": -0.003,
             "high": 0.027,
             "n": 1587,
-            "verdict": "not resolved",
+            "seeds": 3,
+            "detectable": 0.0211,
+            "resolved_by": "7,100 images",
+            "verdict": "open",
         },
         {
             "id": "rvtc.x",
@@ -46,7 +49,8 @@ RESULT: dict[str, Any] = {
             "paper": "rvtc",
             "metric": "srcc",
             "value": None,
-            "verdict": "not resolved",
+            "verdict": "arithmetic",
+            "why": "labels alone",
         },
     ],
 }
@@ -55,9 +59,10 @@ RESULT: dict[str, Any] = {
 OTHER_PAPER: dict[str, Any] = {
     "notebook": "05_regression_vs_ntp",
     "claims": [
-        {"id": "realqa.x", "paper": "realqa", "verdict": "disagrees"},
+        {"id": "realqa.x", "paper": "realqa", "verdict": "disagrees", "survives": False},
         {"id": "deqa.x", "paper": "deqa", "verdict": "agrees"},
-        {"id": "realqa.y", "paper": "realqa", "verdict": "disagrees"},
+        {"id": "realqa.y", "paper": "realqa", "verdict": "disagrees", "survives": True},
+        {"id": "realqa.e", "paper": "realqa", "verdict": "differs, size open", "survives": None},
         {"id": "realqa.z", "paper": "realqa", "source": "our own control", "verdict": "agrees"},
     ],
 }
@@ -77,18 +82,32 @@ def test_verdicts_are_counted_by_notebook_and_paper() -> None:
     rows = results_table([RESULT, OTHER_PAPER, unjudged]).splitlines()[2:]
     bins, regression, audit = (row.partition(" | ")[0] for row in (rows[0], rows[1], rows[4]))
     assert bins == "| [01 How many bins does a score need?](notebooks/01_bin_sweep.ipynb)"
-    assert rows[0] == f"{bins} | RvTC | 1 | 0 | 2 |"
-    assert rows[1] == f"{regression} | RealQA | 0 | 2 | 0 |"
-    assert rows[2] == f"{regression} | deqa | 1 | 0 | 0 |"
-    assert rows[3] == f"{regression} | our own control | 1 | 0 | 0 |"
-    assert rows[4] == f"{audit} | – | – | – | – |"
+    assert rows[0] == f"{bins} | RvTC | 1 | 0 | 0 | 0 | 1 | 1 |"
+    assert rows[1] == f"{regression} | RealQA | 0 | 2 (1†) | 0 | 1 | 0 | 0 |"
+    assert rows[2] == f"{regression} | deqa | 1 | 0 | 0 | 0 | 0 | 0 |"
+    assert rows[3] == f"{regression} | our own control | 1 | 0 | 0 | 0 | 0 | 0 |"
+    assert rows[4] == f"{audit} | – | – | – | – | – | – | – |"
     assert len(rows) == 5
+
+
+def test_the_table_s_columns_are_the_kinds_of_verdicts() -> None:
+    header = results_table([RESULT]).splitlines()[0]
+    kinds = "agrees | disagrees | too close to call | differs, size open | open"
+    assert header == f"| notebook | paper | {kinds} | outside the counts |"
+
+
+def test_verdicts_on_statements_of_papers_are_counted_apart_from_controls() -> None:
+    assert totals([RESULT, OTHER_PAPER]) == (
+        "6 verdicts on statements of papers: 2 *agrees*, 2 *disagrees*, 1 *differs, size open*, 1 *open*. "
+        "1 more are on controls of our own, and 1 stand outside the counts. "
+        "1 of the decided orders does not survive together (†)."
+    )
 
 
 def test_a_notebook_without_a_title_goes_by_its_file_name(home, make_notebook) -> None:
     make_notebook("20_toy", "x: int = 1   # a number")
     (row,) = results_table([{"notebook": "20_toy"}]).splitlines()[2:]
-    assert row == "| [20_toy](notebooks/20_toy.ipynb) | – | – | – | – |"
+    assert row == "| [20_toy](notebooks/20_toy.ipynb) | – | – | – | – | – | – | – |"
 
 
 def test_rendering_twice_changes_nothing() -> None:
@@ -111,10 +130,23 @@ def test_the_page_of_claims_leaves_none_out() -> None:
             one.what in page for one in paper.contradictions
         )
         assert all(table.what.replace("|", "\\|") in page for table in paper.tables if not table.notebook)
-    assert (
-        page.count("not measured yet |")
-        == sum(claim.kind != "number" for paper in papers for claim in paper.claims) - 1
-    )
+    claims = [claim for paper in papers for claim in paper.claims]
+    expected = [claim for claim in claims if claim.kind != "number" and not claim.judged_with]
+    assert page.count("not measured yet |") == len(expected) - 1
+    spoken_for = [claim for claim in claims if claim.judged_with]
+    assert page.count("one difference with ") == len(spoken_for)
+    for claim in spoken_for:
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| {claim.statement} |"))
+        assert row.endswith(f"| – | – | – | – | one difference with {claim.judged_with}, judged there | – |")
     measured = "SRCC +0.012 [-0.003, +0.027], n 1,587"
     link = "[01](../notebooks/01_bin_sweep.ipynb)"
-    assert f"| iqa | {measured} | – | **not resolved** | {link} |" in page
+    assert f"| iqa | {measured} | 3 | 0.021; 7,100 images | **open** | {link} |" in page
+
+
+def test_a_verdict_on_the_page_says_what_marks_it_or_sets_it_apart() -> None:
+    first = load_paper("rvtc").claims[1].id
+    fallen = {**RESULT["claims"][1], "id": first, "survives": False}
+    apart = {**RESULT["claims"][2], "id": first}
+    page = claims_page([{"notebook": "01_bin_sweep", "claims": [fallen, apart]}])
+    assert "| ava | SRCC -0.001 | – | – | **agrees**† |" in page
+    assert "| iqa | – | – | – | **arithmetic** (labels alone) |" in page

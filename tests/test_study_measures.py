@@ -138,9 +138,9 @@ def test_verdicts_are_kept_in_the_order_in_which_they_were_judged(study):
     assert study.verdicts == [value, listed, named]
     assert [verdict.verdict for verdict in study.verdicts] == ["agrees", "agrees", "disagrees"]
     study.oracles["iqa"] = "oracle 0.9900"
-    table = study.claims_table(study.verdicts)
+    table = study.verdict_details()
     assert table["bounds"].tolist() == ["oracle 0.9900"] * 3
-    assert study.claims_table([]).empty
+    assert table.index.tolist() == [(verdict.id, "iqa") for verdict in study.verdicts]
 
 
 def test_a_claim_about_two_arms_is_not_judged_from_one_value(study):

@@ -3,14 +3,18 @@
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from run_toys import files, fill, forbid_training, local, reference, toy_grid
+from scipy import stats
 
 from moslab.analysis.claims import Claim, Place, judge
+from moslab.analysis.claims.judging import verdict_from_difference
 from moslab.batch import plan, results
 from moslab.batch.comparison import compare
 from moslab.experiments.grid import Grid
-from moslab.notebook import Study
+from moslab.measures.statistics import difference
+from moslab.notebook import Study, answer
 from moslab.utils.files import read_json, sha256, write_json
 
 CLAIM = Claim(
@@ -60,6 +64,7 @@ def test_from_the_reference_nothing_is_written(home, grid, no_training):
         ({"value": 1e-12}, "Verdicts as recorded, to nine digits: 1 of 1."),  # as on another processor
         ({"value": 1e-6}, "Verdicts other than recorded: {name}."),
         ({"low": -1e-6}, "Verdicts other than recorded: {name}."),
+        ({"together": 1e-6}, "Verdicts other than recorded: {name}."),
         ({"n": 1}, "Verdicts other than recorded: {name}."),
     ],
 )
@@ -115,7 +120,8 @@ def test_record_has_what_its_readers_need(recorded, grid, home):
     assert recorded["seconds"] >= 0
     assert recorded["provenance"]["python"]
     (claim,) = recorded["claims"]
-    assert {"id", "on", "statement", "verdict", "value", "se", "low", "high"} <= set(claim)
+    numbers = {"value", "se", "df", "p", "low", "high", "together", "detectable", "resolved_by"}
+    assert {"id", "on", "statement", "verdict", "survives", "why"} | numbers <= set(claim)
     assert (claim["id"], claim["on"]) == ("toy.order", "iqa")
     assert (home / "papermill_runs/smoke/figures/01_toy.png").is_file()
 
@@ -132,11 +138,25 @@ def test_the_batch_reads_what_was_recorded(recorded, home):
     assert (comparison.claim, comparison.change, comparison.failed) == ("toy.order (iqa)", "same", False)
 
 
-def test_answer_card(home, recorded):
-    study = Study("01_toy", profile="smoke", runs="reference")
-    assert "No committed reference yet" in study.answer()
-    assert "No committed figure" in str(study.picture("01_toy"))
-    write_json(home / "papermill_runs/reference/results/smoke/01_toy.json", recorded)
-    (claim,) = recorded["claims"]
-    assert "| claim | iqa |" in study.answer()
-    assert f"| Bins beat words. | **{claim['verdict']}** {claim['value']:+.3f} |" in study.answer()
+def test_a_conclusion_is_said_recorded_and_shown_once_it_is_committed(home):
+    study = Study("01_toy", profile="embedded", runs="reuse")
+    said = study.conclude("Bins, by {gain} SRCC over {n} images.", gain=0.0123, n=1600)
+    assert said == "Bins, by 0.012 SRCC over 1,600 images."
+    study.record()
+    record = read_json(home / "papermill_runs/embedded/results/01_toy.json")
+    assert record["values"] == {"answer": str(said)}
+    assert "No committed reference yet" in answer("01_toy")
+    write_json(home / "papermill_runs/reference/results/embedded/01_toy.json", record)
+    assert answer("01_toy").endswith(f": {said}")
+
+
+def test_recorded_orders_are_marked_by_all_of_the_notebook(home):
+    study = Study("01_toy", profile="smoke", runs="reuse")
+    decided = verdict_from_difference(CLAIM, difference(1e-4, np.full(3, 0.021), 100), "iqa")
+    opened = verdict_from_difference(CLAIM, difference(1e-4, np.full(3, 0.001), 100), "iaa")
+    study.verdicts += [decided, opened]
+    study.record()
+    recorded = read_json(home / "papermill_runs/smoke/results/01_toy.json")["claims"]
+    assert [(one["verdict"], one["survives"]) for one in recorded] == [("agrees", False), ("open", None)]
+    assert recorded[0]["p"] == pytest.approx(2 * stats.norm.sf(2.1))
+    assert study.verdicts == [decided, opened]  # as they were judged, to be marked again when more follow

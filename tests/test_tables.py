@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 
-from moslab.analysis.claims import Verdict, judge, judge_value, load_claims
-from moslab.analysis.tables import Sentence, claims_table, markdown, say, scores_table
+from moslab.analysis.tables import Sentence, interval, markdown, say, scores_table, signed
 from moslab.measures.metrics import srcc
 from moslab.utils.errors import UserError
 
-NEEDED = ["paper", "measured", "interval", "n", "seeds", "protocol", "bounds"]
+COLUMNS = ["paper", "measured", "interval", "runs together", "n", "seeds", "protocol", "bounds"]
 
 
 @pytest.fixture
@@ -21,41 +20,14 @@ def runs():
     return {"bins K=51": fine, "levels": coarse}, target
 
 
-def test_claims_table_has_all_columns_and_the_numbers(runs):
-    scores, target = runs
-    claims = load_claims("rvtc")
-    verdict = judge(claims["rvtc.51_bins_beat_five_words"], scores, target, on="iqa")
-    ceiling = judge_value(claims["rvtc.51_bins_lose_nothing"], 0.9992, n=7058, on="koniq10k")
-    number = judge(claims["rvtc.ava_challenge_title"], scores, target, on="iaa")
-    table = claims_table([verdict, ceiling, number], oracles={"iqa": "image .95"})
-    assert table.columns.tolist() == [*NEEDED, "verdict"]
-    first, second, third = (table.iloc[row].to_dict() for row in range(3))
-    assert first["measured"] == f"{verdict.value:+.4f}"
-    assert first["interval"] == f"{verdict.low:+.4f} to {verdict.high:+.4f} (95 %)"
-    assert (first["n"], first["seeds"]) == ("200", "3")
-    assert (first["protocol"], first["bounds"]) == ("SRCC, raw", "image .95")
-    assert (second["measured"], second["n"], second["seeds"]) == ("-0.0008", "7,058", "0")
-    assert (second["protocol"], second["bounds"]) == ("SRCC, raw, margin 0.01", "–")
-    assert "Fig. 2" in second["paper"]
-    assert third["measured"] == "–"
-    assert "SRCC 0.899" in third["paper"] and "quoted by someone" in third["paper"]
-
-
-def test_claims_table_reads_stored_verdicts(runs):
-    scores, target = runs
-    verdict = judge(load_claims("rvtc")["rvtc.51_bins_beat_five_words"], scores, target)
-    assert claims_table([Verdict(**verdict.as_dict())]).equals(claims_table([verdict]))
-    assert claims_table([]).empty
-
-
-def test_scores_table_shows_average_and_single_run(runs):
+def test_scores_table_shows_the_mean_of_single_runs_and_runs_together(runs):
     scores, target = runs
     table = scores_table("srcc", scores, target, paper={"levels": ".882"}, oracles="image .95")
     assert table.index.tolist() == ["bins K=51", "levels"]
-    assert set(NEEDED) < set(table.columns)
+    assert table.columns.tolist() == COLUMNS
     row = table.loc["levels"]
-    assert row["measured"] == f"{srcc(scores['levels'].mean(0), target):.4f}"
-    assert row["one run"] == f"{np.mean([srcc(run, target) for run in scores['levels']]):.4f}"
+    assert row["measured"] == f"{np.mean([srcc(run, target) for run in scores['levels']]):.4f}"
+    assert row["runs together"] == f"{srcc(scores['levels'].mean(0), target):.4f}"
     assert row["paper"] == ".882"
     assert table.loc["bins K=51", "paper"] == "–"
     low, high = (float(end) for end in row["interval"].removesuffix(" (95 %)").split(" to "))
@@ -81,3 +53,9 @@ def test_sentences_format_their_numbers():
 def test_cells_of_a_markdown_table_stay_in_their_column():
     text = markdown(["a|b", "n"], [["two\nlines", 3], ["x", 4]])
     assert text.splitlines() == ["| a\\|b | n |", "| --- | --- |", "| two lines | 3 |", "| x | 4 |"]
+
+
+def test_numbers_that_are_not_there_are_dashes():
+    assert (signed(None), signed(0.00123)) == ("–", "+0.0012")
+    assert interval(None, 0.1, 0.95) == interval(0.1, 0.1, 0.95) == "–"
+    assert interval(-0.1, 0.1, 0.9) == "-0.1000 to +0.1000 (90 %)"

@@ -36,10 +36,14 @@ def answer(name: str) -> Sentence:
     Args:
         name: the notebook's file name without `.ipynb`.
     """
-    text = committed_result(name).get("values", {}).get(ANSWER)
+    record = committed_result(name)
+    text = record.get("values", {}).get(ANSWER)
     if text is None:
         return Sentence("*No committed reference yet: run all cells to get an answer.*")
-    return Sentence(f"**Answer** (of the committed reference runs, on the embedded model): {text}")
+    source = "reference runs, on the embedded model"
+    if record.get("runs") == []:
+        source = "reference, from labels alone"
+    return Sentence(f"**Answer** (of the committed {source}): {text}")
 
 
 def picture(figure: str) -> Picture | Sentence:

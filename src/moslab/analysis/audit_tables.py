@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from moslab.analysis.label_audit import mixtures
 from moslab.analysis.tables import Sentence, say
 
 Audits = Mapping[str, Mapping[str, Any]]
-ASSUMPTIONS = {
+ASSUMPTIONS = {  # from the least gain to the most
     "as the scores do": "related through the score alone",
     "nothing": "picture tells nothing of the title",
     "perfect, nothing": "picture tells nothing, true means known",
@@ -40,6 +41,25 @@ def files(audits: Audits) -> pd.DataFrame:
 def ceilings(audits: Audits) -> pd.DataFrame:
     """A row per dataset, coding and range, with its ceilings: SRCC, PLCC raw and fitted."""
     return pd.concat([pd.DataFrame(one["ceilings"]) for one in audits.values()], ignore_index=True)
+
+
+def largest_gain(gains: pd.DataFrame) -> Sentence:
+    """To which coding of which dataset the logistic curve adds most.
+
+    Args:
+        gains: PLCC after the fit less raw PLCC, a row per coding and a column per dataset.
+    """
+    listed = gains.stack().dropna()
+    if listed.empty:
+        return say("No curve could be fitted.")
+    coding, dataset = listed.idxmax()
+    return say(
+        "The curve adds most to {coding} on {dataset}: {gain:+.4f}. The median over all is {usual:+.4f}.",
+        coding=coding,
+        dataset=dataset,
+        gain=listed.max(),
+        usual=listed.median(),
+    )
 
 
 def largest_difference(audits: Audits, again: Audits) -> Sentence:
@@ -95,18 +115,44 @@ def word_range(audits: Audits) -> Sentence:
 
 
 def overlaps(audits: Audits) -> pd.DataFrame | Sentence:
-    """Pictures, prompts and photographs that two lists, or training and test, have in common."""
-    rows: dict[str, int] = {}
-    for name, n in audits.get("ava", {}).get("test sets", {}).items():
-        rows[f"AVA, {name}"] = n
-    for name, n in audits.get("icaa17k", {}).get("photographs", {}).items():
-        rows[f"ICAA17K, {name}"] = n
-    folds = audits.get("agiqa3k", {}).get("prompts", {}).get("split by picture", [])
-    for fold, (shared, _) in enumerate(folds):
-        rows[f"AGIQA-3K, test prompts in training, fold {fold}"] = shared
+    """How many of a test list's pictures, prompts or photographs stand in another list as well.
+
+    Returns:
+        A row per test list: tested, shared, and with what.
+    """
+    rows = [*_test_lists(audits), *_photographs(audits), *_prompts(audits)]
     if not rows:
         return say("None of these lists is at hand.")
-    return pd.DataFrame({"pictures": rows}).rename_axis("what")
+    return pd.DataFrame(rows, columns=["what", "tested", "shared", "with"]).set_index("what")
+
+
+def _test_lists(audits: Audits) -> list[tuple[str, int, int, str]]:
+    sets = audits.get("ava", {}).get("test sets", {})
+    rows = []
+    for name, n in sets.items():
+        shared = sets.get(f"{name}, in the official")
+        if shared is not None:
+            official = f"the {sets['official']:,} of the official test list"
+            rows.append((f"AVA, test list of {name}", n, shared, official))
+    return rows
+
+
+def _photographs(audits: Audits) -> list[tuple[str, int, int, str]]:
+    found = audits.get("icaa17k", {}).get("photographs")
+    if not found:
+        return []
+    return [
+        ("ICAA17K, test rows", found["rows tested"], found["rows shared"], "photographs in training"),
+        ("ICAA17K, test photographs", found["tested"], found["shared"], "photographs in training"),
+    ]
+
+
+def _prompts(audits: Audits) -> list[tuple[str, int, int, str]]:
+    folds = audits.get("agiqa3k", {}).get("prompts", {}).get("split by picture", [])
+    if not folds:
+        return []
+    shared, tested = np.sum(folds, axis=0)
+    return [(f"AGIQA-3K, prompts of {len(folds)} test folds", int(tested), int(shared), "training")]
 
 
 def audited(

@@ -9,7 +9,6 @@ import torch
 
 from moslab.analysis.claims import LEVELS, Claim, Table, Verdict, judge_value
 from moslab.analysis.measured import Measured
-from moslab.analysis.tables import say
 from moslab.experiments.grid import Results, run_metric
 from moslab.measures import ncm
 from moslab.measures.statistics import compare, over_seeds
@@ -326,28 +325,59 @@ def _with_interval(value: float, low: float, high: float) -> str:
     return f"{value:+.3f} ({low:+.3f} to {high:+.3f})" if high > low else f"{value:+.3f}"
 
 
-def numbers_or_pictures(results: Results, changed: pd.DataFrame, levels: Floors) -> list[str]:
-    """Whether runs of equal accuracy end at different NCM: rank correlations, and last NCM by arm."""
+def accuracy_and_ncm(results: Results, changed: pd.DataFrame) -> pd.DataFrame:
+    """Columns dataset, arm, seed, last NCM and SRCC (of the written scores), a row per run."""
     last = changed[changed["measure"] == "ncm"].set_index(["dataset", "arm", "seed"])["last"]
     srcc = {place: run_metric(run, "srcc") for place, run in results.runs.items()}
     frame = pd.DataFrame({"last NCM": last, "SRCC": pd.Series(srcc, dtype=float)})
-    frame = frame.rename_axis(["dataset", "arm", "seed"]).reset_index()
-    sentences: list[str] = []
-    for dataset, runs in frame.groupby("dataset", sort=False):
-        columns = runs[["SRCC", "last NCM"]]
-        within = columns - columns.groupby(runs["arm"]).transform("mean")
-        sentences.append(
-            say(
-                "{name}: rank correlation of last NCM and SRCC {over:+.2f} over {n} runs with an SRCC, "
-                "{within:+.2f} within arms.",
-                name=dataset,
-                over=float(columns.corr("spearman").iloc[0, 1]),
-                within=float(within.corr("spearman").iloc[0, 1]),
-                n=int(runs["SRCC"].notna().sum()),
-            )
-        )
-        for arm, level in runs.groupby("arm", sort=False)["last NCM"].mean().items():
-            share = 100 * level / levels[str(dataset), "NCM"]
-            template = "{name}, {arm}: last NCM {level}, {share:.0f} % of the level without a picture."
-            sentences.append(say(template, name=dataset, arm=arm, level=level, share=share))
-    return sentences
+    return frame.rename_axis(["dataset", "arm", "seed"]).reset_index()
+
+
+def correlations(runs: pd.DataFrame) -> pd.DataFrame:
+    """Whether runs of equal accuracy end at different NCM: Spearman's correlation of the two, by dataset.
+
+    Args:
+        runs: as from `accuracy_and_ncm`.
+
+    Returns:
+        Columns over runs, within arms (each run less its arm's mean) and n, the runs with an SRCC.
+    """
+    rows = {}
+    for dataset, own in runs.groupby("dataset", sort=False):
+        columns = own[["SRCC", "last NCM"]]
+        within = columns - columns.groupby(own["arm"]).transform("mean")
+        rows[dataset] = {
+            "over runs": columns.corr("spearman").iloc[0, 1],
+            "within arms": within.corr("spearman").iloc[0, 1],
+            "n": int(own["SRCC"].notna().sum()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("dataset")
+
+
+def share_of_level(changed: pd.DataFrame, levels: Floors) -> pd.Series:
+    """The last NCM of each dataset and arm as a share of its level without a picture, a mean over seeds."""
+    last = changed[changed["measure"] == "ncm"].groupby(["dataset", "arm"], sort=False)["last"].mean()
+    level = [levels[dataset, "NCM"] for dataset, _ in last.index]
+    return last / level
+
+
+def cost_of_answers(changed: pd.DataFrame, levels: Floors, tokens: int) -> pd.DataFrame:
+    """What an answer costs at the end of training, beside digits that are known by their frequencies alone.
+
+    Args:
+        changed: as from `changes`.
+        levels: as from `floors`.
+        tokens: taught tokens of an answer.
+
+    Returns:
+        Nats per answer, a row per dataset and arm: last steps, digit frequencies (with fixed words that cost
+        nothing), and the first less the second. Where that lies above zero and digits cost no more than by
+        their frequencies, fixed words cost at least as much.
+    """
+    losses = changed[changed["measure"] == "loss"]
+    rows = {}
+    for (dataset, arm), runs in losses.groupby(["dataset", "arm"], sort=False):
+        last = tokens * runs["last"].mean()
+        blind = tokens * levels[dataset, "cross-entropy"]
+        rows[dataset, arm] = {"last steps": last, "digit frequencies": blind, "difference": last - blind}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["dataset", "arm"]).round(2)

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from moslab.analysis.conversion import rounding_kept, run_errors, through_coding
+from moslab.analysis.gap_tables import in_brackets
 from moslab.analysis.measured import Measured
+from moslab.analysis.tables import NOTHING
 from moslab.backbones.loading import load
 from moslab.datasets.table import ImageTable
 from moslab.experiments.attribute_answers import CHOSEN, answers
@@ -80,6 +82,36 @@ def simulated_readers(
         row["mean |error|, without intervals"] = mae(belief @ grid, truth)
         rows.append(row)
     return pd.DataFrame(rows).set_index("noise").round(4)
+
+
+def hidden_from(readers: pd.DataFrame, within: float = 0.1) -> float | None:
+    """The noise from which on averaging hides the intervals; None where it never does.
+
+    Args:
+        readers: as from `simulated_readers`.
+        within: by how much more, as a share, the expectation over intervals may miss than the one without.
+
+    Returns:
+        The smallest of the simulated noises from which on it misses by no more than that.
+    """
+    excess = readers["mean |error|, expectation"] / readers["mean |error|, without intervals"] - 1
+    hidden = None
+    for noise in sorted(readers.index, reverse=True):
+        if excess[noise] > within:
+            break
+        hidden = float(noise)
+    return hidden
+
+
+def label_losses(rows: pd.DataFrame, least: float = 0.001) -> pd.DataFrame:
+    """What codings lose of labels, in per cent of the labels' range: a row per coding, a column per dataset.
+
+    Args:
+        rows: as from `conversion.dataset_errors`.
+        least: codings that lose less than this everywhere are left out.
+    """
+    losses = rows.pivot_table("of range", "coding", "dataset", sort=False)
+    return losses[losses.max(axis=1) >= least]
 
 
 def errors_by_arm(results: Sequence[Results], table: ImageTable) -> dict[str, pd.DataFrame]:
@@ -164,7 +196,7 @@ def steps_table(kept: Steps) -> pd.DataFrame:
 
 
 def read_soft_and_hard(kept: Steps, coded: Mapping[str, str], measured: Measured) -> list[str]:
-    """A sentence per coding: its steps and its SRCC, read by expectation and by arg-max."""
+    """A sentence per coding, without its full stop: its steps and its SRCC, read softly and by arg-max."""
     sentences = []
     for column, arm in coded.items():
         hard = f"{arm}, read hard"
@@ -172,11 +204,16 @@ def read_soft_and_hard(kept: Steps, coded: Mapping[str, str], measured: Measured
             "srcc", measured.scores[arm], measured.scores[hard], measured.target, allow_few=measured.few
         )
         sentences.append(
-            f"**{arm}** follows {kept[arm, column].value:+.3f} of its own steps, read hard "
-            f"{kept[hard, column].value:+.3f}. Read by expectation, the same models reach {order.value:+.4f} "
-            f"SRCC more ({order.low95:+.4f} to {order.high95:+.4f}, 95 %)."
+            f"**{arm}** follow {_share(kept[arm, column])} of their own steps, read hard "
+            f"{_share(kept[hard, column])}. Read by expectation, the same models reach "
+            f"{in_brackets(order.value, order.low95, order.high95)} SRCC more"
         )
     return sentences
+
+
+def _share(share: Difference) -> str:
+    """'+0.064 [+0.023, +0.105]'."""
+    return in_brackets(share.value, share.low95, share.high95)
 
 
 def furthest_stray(kept: Steps, coded: Mapping[str, str]) -> float:
@@ -267,34 +304,50 @@ def answers_after(
 
 
 def away_from_home(
-    home: Measured, elsewhere: Mapping[str, Measured], oracles: Mapping[str, str]
+    elsewhere: Mapping[str, Measured], homes: Mapping[str, Measured], trained_on: str = ""
 ) -> pd.DataFrame:
-    """How arms do on data that they were not trained on alone, beside what they reach at home.
+    """How arms do on data that they were not trained on alone.
+
+    Beside it stands what the same arm reaches when it is trained on the tested dataset alone: the same test
+    pictures, so that the difference is paired.
 
     Args:
-        home: trained and tested on one dataset.
-        elsewhere: the same arms under other conditions; behind a comma, an arm's name says which.
-        oracles: as tables show them, by the names of `elsewhere`.
+        elsewhere: by condition; behind a comma, an arm's name says which.
+        homes: by dataset, arms that were trained and tested on it alone. Where there are none, or none that
+            were tested on the same pictures, cells stay empty.
+        trained_on: the one dataset that the arms of `elsewhere` were trained on, if it is one: a column shows
+            what the same trained models reach on its own test pictures.
+
+    Returns:
+        A row per condition and arm: SRCC, interval, what is told above, n, seeds and bounds.
     """
     rows = []
     for name, one in elsewhere.items():
-        paper = "unknown" if name.startswith("mixed") else "see the table below"
         for arm, scores in one.scores.items():
             plain = arm.split(",")[0]
             there = estimate("srcc", scores, one.target, allow_few=one.few)
-            at_home = estimate("srcc", home.scores[plain], home.target, allow_few=home.few)
-            rows.append(
-                {
-                    "tested": name,
-                    "arm": plain,
-                    "paper": paper,
-                    "SRCC": round(there.value, 4),
-                    "interval": f"{there.low95:.4f} to {there.high95:.4f} (95 %)",
-                    "runs together": round(there.together, 4),
-                    f"trained and tested on {home.dataset}": round(at_home.value, 4),
-                    "n": there.n,
-                    "seeds": there.seeds,
-                    "bounds": oracles.get(name, "–"),
-                }
-            )
+            row: dict[str, object] = {"tested": name, "arm": plain, "SRCC": round(there.value, 4)}
+            row["interval"] = f"{there.low95:.4f} to {there.high95:.4f} (95 %)"
+            if trained_on:
+                row[f"same models, on {trained_on}"] = _at_home(homes.get(trained_on), plain)
+            alone = homes.get(one.dataset)
+            row["trained on the tested data alone"] = _at_home(alone, plain)
+            row["less that"] = _less_home(one, scores, alone, plain)
+            oracle = f"oracle {one.oracle:.4f}" if one.oracle else NOTHING
+            rows.append(row | {"n": there.n, "seeds": there.seeds, "bounds": oracle})
     return pd.DataFrame(rows).set_index(["tested", "arm"]) if rows else pd.DataFrame()
+
+
+def _at_home(home: Measured | None, arm: str) -> str:
+    """An arm's SRCC where it was trained and tested on one dataset; a dash where it was not."""
+    if home is None or arm not in home.scores:
+        return NOTHING
+    return f"{np.mean([srcc(run, home.target) for run in home.scores[arm]]):.4f}"
+
+
+def _less_home(one: Measured, scores: np.ndarray, home: Measured | None, arm: str) -> str:
+    """An arm's SRCC less that after training on the tested dataset; a dash where pictures differ."""
+    if home is None or arm not in home.scores or not np.array_equal(one.target, home.target):
+        return NOTHING
+    gap = compare("srcc", scores, home.scores[arm], one.target, allow_few=one.few or home.few)
+    return in_brackets(gap.value, gap.low95, gap.high95)

@@ -1,4 +1,4 @@
-"""The tables of notebook 03: what digits cost on labels, what bases know of numbers, what digits bring."""
+"""The tables of notebook 03: what bases know of numbers, what digits bring, and what is written."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -8,123 +8,24 @@ import numpy as np
 import pandas as pd
 
 from moslab.analysis.claims import Table
-from moslab.analysis.label_audit import digit_ceilings, one_digit
 from moslab.analysis.measured import Measured
-from moslab.analysis.tables import Sentence, say
-from moslab.datasets import EMBEDDED, load
-from moslab.datasets.table import ImageTable
+from moslab.analysis.tables import say
+from moslab.analysis.verdict_tables import with_limits
+from moslab.backbones import catalogue
 from moslab.experiments.grid import Results
+from moslab.measures.metrics import srcc
 from moslab.measures.statistics import compare, estimate, share_interval
 from moslab.scorers.digits import through_digits
 
-Printed = Mapping[str, tuple[str, float, float]]  # dataset -> column of Table 4, its cells of M=3 and M=1
 Lists = Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]  # length -> base -> metric -> [trials]
 Measure = Callable[[Sequence[str], Sequence[str]], float]
-CROWDED = 0.1  # spread (deviation as a share of the scale) below which scores are like AVA's
+SORTING_PAIRS = {  # by claim: the base that should sort better, and the other
+    "realqa.more_training_sorts_better": ("embedded", "embedded-early"),
+    "realqa.qwen_sorts_better_than_llava": ("embedded", "embedded-llava"),
+}
+INVENTS = "realqa.best_base_hallucinates"
 MEAN = ", each digit's mean"
 TREE = ", tree"
-
-
-def labels_of(name: str, root: str | None = None, images: int | None = None) -> ImageTable:
-    """A dataset's labels; `images` is for embedded ones."""
-    return load(name, root=root, images=images if name in EMBEDDED else None)
-
-
-def ceilings_of(
-    name: str, digits: Sequence[int], root: str | None = None, images: int | None = None
-) -> list[dict[str, Any]]:
-    """`label_audit.digit_ceilings` of a dataset by name."""
-    return digit_ceilings(labels_of(name, root, images), digits)
-
-
-def one_digit_of(
-    name: str, printed: Printed, root: str | None = None, images: int | None = None
-) -> list[dict[str, Any]]:
-    """`label_audit.one_digit` of a dataset by name, against what is printed of its like."""
-    _, finer, reached = printed[name]
-    return one_digit(labels_of(name, root, images), finer, reached)
-
-
-def share_of_levels(ceilings: pd.DataFrame) -> pd.DataFrame:
-    """SRCC and MAE of every coding, and its error as a share of the five words' error (Section 4.5).
-
-    Args:
-        ceilings: as from `ceilings_of`, several datasets below each other, the words first in each.
-    """
-    of_levels = ceilings.groupby("dataset")["mae"].transform("first")
-    rows = ceilings.assign(**{"error, share of levels'": ceilings["mae"] / of_levels}).round({"spread": 3})
-    values = ["srcc", "mae", "error, share of levels'"]
-    return rows.pivot_table(values, ["dataset", "spread", "n"], "coding", sort=False).round(4)
-
-
-def likeness(ceilings: pd.DataFrame) -> dict[str, str]:
-    """Whose column of Table 4 a dataset is held against: AVA's where scores crowd, else KonIQ-10k's."""
-    spread = ceilings.groupby("dataset", sort=False)["spread"].first()
-    return {str(name): "AVA" if share < CROWDED else "KonIQ-10k" for name, share in spread.items()}
-
-
-def printed_cells(table4: Table, columns: Mapping[str, str]) -> dict[str, tuple[str, float, float]]:
-    """What Table 4 prints of a dataset's like with three digits and with one.
-
-    Args:
-        columns: as from `likeness`.
-    """
-    cells = {}
-    for name, column in columns.items():
-        three, one = (table4.cell(row, f"{column} SRCC") for row in ("M=3", "M=1"))
-        assert three is not None and one is not None
-        cells[name] = (column, three, one)
-    return cells
-
-
-def beside_printed(rows: pd.DataFrame, printed: Printed) -> pd.DataFrame:
-    """A noisy predictor rounded to one digit, beside what is printed; a row per dataset and mapping.
-
-    Args:
-        rows: as from `one_digit_of`, several datasets below each other.
-    """
-    beside = rows.astype({"needed": float})
-    beside["printed M=3"] = beside["dataset"].map({name: cells[1] for name, cells in printed.items()})
-    beside["printed M=1"] = beside["dataset"].map({name: cells[2] for name, cells in printed.items()})
-    return beside
-
-
-def possible(rows: pd.DataFrame, printed: Printed, topmost: Mapping[str, float | None]) -> list[Sentence]:
-    """Which mappings rule a printed cell out by arithmetic, a sentence per dataset.
-
-    Args:
-        rows: as from `beside_printed`.
-        topmost: the best that the paper prints for a column's test set.
-    """
-    sentences = []
-    for name, mappings in rows.groupby("dataset", sort=False):
-        column, finer, reached = printed[str(name)]
-        spans = {}
-        for quantity in ("labels", "srcc", "shrunk", "against rounded", "needed"):
-            values = mappings[quantity]
-            spans[quantity] = say("{low} to {high}", low=values.min(), high=values.max())
-        sentences.append(
-            say(
-                "**{name}**, column {column}. {finer} with three digits becomes {spans[srcc]} as a whole "
-                "number, {spans[shrunk]} if predictions are shrunk, {spans[against rounded]} against rounded "
-                "scores; the scores themselves keep {spans[labels]}. {reached} is printed. Of {n} mappings, "
-                "{out} have their ceiling below the printed cell, and {below} the noisy predictor. Where the "
-                "cell can be reached at all, it takes an unrounded SRCC of {spans[needed]}; under {much} of "
-                "{n} mappings that is more than {top}, the best the paper prints for this test set, or "
-                "impossible.",
-                name=name,
-                column=column,
-                finer=finer,
-                reached=reached,
-                spans=spans,
-                top=topmost[column],
-                n=len(mappings),
-                out=int((mappings["labels"] < reached).sum()),
-                below=int((mappings["srcc"] < reached).sum()),
-                much=int((~(mappings["needed"] <= topmost[column])).sum()),
-            )
-        )
-    return sentences
 
 
 def sorting_examples(asked: Sequence[str], measures: Sequence[Measure]) -> pd.DataFrame:
@@ -166,30 +67,81 @@ def sorting_table(lists: Lists, cards: Mapping[str, Mapping[str, Any]], table3: 
     return pd.DataFrame(rows).T[columns].round(3)
 
 
+def best_sorter(lists: Lists, length: str) -> str:
+    """The base with the most numbers in their place."""
+    trials = lists[length]
+    return max(trials, key=lambda name: float(np.mean(trials[name]["accuracy"])))
+
+
+def sorting_floor(lists: Lists) -> pd.DataFrame:
+    """The base that sorts best beside a guess, a row per length of the lists.
+
+    Returns:
+        Columns best base, its accuracy, recall and hallucination, and guessing, the accuracy of a random
+        order of the right numbers.
+    """
+    rows = {}
+    for length in sorted(lists, key=int):
+        best = best_sorter(lists, length)
+        trials = lists[length][best]
+        row: dict[str, Any] = {"best base": best}
+        for metric in ("accuracy", "recall", "hallucination"):
+            row[metric] = round(float(np.mean(trials[metric])), 3)
+        rows[f"{length} numbers"] = row | {"guessing": 1 / int(length)}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def untestable(lists: Lists, length: str) -> str:
+    """Why no base can be said to sort better: none does more than a guess. Empty where one does."""
+    best = best_sorter(lists, length)
+    reached, guessed = float(np.mean(lists[length][best]["accuracy"])), 1 / int(length)
+    if reached > guessed:
+        return ""
+    return str(
+        say(
+            "the best base puts {reached} of the numbers in their place, a random order of them {guessed}",
+            reached=reached,
+            guessed=guessed,
+        )
+    )
+
+
 def sorts_better(lists: Lists, length: str, first: str, second: str) -> dict[str, Any]:
     """How much more of a list one base puts in its place than another, as `judge_value` takes it."""
     accuracy = {name: np.array(trials["accuracy"]) for name, trials in lists[length].items()}
     gap = accuracy[first] - accuracy[second]
     low, high = share_interval(gap, (-1 / int(length), 1 / int(length)))
-    on = f"{length} numbers"
-    return {"value": np.mean(gap), "low": low, "high": high, "n": len(gap), "on": on, "what": "lists"}
+    interval = {"value": float(np.mean(gap)), "low": low, "high": high}
+    return interval | _about_lists(lists, length, len(gap), (first, second))
 
 
 def best_invents(lists: Lists, length: str) -> dict[str, Any]:
     """How many numbers the base that sorts best makes up, as `judge_value` takes it."""
-    trials = lists[length]
-    best = max(trials, key=lambda name: float(np.mean(trials[name]["accuracy"])))
-    invented = trials[best]["hallucination"]
+    best = best_sorter(lists, length)
+    invented = lists[length][best]["hallucination"]
     low, high = share_interval(invented, (0, 1))
-    on = f"{length} numbers, {best}"
+    interval = {"value": float(np.mean(invented)), "low": low, "high": high}
+    return interval | _about_lists(lists, length, len(invented), (best,))
+
+
+def _about_lists(lists: Lists, length: str, n: int, bases: Sequence[str]) -> dict[str, Any]:
     return {
-        "value": np.mean(invented),
-        "low": low,
-        "high": high,
-        "n": len(invented),
-        "on": on,
+        "n": n,
+        "on": f"{length} numbers",
         "what": "lists",
+        "embedded": set(bases) <= set(catalogue.EMBEDDED),
+        "untestable": untestable(lists, length),
     }
+
+
+def sorting_values(lists: Lists) -> list[tuple[str, dict[str, Any]]]:
+    """The claims about sorting by their ids, each with what `judge_value` takes, for every length of list."""
+    values = []
+    for length in sorted(lists, key=int):
+        for claim, bases in SORTING_PAIRS.items():
+            values.append((claim, sorts_better(lists, length, *bases)))
+        values.append((INVENTS, best_invents(lists, length)))
+    return values
 
 
 def written_with(
@@ -230,6 +182,55 @@ def over_digits(measured: Mapping[str, Measured], digits: Sequence[int]) -> pd.D
     return pd.DataFrame(rows, columns=["dataset", "arm", "M", "value", "low", "high"])
 
 
+def numbers_written(measured: Mapping[str, Measured], digits: Sequence[int]) -> pd.DataFrame:
+    """How many different numbers single runs write, a row per dataset, number of digits and run.
+
+    Returns:
+        Columns dataset, M, seed (its place among the runs), numbers (how many different ones), most frequent
+        (the pictures that are given the most frequent one) and n (pictures).
+    """
+    rows = []
+    for name, one in measured.items():
+        for m in digits:
+            for seed, scores in enumerate(one.scores.get(f"digits M={m}", [])):
+                pictures = np.unique(scores, return_counts=True)[1]
+                rows.append((name, m, seed, len(pictures), int(pictures.max()), len(scores)))
+    return pd.DataFrame(rows, columns=["dataset", "M", "seed", "numbers", "most frequent", "n"])
+
+
+def numbers_table(written: pd.DataFrame) -> pd.DataFrame:
+    """The runs of `numbers_written` side by side: a row per dataset and number of digits.
+
+    Returns:
+        Columns different numbers and pictures with the most frequent (a number per run), and pictures.
+    """
+    rows = {}
+    for place, runs in written.groupby(["dataset", "M"], sort=False):
+        rows[place] = {
+            "different numbers": ", ".join(map(str, runs["numbers"])),
+            "pictures with the most frequent": ", ".join(map(str, runs["most frequent"])),
+            "pictures": int(runs["n"].iloc[0]),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["dataset", "M"])
+
+
+def tree_less_mean(measured: Mapping[str, Measured], digits: Sequence[int]) -> float:
+    """The largest difference in SRCC between tree and each digit's mean, in size, over all single runs.
+
+    NaN where no number of digits was read in both ways.
+    """
+    largest = float("nan")
+    for one in measured.values():
+        for m in digits:
+            tree, mean = (one.scores.get(f"digits M={m}{reading}") for reading in (TREE, MEAN))
+            if tree is None or mean is None:
+                continue
+            for left, right in zip(tree, mean, strict=True):
+                gap = abs(srcc(left, one.target) - srcc(right, one.target))
+                largest = float(np.fmax(largest, gap))
+    return largest
+
+
 def rounded_afterwards(
     measured: Mapping[str, Measured], trained: Mapping[str, np.ndarray], least: int, most: int
 ) -> dict[str, Measured]:
@@ -247,7 +248,10 @@ def rounded_afterwards(
 
 
 def step_pairs(least: int, most: int) -> dict[str, tuple[str, str]]:
-    """The steps from the fewest digits to the most: rounding, training, reading; and the words."""
+    """The steps from the fewest digits to the most: rounding, training, reading; and the words.
+
+    The most digits as written against the words are a claim, and not among them.
+    """
     fewest, finest = f"digits M={least}", f"digits M={most}"
     pairs = {
         f"M={most} rounded to M={least}, less M={most}": ("rounded", finest),
@@ -258,7 +262,7 @@ def step_pairs(least: int, most: int) -> dict[str, tuple[str, str]]:
             pairs[f"M={m}{reading}, less as written"] = (f"digits M={m}{reading}", f"digits M={m}")
     by_mean = (f"{finest}{MEAN}", f"{fewest}{MEAN}")
     pairs[f"M={most} less M={least}, both by each digit's mean"] = by_mean
-    for reading in ("", MEAN, TREE):
+    for reading in (MEAN, TREE):
         pairs[f"M={most}{reading} less levels"] = (f"{finest}{reading}", "levels")
     return pairs
 
@@ -285,6 +289,15 @@ def steps(measured: Mapping[str, Measured], least: int, most: int) -> list[dict[
                     }
                 )
     return rows
+
+
+def steps_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows of `steps` with their intervals, a row per step and a column per dataset."""
+    table: dict[str, dict[str, str]] = {}
+    for row in rows:
+        text = with_limits(row["value"], row["low 95 %"], row["high 95 %"])
+        table.setdefault(row["step"], {})[row["dataset"]] = text
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("step")
 
 
 def gains(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from moslab.analysis import oracles
-from moslab.analysis.claims import LOWER_IS_BETTER, Claim, Verdict, judge
+from moslab.analysis.claims import Claim, Verdict, judge, signed_weights
 from moslab.analysis.tables import interval, scores_table, signed
 from moslab.datasets import EMBEDDED
 from moslab.experiments.experiment import Experiment
@@ -261,10 +261,9 @@ def change_of_lead(
 
 def _change(claim: Claim, before: Measured, after: Measured, resamples: int) -> Difference:
     """The claim's difference under the second condition less that under the first; positive is better."""
-    sign = -1.0 if claim.metric in LOWER_IS_BETTER else 1.0
-    first, second = claim.arms
-    arms = [after.scores[first], after.scores[second], before.scores[first], before.scores[second]]
-    weights = [sign, -sign, -sign, sign]
+    weights = signed_weights(claim)
+    arms = [after.scores[arm] for arm in claim.arms] + [before.scores[arm] for arm in claim.arms]
+    weights += [-weight for weight in weights]
     return contrast(claim.metric, arms, weights, after.target, n=resamples, allow_few=after.few)
 
 

@@ -1,6 +1,6 @@
 """The tables of notebook 02: what prompts could add and do add, and what long training changes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +10,11 @@ import pandas as pd
 from moslab import datasets
 from moslab.analysis import label_audit
 from moslab.analysis.measured import Measured
-from moslab.analysis.tables import Sentence, say
+from moslab.analysis.tables import NOTHING, Sentence, say
 from moslab.experiments.grid import Results
 from moslab.measures.metrics import srcc
 from moslab.measures.statistics import Difference, difference
+from moslab.utils.words import plural
 
 KNOWLEDGE = ("image_only", "image_text", "text_only", "wrong_text")  # the oracles of the embedded world
 Oracles = Mapping[str, Mapping[str, float]]  # name of a measurement -> what an oracle knows -> its SRCC
@@ -48,25 +49,54 @@ def oracle_table(measured: Mapping[str, Measured], oracles: Oracles) -> pd.DataF
 def share_of_possible_gain(
     measured: Mapping[str, Measured], oracles: Oracles, pair: tuple[str, str]
 ) -> pd.DataFrame:
-    """How much of the gain that titles make possible is reached.
+    """How much of the gain that texts make possible is reached.
 
     Args:
         oracles: as from `oracles_by_knowledge`.
-        pair: the arm that is shown right titles, and the one that is shown the picture alone.
+        pair: the arm that is shown each picture's own text, and the one that is shown the picture alone.
 
     Returns:
-        One row per measurement: the gain in SRCC of the seed-averaged scores, the oracles' own gain, and the
-        first as a share of the second; the last two undefined without oracles.
+        One row per measurement: the gain in SRCC, a mean over single runs; the oracles' own gain; and the
+        first as a share of the second. The last two are undefined without oracles.
     """
-    titles, alone = pair
+    informed, alone = pair
     rows = {}
     for name, one in measured.items():
-        of_arm = {arm: srcc(one.scores[arm].mean(axis=0), one.target) for arm in pair}
-        gain, possible = of_arm[titles] - of_arm[alone], np.nan
+        gain, possible = mean_srcc(one, informed) - mean_srcc(one, alone), np.nan
         if "image_text" in oracles[name]:
             possible = oracles[name]["image_text"] - oracles[name]["image_only"]
         rows[name] = {"gain": gain, "possible gain": possible, "share": gain / possible}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("dataset").round(4)
+
+
+def mean_srcc(one: Measured, arm: str) -> float:
+    """An arm's SRCC, a mean over single runs."""
+    return float(np.mean([srcc(run, one.target) for run in one.scores[arm]]))
+
+
+# --- scores side by side ------------------------------------------------------------------------------
+
+
+def scores_by_dataset(
+    bands: pd.DataFrame, measured: Mapping[str, Measured], endings: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Every arm's metric with its 95 % interval: a row per arm, a column per measurement.
+
+    Args:
+        bands: dataset, arm, value, low, high; as from `measured.bands`.
+        measured: the same measurements, whose pictures and seeds the columns name.
+        endings: cut off the names of arms, so that those of two scores share a row.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    for band in bands.itertuples():
+        arm = band.arm
+        for ending in endings:
+            arm = arm.removesuffix(ending)
+        one = measured[band.dataset]
+        seeds = plural(len(one.scores[band.arm]), "seed", "seeds")
+        column = f"{band.dataset}: n = {len(one.target):,}, {seeds}"
+        rows.setdefault(arm, {})[column] = f"{band.value:.3f} [{band.low:.3f}, {band.high:.3f}]"
+    return pd.DataFrame.from_dict(rows, orient="index").fillna(NOTHING).rename_axis("arm")
 
 
 # --- one model for several scores ---------------------------------------------------------------------
@@ -172,7 +202,7 @@ def difference_over_seeds(ends: pd.DataFrame, measure: str, pair: tuple[str, str
 
 
 def power_of_challenges(root: str | None = None) -> dict[str, Any]:
-    """`label_audit.title_power` of AVA's challenges: fitted on all but the official test pictures."""
+    """`label_audit.title_power` of AVA's challenges: fitted on all but its test pictures."""
     ava = datasets.load("ava", root=root)
     tested = ava.rows("test")
     return label_audit.title_power(ava, np.setdiff1d(np.arange(len(ava)), tested), tested)

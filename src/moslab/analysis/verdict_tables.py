@@ -1,5 +1,6 @@
 """Verdicts in tables: a claim per row and a dataset per column, and everything behind each of them."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -57,10 +58,16 @@ def difference(verdict: Verdict) -> str:
     """'+0.006 [+0.002, +0.010]', for sentences."""
     if verdict.value is None:
         return NOTHING
-    limits = ""
-    if verdict.low is not None and verdict.high is not None and verdict.low != verdict.high:
-        limits = f" [{verdict.low:+.3f}, {verdict.high:+.3f}]"
-    return f"{verdict.value:+.3f}{limits}"
+    return with_limits(verdict.value, verdict.low, verdict.high)
+
+
+def with_limits(value: float, low: float | None, high: float | None) -> str:
+    """'+0.006 [+0.002, +0.010]'; the value alone where it needs no interval, 'undefined' for no number."""
+    if not math.isfinite(value):
+        return "undefined"
+    if low is None or high is None or low == high:
+        return f"{value:+.3f}"
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
@@ -111,12 +118,18 @@ def detail(verdict: Verdict, oracle: str) -> dict[str, str]:
         "runs together": signed(verdict.together),
         "80 % power": NOTHING if seen is None else f"{seen:.3f}",
         "resolved by": verdict.resolved_by or NOTHING,
-        "n": count(verdict.n),
+        "n": counted(verdict),
         "seeds": count(verdict.seeds),
         "protocol": protocol(verdict.metric, verdict.margin),
         "bounds": oracle,
         "verdict": f"{verdict.verdict}{mark(verdict)}",
     }
+
+
+def counted(verdict: Verdict) -> str:
+    """'1,587' images, or '200 steps of each run'."""
+    number = count(verdict.n)
+    return number if verdict.what == "images" else f"{number} {verdict.what}"
 
 
 # --- for sentences ----------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What a comparison could have seen, and what it would take to see more.
 
-Power is that of the verdict rules: 80 % for an order, whose 95 % interval has to exclude zero, and for an
-equivalence, whose 90 % interval has to lie inside its margin although the truth is exactly zero.
+Power is that of the verdict rules: about 80 % for an order, whose 95 % interval has to exclude zero, and for
+an equivalence, whose 90 % interval has to lie inside its margin although the truth is exactly zero.
 """
 
 import math
@@ -36,13 +36,12 @@ def images_needed(difference: Difference, size: float, equivalence: bool = False
         Two significant digits, rounded up; None where a hundred times as many are not enough.
     """
 
-    def at(times: float) -> float:
-        image_variance = difference.se_images**2 / times
-        seed_variance = difference.se_seeds**2
-        return _detectable(image_variance, seed_variance, difference.seeds, equivalence)
+    def at(images: int) -> float:
+        image_variance = difference.se_images**2 * difference.n / images
+        return _detectable(image_variance, difference.se_seeds**2, difference.seeds, equivalence)
 
-    times = _smallest(at, size)
-    return None if times is None else _rounded_up(times * difference.n)
+    images = _smallest(at, size, difference.n)
+    return None if images is None else _rounded_up(images)
 
 
 def seeds_needed(difference: Difference, size: float, equivalence: bool = False) -> int | None:
@@ -52,16 +51,14 @@ def seeds_needed(difference: Difference, size: float, equivalence: bool = False)
         A whole number; None where a hundred times as many are not enough.
     """
 
-    def at(times: float) -> float:
-        seed_variance = difference.se_seeds**2 / times
-        seeds = times * difference.seeds
+    def at(seeds: int) -> float:
+        seed_variance = difference.se_seeds**2 * difference.seeds / seeds
         return _detectable(difference.se_images**2, seed_variance, seeds, equivalence)
 
-    times = _smallest(at, size)
-    return None if times is None else math.ceil(times * difference.seeds)
+    return _smallest(at, size, difference.seeds)
 
 
-def _detectable(image_variance: float, seed_variance: float, seeds: float, equivalence: bool) -> float:
+def _detectable(image_variance: float, seed_variance: float, seeds: int, equivalence: bool) -> float:
     """`detectable` from the two parts of a variance."""
     variance = image_variance + seed_variance
     df = math.inf
@@ -70,15 +67,16 @@ def _detectable(image_variance: float, seed_variance: float, seeds: float, equiv
     return detectable(math.sqrt(variance), df, equivalence)
 
 
-def _smallest(at: Callable[[float], float], size: float) -> float | None:
-    """The smallest factor of 1 to MOST at which something falling reaches a size, to a hundredth part."""
-    if at(1.0) <= size:
-        return 1.0
-    if at(MOST) > size:
+def _smallest(at: Callable[[int], float], size: float, first: int) -> int | None:
+    """The smallest number from `first` to MOST times as many at which something falling reaches a size."""
+    last = MOST * first
+    if at(first) <= size:
+        return first
+    if at(last) > size:
         return None
-    low, high = 1.0, float(MOST)
-    while high / low > 1.005:
-        middle = math.sqrt(low * high)
+    low, high = first, last
+    while high - low > 1:
+        middle = (low + high) // 2
         if at(middle) <= size:
             high = middle
         else:
@@ -86,7 +84,7 @@ def _smallest(at: Callable[[float], float], size: float) -> float | None:
     return high
 
 
-def _rounded_up(count: float) -> int:
+def _rounded_up(count: int) -> int:
     """Two significant digits: 1,587 becomes 1,600."""
     step = 10 ** max(math.floor(math.log10(count)) - 1, 0)
     return math.ceil(count / step) * step

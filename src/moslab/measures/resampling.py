@@ -38,7 +38,8 @@ def resampled(metric: str, scores: np.ndarray, target: np.ndarray, n: int, seed:
     if new:
         values = _computed(metric, np.stack(list(new.values())), target, n, seed)
         if len(_DRAWN) > REMEMBERED:
-            _DRAWN.clear()
+            for key in set(_DRAWN) - set(keys):
+                del _DRAWN[key]
         _DRAWN.update(zip(new, values.T))
     return np.stack([_DRAWN[key] for key in keys], axis=1)
 

@@ -32,7 +32,9 @@ def measured(claim: Mapping[str, Any]) -> str:
     interval = ""
     if claim.get("low") != claim.get("high"):
         interval = f" [{claim['low']:+.3f}, {claim['high']:+.3f}]"
-    size = f", n {claim['n']:,}" if claim.get("n") else ""
+    what = claim.get("what", "images")
+    unit = "" if what == "images" else f" {what}"
+    size = f", n {claim['n']:,}{unit}" if claim.get("n") else ""
     return f"{METRIC_NAMES.get(claim.get('metric', ''), '')} {claim['value']:+.3f}{interval}{size}".strip()
 
 

@@ -15,7 +15,7 @@ everything else is *open*. Outside every count stand *arithmetic*, *by construct
 A difference is written so that positive means better, for MAE too.
 """
 
-from moslab.analysis.claims.judging import LEVELS, decide, judge, judge_value
+from moslab.analysis.claims.judging import LEVELS, decide, judge, judge_value, signed_weights
 from moslab.analysis.claims.papers import (
     PAPERS,
     Column,
@@ -67,4 +67,5 @@ __all__ = [
     "load_paper",
     "marked",
     "read_paper",
+    "signed_weights",
 ]

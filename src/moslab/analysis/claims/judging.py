@@ -54,7 +54,7 @@ def judge(
     """
     if claim.kind == "number" and not paper_scale:
         reason = "Not attempted: a published number is compared at paper scale only."
-        return verdict_of(claim, on, "open", reason)
+        return verdict_of(claim, on, "not testable here", reason)
     if claim.metric not in METRICS:
         raise UserError(
             f"Claim {claim.id} is about {METRIC_NAMES[claim.metric]}, "
@@ -72,12 +72,12 @@ def judge(
             allow_few=allow_few,
         )
     else:
-        weights = _signed_weights(claim)
+        weights = signed_weights(claim)
         result = contrast(claim.metric, arms, weights, target, n=n, seed=seed, allow_few=allow_few)
     return verdict_from_difference(claim, result, on, embedded=embedded)
 
 
-def _signed_weights(claim: Claim) -> list[float]:
+def signed_weights(claim: Claim) -> list[float]:
     """Weights of the contrast, so that a positive one means better."""
     sign = -1.0 if claim.metric in LOWER_IS_BETTER else 1.0
     return [sign * weight for weight in claim.weights or (1.0, -1.0)]
@@ -128,7 +128,7 @@ def judge_value(
     if not exact:
         numbers = _spread_of_value(claim, gap_high - gap_low, seeds)
     outcome, why = _outcome(claim, gap_low, gap_high, few, embedded, untestable)
-    if outcome == "open" and not few and numbers:
+    if outcome == "open" and not few and math.isfinite(numbers.get("detectable") or math.nan):
         detail += power_in_words(claim, numbers["detectable"] or 0.0, "")
     return verdict_of(
         claim,
@@ -141,6 +141,7 @@ def judge_value(
         high=gap_high,
         margin=claim.margin,
         n=n,
+        what=what,
         seeds=seeds,
         **numbers,
     )

@@ -47,6 +47,7 @@ class Verdict:
         together: the difference of scores averaged over seeds, which decides nothing.
         detectable: the difference (of an equivalence: the margin) that 80 % power could have seen.
         resolved_by: what would make the smallest difference worth knowing detectable, of an open verdict.
+        n, what: how many images, or whatever else, the value rests on.
         seeds: 0 for a value that needed no training.
     """
 
@@ -75,6 +76,7 @@ class Verdict:
     detectable: float | None = None
     resolved_by: str = ""
     n: int | None = None
+    what: str = "images"
     seeds: int | None = None
 
     @property
@@ -196,7 +198,8 @@ def resolved_by(claim: Claim, result: Difference) -> str:
 def power_in_words(claim: Claim, seen: float, needed: str) -> str:
     """What an open comparison could have seen, and what it would take to see what is worth knowing."""
     what = "a margin" if claim.margin is not None else "a difference"
-    could = f" With 80 % power {what} of {seen:.3f} could have been seen"
+    unit = f" {claim.unit}" if claim.unit else ""
+    could = f" With 80 % power {what} of {seen:.3f}{unit} could have been seen"
     if not needed:
         return f"{could}."
     return f"{could}; {claim.smallest:g} would take {needed}."

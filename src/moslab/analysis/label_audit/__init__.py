@@ -24,7 +24,7 @@ from moslab.analysis.label_audit.codings import (
     levels_without_picture,
     one_digit,
 )
-from moslab.analysis.label_audit.findings import ceiling, findings
+from moslab.analysis.label_audit.findings import answer, averaging, ceiling, findings
 from moslab.analysis.label_audit.predictors import mixtures, published, rater_ceiling, title_power, together
 from moslab.analysis.label_audit.shared import shared_groups, test_sets
 
@@ -34,9 +34,11 @@ __all__ = [
     "RANGES",
     "WRITTEN",
     "agiqa_extras",
+    "answer",
     "answer_tokens",
     "audit",
     "ava_extras",
+    "averaging",
     "ceiling",
     "coding_ceilings",
     "digit_ceilings",

@@ -96,15 +96,15 @@ def mixtures(titles: Mapping[str, Any], image: float) -> dict[str, float]:
         titles: from `title_power`.
         image: PLCC of the image-only predictor.
     Returns:
-        By what the predictor knows already of what titles know. 'nothing': its predictions do not correlate
-        with the titles' (the most a title can add). 'as the scores do': given the score, the two say nothing
-        of each other. 'perfect, nothing': the first, with every group's true mean in place of the one
-        estimated.
+        By what the predictor knows already of what titles know, from the least gain to the most. 'as the
+        scores do': given the score, the two say nothing of each other. 'nothing': the predictor's scores do
+        not correlate with the titles' (the most a title can add). 'perfect, nothing': the same with every
+        group's true mean in place of the one estimated.
     """
     title = titles["plcc"]
     return {
-        "nothing": together(image, title, 0),
         "as the scores do": together(image, title, image * title),
+        "nothing": together(image, title, 0),
         "perfect, nothing": together(image, titles["between"] ** 0.5, 0),
     }
 

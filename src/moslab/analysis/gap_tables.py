@@ -1,0 +1,36 @@
+"""Paired differences as text: in one cell, and across datasets."""
+
+import pandas as pd
+
+from moslab.analysis.tables import NOTHING
+
+
+def in_brackets(value: float, low: float, high: float) -> str:
+    """'+0.016 [+0.011, +0.020]': a difference with its interval."""
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def across(gaps: pd.DataFrame) -> pd.DataFrame:
+    """Paired differences, a row each and a column per dataset.
+
+    Args:
+        gaps: as from `measured.gaps`.
+    """
+    cells: dict[str, dict[str, str]] = {}
+    for (name, what), row in gaps.iterrows():
+        cells.setdefault(name, {})[what] = in_brackets(row.iloc[0], row["low 95 %"], row["high 95 %"])
+    frame = pd.DataFrame(cells).fillna(NOTHING)
+    return frame.rename_axis("difference in SRCC, 95 % interval")
+
+
+def of_pair(gaps: pd.DataFrame, what: str) -> str:
+    """One difference on every dataset, for sentences: '+0.016 [+0.011, +0.020] on iqa, ...'.
+
+    Empty where it was not measured.
+    """
+    rows = gaps[gaps.index.get_level_values("what") == what]
+    texts = []
+    for (name, _), row in rows.iterrows():
+        cell = in_brackets(row.iloc[0], row["low 95 %"], row["high 95 %"])
+        texts.append(f"{cell} on {name}")
+    return ", ".join(texts)
