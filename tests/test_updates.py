@@ -1,4 +1,4 @@
-"""Updates in parts, recomputed activations, and trainings that go on where they were ended: the plain run's."""
+"""Updates in parts, recomputed activations, trainings that go on where they were ended: as the plain run."""
 
 import os
 import signal
@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from test_every_scorer import EVERY, experiment_with, toy  # noqa: F401  # the fixture is used by its name
@@ -16,6 +15,7 @@ from toys import toy_experiment
 from moslab.experiments import resuming, training
 from moslab.experiments.compute import Compute
 from moslab.experiments.experiment import Experiment
+from moslab.utils.errors import UserError
 from moslab.utils.files import read_json
 
 PLAIN = Compute()
@@ -65,3 +65,82 @@ def test_recomputed_activations_change_nothing(toy, request, gradients, base, re
     plain, gradients[:] = gradients[0], []
     fitted(experiment, Compute(checkpointing=True))
     assert largest_difference(plain, gradients[0]) < 1e-5
+
+
+# what ends a training
+
+
+def no_room_for(most: int, monkeypatch) -> list[int]:
+    """Memory runs out with more than so many pictures at once; which numbers were tried."""
+    tried: list[int] = []
+    step = training.Updating.training_step
+
+    def with_little_memory(self, model: Any, inputs: Any, number: Any = None) -> torch.Tensor:
+        tried.append(len(inputs["read_position"]))
+        if tried[-1] > most:
+            raise torch.OutOfMemoryError
+        return step(self, model, inputs, number)
+
+    monkeypatch.setattr(training.Updating, "training_step", with_little_memory)
+    return tried
+
+
+def test_no_room_is_a_sentence_with_the_number_to_try(toy, tiny_base, monkeypatch):  # noqa: F811
+    no_room_for(6, monkeypatch)
+    with pytest.raises(UserError, match="memory with 12 pictures at once: set per_device_batch to 6"):
+        training.execute(toy_experiment(tiny_base))
+    no_room_for(0, monkeypatch)
+    with pytest.raises(UserError, match="with 1 picture at once: use recipe='lora', smaller pictures"):
+        training.execute(toy_experiment(tiny_base), compute=Compute(per_device_batch=1))
+
+
+def test_no_room_is_answered_with_fewer_pictures_at_once(toy, tiny_base, monkeypatch):  # noqa: F811
+    tried = no_room_for(3, monkeypatch)
+    run = training.execute(toy_experiment(tiny_base), compute=Compute(out_of_memory="halve"))
+    assert sorted(set(tried)) == [3, 6, 12]
+    assert len(run.predictions)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from moslab.experiments import training
+from moslab.experiments.compute import Compute
+from moslab.experiments.experiment import make
+from moslab.utils.files import write_json
+
+base, folder, result, last = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+
+def progress(done, total):
+    if done == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+experiment = make(
+    dataset="iqa", images=48, backbone=base, scorer="digits", epochs=3, batch_size=4, learning_rate=1e-3,
+    options={"digits": 2, "ncm": True, "decoding": "expectation"}, every_epoch=True, recipe="lora",
+)
+compute = Compute(save_minutes=1e-9, per_device_batch=2)
+[run] = training.execute_together([experiment], progress, compute, folder)
+write_json(result, {"history": run.history, "scores": run.predictions["score"].tolist()})
+"""
+
+
+def trained_apart(base: Path, folder: Path, last: int) -> tuple[int, Path]:
+    """A training in a process of its own, which kills itself after a step; 0 for never."""
+    result = folder / "result.json"
+    arguments = [str(base), str(folder / "saved"), str(result), str(last)]
+    process = subprocess.run([sys.executable, "-c", KILLED, *arguments], env=os.environ)
+    return process.returncode, result
+
+
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(home, tiny_base, tmp_path):
+    """Killed in the middle of the second epoch, and once more: the same pictures in the same order."""
+    whole, pieces = tmp_path / "whole", tmp_path / "pieces"
+    assert trained_apart(tiny_base, whole, 0)[0] == 0
+    steps = len([entry for entry in read_json(whole / "result.json")["history"] if "epoch" not in entry])
+    for last in (steps // 3 + steps // 6, steps // 3 + steps // 6 + 2):
+        assert trained_apart(tiny_base, pieces, last)[0] == -signal.SIGKILL
+        assert resuming.latest(pieces / "saved").name == f"checkpoint-{last - 1}"
+    assert trained_apart(tiny_base, pieces, 0)[0] == 0
+    assert read_json(pieces / "result.json") == read_json(whole / "result.json")
+    assert not (pieces / "saved").exists()

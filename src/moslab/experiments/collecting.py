@@ -8,15 +8,16 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.queues import Queue
 from typing import Literal
 
 from tqdm import tqdm
 
 from moslab.experiments import digests
+from moslab.experiments.compute import AUTO, load_compute, slots
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.store import Run, Store
 from moslab.utils import paths
-from moslab.utils.cores import cores
 from moslab.utils.errors import UserError
 from moslab.utils.paths import profile_dir
 from moslab.utils.processes import die_with_parent
@@ -81,6 +82,7 @@ def collect(
     profile: str = "embedded",
     jobs: int = 0,
     headline: Collection[str] = (),
+    compute: str = AUTO,
 ) -> list[Run]:
     """The runs of `experiments`, in their order, training what is missing.
 
@@ -88,8 +90,9 @@ def collect(
         experiments: the runs that are wanted.
         runs: see `stores`; with "reference" nothing is ever trained.
         profile: name of the profile.
-        jobs: training processes, 0 for one per core.
+        jobs: training processes, 0 for one per GPU, or per core where there is none.
         headline: see `missing`.
+        compute: how runs are carried out, see `load_compute`.
 
     Raises:
         UserError: for an unknown name, a failed training, and with runs="reference" for a missing run.
@@ -102,7 +105,7 @@ def collect(
             f"{len(absent)} of {len(experiments)} runs are not in the reference (first: {first.label}, key "
             f"{first.key}): set runs = 'reuse' to train them here."
         )
-    train_all(absent, profile, jobs)
+    train_all(absent, profile, jobs, compute)
     return [_finished(experiment, stores(runs, profile)) for experiment in experiments]
 
 
@@ -117,12 +120,13 @@ def _finished(experiment: Experiment, among: Sequence[Store]) -> Run:
     )
 
 
-def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0) -> None:
+def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0, compute: str = AUTO) -> None:
     """Train every experiment that is not in the local store.
 
     Experiments that evaluate the same model differently share one training. Finished runs are kept whatever
     happens to the others.
     """
+    load_compute(compute)  # a wrong name is said before anything starts
     Store(profile_dir(profile) / "runs").sweep()
     if not experiments:
         return
@@ -131,11 +135,14 @@ def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0) ->
         groups.setdefault(experiment.training, []).append(experiment)
     from moslab.experiments.worker import train_together  # loads transformers, which only training needs
 
-    jobs = min(jobs or cores(), len(groups))
+    environments = slots(jobs)[: len(groups)]
     os.environ |= _ONE_THREAD  # inherited by the workers before they load any numerical library
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker) as pool:
-        futures = {pool.submit(train_together, group, profile): group for group in groups.values()}
+    free = context.Queue()  # one environment for each process
+    for environment in environments:
+        free.put(environment)
+    with ProcessPoolExecutor(len(environments), context, _start_worker, (free,)) as pool:
+        futures = {pool.submit(train_together, group, profile, compute): group for group in groups.values()}
         try:
             for future in tqdm(as_completed(futures), total=len(futures), desc="training", unit="model"):
                 _check(future, futures[future][0])
@@ -154,8 +161,9 @@ def _check(future: Future, experiment: Experiment) -> None:
         ) from problem
 
 
-def _start_worker() -> None:
+def _start_worker(free: "Queue[dict[str, str]]") -> None:
     die_with_parent()
+    os.environ |= free.get()  # before torch looks for GPUs
     import torch
 
     torch.set_num_threads(1)

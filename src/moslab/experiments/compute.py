@@ -25,8 +25,6 @@ class Compute:
     Attributes:
         per_device_batch: pictures at once; gradients are added up to the experiment's batch. 0: all of it.
         checkpointing: activations are computed again on the way back instead of kept.
-        attention: its kernel; transformers' own choice if empty.
-        workers: processes that open and cut pictures beside training.
         live_vision: the vision tower looks at pictures each time, and nothing is kept on disk.
         save_minutes: how often a training saves where it is, to be gone on with.
         out_of_memory: where memory runs out, stop with a sentence, or halve what is done at once.
@@ -34,8 +32,6 @@ class Compute:
 
     per_device_batch: Annotated[int, Field(ge=0)] = 0
     checkpointing: bool = False
-    attention: Literal["", "eager", "sdpa", "flash_attention_2"] = ""
-    workers: Annotated[int, Field(ge=0)] = 0
     live_vision: bool = False
     save_minutes: Annotated[float, Field(gt=0)] = 10.0
     out_of_memory: Literal["stop", "halve"] = "stop"

@@ -70,3 +70,14 @@ class Saving(TrainerCallback):
         for checkpoint in self.folder.glob("checkpoint-*"):
             if checkpoint != newest:
                 shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+class EpochsOrder(TrainerCallback):
+    """Tells the sampler which epoch begins, so that a training goes on with the pictures that were due.
+
+    accelerate tells it the epoch through the loader, and its loader without the first batches of an epoch
+    does not pass that on: the order would be that of the first epoch.
+    """
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any, **_: Any) -> None:
+        train_dataloader.batch_sampler.sampler.set_epoch(int(state.epoch))

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -22,6 +22,7 @@ from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
 from moslab.experiments import attribute_answers, digests, evaluation, resuming
+from moslab.experiments.callbacks import Measures, Observer, Progress, Reporter
 from moslab.experiments.compute import Compute
 from moslab.experiments.experiment import FROZEN_VISION, LORA_RANK, Experiment
 from moslab.experiments.inputs import (
@@ -39,8 +40,7 @@ from moslab.scorers import scorer_options
 from moslab.scorers.base import Labels, Scorer, Scores
 from moslab.utils.errors import UserError
 from moslab.utils.provenance import provenance
-
-Progress = Callable[[int, int], None]
+from moslab.utils.words import plural
 
 
 class Rows(Dataset):
@@ -57,32 +57,41 @@ class Rows(Dataset):
         return int(self.rows[number]), self.targets[number]
 
 
-def execute(experiment: Experiment, progress: Progress | None = None) -> Run:
+def execute(experiment: Experiment, progress: Progress | None = None, compute: Compute = Compute()) -> Run:
     """Train and evaluate an experiment.
 
     Raises:
         UserError: for anything wrong with the input, before training starts.
     """
     digests.forget()
-    return next(execute_together([experiment], progress))
+    return next(execute_together([experiment], progress, compute))
 
 
-def execute_together(experiments: Sequence[Experiment], progress: Progress | None = None) -> Iterator[Run]:
+def execute_together(
+    experiments: Sequence[Experiment],
+    progress: Progress | None = None,
+    compute: Compute = Compute(),
+    folder: Path | None = None,
+) -> Iterator[Run]:
     """The runs of experiments that train the same model (`Experiment.training`) and evaluate it differently.
 
     The model is trained once and evaluated for one experiment after the other; the first run's record has the
     time of the training. The caller calls `digests.forget` beforehand.
+
+    Args:
+        experiments: see above.
+        progress: told after every step.
+        compute: how it is carried out.
+        folder: see `fit`.
 
     Raises:
         UserError: also for labels, pictures or weights that change while the model is trained.
     """
     started = time.time()
     keys = [experiment.key for experiment in experiments]  # of the files as they are before any is used
-    table, reader = prepare(*experiments)
-    prepared = time.time()
-    history = fit(experiments[0], table, reader, progress)
+    table, reader, history, training = _trained(experiments, progress, compute, folder)
     reader.backbone.model.eval()
-    seconds = {"preparing": prepared - started, "training": time.time() - prepared}
+    seconds = {"preparing": time.time() - started - training, "training": training}
     for experiment, key in zip(experiments, keys):
         reader.scorer.options = scorer_options(experiment.scorer, experiment.options)
         run = evaluated(experiment, table, reader, history, seconds)
@@ -94,6 +103,40 @@ def execute_together(experiments: Sequence[Experiment], progress: Progress | Non
             )
         yield run
         seconds = dict.fromkeys(seconds, 0.0)
+
+
+def _trained(
+    experiments: Sequence[Experiment], progress: Progress | None, compute: Compute, folder: Path | None
+) -> tuple[ImageTable, Reader, list[dict[str, float]], float]:
+    """Labels, trained model, history and seconds of training; with fewer pictures at once if asked for."""
+    first = experiments[0]
+    while True:
+        table, reader = prepare(*experiments, compute=compute)
+        started = time.time()
+        try:
+            history = fit(first, table, reader, progress, compute, folder)
+            return table, reader, history, time.time() - started
+        except torch.OutOfMemoryError as problem:
+            at_once, _ = compute.split(first.batch_size)
+            smaller = compute.halved(first.batch_size)
+            if smaller is None or compute.out_of_memory == "stop":
+                raise UserError(_no_room(first, at_once, smaller)) from problem
+            compute = smaller
+        del reader
+        torch.cuda.empty_cache()
+
+
+def _no_room(experiment: Experiment, at_once: int, smaller: Compute | None) -> str:
+    """One sentence on a training that does not fit into memory."""
+    label = (
+        f"{experiment.label} does not fit into memory with {plural(at_once, 'picture', 'pictures')} at once"
+    )
+    if smaller is None:
+        return f"{label}: use recipe='lora', smaller pictures (max_pixels) or a larger card."
+    return (
+        f"{label}: set per_device_batch to {smaller.per_device_batch} in the file of compute, or "
+        "out_of_memory to 'halve', so that it is tried with half as many; the result is the same."
+    )
 
 
 def evaluated(
@@ -154,13 +197,16 @@ def _carried_over(scores: Scores, scale: tuple[float, float], other: tuple[float
     return replace(scores, score=other[0] + (scores.score - scale[0]) * np.ptp(other) / np.ptp(scale))
 
 
-def prepare(experiment: Experiment, *others: Experiment) -> tuple[ImageTable, Reader]:
+def prepare(
+    experiment: Experiment, *others: Experiment, compute: Compute = Compute()
+) -> tuple[ImageTable, Reader]:
     """Everything that a training needs.
 
     Args:
         experiment: what is trained.
         others: experiments that train the same model and evaluate it differently; features are for all of
             them.
+        compute: how it is carried out.
 
     Returns:
         The labels; and the reader: backbone with its trainable part set, fitted scorer, and cached vision
@@ -189,7 +235,7 @@ def prepare(experiment: Experiment, *others: Experiment) -> tuple[ImageTable, Re
     backbone.model.to(device)  # type: ignore[arg-type]  # its stub takes no device
     scorer.to(device)
     features = None
-    if experiment.recipe in FROZEN_VISION:
+    if experiment.recipe in FROZEN_VISION and not compute.live_vision:
         features = cached_features(table, backbone, used_rows(experiments, table).tolist())
     wording = Wording.of(table, experiment.dataset, experiment.text, experiment.preset)
     return table, Reader(backbone, scorer, wording, features)
@@ -271,7 +317,7 @@ def fit(
     targets = reader.scorer.encode(Labels.of(table, rows))
     observer = Observer(experiment, table, reader)
     measures = Measures(reader.scorer)
-    callbacks: list[TrainerCallback] = [measures]
+    callbacks: list[TrainerCallback] = [measures, resuming.EpochsOrder()]
     if progress:
         callbacks.append(Reporter(progress))
     if experiment.every_epoch:
@@ -290,7 +336,8 @@ def fit(
         home = folder or Path(temporary)
         before = resuming.latest(home) if folder else None
         if before:
-            measures.steps, observer.epochs = resuming.measured_before(before).values()
+            kept = resuming.measured_before(before)
+            measures.steps, observer.epochs = kept["steps"], kept["epochs"]
         if folder:
             callbacks.append(resuming.Saving(home, compute.save_minutes, measured))
         trainer = Updating(
@@ -350,51 +397,3 @@ def arguments(
         use_cpu=not torch.cuda.is_available(),
         log_level="error",
     )
-
-
-class Measures(TrainerCallback):
-    """Collects what a scorer measures of every training step; most scorers measure nothing.
-
-    An update made in parts is measured part by part: its entry is their mean.
-    """
-
-    def __init__(self, scorer: Scorer) -> None:
-        self.scorer = scorer
-        self.steps: list[dict[str, float]] = []
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        parts, self.scorer.steps = self.scorer.steps, []
-        if len(parts) == 1:
-            self.steps.append(parts[0])
-        elif parts:
-            self.steps.append({name: float(np.mean([part[name] for part in parts])) for name in parts[0]})
-
-
-class Reporter(TrainerCallback):
-    """Reports how far training is."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.progress(state.global_step, state.max_steps)
-
-
-class Observer(TrainerCallback):
-    """Evaluates the model at the end of every epoch, which changes nothing in its training."""
-
-    def __init__(self, experiment: Experiment, table: ImageTable, reader: Reader) -> None:
-        self.table = table
-        self.reader = reader
-        self.rows = evaluated_rows(experiment, table)
-        self.epochs: list[dict[str, float]] = []
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        model = self.reader.backbone.model
-        was_training = model.training
-        model.eval()
-        scores = evaluation.predict(self.reader, self.table, self.rows)
-        model.train(was_training)
-        labels = Labels.of(self.table, self.rows)
-        measured = evaluation.epoch_summary(scores, self.reader.scorer.encode(labels), labels.mos)
-        self.epochs.append({"step": state.global_step, "epoch": len(self.epochs) + 1} | measured)

@@ -119,7 +119,8 @@ class Updating(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         scoring = self.accelerator.unwrap_model(self.model)
-        write_atomic(Path(output_dir or self.args.output_dir) / WEIGHTS, save(scoring.learned()))
+        folder = Path(output_dir or str(self.args.output_dir))
+        write_atomic(folder / WEIGHTS, save(scoring.learned()))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         weights = load_file(Path(resume_from_checkpoint) / WEIGHTS)

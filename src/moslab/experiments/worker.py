@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from moslab.experiments import digests
+from moslab.experiments.compute import AUTO, load_compute
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.store import Store
 from moslab.experiments.training import execute_together
@@ -13,11 +14,16 @@ from moslab.utils.files import lock, write_json
 from moslab.utils.paths import profile_dir
 
 
-def train_together(experiments: Sequence[Experiment], profile: str) -> None:
+def train_together(experiments: Sequence[Experiment], profile: str, compute: str = AUTO) -> None:
     """Train the model that these experiments have in common (`Experiment.training`) and keep their runs.
 
     Runs that are in the local store already are left out, also those that another process puts there
-    meanwhile.
+    meanwhile. A training that was ended goes on from where it last saved itself.
+
+    Args:
+        experiments: see above.
+        profile: whose store keeps the runs.
+        compute: see `load_compute`.
     """
     digests.forget()
     folder = profile_dir(profile)
@@ -26,8 +32,9 @@ def train_together(experiments: Sequence[Experiment], profile: str) -> None:
         todo = [experiment for experiment in experiments if not store.has(experiment.key)]
         if todo:
             report = Progress(folder / "progress" / f"{todo[0].key}.json", todo[0].label)
+            saved = folder / "training" / todo[0].training
             try:
-                for run in execute_together(todo, report):
+                for run in execute_together(todo, report, load_compute(compute), saved):
                     store.put(run)
             finally:
                 report.path.unlink(missing_ok=True)
