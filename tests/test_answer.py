@@ -1,6 +1,7 @@
 """The committed conclusion and a committed figure, before anything else."""
 
 import pytest
+from PIL import Image
 
 from moslab.analysis.answer import Picture, answer, picture
 from moslab.analysis.tables import Sentence
@@ -28,11 +29,15 @@ def test_without_a_committed_answer_it_says_how_to_get_one(home, record):
     assert answer("01_toy") == "*No committed reference yet: run all cells to get an answer.*"
 
 
-def test_a_committed_figure_is_shown_as_png(home):
+@pytest.mark.parametrize(
+    ("size", "metadata"),
+    [((830, 400), {}), ((830, 401), {"height": 400}), ((1660, 790), {}), ((400, 900), {"height": 400})],
+)
+def test_a_committed_figure_is_shown_as_png_that_fits_on_a_laptop(home, size, metadata):
     assert picture("toy") == "*No committed figure yet.*"
     (home / "figures").mkdir()
-    (home / "figures/toy.png").write_bytes(b"\x89PNG")
+    Image.new("L", size).save(home / "figures/toy.png")
     shown = picture("toy")
     assert isinstance(shown, Picture)
-    assert shown._repr_png_() == b"\x89PNG"
+    assert shown._repr_png_() == ((home / "figures/toy.png").read_bytes(), metadata)
     assert repr(shown) == "Picture"

@@ -1,24 +1,32 @@
 """What a notebook shows before anything else: the committed answer and a committed figure."""
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
+
+from PIL import Image
 
 from moslab.analysis.tables import Sentence
 from moslab.utils import paths
 from moslab.utils.files import read_json
 
 ANSWER = "answer"  # the value of a result record that holds the notebook's conclusion
+PAGE_WIDTH = 830  # pixels of a notebook's outputs on a laptop
+TALLEST = 400  # pixels of the figure that opens a notebook
 SHOWN = "embedded"  # the profile whose reference readers are shown
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG that a notebook shows."""
+    """A PNG that a notebook shows, no larger than fits on a laptop's screen below title and answer."""
 
     png: bytes
 
-    def _repr_png_(self) -> bytes:
-        return self.png
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        with Image.open(BytesIO(self.png)) as image:
+            width, height = image.size
+        shown = height * min(1.0, PAGE_WIDTH / width)
+        return self.png, {"height": TALLEST} if shown > TALLEST else {}
 
     def __repr__(self) -> str:
         return "Picture"
