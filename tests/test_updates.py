@@ -12,13 +12,16 @@ import torch
 from test_every_scorer import EVERY, experiment_with, toy  # noqa: F401  # the fixture is used by its name
 from toys import toy_experiment
 
-from moslab.experiments import resuming, training
+from moslab.experiments import compute, resuming, training
 from moslab.experiments.compute import Compute
 from moslab.experiments.experiment import Experiment
+from moslab.utils import cores
 from moslab.utils.errors import UserError
 from moslab.utils.files import read_json
 
 PLAIN = Compute()
+# Forms that differ from another one only in what is read, not in what is trained.
+READ_OTHERWISE = ("digits", "digits by expectation", "qscorer", "qscorer 1", "qscorer on the token", "roc")
 
 
 @pytest.fixture
@@ -46,19 +49,20 @@ def largest_difference(one: dict[str, torch.Tensor], other: dict[str, torch.Tens
     return max(float((one[name] - other[name]).abs().max()) for name in one) / largest
 
 
-@pytest.mark.parametrize("at_once", [1, 4])
-@pytest.mark.parametrize("name", EVERY)
-def test_parts_have_the_whole_update_s_gradient(toy, tiny_base, gradients, name, at_once):  # noqa: F811
+FORMS = [name for name in EVERY if name not in READ_OTHERWISE]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_parts_have_the_whole_update_s_gradient(toy, tiny_base, gradients, name):  # noqa: F811
     """Also where answers differ in length, and where the loss compares the pictures of an update."""
     experiment = experiment_with(name, tiny_base, epochs=1)
     fitted(experiment, PLAIN)
     plain, gradients[:] = gradients[0], []
-    fitted(experiment, Compute(per_device_batch=at_once))
+    fitted(experiment, Compute(per_device_batch=5))  # four at once, three times
     assert largest_difference(plain, gradients[0]) < 1e-5
 
 
-@pytest.mark.parametrize("recipe", ["lm", "lora", "full"])
-@pytest.mark.parametrize("base", ["tiny_base", "tiny_llava"])
+@pytest.mark.parametrize("base, recipe", [("tiny_base", "full"), ("tiny_base", "lora"), ("tiny_llava", "lm")])
 def test_recomputed_activations_change_nothing(toy, request, gradients, base, recipe):  # noqa: F811
     experiment = experiment_with("digits", request.getfixturevalue(base), epochs=1, recipe=recipe)
     fitted(experiment, PLAIN)
@@ -144,3 +148,43 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(home, tiny_base, t
     assert trained_apart(tiny_base, pieces, 0)[0] == 0
     assert read_json(pieces / "result.json") == read_json(whole / "result.json")
     assert not (pieces / "saved").exists()
+
+
+# how runs are carried out
+
+
+def test_a_batch_is_divided_by_what_fits():
+    assert Compute().split(64) == (64, 1)
+    assert Compute(per_device_batch=8).split(64) == (8, 8)
+    assert Compute(per_device_batch=5).split(12) == (4, 3)
+    assert Compute(per_device_batch=100).split(7) == (7, 1)
+    assert Compute(per_device_batch=8).halved(64) == Compute(per_device_batch=4)
+    assert Compute(per_device_batch=1).halved(64) is None
+
+
+def test_compute_is_named_or_read_from_a_file(tmp_path, monkeypatch):
+    for count, name in ((0, "cpu"), (1, "one-gpu"), (4, "many-gpus")):
+        monkeypatch.setattr(compute, "gpus", lambda count=count: count)
+        assert compute.load_compute() == compute.load_compute(name)
+    own = tmp_path / "mine.yaml"
+    own.write_text("per_device_batch: 2\nout_of_memory: halve\n")
+    assert compute.load_compute(str(own)) == Compute(per_device_batch=2, out_of_memory="halve")
+    own.write_text("per_device_batch: -2\n")
+    with pytest.raises(UserError, match="mine.yaml does not say how to compute: it may set per_device_batch"):
+        compute.load_compute(str(own))
+    with pytest.raises(UserError, match="Unknown compute 'gpu': choose one of auto, cpu, many-gpus, one-gpu"):
+        compute.load_compute("gpu")
+
+
+def test_every_gpu_has_a_process_that_sees_no_other(monkeypatch):
+    monkeypatch.setattr(compute, "gpus", lambda: 3)
+    assert compute.slots() == [{"CUDA_VISIBLE_DEVICES": number} for number in "012"]
+    assert compute.slots(2) == [{"CUDA_VISIBLE_DEVICES": number} for number in "01"]
+    monkeypatch.setattr(compute, "gpus", lambda: 0)
+    assert compute.slots(2) == [{}, {}]
+
+
+@pytest.mark.parametrize("visible, count", [("", 0), ("-1", 0), ("0", 1), ("2,3", 2)])
+def test_gpus_are_counted_as_they_are_visible(monkeypatch, visible, count):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert cores.gpus() == count

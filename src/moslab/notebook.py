@@ -161,7 +161,8 @@ class Study(Record):
         for name, grid in grids.items():
             headline |= grid.headline_keys()
             experiments += wanted[name].values()
-        runs = {run.key: run for run in collect(experiments, self.source, self.profile, self.jobs, headline)}
+        collected = collect(experiments, self.source, self.profile, self.jobs, headline, self.compute)
+        runs = {run.key: run for run in collected}
         self.waited += time.time() - asked
         self.used |= {key: round(sum(run.seconds.values()), 2) for key, run in runs.items()}
         self.headline |= headline

@@ -30,7 +30,7 @@ STANDARD_ERRORS = 3
 ROUNDING = 1e-6  # a difference below it is none, however small the standard errors
 EXACT = 1e-9  # how closely verdicts that are computed again from the same runs must come out, on any machine
 # Parameters that say where and how, not what.
-IGNORED = ("profile", "runs", "output", "jobs", "data_root")
+IGNORED = ("profile", "runs", "output", "jobs", "compute", "data_root")
 
 
 @dataclass(frozen=True)

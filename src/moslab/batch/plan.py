@@ -18,7 +18,8 @@ from moslab.utils import paths
 from moslab.utils.errors import UserError
 from moslab.utils.files import digest, file_digest, read_json
 
-NOT_ASKED = ("jobs", "output", "data_root")  # parameters that say where and how, and leave a result as it is
+# Parameters that say where and how, and leave a result as it is.
+NOT_ASKED = ("jobs", "output", "compute", "data_root")
 
 
 def find_notebooks(wanted: str | list[str] | None) -> list[Path]:

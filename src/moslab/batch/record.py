@@ -17,6 +17,7 @@ from moslab.analysis.tables import Sentence, say
 from moslab.batch.comparison import as_recorded
 from moslab.batch.validity import loaded_inputs
 from moslab.experiments.collecting import From, stores
+from moslab.experiments.compute import AUTO, load_compute
 from moslab.utils import paths
 from moslab.utils.errors import UserError
 from moslab.utils.files import cannot_write, sha256, write_json
@@ -31,7 +32,15 @@ class Record:
     """
 
     def __init__(
-        self, name: str, *, profile: str, runs: From, output: str = "", jobs: int = 0, **parameters: Any
+        self,
+        name: str,
+        *,
+        profile: str,
+        runs: From,
+        output: str = "",
+        jobs: int = 0,
+        compute: str = AUTO,
+        **parameters: Any,
     ) -> None:
         warnings.filterwarnings("ignore", message="IProgress not found")  # bars are plain text here
         stores(runs, profile)  # both names are checked before anything else
@@ -39,8 +48,16 @@ class Record:
             raise UserError(
                 f"jobs = {jobs} training processes make no sense: give 0 for one per core, or how many."
             )
-        self.name, self.profile, self.source, self.jobs = name, profile, runs, jobs
-        self.parameters = {"profile": profile, "runs": runs, "output": output, "jobs": jobs, **parameters}
+        load_compute(compute)  # a wrong name is said now
+        self.name, self.profile, self.source, self.jobs, self.compute = name, profile, runs, jobs, compute
+        where: dict[str, Any] = {
+            "profile": profile,
+            "runs": runs,
+            "output": output,
+            "jobs": jobs,
+            "compute": compute,
+        }
+        self.parameters = where | parameters
         self.folder = profile_dir(profile)
         if output:
             self.folder = paths.user_path(output, "the parameter output").resolve()

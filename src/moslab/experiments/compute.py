@@ -1,5 +1,6 @@
 """How runs are carried out: machines, memory and speed. None of it is part of a run's key."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -95,7 +96,8 @@ def slots(jobs: int = 0) -> list[dict[str, str]]:
     Args:
         jobs: at most so many; 0 for all.
     """
-    visible = [{"CUDA_VISIBLE_DEVICES": str(number)} for number in range(gpus())]
-    if visible:
-        return visible[: jobs or None]
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    numbers = given.split(",") if given else [str(number) for number in range(gpus())]
+    if gpus():
+        return [{"CUDA_VISIBLE_DEVICES": number} for number in numbers[: jobs or None]]
     return [{} for _ in range(jobs or cores())]

@@ -26,7 +26,8 @@ from moslab.utils.files import read_json, sealed, sha256, write_atomic, write_js
 PROFILES = ("smoke", "embedded")
 SHOWN = "embedded"  # the profile whose notebooks and figures are committed
 RECORDS = "[0-9][0-9]_*.json"  # result records, one per notebook
-DEFAULTS = {"output": "", "jobs": 0, "data_root": ""}  # of the parameters that only say where and how
+# Of the parameters that only say where and how.
+DEFAULTS = {"output": "", "jobs": 0, "compute": "auto", "data_root": ""}
 WITH_TABLES = {"README.md": render_readme, "docs/performance.md": render_performance}
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -94,7 +95,7 @@ def portable(result: dict[str, Any]) -> dict[str, Any]:
     parameters = result.get("parameters", {})
     defaults = {}
     for name, value in DEFAULTS.items():
-        if name in ("output", "jobs") or name in parameters:
+        if name in ("output", "jobs", "compute") or name in parameters:
             defaults[name] = value
     return {**result, "parameters": {**parameters, **defaults}}
 
