@@ -50,14 +50,8 @@ class Record:
             )
         load_compute(compute)  # a wrong name is said now
         self.name, self.profile, self.source, self.jobs, self.compute = name, profile, runs, jobs, compute
-        where: dict[str, Any] = {
-            "profile": profile,
-            "runs": runs,
-            "output": output,
-            "jobs": jobs,
-            "compute": compute,
-        }
-        self.parameters = where | parameters
+        self.parameters: dict[str, Any] = {"profile": profile, "runs": runs, "output": output, "jobs": jobs}
+        self.parameters |= {"compute": compute, **parameters}
         self.folder = profile_dir(profile)
         if output:
             self.folder = paths.user_path(output, "the parameter output").resolve()

@@ -79,5 +79,5 @@ class EpochsOrder(TrainerCallback):
     does not pass that on: the order would be that of the first epoch.
     """
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any, **_: Any) -> None:
-        train_dataloader.batch_sampler.sampler.set_epoch(int(state.epoch))
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **loaded: Any) -> None:
+        loaded["train_dataloader"].batch_sampler.sampler.set_epoch(int(state.epoch))
