@@ -31,7 +31,7 @@ def test_without_a_committed_answer_it_says_how_to_get_one(home, record):
 
 @pytest.mark.parametrize(
     ("size", "metadata"),
-    [((830, 400), {}), ((830, 401), {"height": 400}), ((1660, 790), {}), ((400, 900), {"height": 400})],
+    [((830, 400), {}), ((830, 415), {"width": 800}), ((1660, 790), {}), ((450, 900), {"width": 200})],
 )
 def test_a_committed_figure_is_shown_as_png_that_fits_on_a_laptop(home, size, metadata):
     assert picture("toy") == "*No committed figure yet.*"

@@ -25,8 +25,9 @@ class Picture:
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         with Image.open(BytesIO(self.png)) as image:
             width, height = image.size
-        shown = height * min(1.0, PAGE_WIDTH / width)
-        return self.png, {"height": TALLEST} if shown > TALLEST else {}
+        if height * min(1.0, PAGE_WIDTH / width) <= TALLEST:
+            return self.png, {}
+        return self.png, {"width": round(width * TALLEST / height)}
 
     def __repr__(self) -> str:
         return "Picture"
