@@ -48,6 +48,7 @@ INSIDE_FUNCTIONS = {
     ("moslab.datasets.photos", "skimage"): FEW_NEED_IT,
     ("moslab.experiments.collecting", "moslab.experiments.worker"): STARTS_SLOWLY,
     ("moslab.experiments.collecting", "torch"): NEWBORN_WORKER,
+    ("moslab.utils.cores", "torch.cuda"): FEW_NEED_IT,
     ("moslab.world.probe", "torch"): FEW_NEED_IT,
 }
 

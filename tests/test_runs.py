@@ -125,9 +125,9 @@ def trained_keys(monkeypatch, home):
     keys: list[str] = []
     execute = training.execute_together
 
-    def counting(asked, report):
+    def counting(asked, *how):
         keys.extend(experiment.key for experiment in asked)
-        return execute(asked, report)
+        return execute(asked, *how)
 
     monkeypatch.setattr(worker, "execute_together", counting)
     return keys
@@ -167,7 +167,7 @@ def test_what_shares_its_training_is_trained_once_and_gives_the_same_numbers(
 
 
 def test_a_failed_run_leaves_no_progress_and_no_run(home, tiny_base, monkeypatch):
-    def fail(asked, report):
+    def fail(asked, report, *how):
         report(1, 2)
         raise UserError("no picture")
 

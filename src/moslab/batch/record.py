@@ -32,15 +32,7 @@ class Record:
     """
 
     def __init__(
-        self,
-        name: str,
-        *,
-        profile: str,
-        runs: From,
-        output: str = "",
-        jobs: int = 0,
-        compute: str = AUTO,
-        **parameters: Any,
+        self, name: str, *, profile: str, runs: From, output: str = "", jobs: int = 0, **parameters: Any
     ) -> None:
         warnings.filterwarnings("ignore", message="IProgress not found")  # bars are plain text here
         stores(runs, profile)  # both names are checked before anything else
@@ -48,10 +40,10 @@ class Record:
             raise UserError(
                 f"jobs = {jobs} training processes make no sense: give 0 for one per core, or how many."
             )
-        load_compute(compute)  # a wrong name is said now
-        self.name, self.profile, self.source, self.jobs, self.compute = name, profile, runs, jobs, compute
-        self.parameters: dict[str, Any] = {"profile": profile, "runs": runs, "output": output, "jobs": jobs}
-        self.parameters |= {"compute": compute, **parameters}
+        self.compute = parameters.get("compute", AUTO)
+        load_compute(self.compute)  # a wrong name is said now
+        self.name, self.profile, self.source, self.jobs = name, profile, runs, jobs
+        self.parameters = {"profile": profile, "runs": runs, "output": output, "jobs": jobs, **parameters}
         self.folder = profile_dir(profile)
         if output:
             self.folder = paths.user_path(output, "the parameter output").resolve()

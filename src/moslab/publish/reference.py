@@ -95,7 +95,7 @@ def portable(result: dict[str, Any]) -> dict[str, Any]:
     parameters = result.get("parameters", {})
     defaults = {}
     for name, value in DEFAULTS.items():
-        if name in ("output", "jobs", "compute") or name in parameters:
+        if name in ("output", "jobs") or name in parameters:
             defaults[name] = value
     return {**result, "parameters": {**parameters, **defaults}}
 
