@@ -14,7 +14,8 @@ from moslab.backbones.base import Backbone
 from moslab.backbones.features import Features
 from moslab.datasets.table import FolderPixels
 from moslab.experiments import inputs, training
-from moslab.experiments.training import execute, prepare, set_trainable
+from moslab.experiments.building import set_trainable
+from moslab.experiments.training import execute, prepare
 from moslab.scorers import scorer_class
 from moslab.scorers.base import Labels
 from moslab.utils.errors import UserError
