@@ -135,8 +135,7 @@ def score(
 
     folder = scoring_files.folder_of(scorer, profile)
     table = scoring_files.score_files(folder, pictures, texts, asked, backbone, batch, csv)
-    if csv is None:
-        print(table.to_string(index=False, na_rep=""))
+    print(csv or table.to_string(index=False, na_rep=""))
     if failed := scoring_files.without_score(table):
         end(1, failed)
 

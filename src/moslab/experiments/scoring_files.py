@@ -170,6 +170,5 @@ def read_texts(path: Path, files: Sequence[Path]) -> list[str]:
 def without_score(table: pd.DataFrame) -> str:
     """A sentence if pictures got no score, else ''."""
     failed = int((table["problem"] != "").sum())
-    if not failed:
-        return ""
-    return f"{failed} of {plural(len(table), 'picture has', 'pictures have')} no score; the column problem says why."
+    pictures = plural(len(table), "picture", "pictures")
+    return f"{failed} of {pictures} got no score; the column problem says why." if failed else ""
