@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,11 @@ from toys import save_tiny_base, toy_table
 import moslab
 from moslab import datasets
 from moslab.backbones import loading
+from moslab.backbones.prompts import Wording
 from moslab.experiments import evaluation
 from moslab.experiments.evaluation import read_pictures
 from moslab.experiments.reading import Reader
-from moslab.experiments.saved import RECORD, load_scorer
+from moslab.experiments.saved import RECORD, load_scorer, save_scorer
 from moslab.scorers.base import Scores
 from moslab.utils.errors import UserError
 
@@ -101,6 +103,23 @@ def test_the_root_offers_it_by_name():
     assert moslab.load_scorer is load_scorer
     with pytest.raises(AttributeError, match="has no attribute 'load_scorers'"):
         moslab.load_scorers  # noqa: B018
+
+
+def test_a_scorer_of_two_scores_is_told_which_one_is_meant(kept, tmp_path):
+    folder, reader = kept
+    wording = Wording("aigiqa", "generic", "both", asked=np.array(["quality", "alignment"] * 20))
+    reader = replace(reader, wording=wording)
+    save_scorer(tmp_path / "both", load_scorer(folder).experiment, toy_table(), reader)
+    loaded = load_scorer(tmp_path / "both")
+    with pytest.raises(UserError, match="trained to judge alignment and quality, and asked is None"):
+        loaded.score(pictures())
+    for asked in ("quality", "alignment"):
+        before = read_pictures(reader, pictures(), asked=asked).score
+        assert np.array_equal(loaded.score(pictures(), asked=asked)["score"], before)
+
+
+def test_files_may_be_read_by_others(kept):
+    assert {path.stat().st_mode & 0o044 for path in kept[0].iterdir()} == {0o044}
 
 
 @pytest.fixture

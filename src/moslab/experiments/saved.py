@@ -194,12 +194,20 @@ def _write_weights(folder: Path, experiment: Experiment, reader: Reader) -> None
     for name, weights in _learned(experiment, reader).items():
         tensors = {part: weight.detach().cpu().contiguous() for part, weight in weights.items()}
         if tensors:
-            save_file(tensors, folder / name, metadata={"format": "pt"})
+            _write_tensors(folder / name, tensors)
     if experiment.recipe == "lora":
         config = adapters(reader.backbone, experiment.lora_rank, experiment.lora_alpha)
         config.base_model_name_or_path = experiment.backbone
         config.inference_mode = True
         config.save_pretrained(str(folder))
+
+
+def _write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Write a file of weights without a copy of them in memory, and flush it to disk."""
+    save_file(tensors, path, metadata={"format": "pt"})
+    path.chmod(0o644)
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
 
 
 def _learned(experiment: Experiment, reader: Reader) -> dict[str, Weights]:
