@@ -84,6 +84,7 @@ def test_a_picture_is_turned_once(kept, tmp_path):
         (["nothing"], "There is no nothing: give picture files, or folders that hold some."),
         (["empty"], "empty holds no pictures: their names end in .bmp"),
         (["photos", "--csv", "empty"], "empty is a folder: give the file that the table is written to."),
+        (["photos", "--csv", "photos/a.png/s.csv"], "photos/a.png/s.csv cannot be written, since "),
         (["photos", "--texts", "none.csv"], "none.csv cannot be read as a CSV file ("),
         (["photos", "--texts", "t.csv"], "This model was trained with text='image' and is shown no texts"),
         (

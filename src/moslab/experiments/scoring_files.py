@@ -1,5 +1,6 @@
 """Picture files scored with a saved scorer, one row each; those that cannot be read say why."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,8 @@ def score_files(
         UserError: before anything is scored, for whatever is wrong with what was asked.
     """
     files = picture_files(places)
-    if csv is not None and csv.is_dir():
-        raise UserError(f"{csv} is a folder: give the file that the table is written to.")
+    if csv is not None:
+        _check_place(csv)
     shown = read_texts(texts, files) if texts else None
     scorer = load_scorer(folder, backbone)
     scorer.reader.wording.loose(len(files), shown, asked)  # refused here rather than after a while
@@ -82,6 +83,15 @@ def score_files(
     if csv is not None:
         write_atomic(csv, table.to_csv(index=False))
     return table
+
+
+def _check_place(csv: Path) -> None:
+    """UserError for a place where no file can be written, told before anything is scored."""
+    if csv.is_dir():
+        raise UserError(f"{csv} is a folder: give the file that the table is written to.")
+    folder = next(place for place in csv.absolute().parents if place.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise UserError(f"{csv} cannot be written, since {folder} is no folder that may be written in.")
 
 
 def score_batch(
