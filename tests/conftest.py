@@ -122,6 +122,15 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_base(tmp_path_factory.mktemp("tiny") / "base")
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> tuple[Path, Any]:
+    """The folder of a saved scorer, bins of recipe lora, and the model that was saved."""
+    from saved_toys import save_trained
+
+    folder = tmp_path_factory.mktemp("kept") / "scorer"
+    return folder, save_trained(folder, "bins", tiny_base, recipe="lora")
+
+
 def real_tokenizer(name: str) -> Path:
     """Folder of a published tokenizer below the data root; skips the test where there is none."""
     root = paths.data_root()

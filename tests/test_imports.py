@@ -36,6 +36,7 @@ FEW_NEED_IT = "large, and only this function needs it"
 NEWBORN_CHILD = "a child first ties itself to its parent; the batch runner reads its statuses without this"
 NEWBORN_WORKER = "a worker's first act; its parent does without it"
 INSIDE_FUNCTIONS = {
+    ("moslab", "moslab.experiments.saved"): STARTS_SLOWLY,
     ("moslab.backbones.catalogue", "huggingface_hub"): FEW_NEED_IT,
     ("moslab.backbones.catalogue", "huggingface_hub.errors"): FEW_NEED_IT,
     ("moslab.batch.child", "moslab.batch.kernel"): NEWBORN_CHILD,

@@ -29,8 +29,9 @@ from moslab.backbones.embedded import joined_config
 from moslab.backbones.features import Features, compute_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable, ListedPixels
+from moslab.experiments.building import set_trainable
 from moslab.experiments.reading import Reader
-from moslab.experiments.training import ScoringModel, set_trainable
+from moslab.experiments.training import ScoringModel
 from moslab.scorers import scorer_class, scorer_options
 from moslab.scorers.base import Labels, Scorer
 

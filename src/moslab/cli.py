@@ -102,35 +102,42 @@ def tune(
     jobs: Jobs = None,
 ) -> None:
     """Find learning rates again, on the validation split, and keep them with their curves."""
-    from moslab import datasets, scorers
     from moslab.batch.runner import count_jobs
     from moslab.experiments import tuning_search
-    from moslab.experiments.experiment import make
 
-    for name in dataset or datasets.EMBEDDED[:1]:
-        for one in scorer or scorers.NAMES[:1]:
-            # Names are checked before anything is trained.
-            make(dataset=name, scorer=one, recipe=recipe, learning_rate=1.0)
-    for name in dataset or datasets.EMBEDDED:
-        for one in scorer or scorers.NAMES:
-            title = f"{name}, {one}, {recipe}"
-            try:
-                entry = tuning_search.tune(
-                    name,
-                    one,
-                    recipe,
-                    profile,
-                    count_jobs(jobs),
-                    train_images=train_images,
-                    batch_size=batch_size,
-                )
-            except UserError as problem:
-                if dataset and scorer:
-                    raise
-                # Not every scorer can learn from every dataset's labels.
-                print(f"{title}: left out. {problem}")
-                continue
-            print(f"{title}: {entry['learning_rate']:g}  {entry['curve']}")
+    setting = {"train_images": train_images, "batch_size": batch_size}
+    for line in tuning_search.tune_each(
+        dataset or (), scorer or (), recipe, profile, count_jobs(jobs), **setting
+    ):
+        print(line)
+
+
+@app.command()
+def score(
+    scorer: Annotated[
+        str,
+        typer.Argument(
+            metavar="FOLDER", help="A saved scorer, or the key of a run whose scorer the profile keeps."
+        ),
+    ],
+    pictures: Annotated[list[Path], typer.Argument(help="Picture files, and folders that hold some.")],
+    csv: Annotated[Optional[Path], typer.Option(help="Where the table goes; printed if not given.")] = None,
+    texts: Annotated[Optional[Path], typer.Option(help="CSV file with the columns picture, text.")] = None,
+    asked: Annotated[Optional[str], typer.Option(help="What is judged, for a model of two scores.")] = None,
+    backbone: Annotated[
+        Optional[str], typer.Option(help="Where its backbone is here; as in training if not given.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 32,
+    profile: Annotated[str, typer.Option(help="Whose scorers a key names.")] = "embedded",
+) -> None:
+    """Score picture files with a saved scorer; exit status 1 if any of them has no score."""
+    from moslab.experiments import scoring_files
+
+    folder = scoring_files.folder_of(scorer, profile)
+    table = scoring_files.score_files(folder, pictures, texts, asked, backbone, batch, csv)
+    print(csv or table.to_string(index=False, na_rep=""))
+    if failed := scoring_files.without_score(table):
+        end(1, failed)
 
 
 @app.command("scorers")

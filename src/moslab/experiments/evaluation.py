@@ -46,7 +46,19 @@ def score_pictures(
     *,
     asked: str | None = None,
 ) -> np.ndarray:
-    """Scores [n] of loose pictures, on the label scale of the reader's dataset.
+    """Scores [n] of loose pictures, on the label scale of the reader's dataset; see `read_pictures`."""
+    return read_pictures(reader, pictures, texts, asked=asked).score
+
+
+def read_pictures(
+    reader: Reader,
+    pictures: Sequence[Image.Image],
+    texts: Sequence[str] | None = None,
+    *,
+    asked: str | None = None,
+    batch: int = 128,
+) -> Scores:
+    """What is read off n loose pictures.
 
     Args:
         reader: a trained model with its words.
@@ -54,6 +66,7 @@ def score_pictures(
         texts: the title or generation prompt of each picture, for a model that was trained with them.
         asked: what is judged ('quality' or 'alignment'), for a model that was trained to judge several
             things.
+        batch: how many pictures the model sees at once.
 
     Raises:
         UserError: for a picture that cannot be read or is too thin, and where texts or asked are not what the
@@ -63,12 +76,30 @@ def score_pictures(
     for number, picture in enumerate(pictures):
         _check_loose(number, picture)
     if not len(pictures):
-        return np.zeros(0)
+        return Scores(np.zeros(0), np.zeros((0, 1)))
     names = [str(number) for number in range(len(pictures))]
     frame = pd.DataFrame({"image": names, "text": "", "mos": 0.0, "source": "loose picture"})
     loose = ImageTable("loose pictures", frame, ListedPixels(tuple(pictures)), (0.0, 1.0))
     reader = replace(reader, features=None, wording=wording)
-    return predict(reader, loose, range(len(pictures))).score
+    return predict(reader, loose, range(len(pictures)), batch)
+
+
+def spread(scores: Scores, outcomes: np.ndarray | None) -> np.ndarray:
+    """Standard deviation of each picture's distribution, on the label scale, [n].
+
+    Args:
+        scores: of n pictures.
+        outcomes: the score that each outcome stands for, [outcomes]; see `Scorer.outcomes`.
+
+    Returns:
+        NaN where outcomes stand for no scores, or an answer could not be read.
+    """
+    if outcomes is None or not len(scores.score):
+        return np.full(len(scores.score), np.nan)
+    mean = scores.distribution @ outcomes
+    squares = (outcomes - mean[:, None]) ** 2  # [n, outcomes]
+    deviation = np.sqrt((scores.distribution * squares).sum(1))
+    return np.where(scores.parsed, deviation, np.nan)
 
 
 def _check_loose(number: int, picture: Image.Image) -> None:

@@ -1,13 +1,45 @@
 """Finding a learning rate on the validation split, once, for the committed table."""
 
+from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 
+from moslab import datasets, scorers
 from moslab.experiments import tuning
 from moslab.experiments.collecting import collect
 from moslab.experiments.experiment import make
+from moslab.utils.errors import UserError
 from moslab.utils.files import write_json
+
+
+def tune_each(
+    names: Sequence[str], kinds: Sequence[str], recipe: str, profile: str, jobs: int, **setting: Any
+) -> Iterator[str]:
+    """Tune every scorer on every dataset; a line on each.
+
+    Args:
+        names: of the datasets; all embedded ones if empty.
+        kinds: the scorers; all if empty. Unless both are given, a scorer that cannot learn from a dataset's
+            labels is left out.
+        recipe, profile, jobs, setting: see `tune`.
+
+    Raises:
+        UserError: for an unknown name, before anything is trained.
+    """
+    for name, kind in product(names or datasets.EMBEDDED[:1], kinds or scorers.NAMES[:1]):
+        make(dataset=name, scorer=kind, recipe=recipe, learning_rate=1.0)
+    for name, kind in product(names or datasets.EMBEDDED, kinds or scorers.NAMES):
+        title = f"{name}, {kind}, {recipe}"
+        try:
+            entry = tune(name, kind, recipe, profile, jobs, **setting)
+        except UserError as problem:
+            if names and kinds:
+                raise
+            yield f"{title}: left out. {problem}"
+        else:
+            yield f"{title}: {entry['learning_rate']:g}  {entry['curve']}"
 
 
 def tune(

@@ -186,6 +186,7 @@ class Scorer(nn.Module, Generic[OptionsT]):
         family: what is taught. words: level words; classes: bins; written: the score as a text of digits or
             the like; regressed: a number, by a distance to the score.
         Options: the class of its settings.
+        CODING: what `fit` sets, by name: all that a trained scorer needs to know of its training labels.
         READING: options that say how a trained model is read, and change nothing in its training.
         reads_on: whether decoding needs words after the position where the score is read.
         options: its settings.
@@ -197,6 +198,7 @@ class Scorer(nn.Module, Generic[OptionsT]):
     version: ClassVar[int]
     family: ClassVar[Family]
     Options: type[OptionsT]
+    CODING: ClassVar[tuple[str, ...]] = ("low", "high")
     READING: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, options: OptionsT | None = None) -> None:
@@ -225,6 +227,15 @@ class Scorer(nn.Module, Generic[OptionsT]):
             UserError: for labels that the scorer cannot learn.
         """
         raise NotImplementedError
+
+    def coding_state(self) -> dict[str, Any]:
+        """What `fit` has set, for a JSON file."""
+        return {name: getattr(self, name) for name in self.CODING}
+
+    def restore_coding(self, state: dict[str, Any]) -> None:
+        """Set what `fit` had set, instead of `fit`."""
+        for name in self.CODING:
+            setattr(self, name, state[name])
 
     def encode(self, labels: Labels) -> np.ndarray:
         """Labels of n pictures to targets [n, ...]."""
@@ -301,6 +312,10 @@ class Scorer(nn.Module, Generic[OptionsT]):
     def decode(self, read: Reading) -> Scores:
         """Scores of n pictures that were read up to the position of their score."""
         raise NotImplementedError
+
+    def outcomes(self) -> np.ndarray | None:
+        """The score that each outcome of the distribution stands for, [outcomes]; None where it is none."""
+        return None
 
 
 def check_range(low: float, high: float) -> None:

@@ -10,7 +10,7 @@ Loss: cross-entropy.
 Decoding: the centers averaged with the predicted probabilities.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -131,6 +131,7 @@ class Bins(base.Scorer[Options]):
     version = 1
     family = "classes"
     Options = Options
+    CODING = ("bin_centers",)
     READING = frozenset({"decoding"})
 
     @property
@@ -147,6 +148,12 @@ class Bins(base.Scorer[Options]):
             labels.check_deviations("bins with labels='sd'")
         if self.options.labels == "votes":
             self.votes_of(labels)
+
+    def coding_state(self) -> dict[str, Any]:
+        return {"bin_centers": self.bin_centers.tolist()}
+
+    def restore_coding(self, state: dict[str, Any]) -> None:
+        self.bin_centers = np.array(state["bin_centers"])
 
     def encode(self, labels: base.Labels) -> np.ndarray:
         """Targets: bin numbers [n], or soft labels [n, bins]."""
@@ -182,3 +189,6 @@ class Bins(base.Scorer[Options]):
     def decode(self, read: base.Reading) -> base.Scores:
         probability = base.probabilities(self.logits(read.states))
         return base.Scores(decode(probability, self.bin_centers, self.options.decoding), probability)
+
+    def outcomes(self) -> np.ndarray:
+        return self.bin_centers

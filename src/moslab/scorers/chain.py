@@ -122,14 +122,26 @@ class Chain(base.Scorer[Options]):
     version = 1
     family = "written"
     Options = Options
+    CODING = ("choices", "inner")
     reads_on = True
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         annotations = annotations_of(labels, self.options.attributes)
         self.choices = {name: tuple(sorted(set(annotations[name]))) for name in self.options.attributes}
-        settings = scorer_options(self.options.score, self.options.settings)
-        self.inner = scorer_class(self.options.score)(settings)
+        self.inner = self._text_scorer()
         self.inner.fit(labels, low, high)
+
+    def _text_scorer(self) -> base.Scorer:
+        settings = scorer_options(self.options.score, self.options.settings)
+        return scorer_class(self.options.score)(settings)
+
+    def coding_state(self) -> dict[str, Any]:
+        return {"choices": self.choices, "inner": self.inner.coding_state()}
+
+    def restore_coding(self, state: dict[str, Any]) -> None:
+        self.choices = {name: tuple(state["choices"][name]) for name in self.options.attributes}
+        self.inner = self._text_scorer()
+        self.inner.restore_coding(state["inner"])
 
     def encode(self, labels: base.Labels) -> np.ndarray:
         """Targets [n, 1 + attributes]: the score's own, then the number of each option."""
@@ -181,6 +193,9 @@ class Chain(base.Scorer[Options]):
         failed = np.array([part is None for part in attributes])
         score = np.where(failed, np.nan, scores.score)
         return base.Scores(score, scores.distribution, pd.DataFrame(answers))
+
+    def outcomes(self) -> np.ndarray | None:
+        return self.inner.outcomes()
 
     def before_score(self, text: str) -> str | None:
         """What a written answer says before the sentence of its score; None where it never comes to that."""

@@ -212,6 +212,13 @@ class Digits(base.Scorer[Options]):
         number, probability = decodings[self.options.decoding](read)
         return base.Scores(decode(number, self.low, self.high, self.options.mapping), probability)
 
+    def outcomes(self) -> np.ndarray | None:
+        """Of all numbers of M digits; None where only the first of several has a distribution."""
+        m = self.options.digits
+        if m > 1 and self.options.decoding != "tree":
+            return None
+        return self.restore(np.arange(10**m))
+
     def greedy(self, read: base.Reading) -> tuple[np.ndarray, np.ndarray]:
         """Numbers [n] as the model writes them, and the first digit's probabilities [n, 10].
 

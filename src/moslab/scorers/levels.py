@@ -120,3 +120,6 @@ class Levels(base.Scorer[Options]):
         logits = base.logits_of(self.level_tokens, read.states, read.vocabulary)  # [n, 5]
         probability = base.probabilities(logits)
         return base.Scores(decode(probability, self.low, self.high, self.options.decoding), probability)
+
+    def outcomes(self) -> np.ndarray:
+        return bins.centers(len(LEVELS), self.low, self.high, "midpoints")

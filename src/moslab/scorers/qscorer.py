@@ -32,7 +32,7 @@ from torch import nn
 
 from moslab.backbones.base import Backbone
 from moslab.backbones.new_tokens import NewTokens
-from moslab.scorers import base, levels, soft_levels
+from moslab.scorers import base, bins, levels, soft_levels
 from moslab.utils.errors import UserError
 
 LOWEST, HIGHEST = 0.0, 5.0  # of what the network may say; scores lie on 1 to 5
@@ -246,3 +246,8 @@ class QScorer(base.Scorer[Options]):
         output = self.network(states.float()).double().cpu().numpy()
         probability = base.probabilities(self.tokens.logits(read.states))
         return base.Scores(decode(output, self.low, self.high), probability)
+
+    def outcomes(self) -> np.ndarray | None:
+        """Middles of the tokens' intervals, although the score comes from the network; None for one token."""
+        k = self.options.tokens
+        return bins.centers(k, self.low, self.high, "midpoints") if k > 1 else None

@@ -53,6 +53,7 @@ class Regression(base.Scorer[Options]):
     version = 1
     family = "regressed"
     Options = Options
+    CODING = ("low", "high", "mean")
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         base.check_range(low, high)

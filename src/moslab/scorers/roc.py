@@ -126,6 +126,7 @@ class Roc(base.Scorer[Options]):
     version = 1
     family = "regressed"
     Options = Options
+    CODING = ("low", "high", "count", "ranges", "texts")
 
     words: torch.Tensor  # coupled: first tokens of the level words, [5]
     further: torch.Tensor  # decoupled: tokens from the first position token to the last, [time]
@@ -272,6 +273,9 @@ class Roc(base.Scorer[Options]):
         probability = base.probabilities(self.logits(read.states, read.vocabulary))  # [n, N]
         answers = self.further_scores(read) if self.options.also else None
         return base.Scores(decode(probability, self.low, self.high), probability, answers)
+
+    def outcomes(self) -> np.ndarray:
+        return np.linspace(self.low, self.high, self.count)
 
     def further_scores(self, read: base.Reading) -> pd.DataFrame:
         """The scores of `also`, each on its own range, [n, also]."""

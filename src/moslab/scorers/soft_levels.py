@@ -184,6 +184,9 @@ class SoftLevels(base.Scorer[Options]):
         probability = base.probabilities(logits)
         return base.Scores(decode(probability, self.low, self.high), probability)
 
+    def outcomes(self) -> np.ndarray:
+        return bins.centers(len(LEVEL_SCORES), self.low, self.high)
+
 
 def other_words(batch: dict[str, torch.Tensor]) -> torch.Tensor:
     """The taught tokens [batch, time] without the level itself."""
