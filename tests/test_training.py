@@ -14,7 +14,9 @@ from moslab.backbones.base import Backbone
 from moslab.backbones.features import Features
 from moslab.datasets.table import FolderPixels
 from moslab.experiments import inputs, training
-from moslab.experiments.training import execute, prepare, set_trainable
+from moslab.experiments.experiment import LORA_RANK
+from moslab.experiments.trainable import Learning, set_trainable
+from moslab.experiments.training import execute, prepare
 from moslab.scorers import scorer_class
 from moslab.scorers.base import Labels
 from moslab.utils.errors import UserError
@@ -32,7 +34,7 @@ def learning(recipe: str, base: Path, scorer: str = "bins") -> tuple[Backbone, s
     coding = scorer_class(scorer)()
     coding.fit(Labels(np.arange(5.0)), 0, 4)
     coding.attach(backbone)
-    set_trainable(recipe, backbone, coding)
+    set_trainable(Learning(recipe), backbone, coding)
     weights = backbone.model.named_parameters()
     return backbone, {name for name, weight in weights if weight.requires_grad}
 
@@ -57,7 +59,7 @@ def test_lora_adds_rank_16_to_attention_and_mlp_of_the_language_model(tiny_base)
     for name, weight in backbone.model.named_parameters():
         if name in names:
             ranks.add(weight.shape[0] if "lora_A" in name else weight.shape[1])
-    assert ranks == {training.LORA_RANK} == {16}
+    assert ranks == {LORA_RANK} == {16}
 
 
 @pytest.mark.parametrize("recipe", ["full", "scratch"])

@@ -5,26 +5,23 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from peft import LoraConfig, inject_adapter_in_model
 from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from moslab.backbones import loading
-from moslab.backbones.base import Backbone
 from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
 from moslab.experiments import attribute_answers, digests, evaluation, resuming
 from moslab.experiments.callbacks import Measures, Observer, Progress, Reporter
 from moslab.experiments.compute import Compute
-from moslab.experiments.experiment import FROZEN_VISION, LORA_RANK, Experiment
+from moslab.experiments.experiment import Experiment
 from moslab.experiments.inputs import (
     check_inputs,
     evaluated_rows,
@@ -35,9 +32,10 @@ from moslab.experiments.inputs import (
 )
 from moslab.experiments.reading import Reader
 from moslab.experiments.store import Run
+from moslab.experiments.trainable import Learning, set_trainable, weight_type
 from moslab.experiments.updates import ScoringModel, Updating
 from moslab.scorers import scorer_options
-from moslab.scorers.base import Labels, Scorer, Scores
+from moslab.scorers.base import Labels, Scores
 from moslab.utils.errors import UserError
 from moslab.utils.provenance import provenance
 from moslab.utils.words import plural
@@ -210,7 +208,7 @@ def prepare(
 
     Returns:
         The labels; and the reader: backbone with its trainable part set, fitted scorer, and cached vision
-        features where the recipe freezes the vision tower.
+        features where the vision tower does not learn.
 
     Raises:
         UserError: for anything wrong with the input.
@@ -230,65 +228,15 @@ def prepare(
         max_pixels=experiment.max_pixels,
     )
     scorer.attach(backbone)
-    set_trainable(experiment.recipe, backbone, scorer, experiment.lora_rank, experiment.lora_alpha)
+    set_trainable(Learning.of(experiment), backbone, scorer)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone.model.to(device)  # type: ignore[arg-type]  # its stub takes no device
     scorer.to(device)
     features = None
-    if experiment.recipe in FROZEN_VISION and not compute.live_vision:
+    if not (experiment.trains_vision or compute.live_vision):
         features = cached_features(table, backbone, used_rows(experiments, table).tolist())
     wording = Wording.of(table, experiment.dataset, experiment.text, experiment.preset)
     return table, Reader(backbone, scorer, wording, features)
-
-
-def weight_type(experiment: Experiment) -> torch.dtype:
-    """The type in which weights are loaded.
-
-    bfloat16 only where the backbone itself does not learn; learning weights stay float32 under bfloat16
-    autocast.
-    """
-    if experiment.precision == "bfloat16" and experiment.recipe in ("lora", "head"):
-        return torch.bfloat16
-    return torch.float32
-
-
-def set_trainable(
-    recipe: str,
-    backbone: Backbone,
-    scorer: Scorer,
-    lora_rank: int | None = None,
-    lora_alpha: int | None = None,
-) -> None:
-    """Freeze and thaw by recipe: lm, lora, full, scratch or head.
-
-    Args:
-        recipe: its name.
-        backbone: the model.
-        scorer: attached to it.
-        lora_rank: of the adapters of recipe lora; `LORA_RANK` if None.
-        lora_alpha: of the adapters of recipe lora; twice the rank if None.
-
-    Raises:
-        UserError: for a recipe that leaves nothing to train.
-    """
-    model = backbone.model
-    model.requires_grad_(recipe in ("full", "scratch"))
-    if recipe == "lm":
-        backbone.language_model.requires_grad_(True)
-        backbone.vocabulary.requires_grad_(True)
-    if recipe == "lora":
-        rank = lora_rank or LORA_RANK
-        alpha = lora_alpha or 2 * rank
-        adapters = LoraConfig(r=rank, lora_alpha=alpha, target_modules=backbone.lora_targets)
-        inject_adapter_in_model(adapters, model)
-        for weight in model.parameters():
-            if weight.requires_grad:
-                weight.data = weight.data.float()  # also on a bfloat16 backbone
-    if not any(weight.requires_grad for weight in chain(model.parameters(), scorer.parameters())):
-        raise UserError(
-            f"Recipe {recipe!r} leaves nothing to train for scorer {scorer.name!r}, which has no weights of "
-            "its own: use lm, lora or full."
-        )
 
 
 def fit(
