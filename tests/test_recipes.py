@@ -253,9 +253,14 @@ def test_a_tower_that_learns_sees_the_pictures_each_time(toy, tiny_base, recipe)
 
 @pytest.mark.skipif(not STORED, reason="the committed runs are not here")
 def test_stored_runs_keep_their_keys(home):
+    """A part of them; those on joined datasets need all pictures drawn."""
+    compared = 0
     for path in STORED[:: max(1, len(STORED) // 40)]:
         fields = json.loads(path.read_text(encoding="utf-8"))["experiment"]
-        assert make(**fields).key == path.parent.name
+        if "+" not in fields["dataset"]:
+            assert make(**fields).key == path.parent.name
+            compared += 1
+    assert compared >= 30
 
 
 # what wins
