@@ -14,7 +14,8 @@ from moslab.backbones.base import Backbone
 from moslab.backbones.features import Features
 from moslab.datasets.table import FolderPixels
 from moslab.experiments import inputs, training
-from moslab.experiments.building import LORA_RANK, set_trainable
+from moslab.experiments.experiment import LORA_RANK
+from moslab.experiments.trainable import Learning, set_trainable
 from moslab.experiments.training import execute, prepare
 from moslab.scorers import scorer_class
 from moslab.scorers.base import Labels
@@ -33,7 +34,7 @@ def learning(recipe: str, base: Path, scorer: str = "bins") -> tuple[Backbone, s
     coding = scorer_class(scorer)()
     coding.fit(Labels(np.arange(5.0)), 0, 4)
     coding.attach(backbone)
-    set_trainable(recipe, backbone, coding)
+    set_trainable(Learning(recipe), backbone, coding)
     weights = backbone.model.named_parameters()
     return backbone, {name for name, weight in weights if weight.requires_grad}
 

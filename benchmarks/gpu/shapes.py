@@ -29,8 +29,8 @@ from moslab.backbones.embedded import joined_config
 from moslab.backbones.features import Features, compute_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable, ListedPixels
-from moslab.experiments.building import set_trainable
 from moslab.experiments.reading import Reader
+from moslab.experiments.trainable import Learning, set_trainable
 from moslab.experiments.training import ScoringModel
 from moslab.scorers import scorer_class, scorer_options
 from moslab.scorers.base import Labels, Scorer
@@ -164,7 +164,7 @@ def make_bench(architecture: str, shapes: str, device: torch.device, precision: 
     name = f"{architecture} {shapes}"
     backbone = Backbone(name, WEIGHTS, model, processor_of(config, tokenizer), module)
     module.accelerate(backbone.model)
-    set_trainable("lora", backbone, scorer_of("levels", backbone))
+    set_trainable(Learning("lora"), backbone, scorer_of("levels", backbone))
     for name, weight in backbone.model.named_parameters():
         if ".lora_B." in name:
             torch.nn.init.normal_(weight, std=SETTLED)

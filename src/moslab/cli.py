@@ -382,3 +382,14 @@ def main() -> None:
     if status == 130:  # how typer passes Ctrl-C on
         end(130, "Interrupted; finished runs are kept, the same command goes on from there.")
     sys.exit(status if isinstance(status, int) else 0)
+
+
+@app.command("recipes")
+def recipe_presets(
+    name: Annotated[Optional[str], typer.Argument(help="A preset; a row for each if not given.")] = None,
+    docs: Annotated[bool, typer.Option("--docs", help="Write docs/recipes.md anew instead.")] = False,
+) -> None:
+    """The papers' training recipes: every value with its source, and what was chosen where there is none."""
+    from moslab.publish import recipes_page
+
+    print(recipes_page.write_page() if docs else recipes_page.shown(name))

@@ -47,7 +47,11 @@ class Study(Record):
 
     @classmethod
     def open(cls, name: str, namespace: dict[str, Any]) -> "Study":
-        """The study of a running notebook: parameters checked, typed, completed by the profile, written back.
+        """The study of a running notebook: parameters checked, typed, completed and written back.
+
+        They are completed by what the profile sets, and by the paper's preset that is named as the recipe:
+        its epochs, rate and so on replace the notebook's defaults and the profile's values, and give way to
+        what was injected or edited.
 
         Args:
             name: the notebook's file name without `.ipynb`.
@@ -64,6 +68,8 @@ class Study(Record):
 
     def setting(self, **changes: Any) -> dict[str, Any]:
         """The fields that all experiments of this notebook share, from its parameters.
+
+        A preset's name stays in `recipe`; `grid.make_on` puts in what no parameter says, such as the rank.
 
         Args:
             changes: fields with other values than the parameters say.

@@ -1,5 +1,6 @@
 """The small interface behind which every multimodal LLM stands."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from transformers.cache_utils import Cache
 
     Tensors = dict[str, torch.Tensor]
+
+DECODER_LAYERS = r".*language_model.*\.({})_proj"  # linear layers, by the first word of their names
 
 
 @dataclass
@@ -72,10 +75,31 @@ class Backbone:
         settings = self.model.config.to_dict()
         return {name: value for name, value in settings.items() if name.startswith("vision")}
 
-    @property
-    def lora_targets(self) -> str:
-        """Which linear layers take low-rank adapters by default, as peft's pattern: all of the decoder's."""
-        return r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+    def lora_targets(self, which: str = "decoder") -> str:
+        """Which linear layers take low-rank adapters, as peft's pattern.
+
+        Args:
+            which: decoder: all of the decoder's; qv: its query and value projections; all: the decoder's and
+                those of the vision tower, as far as it is read. What joins the two, a merger or projector,
+                takes none, as with LLaMA-Factory's `lora_target: all`.
+        """
+        if which == "qv":
+            return DECODER_LAYERS.format("q|v")
+        decoder = DECODER_LAYERS.format("q|k|v|o|gate|up|down")
+        if which == "decoder":
+            return decoder
+        return "|".join([decoder, *map(re.escape, self._tower_layers())])
+
+    def _tower_layers(self) -> list[str]:
+        """Full names of the vision tower's linear layers that are read."""
+        tower = set(self.vision.modules())
+        read = set(self.vision_weights())
+        names = []
+        for name, layer in self.model.named_modules():
+            is_linear = hasattr(layer, "in_features")
+            if is_linear and layer in tower and layer.weight in read and "merger" not in name:
+                names.append(name)
+        return names
 
     @property
     def width(self) -> int:

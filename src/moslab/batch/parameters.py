@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 import yaml
 
+from moslab.experiments.recipes import preset_fields
 from moslab.utils import paths
 from moslab.utils.errors import UserError
 
@@ -95,17 +96,41 @@ def profile_values(profile: str, own: Mapping[str, Parameter]) -> dict[str, Any]
     return {name: value for name, value in values.items() if name in own}
 
 
+def named_values(profile: str, recipe: Any, own: Mapping[str, Parameter]) -> dict[str, Any]:
+    """What stands in place of a notebook's defaults: a profile's values, and over them a preset's.
+
+    A paper's preset as the recipe (recipes.yaml) sets those of its fields that the notebook declares, such as
+    epochs and learning rate; a plain recipe sets nothing. What the user sets wins over both.
+
+    Args:
+        profile: its name.
+        recipe: the notebook's parameter as the user gave it; None for the profile's or the default.
+        own: the notebook's parameters, as `declared` gives them.
+
+    Raises:
+        UserError: for an unknown recipe.
+    """
+    values = profile_values(profile, own)
+    if "recipe" not in own:
+        return values
+    chosen = recipe or values.get("recipe", own["recipe"].default)
+    fields = preset_fields(chosen)
+    return values | {name: value for name, value in fields.items() if name in own and name != "recipe"}
+
+
 def settle(path: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a running notebook, typed and checked as the batch runner does it before the start.
 
-    What was injected (by papermill) or edited stands; else the profile's value is taken, else the default.
+    What was injected (by papermill) or edited stands; else the value of the preset is taken that is named as
+    the recipe, else the profile's, else the default.
 
     Args:
         path: the notebook as it is stored, which says names, types and defaults.
         namespace: the running notebook's, behind the parameters cell; `In` holds the cells run so far.
 
     Raises:
-        UserError: for an injected name that the notebook does not declare, and for a value of another type.
+        UserError: for an injected name that the notebook does not declare, for a value of another type, and
+            for an unknown recipe.
     """
     own = declared(path)
     injected = injected_names(namespace.get("In", ()))
@@ -113,8 +138,9 @@ def settle(path: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     unknown = {name: namespace.get(name) for name in injected if name not in own}
     given = validate(path, values | unknown)
     kept = {name for name in own if name in injected or given[name] != own[name].default}
-    set_by_profile = profile_values(given.get("profile", ""), own)
-    taken = {name: value for name, value in set_by_profile.items() if name not in kept}
+    recipe = given["recipe"] if "recipe" in kept else None
+    set_by_name = named_values(given.get("profile", ""), recipe, own)
+    taken = {name: value for name, value in set_by_name.items() if name not in kept}
     typed = given | validate(path, taken)
     check_values(path.name, typed)
     return typed

@@ -59,20 +59,21 @@ def _matching(name: str, stems: Collection[str]) -> list[str]:
 def checked_parameters(
     sources: Iterable[Path], profile: str, common: dict[str, Any]
 ) -> dict[Path, dict[str, Any]]:
-    """Notebook -> values of its parameters, typed: the profile's, and over them those common to all.
+    """Notebook -> values of its parameters, typed: the profile's, a preset's, and over them the common ones.
 
     Args:
         sources: notebooks.
         profile: its name; it sets those of its parameters (profiles.yaml) that a notebook declares.
-        common: values for every notebook.
+        common: values for every notebook; a paper's preset as its recipe sets what is not among them.
 
     Raises:
         UserError: for a parameter that a notebook does not have, or a value that makes no sense.
     """
     typed = {}
     for source in sources:
-        by_profile = parameters.profile_values(profile, parameters.declared(source))
-        typed[source] = parameters.validate(source, by_profile | common)
+        own = parameters.declared(source)
+        by_name = parameters.named_values(profile, common.get("recipe"), own)
+        typed[source] = parameters.validate(source, by_name | common)
     for source, values in typed.items():
         parameters.check_values(source.name, values)
     return typed

@@ -9,6 +9,7 @@ from moslab import datasets
 from moslab.datasets.protocols import check_protocol
 from moslab.datasets.spec import DatasetSpec
 from moslab.experiments import digests
+from moslab.experiments.recipes import Recipe
 from moslab.scorers import scorer_class, scorer_options
 from moslab.utils.errors import UserError
 from moslab.utils.files import digest
@@ -16,7 +17,8 @@ from moslab.utils.files import digest
 METHOD_VERSIONS = {"training": 1, "evaluation": 1}  # raised by hand whenever the numbers change
 # What is said with a picture, see `moslab.backbones.prompts.Wording`.
 Text = Literal["image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random"]
-Recipe = Literal["lm", "lora", "full", "scratch", "head"]
+LoraTargets = Literal["decoder", "qv", "all"]
+Learns = Literal["frozen", "trained"]
 # Fields that were added later: while they are not set they are not in the key, so older keys stay valid.
 ADDED_LATER = (
     "protocol",
@@ -27,11 +29,18 @@ ADDED_LATER = (
     "max_pixels",
     "lora_rank",
     "lora_alpha",
+    "lora_dropout",
+    "lora_targets",
+    "vision",
+    "vocabulary",
 )
 # Fields that change the evaluation and nothing in the training.
 EVALUATION_FIELDS = ("splits", "test_text", "test_images", "test_dataset", "related")
 FROZEN_VISION: tuple[str, ...] = ("lm", "lora", "head")  # recipes that do not train the vision tower
+FROZEN_VOCABULARY: tuple[str, ...] = ("lora", "head")  # recipes that do not train the output matrix
 LORA_RANK = 16
+# Fields of recipe lora, with the values that are meant where they are not set; alpha is twice the rank then.
+LORA_FIELDS = {"lora_rank": LORA_RANK, "lora_alpha": None, "lora_dropout": 0.0, "lora_targets": "decoder"}
 
 
 class Experiment(BaseModel):
@@ -66,6 +75,22 @@ class Experiment(BaseModel):
     )
     lora_rank: int | None = Field(None, ge=1, description=f"of recipe lora; {LORA_RANK} if None")
     lora_alpha: int | None = Field(None, ge=1, description="of recipe lora; twice the rank if None")
+    lora_dropout: float | None = Field(None, ge=0, lt=1, description="of recipe lora; 0 if None")
+    lora_targets: LoraTargets | None = Field(
+        None,
+        description="linear layers that recipe lora adapts: the decoder's (decoder, or None), its query and "
+        "value projections (qv), or those of decoder and vision tower (all)",
+    )
+    vision: Learns | None = Field(
+        None,
+        description="whether tower and merger learn in full; as the recipe has it if None. "
+        "Recipes lm and lora can have them trained",
+    )
+    vocabulary: Learns | None = Field(
+        None,
+        description="whether the output matrix learns in full, and with it the input rows where they are the "
+        "same matrix; as the recipe has it if None. Recipe lora can have it trained",
+    )
     epochs: float = Field(4, gt=0)
     batch_size: int = Field(64, ge=1)
     learning_rate: float = Field(gt=0)
@@ -111,21 +136,53 @@ class Experiment(BaseModel):
         if self.test_dataset == self.dataset:
             object.__setattr__(self, "test_dataset", "")
         self._settle_lora()
+        self._settle_learning()
         if self.protocol:
             for name in [*_parts(self.dataset), *_parts(self.test_dataset)]:
                 check_protocol(self.protocol, name)
 
     def _settle_lora(self) -> None:
-        """Refuse rank and alpha for other recipes; their defaults, spelt out, are the same experiment."""
-        given = [name for name in ("lora_rank", "lora_alpha") if getattr(self, name) is not None]
+        """Refuse adapters' settings for other recipes; their defaults, spelt out, are the same experiment."""
+        given = [name for name in LORA_FIELDS if getattr(self, name) is not None]
         if given and self.recipe != "lora":
             raise UserError(
                 f"{given[0]} is for recipe='lora'; this experiment has {self.recipe!r}: leave it out."
             )
         if self.lora_alpha == 2 * (self.lora_rank or LORA_RANK):
-            object.__setattr__(self, "lora_alpha", None)
-        if self.lora_rank == LORA_RANK:
-            object.__setattr__(self, "lora_rank", None)
+            self._unset("lora_alpha")
+        for name, default in LORA_FIELDS.items():
+            if getattr(self, name) == default:
+                self._unset(name)
+
+    def _settle_learning(self) -> None:
+        """Refuse what a recipe cannot have; what it has anyway, spelt out, is the same experiment."""
+        if self.vision == ("frozen" if self.recipe in FROZEN_VISION else "trained"):
+            self._unset("vision")
+        if self.vocabulary == ("frozen" if self.recipe in FROZEN_VOCABULARY else "trained"):
+            self._unset("vocabulary")
+        if self.vision and self.recipe not in ("lm", "lora"):
+            raise UserError(
+                f"vision={self.vision!r} makes no sense with recipe={self.recipe!r}: leave it out, or use "
+                "recipe lm or lora."
+            )
+        if self.vocabulary and self.recipe != "lora":
+            raise UserError(
+                f"vocabulary={self.vocabulary!r} makes no sense with recipe={self.recipe!r}: leave it out, "
+                "or use recipe lora."
+            )
+        if self.vision and self.lora_targets == "all":
+            raise UserError(
+                "vision='trained' trains the tower in full, and lora_targets='all' adapts it: leave one out."
+            )
+
+    def _unset(self, name: str) -> None:
+        object.__setattr__(self, name, None)
+
+    @property
+    def trains_vision(self) -> bool:
+        """Whether what the vision tower makes of a picture changes in training."""
+        apart = self.vision == "trained" or self.lora_targets == "all"
+        return apart or self.recipe not in FROZEN_VISION
 
     @property
     def trained_on(self) -> DatasetSpec:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from moslab.datasets import EMBEDDED
+from moslab.experiments import recipes
 from moslab.experiments.experiment import Experiment, make
 from moslab.experiments.store import CERTAINTY, Run
 from moslab.experiments.tuning import tuned_rate
@@ -24,7 +25,8 @@ class Grid:
         datasets: names of the datasets.
         arms: name -> fields of the experiment that make this arm.
         seeds: training seeds.
-        setting: fields that all experiments share; an arm's own fields win over them.
+        setting: fields that all experiments share; an arm's own fields win over them, those of a preset that
+            is its recipe among them.
         headline: arms that a plain `make reproduce` trains anew, see `moslab.analysis.claims.headline_arms`.
         certainty: a claim or figure reads entropy or top probability of these runs' pictures, so the
             committed reference keeps them.
@@ -51,7 +53,7 @@ class Grid:
         experiments = {}
         for dataset in self.datasets:
             for arm, fields in self.arms.items():
-                shared_and_own = {**self.setting, **fields}
+                shared_and_own = {**self.setting, **recipes.expanded(fields)}
                 for seed in self.seeds:
                     experiments[dataset, arm, seed] = make_on(dataset, seed=seed, **shared_and_own)
         return experiments
@@ -89,9 +91,11 @@ class Grid:
 def make_on(dataset: str, **fields: Any) -> Experiment:
     """An experiment on one dataset of a grid, whose setting is for all of its datasets.
 
+    A preset's name as the recipe stands for the preset's fields, and fields given beside it win over them.
     `images` is passed on to embedded datasets alone; without a learning rate, the scorer's tuned one is
     taken.
     """
+    fields = recipes.expanded(fields)
     tested = fields.get("test_dataset", "")
     names = [name for name in (dataset, tested) if name]
     fields |= {"dataset": dataset, "images": generated_number("+".join(names), fields.get("images"))}

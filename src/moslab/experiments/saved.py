@@ -2,7 +2,7 @@
 
 scorer.json          what it is: experiment, backbone with the digest of its weights, coding, scale, wording
 head.safetensors     the scorer's own weights: head, network, rows of new tokens
-weights.safetensors  weights of the backbone that were changed; in their place, of recipe lora, peft's own
+weights.safetensors  weights of the backbone that were changed; of recipe lora, adapters stand in peft's own
                      adapter_config.json and adapter_model.safetensors
 
 A file that would hold no weights is left out.
@@ -30,9 +30,10 @@ from moslab.backbones.catalogue import fingerprint
 from moslab.backbones.prompts import SHOWN, Wording
 from moslab.datasets.table import ImageTable
 from moslab.experiments import digests, evaluation, training
-from moslab.experiments.building import adapters, built
+from moslab.experiments.building import built
 from moslab.experiments.experiment import Experiment, make
 from moslab.experiments.reading import Reader
+from moslab.experiments.trainable import Learning, adapters
 from moslab.scorers import scorer_class, scorer_options
 from moslab.utils.errors import UserError, first_line
 from moslab.utils.files import cannot_write, lock, write_atomic
@@ -191,12 +192,12 @@ def _record(experiment: Experiment, table: ImageTable, reader: Reader) -> dict[s
 
 def _write_weights(folder: Path, experiment: Experiment, reader: Reader) -> None:
     """Write the files of weights."""
-    for name, weights in _learned(experiment, reader).items():
+    for name, weights in _learned(reader).items():
         tensors = {part: weight.detach().cpu().contiguous() for part, weight in weights.items()}
         if tensors:
             _write_tensors(folder / name, tensors)
     if experiment.recipe == "lora":
-        config = adapters(reader.backbone, experiment.lora_rank, experiment.lora_alpha)
+        config = adapters(Learning.of(experiment), reader.backbone)
         config.base_model_name_or_path = experiment.backbone
         config.inference_mode = True
         config.save_pretrained(str(folder))
@@ -210,14 +211,16 @@ def _write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
         os.fsync(stream.fileno())
 
 
-def _learned(experiment: Experiment, reader: Reader) -> dict[str, Weights]:
+def _learned(reader: Reader) -> dict[str, Weights]:
     """File -> name -> weight, of all that training changes."""
-    changed = {name: w for name, w in reader.backbone.model.named_parameters() if w.requires_grad}
-    file = WEIGHTS
-    if experiment.recipe == "lora":
-        file = ADAPTERS
-        changed = {_name_in_peft(name): weight for name, weight in changed.items()}
-    return {file: changed, HEAD: dict(reader.scorer.named_parameters())}
+    changed: dict[str, nn.Parameter] = {}
+    adapted: dict[str, nn.Parameter] = {}
+    for name, weight in reader.backbone.model.named_parameters():
+        if weight.requires_grad and ".lora_" in name:
+            adapted[_name_in_peft(name)] = weight
+        elif weight.requires_grad:
+            changed[name] = weight
+    return {WEIGHTS: changed, ADAPTERS: adapted, HEAD: dict(reader.scorer.named_parameters())}
 
 
 def _name_in_peft(name: str) -> str:
@@ -260,7 +263,7 @@ def load_scorer(folder: Path | str, backbone: str | None = None) -> SavedScorer:
     except KeyError as problem:
         raise _damaged(folder / RECORD, f"its coding lacks {problem}") from problem
     reader = Reader(built(experiment, scorer), scorer, _wording(record.wording))
-    _read_weights(folder, experiment, reader)
+    _read_weights(folder, reader)
     return SavedScorer(experiment, _ready(reader), record.scale)
 
 
@@ -310,9 +313,9 @@ def _wording(asked: Asked) -> Wording:
     return Wording(asked.dataset, asked.text, asked.preset, shown, judged)
 
 
-def _read_weights(folder: Path, experiment: Experiment, reader: Reader) -> None:
+def _read_weights(folder: Path, reader: Reader) -> None:
     """Put the files' weights into a model that was built for the same experiment."""
-    for name, weights in _learned(experiment, reader).items():
+    for name, weights in _learned(reader).items():
         if weights or (folder / name).exists():
             _fill(weights, folder / name)
 
@@ -363,7 +366,7 @@ def trained(experiment: Experiment, profile: str) -> Reader:
     folder = kept(profile, experiment.key)
     with lock(folder.with_name(f"{folder.name}.lock")):
         if (folder / RECORD).is_file():
-            _read_weights(folder, experiment, reader)
+            _read_weights(folder, reader)
         else:
             training.fit(experiment, table, reader)
             save_scorer(folder, experiment, table, reader)

@@ -21,7 +21,7 @@ from moslab.experiments import attribute_answers, digests, evaluation, resuming
 from moslab.experiments.building import built
 from moslab.experiments.callbacks import Measures, Observer, Progress, Reporter
 from moslab.experiments.compute import Compute
-from moslab.experiments.experiment import FROZEN_VISION, Experiment
+from moslab.experiments.experiment import Experiment
 from moslab.experiments.inputs import (
     check_inputs,
     evaluated_rows,
@@ -207,7 +207,7 @@ def prepare(
 
     Returns:
         The labels; and the reader: backbone with its trainable part set, fitted scorer, and cached vision
-        features where the recipe freezes the vision tower.
+        features where the vision tower does not learn.
 
     Raises:
         UserError: for anything wrong with the input.
@@ -220,7 +220,7 @@ def prepare(
     scorer = fitted_scorer(experiment, table)
     backbone = built(experiment, scorer)
     features = None
-    if experiment.recipe in FROZEN_VISION and not compute.live_vision:
+    if not (experiment.trains_vision or compute.live_vision):
         features = cached_features(table, backbone, used_rows(experiments, table).tolist())
     wording = Wording.of(table, experiment.dataset, experiment.text, experiment.preset)
     return table, Reader(backbone, scorer, wording, features)

@@ -1,0 +1,105 @@
+"""Recipes, and the papers' own as presets: named sets of an experiment's fields, each with its source."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, get_args
+
+import yaml
+
+from moslab.utils import paths
+from moslab.utils.errors import UserError
+
+Recipe = Literal["lm", "lora", "full", "scratch", "head"]
+RECIPES: tuple[str, ...] = get_args(Recipe)
+FILE = paths.PACKAGE / "recipes.yaml"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A paper's training recipe.
+
+    Attributes:
+        name: what stands for it in an experiment's `recipe`.
+        paper: whose it is.
+        about: what trains, in a few words.
+        scorer: the paper's, for which the recipe is meant; it is no part of the preset.
+        fields: of an experiment.
+        sources: where each field's value stands.
+        open: what neither paper nor code says: `what`, the `choice` that was made, and `why`.
+        not_here: `what` the architectures that are read do not have, and what is done `instead`.
+    """
+
+    name: str
+    paper: str
+    about: str
+    scorer: str
+    fields: Mapping[str, Any]
+    sources: Mapping[str, str]
+    open: tuple[Mapping[str, str], ...]
+    not_here: tuple[Mapping[str, str], ...]
+
+    @classmethod
+    def of(cls, name: str, entry: Mapping[str, Any]) -> "Preset":
+        """From its entry in the file."""
+        return cls(
+            name=name,
+            paper=entry["paper"],
+            about=entry["about"],
+            scorer=entry["scorer"],
+            fields={field: one["value"] for field, one in entry["fields"].items()},
+            sources={field: one["source"] for field, one in entry["fields"].items()},
+            open=tuple(entry["open"]),
+            not_here=tuple(entry["not here"]),
+        )
+
+
+@cache
+def presets() -> dict[str, Preset]:
+    """All presets by name."""
+    entries = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return {name: Preset.of(name, entry) for name, entry in entries.items()}
+
+
+def preset(name: str) -> Preset:
+    """A preset.
+
+    Raises:
+        UserError: naming those that there are.
+    """
+    if name not in presets():
+        raise UserError(f"Unknown preset {name!r}: choose one of {', '.join(presets())}.")
+    return presets()[name]
+
+
+def preset_fields(recipe: Any) -> dict[str, Any]:
+    """The fields that a preset stands for, its plain recipe among them; none for a plain recipe.
+
+    What is no word is left to the experiment, which refuses it.
+
+    Raises:
+        UserError: for an unknown name.
+    """
+    if recipe in RECIPES or not isinstance(recipe, str):
+        return {}
+    if recipe not in presets():
+        raise UserError(
+            f"Unknown recipe {recipe!r}: choose one of {', '.join(RECIPES)}, "
+            f"or a paper's preset: {', '.join(presets())}."
+        )
+    return dict(presets()[recipe].fields)
+
+
+def expanded(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of an experiment in which a preset's name, as the recipe, is replaced by what it stands for.
+
+    Fields that are given beside it win over the preset's; None stands for not given.
+
+    Raises:
+        UserError: for an unknown recipe.
+    """
+    named = preset_fields(fields.get("recipe"))
+    given = {name: value for name, value in fields.items() if value is not None or name not in named}
+    if named:
+        del given["recipe"]
+    return named | given
