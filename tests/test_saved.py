@@ -75,6 +75,15 @@ def test_every_recipe_is_the_same_without_its_data(tmp_path, tiny_base, no_data,
     assert found == {"scorer.json", "head.safetensors"} | changed
 
 
+def test_what_learns_beside_adapters_is_kept_beside_them(tmp_path, tiny_base, no_data):
+    apart = {"recipe": "lora", "vision": "trained", "vocabulary": "trained"}
+    reader = save_trained(tmp_path / "kept", "qscorer", tiny_base, **apart)
+    assert_same(tmp_path / "kept", reader)
+    assert {"weights.safetensors", "adapter_model.safetensors"} <= {
+        path.name for path in (tmp_path / "kept").iterdir()
+    }
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_all_that_fitting_sets_is_kept(name):
     table = labelled(toy_table())
