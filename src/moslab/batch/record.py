@@ -41,7 +41,8 @@ class Record:
                 f"jobs = {jobs} training processes make no sense: give 0 for one per core, or how many."
             )
         self.compute = parameters.get("compute", AUTO)
-        load_compute(self.compute)  # a wrong name is said now
+        if self.compute != AUTO:
+            load_compute(self.compute)  # a wrong name is said now
         self.name, self.profile, self.source, self.jobs = name, profile, runs, jobs
         self.parameters = {"profile": profile, "runs": runs, "output": output, "jobs": jobs, **parameters}
         self.folder = profile_dir(profile)

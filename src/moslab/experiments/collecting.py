@@ -126,10 +126,10 @@ def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0, co
     Experiments that evaluate the same model differently share one training. Finished runs are kept whatever
     happens to the others.
     """
-    load_compute(compute)  # a wrong name is said before anything starts
     Store(profile_dir(profile) / "runs").sweep()
     if not experiments:
         return
+    load_compute(compute)  # a wrong name is said before anything starts
     groups: dict[str, list[Experiment]] = {}
     for experiment in experiments:
         groups.setdefault(experiment.training, []).append(experiment)
