@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from moslab.analysis.claims import Claim, Place
 from moslab.analysis.measured import Measured
@@ -11,6 +12,16 @@ TARGET = np.arange(1.0, 11.0)
 SWAPPED = TARGET.reshape(5, 2)[:, ::-1].ravel()  # each picture in the place of its neighbour: 2, 1, 4, 3, ...
 REVERSED = TARGET[::-1].copy()
 SRCC_SWAPPED = 1 - 6 * 10 / (10 * 99)  # ten squared differences of ranks, each 1
+
+# Paired differences on two datasets, one of them measured on one alone.
+GAPS = pd.DataFrame(
+    [
+        ("iqa", "digits: means", 0.016, 0.011, 0.020),
+        ("iqa", "words", 0.001, -0.001, 0.003),
+        ("iaa", "words", -0.02, -0.03, -0.01),
+    ],
+    columns=["dataset", "what", "difference in SRCC", "low 95 %", "high 95 %"],
+).set_index(["dataset", "what"])
 
 
 def seeds(row: np.ndarray, count: int = 3) -> np.ndarray:
@@ -64,3 +75,12 @@ def existence(arm: str, metric: str = "srcc", reference: float = 0.0) -> Claim:
         arms=(arm,),
         reference=reference,
     )
+
+
+def two_arms() -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Scores [3 seeds, 200] of a fine and a coarse arm, and their targets."""
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=200)
+    fine = target + 0.3 * rng.normal(size=(3, 200))
+    coarse = target + 0.9 * rng.normal(size=(3, 200))
+    return {"bins K=51": fine, "levels": coarse}, target

@@ -3,6 +3,21 @@
 from collections import Counter
 from html.parser import HTMLParser
 
+# Of the table of everything behind the verdicts.
+DETAIL_COLUMNS = [
+    "paper",
+    "measured",
+    "interval",
+    "runs together",
+    "80 % power",
+    "resolved by",
+    "n",
+    "seeds",
+    "protocol",
+    "bounds",
+    "verdict",
+]
+
 
 class Table(HTMLParser):
     """A table of pandas: its rows, each a list of (tag, text, rowspan)."""

@@ -1,17 +1,8 @@
 """Paired differences as text."""
 
-import pandas as pd
+from made_up import GAPS
 
 from moslab.analysis import gap_tables
-
-GAPS = pd.DataFrame(
-    [
-        ("iqa", "digits: means", 0.016, 0.011, 0.020),
-        ("iqa", "words", 0.001, -0.001, 0.003),
-        ("iaa", "words", -0.02, -0.03, -0.01),
-    ],
-    columns=["dataset", "what", "difference in SRCC", "low 95 %", "high 95 %"],
-).set_index(["dataset", "what"])
 
 
 def test_differences_stand_across_datasets():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import REVERSED, SRCC_SWAPPED, SWAPPED, TARGET, measured, order
+from made_up import GAPS, REVERSED, SRCC_SWAPPED, SWAPPED, TARGET, measured, order
 
 from moslab.analysis import measured as questions
 from moslab.analysis import regression_tables
@@ -48,15 +48,6 @@ def test_joint_intervals_share_the_error_between_comparisons():
 
 
 # tables
-
-GAPS = pd.DataFrame(
-    [
-        ("iqa", "digits: means", 0.016, 0.011, 0.020),
-        ("iqa", "words", 0.001, -0.001, 0.003),
-        ("iaa", "words", -0.02, -0.03, -0.01),
-    ],
-    columns=["dataset", "what", "difference in SRCC", "low 95 %", "high 95 %"],
-).set_index(["dataset", "what"])
 
 
 def test_changes_stand_across_datasets():

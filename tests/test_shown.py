@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stored_outputs import Table, outputs, plain
+from stored_outputs import DETAIL_COLUMNS, Table, outputs, plain
 
 from moslab.analysis import verdict_tables
 from moslab.analysis.answer import ANSWER
@@ -34,20 +34,6 @@ CLAIMS_PAGE = (paths.ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
 KINDS = "|".join(kind.capitalize() for kind in (*COUNTED, *APART))
 SENTENCE = re.compile(rf"^(?:\* )?((?:{KINDS})(?: on .+)?\. .+)$", re.MULTILINE)
 OPENING = "**Answer** (of the committed"
-# Of the table of everything behind the verdicts.
-COLUMNS = [
-    "paper",
-    "measured",
-    "interval",
-    "runs together",
-    "80 % power",
-    "resolved by",
-    "n",
-    "seeds",
-    "protocol",
-    "bounds",
-    "verdict",
-]
 
 
 # what is wrong with a notebook, in words; nothing where everything holds
@@ -141,7 +127,7 @@ def row_that_differs(row: list[str], claims: dict) -> list[str]:
     if name not in claims:
         return [f"{name} is not on record"]
     expected = verdict_tables.details([Verdict(**claims[name])]).drop(columns="bounds").iloc[0]
-    shown = dict(zip(COLUMNS, row[2:]))
+    shown = dict(zip(DETAIL_COLUMNS, row[2:]))
     same = all(alike(shown[column], expected[column]) for column in expected.index)
     return [] if same else [f"{name}: {shown} instead of {expected.to_dict()}"]
 
@@ -268,7 +254,9 @@ def alone(output: dict) -> dict:
     return {"cells": [{"cell_type": "code", "source": [], "outputs": [copy.deepcopy(output)]}]}
 
 
-CELLS = [(stem, "verdict") for stem in JUDGING] + [("05_regression_vs_ntp", name) for name in COLUMNS[:9]]
+CELLS = [(stem, "verdict") for stem in JUDGING] + [
+    ("05_regression_vs_ntp", name) for name in DETAIL_COLUMNS[:9]
+]
 
 
 @pytest.mark.parametrize(("stem", "column"), CELLS)
@@ -277,7 +265,7 @@ def test_a_changed_cell_of_a_verdict_table_is_noticed(stem, column):
     output, html = next((output, text) for output, text in tables if is_verdict_table(text))
     notebook = alone(output)
     cells = list(re.finditer(r"<td>(.+?)</td>", html))
-    position = cells[COLUMNS.index(column)].start(1)
+    position = cells[DETAIL_COLUMNS.index(column)].start(1)
     notebook["cells"][0]["outputs"][0]["data"]["text/html"] = changed(html, position)
     assert not verdicts_that_differ(alone(output), RESULTS[stem])
     assert not renderings_that_differ(alone(output))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_up import two_arms
 
 from moslab.analysis.tables import Sentence, interval, markdown, say, scores_table, signed
 from moslab.measures.metrics import srcc
@@ -12,12 +13,7 @@ COLUMNS = ["paper", "measured", "interval", "runs together", "n", "seeds", "prot
 
 @pytest.fixture
 def runs():
-    """Scores [3 seeds, 200] of two made-up arms, and their targets."""
-    rng = np.random.default_rng(0)
-    target = rng.normal(size=200)
-    fine = target + 0.3 * rng.normal(size=(3, 200))
-    coarse = target + 0.9 * rng.normal(size=(3, 200))
-    return {"bins K=51": fine, "levels": coarse}, target
+    return two_arms()
 
 
 def test_scores_table_shows_the_mean_of_single_runs_and_runs_together(runs):

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up import REVERSED, TARGET, claim, existence, measured, order
+from made_up import REVERSED, TARGET, claim, existence, measured, order, two_arms
+from stored_outputs import DETAIL_COLUMNS
 
 from moslab.analysis import verdict_tables
 from moslab.analysis.claims import APART, COUNTED, Verdict, judge, judge_value, load_claims
@@ -12,20 +13,6 @@ from moslab.analysis.tables import Sentence
 from moslab.analysis.verdict_tables import FALLEN, LEGEND, MARKS, cell, counts, counts_in_words, details
 from moslab.notebook import Study
 from moslab.utils.errors import UserError
-
-COLUMNS = [
-    "paper",
-    "measured",
-    "interval",
-    "runs together",
-    "80 % power",
-    "resolved by",
-    "n",
-    "seeds",
-    "protocol",
-    "bounds",
-    "verdict",
-]
 
 
 def verdict(outcome: str = "agrees", on: str = "iqa", value: float | None = 0.01234, **fields) -> Verdict:
@@ -115,12 +102,7 @@ def test_counts_in_words_leave_out_kinds_without_any(kinds, words):
 
 @pytest.fixture
 def runs() -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Scores [3 seeds, 200] of two made-up arms, and their targets."""
-    rng = np.random.default_rng(0)
-    target = rng.normal(size=200)
-    fine = target + 0.3 * rng.normal(size=(3, 200))
-    coarse = target + 0.9 * rng.normal(size=(3, 200))
-    return {"bins K=51": fine, "levels": coarse}, target
+    return two_arms()
 
 
 def test_details_have_all_columns_and_the_numbers(runs):
@@ -131,7 +113,7 @@ def test_details_have_all_columns_and_the_numbers(runs):
     number = judge(claims["rvtc.ava_challenge_title"], scores, target, on="iaa")
     table = details([beaten, ceiling, number], oracles={"iqa": "image .95"})
     assert table.index.names == ["claim", "dataset"]
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == DETAIL_COLUMNS
     first, second, third = (table.iloc[row].to_dict() for row in range(3))
     assert first["measured"] == f"{beaten.value:+.4f}"
     assert first["interval"] == f"{beaten.low:+.4f} to {beaten.high:+.4f} (95 %)"

@@ -338,24 +338,29 @@ class Study(Record):
         Raises:
             UserError: for a claim that was not judged there.
         """
-        for verdict in self.judged:
-            if (verdict.id, verdict.on) == (claim, on):
-                return verdict
-        raise UserError(f"{claim} was not judged on {on or 'labels'} in this notebook.")
+        [verdict] = self._verdicts([(claim, on)])
+        return verdict
 
     def verdict_table(self, verdicts: Iterable[Verdict]) -> Sentence:
         """A row per claim and a column per dataset, marked by all orders judged so far.
 
         It stands behind everything that is judged; see `verdict_tables.verdict_table`.
         """
-        return verdict_tables.verdict_table(self._as_judged(verdicts))
+        return verdict_tables.verdict_table(self._verdicts((one.id, one.on) for one in verdicts))
+
+    def _verdicts(self, places: Iterable[tuple[str, str]]) -> list[Verdict]:
+        """Verdicts by claim and dataset, as marked together."""
+        judged = {(verdict.id, verdict.on): verdict for verdict in self.judged}
+        chosen = []
+        for claim, on in places:
+            if (claim, on) not in judged:
+                raise UserError(f"{claim} was not judged on {on or 'labels'} in this notebook.")
+            chosen.append(judged[claim, on])
+        return chosen
 
     def verdict_details(self) -> pd.DataFrame:
         """Everything behind all verdicts, with the oracles; see `verdict_tables.details`."""
         return verdict_tables.details(self.judged, self.oracles)
-
-    def _as_judged(self, verdicts: Iterable[Verdict]) -> list[Verdict]:
-        return [self.verdict(verdict.id, verdict.on) for verdict in verdicts]
 
 
 def _rows(work: Callable[[str], Rows], datasets: Iterable[str]) -> Rows:
