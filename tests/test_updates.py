@@ -62,6 +62,14 @@ def test_parts_have_the_whole_update_s_gradient(toy, tiny_base, gradients, name)
     assert largest_difference(plain, gradients[0]) < 1e-5
 
 
+def test_parts_are_measured_as_the_whole_update(toy, tiny_base):  # noqa: F811
+    """Cross-entropy and continuity of a step do not depend on how many parts it was made in."""
+    experiment = experiment_with("digits by tree", tiny_base, epochs=1)
+    whole, parts = fitted(experiment, PLAIN)[0], fitted(experiment, Compute(per_device_batch=4))[0]
+    assert "ncm" in whole
+    assert parts == pytest.approx(whole, abs=2e-5)  # histories keep five decimals
+
+
 @pytest.mark.parametrize("base, recipe", [("tiny_base", "full"), ("tiny_base", "lora"), ("tiny_llava", "lm")])
 def test_recomputed_activations_change_nothing(toy, request, gradients, base, recipe):  # noqa: F811
     experiment = experiment_with("digits", request.getfixturevalue(base), epochs=1, recipe=recipe)

@@ -187,12 +187,12 @@ class Digits(base.Scorer[Options]):
     def loss(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
     ) -> torch.Tensor:
-        loss = base.text_loss(states, batch["labels"], vocabulary) * base.share_of_tokens(batch)
+        loss = base.text_loss(states, batch["labels"], vocabulary)
         if self.options.ncm:
             with torch.no_grad():
                 measured = ncm.measure(*self.taught_digits(states, batch, vocabulary))
             self.steps.append({"loss": float(loss.detach())} | measured)
-        return loss
+        return loss * base.share_of_tokens(batch)
 
     def taught_digits(
         self, states: torch.Tensor, batch: dict[str, torch.Tensor], vocabulary: nn.Linear
