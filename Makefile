@@ -6,6 +6,7 @@ FRESH     ?=
 ALL       ?=
 CELL_LIMIT     ?=
 NOTEBOOK_LIMIT ?=
+SET       ?=
 PYTHON    ?=
 FLAGS     ?=
 MINUTES   ?= 7
@@ -14,7 +15,8 @@ FILE      ?= papermill_runs/gpu.json
 MOSLAB = .venv/bin/python -m moslab
 OPTIONS = --profile "$(PROFILE)" --notebooks "$(NOTEBOOKS)" $(if $(JOBS),--jobs "$(JOBS)") \
           $(if $(filter-out 0,$(FRESH)),--fresh) $(if $(filter-out 0,$(ALL)),--runs fresh) \
-          $(if $(CELL_LIMIT),--cell-limit "$(CELL_LIMIT)") $(if $(NOTEBOOK_LIMIT),--notebook-limit "$(NOTEBOOK_LIMIT)")
+          $(if $(CELL_LIMIT),--cell-limit "$(CELL_LIMIT)") $(if $(NOTEBOOK_LIMIT),--notebook-limit "$(NOTEBOOK_LIMIT)") \
+          $(foreach assignment,$(SET),--set '$(assignment)')
 export PYTHON
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
@@ -26,6 +28,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make reproduce   train the headline runs, take the others from the committed reference, run the notebooks, compare"
 	@echo "                   PROFILE=smoke|embedded|paper   NOTEBOOKS=\"01 ...\"   JOBS=n   FRESH=1   ALL=1 (train everything)"
+	@echo "                   SET=\"seeds=[0] epochs=2\"   parameters of the notebooks, without blanks in a value"
 	@echo "                   CELL_LIMIT=minutes   NOTEBOOK_LIMIT=minutes   (0 for none) after which what hangs is ended"
 	@echo "make test        the form of the code (ruff, mypy), unit tests, the stored notebooks against their stored"
 	@echo "                   outputs, every notebook at the smallest scale"

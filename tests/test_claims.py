@@ -102,7 +102,7 @@ def test_a_claim_may_say_what_is_worth_knowing(worth, verdict):
     ],
 )
 def test_a_number_is_judged_like_an_equivalence(low, high, verdict):
-    number = claim("number", ("a",), margin=0.01, published={"srcc": 0.9})
+    number = claim("number", ("a",), margin=0.01, published={"srcc": 0.9}, dataset="iqa")
     assert decide(number, low, high) == verdict
 
 
@@ -141,13 +141,13 @@ def test_trend_follows_its_contrast():
 
 def test_numbers_are_compared_at_paper_scale_only():
     scores, target = made_up_arms(n=3000, a=0.3)
-    perfect = claim("number", ("a",), margin=0.01, published={"srcc": 1.0})
+    perfect = claim("number", ("a",), margin=0.01, published={"srcc": 1.0}, dataset="iqa")
     srcc = 1 + judge(perfect, scores, target, paper_scale=True).value
-    number = claim("number", ("a",), margin=0.01, published={"srcc": round(srcc, 3)})
+    number = claim("number", ("a",), margin=0.01, published={"srcc": round(srcc, 3)}, dataset="iqa")
     assert judge(number, scores, target, paper_scale=True).verdict == "agrees"
     off = judge(number, {}, target)
     assert off.verdict == "not testable here" and "paper scale only" in off.sentence and off.value is None
-    far = claim("number", ("a",), margin=0.01, published={"srcc": 0.5})
+    far = claim("number", ("a",), margin=0.01, published={"srcc": 0.5}, dataset="iqa")
     assert judge(far, scores, target, paper_scale=True).verdict == "disagrees"
 
 
@@ -223,6 +223,8 @@ def test_missing_arms_are_named():
         ("trend", {"arms": ("a", "b", "c"), "weights": (1, 0, 0)}, "not to zero"),
         ("trend", {"arms": ("a", "b", "c"), "weights": (1, -1)}, "one weight per arm"),
         ("number", {"arms": ("a",), "margin": 0.01}, "no published srcc"),
+        ("number", {"arms": ("a",), "margin": 0.01}, "a number names its dataset, the others none"),
+        ("order", {"dataset": "ava"}, "a number names its dataset, the others none"),
         ("order", {"metric": "rmse"}, "unknown metric"),
         ("order", {"id": "y.it"}, "begins with the paper"),
         ("order", {"source": "hearsay"}, "source"),

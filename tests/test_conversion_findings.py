@@ -11,6 +11,7 @@ from toys import toy_table
 from moslab.analysis import conversion_findings
 from moslab.analysis import measured as questions
 from moslab.analysis.claims import Verdict, judge_value
+from moslab.experiments.attribute_answers import ATTRIBUTES
 
 
 def readers_of(over: list[float]) -> pd.DataFrame:
@@ -83,6 +84,7 @@ def test_findings_hold_where_much_was_not_judged_or_asked():
         ("levels", "multiple choice", 0.98, 0.8, 0.7, 0.9),
     ]
     confusion = pd.DataFrame(rows, columns=["arm", "way", "before", "value", "low", "high"])
+    confusion["kind"] = ATTRIBUTES
     said = conversion_findings.findings(JUDGED, LOSSES, "as told above.", confusion)
     assert said[0].startswith("**Labels**: of their range, five words lose 4.90 % on iqa, 5.00 % on ava.")
     assert said[1] == "**Trained models**: as told above."
@@ -93,6 +95,8 @@ def test_findings_hold_where_much_was_not_judged_or_asked():
         "words 0.300 [0.200, 0.400] by open answer and 0.800 [0.700, 0.900] by multiple choice. The claim"
     )
     assert "+2.000 on iqa to iaa (agrees); trained on a mixture, not judged" in said[4]
+    silent = conversion_findings.findings(JUDGED, LOSSES, "as told above.", None)
+    assert silent[3] == "**Related tasks**: questions about drawn pictures were not asked."
 
 
 def test_what_is_said_of_trained_models_holds_the_simulation_beside_the_error():

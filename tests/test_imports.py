@@ -39,6 +39,7 @@ INSIDE_FUNCTIONS = {
     ("moslab", "moslab.experiments.saved"): STARTS_SLOWLY,
     ("moslab.backbones.catalogue", "huggingface_hub"): FEW_NEED_IT,
     ("moslab.backbones.catalogue", "huggingface_hub.errors"): FEW_NEED_IT,
+    ("moslab.batch.profiles", "moslab.analysis.claims.papers"): STARTS_SLOWLY,
     ("moslab.batch.child", "moslab.batch.kernel"): NEWBORN_CHILD,
     ("moslab.batch.child", "nbclient.exceptions"): NEWBORN_CHILD,
     ("moslab.batch.child", "papermill"): NEWBORN_CHILD,

@@ -1,5 +1,7 @@
 """Scores of several arms on the same pictures, and the questions that notebooks ask of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_up import REVERSED, SRCC_SWAPPED, SWAPPED, TARGET, existence, measured, order, seeds
@@ -130,10 +132,12 @@ def test_gaps_are_paired_and_leave_out_pairs_of_which_an_arm_was_not_measured(to
 def test_claims_can_be_judged_where_all_their_arms_were_measured():
     number = Claim(
         **order("exact", "swapped").model_dump()
-        | {"kind": "number", "arms": ("exact",), "margin": 0.1, "published": {"srcc": 0.9}}
+        | {"kind": "number", "arms": ("exact",), "margin": 0.1, "published": {"srcc": 0.9}, "dataset": "ava"}
     )
     claims = [order("exact", "swapped"), order("exact", "absent"), number]
     assert questions.judgeable(claims, ["exact", "swapped"]) == claims[:1]
+    assert questions.judgeable(claims, ["exact", "swapped"], "koniq10k") == claims[:1]
+    assert questions.judgeable(claims, ["exact", "swapped"], "ava") == [claims[0], number]
 
 
 def test_all_claims_are_judged_name_by_name(toy):
@@ -234,3 +238,36 @@ def test_arms_are_renamed_and_the_others_left_out(toy):
 def test_a_claim_about_one_value_is_not_judged_from_scores(toy):
     with pytest.raises(UserError, match="is about one computed value: use judge_value"):
         questions.judge_all([existence("exact")], {"x": toy})
+
+
+# published numbers
+
+
+NUMBER = {"kind": "number", "arms": ("digits, Qwen2-VL-7B",), "margin": 0.1, "dataset": "koniq10k"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "model"),
+    [
+        ({}, "Qwen2-VL-7B"),
+        ({"backbone": "/models/qwen2-vl-2b-instruct"}, "Qwen2-VL-2B"),
+        ({"backbone": "embedded"}, ""),
+        ({"backbone": "/models/mine"}, ""),
+        ({"dataset": "iqa"}, ""),
+        ({"dataset": "koniq10k+iqa"}, ""),
+        ({"train_images": 2000}, ""),
+        ({"test_images": 100}, ""),
+    ],
+)
+def test_a_run_at_the_papers_scale_has_their_model_and_all_of_their_pictures(changed, model):
+    fields = {"dataset": "koniq10k", "backbone": "Qwen/Qwen2-VL-7B-Instruct", "learning_rate": 1.0}
+    assert questions.papers_model(make(**fields | changed)) == model
+
+
+def test_a_published_number_is_judged_on_its_model_and_data_alone():
+    number = Claim(**order("a", "b").model_dump() | NUMBER | {"published": {"srcc": 1.0}})
+    ours = replace(measured({"digits": TARGET}), dataset="koniq10k", model="Qwen2-VL-7B")
+    [verdict] = questions.judge_all([number], {"koniq10k": ours})
+    assert verdict.verdict == "agrees"
+    for other in (replace(ours, model="Qwen2-VL-2B"), replace(ours, dataset="spaq"), replace(ours, model="")):
+        assert questions.judge_all([number], {"elsewhere": other}) == []

@@ -282,7 +282,7 @@ def test_verdicts_of_every_kind_are_json():
         judged(0.02),
         judged(0.005),
         judge_value(claim("existence", ("share",)), 0.2, n=10, untestable="a floor"),
-        judge(claim("number", ("a",), margin=0.1, published={"srcc": 0.9}), {}, TARGET),
+        judge(claim("number", ("a",), margin=0.1, published={"srcc": 0.9}, dataset="iqa"), {}, TARGET),
         *marked([with_p("one", 0.04)]),
     ]
     for verdict in kinds:

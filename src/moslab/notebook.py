@@ -15,10 +15,12 @@ from moslab.analysis.measured import Measured
 from moslab.analysis.tables import Sentence, say
 from moslab.batch import parameters
 from moslab.batch.record import Record
+from moslab.datasets import EMBEDDED
 from moslab.experiments import digests
 from moslab.experiments.collecting import collect, missing, stores
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import Grid, Results
+from moslab.experiments.recipes import preset_fields
 from moslab.utils import paths
 from moslab.utils.cores import cores
 from moslab.utils.errors import UserError
@@ -37,6 +39,13 @@ SETTING = {
     "root": "data_root",
     "min_pixels": "min_pixels",
     "max_pixels": "max_pixels",
+    "text": "text",
+    "vision": "vision",
+    "vocabulary": "vocabulary",
+    "lora_rank": "lora_rank",
+    "lora_alpha": "lora_alpha",
+    "lora_targets": "lora_targets",
+    "lora_dropout": "lora_dropout",
 }
 Rows = list[dict[str, Any]]
 __all__ = ["Study", "answer", "picture"]
@@ -60,9 +69,12 @@ class Study(Record):
         Raises:
             UserError: before anything runs, for a name or a value that the notebook does not know.
         """
-        values = parameters.settle(paths.NOTEBOOKS / f"{name}.ipynb", namespace)
+        stored = paths.NOTEBOOKS / f"{name}.ipynb"
+        values = parameters.settle(stored, namespace)
         namespace.update(values)
-        return cls(name, **values)
+        study = cls(name, **values)
+        study.left_out = parameters.taken_away(stored, values)
+        return study
 
     # --- what is run ----------------------------------------------------------------------------------
 
@@ -78,6 +90,11 @@ class Study(Record):
         for field, parameter in SETTING.items():
             if parameter in self.parameters:
                 fields[field] = self.parameters[parameter] or None
+        if not fields.get("text"):
+            fields.pop("text", None)  # the picture alone, as experiments have it
+        adapted = preset_fields(fields.get("recipe")).get("recipe") == "lora"
+        if adapted and "lora_dropout" in self.parameters:
+            fields["lora_dropout"] = self.parameters["lora_dropout"]  # over the preset's, 0 too
         return fields | changes
 
     def grid(
@@ -218,7 +235,9 @@ class Study(Record):
         for dataset in results.datasets:
             name = called or (f"{dataset}, {condition}" if condition else dataset)
             known = self.values.get("leads over the oracle", {}).get(name, {})  # of arms measured before
-            one = Measured.of(*results.scores(dataset, split), results.experiment(dataset), split)
+            scores, target = results.scores(dataset, split)
+            papers = self.profile == "paper"
+            one = Measured.of(scores, target, results.experiment(dataset), split, papers)
             oracle = self.part("oracles", name, one.value_of_oracle)
             leads = self.part("leads over the oracle", name, partial(one.leads_over_oracle, knowing))
             self.values["leads over the oracle"][name] = {**known, **leads}
@@ -261,6 +280,16 @@ class Study(Record):
         """Those of some published datasets whose folders are at hand."""
         root = paths.data_root(self.parameters.get("data_root") or None)
         return [name for name in names if root and (root / name).is_dir()]
+
+    def at_hand(self, names: Iterable[str], least: int = 0) -> list[str]:
+        """Those of some datasets that are embedded, or whose folders are there; none if less than `least`."""
+        there = [name for name in names if name in EMBEDDED or self.present(name)]
+        return there if len(there) >= least else []
+
+    def absent(self, names: Iterable[str]) -> list[str]:
+        """A sentence for each of some datasets that is not at hand."""
+        missing = dict.fromkeys(name for name in names if not self.at_hand([name]))
+        return [f"{name}, which is not in the data root; its cells stay empty." for name in missing]
 
     def label_rows(
         self,

@@ -1,6 +1,7 @@
 """What notebook 06 says of turning scores into tokens."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from moslab.analysis.gap_tables import in_brackets
 from moslab.analysis.tables import say
 from moslab.analysis.verdict_tables import by_dataset, counts_in_words, of_claim
 from moslab.datasets.table import ImageTable, training_rows
+from moslab.experiments.attribute_answers import ATTRIBUTES
 
 ONE_TOKEN = "qscorer.one_token_like_five"
 PLACE = "qscorer.place_of_reading_is_free"
@@ -118,8 +120,27 @@ def averaging(readers: pd.DataFrame, readings: Iterable[str], error: float, stra
     )
 
 
+def cost_of_words(confusion: pd.DataFrame, dataset: str) -> dict[str, Any]:
+    """What level words cost open answers about attributes, less Q-Scorer's cost, as `judge_value` takes it.
+
+    Args:
+        confusion: as from `conversion_tables.answers_after`.
+        dataset: where scorers were trained.
+    """
+    row = confusion.set_index(["kind", "way", "arm"]).loc[ATTRIBUTES, "open answer", "qscorer 5"]
+    return {
+        "value": row["less levels"],
+        "low": row["low, less levels"],
+        "high": row["high, less levels"],
+        "n": int(row["n"]),
+        "seeds": int(row["seeds"]),
+        "on": f"{dataset}, {ATTRIBUTES}",
+        "what": "pictures",
+    }
+
+
 def findings(
-    verdicts: Iterable[Verdict], losses: pd.DataFrame, trained: str, confusion: pd.DataFrame
+    verdicts: Iterable[Verdict], losses: pd.DataFrame, trained: str, confusion: pd.DataFrame | None
 ) -> list[str]:
     """What labels, trained models, the network and other data say, a sentence or two each.
 
@@ -127,7 +148,7 @@ def findings(
         verdicts: all of the notebook.
         losses: as from `conversion_tables.label_losses`.
         trained: as from `averaging`.
-        confusion: as from `conversion_tables.answers_after`, of the questions that the claim is about.
+        confusion: as from `conversion_tables.answers_after`; None where nothing of the kind was asked.
     """
     judged = list(verdicts)
     addons = [one for one in of_paper(judged) if one.id.endswith("_helps")]
@@ -139,11 +160,21 @@ def findings(
         f"**The network**: one token less five {by_dataset(of_claim(judged, ONE_TOKEN))}; read on the token "
         f"less before it {by_dataset(of_claim(judged, PLACE))}. The add-ons, each at weight one: "
         f"{counts_in_words(addons)}",
-        f"**Related tasks**: {_answers(confusion)}. The claim, on open answers, after Q-Scorer less after "
-        f"level words: {by_dataset(of_claim(judged, RELATED))}.",
+        f"**Related tasks**: {_related(judged, confusion)}",
         f"**Other data**, Q-Scorer less level words: {by_dataset(of_claim(judged, TRANSFER))}; trained on a "
         f"mixture, {mixed[MIXED[0]]}; and less soft level words, {mixed[MIXED[1]]}.",
     ]
+
+
+def _related(verdicts: list[Verdict], confusion: pd.DataFrame | None) -> str:
+    """What tuning leaves of answers about attributes, and the verdict on it."""
+    if confusion is None:
+        return "questions about drawn pictures were not asked."
+    about_attributes = confusion[confusion["kind"] == ATTRIBUTES]
+    return (
+        f"{_answers(about_attributes)}. The claim, on open answers, after Q-Scorer less after level words: "
+        f"{by_dataset(of_claim(verdicts, RELATED))}."
+    )
 
 
 def _answers(confusion: pd.DataFrame) -> str:

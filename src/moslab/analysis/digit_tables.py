@@ -49,22 +49,27 @@ def sorting_table(lists: Lists, cards: Mapping[str, Mapping[str, Any]], table3: 
 
     Args:
         lists: of every trial, by length and base.
-        cards: of the bases, by name.
+        cards: of bases that have one, by name.
     """
     rows: dict[tuple[str, str], dict[str, float | None]] = {}
     for row in table3.rows:
         cells = {one.name.lower(): table3.cell(row, one.name) for one in table3.columns}
         rows["paper, 10 numbers", row] = cells
     for length in sorted(lists):
-        for name, card in cards.items():
-            metrics = {metric: float(np.mean(values)) for metric, values in lists[length][name].items()}
-            on_card = {
-                "accuracy on card": card["sorting"][length]["accuracy"],
-                "larger": card["numbers"]["larger"],
-            }
-            rows[f"measured, {length} numbers", name] = metrics | on_card
+        for name, trials in lists[length].items():
+            metrics: dict[str, float | None] = {}
+            for metric, values in trials.items():
+                metrics[metric] = float(np.mean(values))
+            rows[f"measured, {length} numbers", name] = metrics | _on_card(cards.get(name), length)
     columns = ["accuracy", "accuracy on card", "recall", "hallucination", "rising", "larger"]
-    return pd.DataFrame(rows).T[columns].round(3)
+    return pd.DataFrame(rows).T.reindex(columns=columns).astype(float).round(3)
+
+
+def _on_card(card: Mapping[str, Any] | None, length: str) -> dict[str, float | None]:
+    """What a model card says of sorting lists of a length, and of which number is larger; nothing without."""
+    if card is None:
+        return {}
+    return {"accuracy on card": card["sorting"][length]["accuracy"], "larger": card["numbers"]["larger"]}
 
 
 def best_sorter(lists: Lists, length: str) -> str:
@@ -135,11 +140,15 @@ def _about_lists(lists: Lists, length: str, n: int, bases: Sequence[str]) -> dic
 
 
 def sorting_values(lists: Lists) -> list[tuple[str, dict[str, Any]]]:
-    """The claims about sorting by their ids, each with what `judge_value` takes, for every length of list."""
+    """The claims about sorting by their ids, each with what `judge_value` takes, for every length of list.
+
+    Left out are those whose bases were not both asked.
+    """
     values = []
     for length in sorted(lists, key=int):
         for claim, bases in SORTING_PAIRS.items():
-            values.append((claim, sorts_better(lists, length, *bases)))
+            if set(bases) <= set(lists[length]):
+                values.append((claim, sorts_better(lists, length, *bases)))
         values.append((INVENTS, best_invents(lists, length)))
     return values
 

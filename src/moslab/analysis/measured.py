@@ -20,6 +20,13 @@ from moslab.measures.statistics import LEAST_SEEDS, Difference, compare, contras
 from moslab.utils.errors import UserError
 
 RESAMPLES = 1000  # of the test pictures, for intervals
+# The papers' backbones as claims name them, and what the folder or hub id of one holds.
+PAPERS_MODELS = {
+    "Qwen2-VL-2B": "Qwen2-VL-2B-Instruct",
+    "Qwen2-VL-7B": "Qwen2-VL-7B-Instruct",
+    "LLaVA 1.5": "llava-1.5-7b",
+    "mPLUG-Owl2": "mplug-owl2",
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,7 @@ class Measured:
         images: how many pictures an embedded dataset was generated with; None for its own number.
         test_images: the first so many of the split; None for all.
         oracle: SRCC of the best predictor that sees the picture alone; None where nobody knows it.
+        model: the backbone of a run at the papers' own scale, see `papers_model`; '' for any other.
     """
 
     scores: Mapping[str, np.ndarray]
@@ -45,12 +53,18 @@ class Measured:
     images: int | None = None
     test_images: int | None = None
     oracle: float | None = None
+    model: str = ""
 
     @classmethod
     def of(
-        cls, scores: Mapping[str, np.ndarray], target: np.ndarray, experiment: Experiment, split: str
+        cls,
+        scores: Mapping[str, np.ndarray],
+        target: np.ndarray,
+        experiment: Experiment,
+        split: str,
+        papers: bool = False,
     ) -> "Measured":
-        """Scores of a split of what `experiment` was tested on."""
+        """Scores of a split of what `experiment` was tested on; `papers`: trained as the papers did it."""
         spec = experiment.tested_on
         return cls(
             scores,
@@ -60,7 +74,15 @@ class Measured:
             split=split,
             images=spec.images,
             test_images=experiment.test_images,
+            model=papers_model(experiment) if papers else "",
         )
+
+    @property
+    def named(self) -> dict[str, np.ndarray]:
+        """The scores under the names by which published numbers call them, too: 'bins K=51, Qwen2-VL-2B'."""
+        if not self.model:
+            return dict(self.scores)
+        return {**self.scores, **{f"{arm}, {self.model}": runs for arm, runs in self.scores.items()}}
 
     @property
     def few(self) -> bool:
@@ -103,6 +125,19 @@ class Measured:
             "test_images": self.test_images,
             "preset": self.preset,
         }
+
+
+def papers_model(experiment: Experiment) -> str:
+    """The model of a run at the papers' own scale, as they name it: 'Qwen2-VL-7B'; '' for any other run.
+
+    Such a run has one of their backbones, a published dataset, and all of its pictures in training and test.
+    """
+    spec = experiment.tested_on
+    whole = experiment.train_images is None and experiment.test_images is None
+    if not whole or any(part.name in EMBEDDED for part in spec.parts):
+        return ""
+    name = experiment.backbone.casefold()
+    return next((model for model, folder in PAPERS_MODELS.items() if folder.casefold() in name), "")
 
 
 def oracle_texts(measured: Mapping[str, Measured]) -> dict[str, str]:
@@ -188,14 +223,16 @@ def gaps(
     return pd.DataFrame(rows, columns=columns).set_index(["dataset", "what"]).round(4)
 
 
-def judgeable(claims: Iterable[Claim], arms: Collection[str]) -> list[Claim]:
+def judgeable(claims: Iterable[Claim], arms: Collection[str], dataset: str = "") -> list[Claim]:
     """The claims that scores of these arms can decide.
 
-    Left out are published numbers, and claims about a difference that another claim's verdict speaks for.
+    Left out are claims about a difference that another claim's verdict speaks for, and published numbers of
+    other data than `dataset`.
     """
     chosen = []
     for claim in claims:
-        if claim.kind != "number" and not claim.judged_with and set(claim.arms) <= set(arms):
+        of_other_data = claim.kind == "number" and (not dataset or claim.dataset != dataset)
+        if not of_other_data and not claim.judged_with and set(claim.arms) <= set(arms):
             chosen.append(claim)
     return chosen
 
@@ -205,14 +242,21 @@ def judge_all(claims: Iterable[Claim], measured: Mapping[str, Measured]) -> list
     verdicts = []
     for claim in claims:
         for name, one in measured.items():
-            if judgeable([claim], one.scores):
+            if judgeable([claim], one.named, one.dataset if one.model else ""):
                 verdicts.append(_judged(claim, one, name))
     return verdicts
 
 
 def _judged(claim: Claim, one: Measured, name: str = "") -> Verdict:
-    embedded = one.dataset in EMBEDDED
-    return judge(claim, one.scores, one.target, on=name, embedded=embedded, allow_few=one.few)
+    return judge(
+        claim,
+        one.named,
+        one.target,
+        on=name,
+        embedded=one.dataset in EMBEDDED,
+        paper_scale=bool(one.model),
+        allow_few=one.few,
+    )
 
 
 def change_of_lead(

@@ -4,19 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from moslab.analysis.claims import Contradiction, Table, load_paper
+from moslab.analysis.claims import Contradiction, load_paper, table_of
 from moslab.analysis.tables import Sentence, bullets
 from moslab.utils.errors import UserError
 
 Cell = tuple[str, str, str]  # table, row and column
-
-
-def table_of(name: str) -> Table:
-    """A printed table by its id, which begins with the paper: 'realqa.table5'."""
-    for table in load_paper(name.partition(".")[0]).tables:
-        if table.id == name:
-            return table
-    raise UserError(f"There is no printed table {name!r}: see src/moslab/papers.")
 
 
 def printed_values(cells: Mapping[str, Sequence[Cell]]) -> pd.DataFrame:

@@ -9,8 +9,9 @@ from scipy import stats
 from moslab.analysis.claims import Verdict
 from moslab.analysis.gap_tables import across, of_pair
 from moslab.analysis.measured import RESAMPLES, Measured
-from moslab.analysis.tables import say
+from moslab.analysis.tables import Sentence, say
 from moslab.analysis.verdict_tables import by_dataset, of_claim
+from moslab.experiments.tuning import CANDIDATES
 from moslab.measures.metrics import srcc
 from moslab.measures.statistics import LEAST_SEEDS, Difference, compare
 
@@ -201,3 +202,21 @@ def _sizes(sizes: pd.DataFrame | None) -> str:
     row = sizes.loc[f"{DIGITS}, SRCC"]
     each = ", ".join(f"{cell} on {name}" for name, cell in row.items())
     return f"; on the smaller base it changes by {each}"
+
+
+def rates_tried(rates: pd.DataFrame, recipe: str) -> Sentence:
+    """How many learning rates lie at the lower end of those that tuning tries.
+
+    Args:
+        rates: as from `Results.learning_rates`.
+        recipe: as the notebook was given it; a paper's preset has a rate of its own, and nothing is tuned.
+    """
+    if recipe not in CANDIDATES:
+        return say("All train at the rate of the recipe {recipe}, which nobody tuned.", recipe=recipe)
+    tried = CANDIDATES[recipe]
+    return say(
+        "Tuning tries {tried}, no less; {lowest} of all {total} rates are the smallest of these.",
+        tried=", ".join(f"{rate:g}" for rate in tried),
+        lowest=int((rates <= min(tried)).sum().sum()),
+        total=rates.size,
+    )

@@ -14,10 +14,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin
 
-import yaml
-
-from moslab.experiments.recipes import preset_fields
-from moslab.utils import paths
+from moslab.batch.profiles import named_values
 from moslab.utils.errors import UserError
 
 PLAIN: dict[str, Any] = {"str": str, "int": int, "float": float, "bool": bool}
@@ -89,40 +86,11 @@ def check_values(notebook: str, values: Mapping[str, Any]) -> None:
             raise UserError(f"{notebook}: parameter {name} is {value!r}, which repeats: name each once.")
 
 
-def profile_values(profile: str, own: Mapping[str, Parameter]) -> dict[str, Any]:
-    """What a profile sets (profiles.yaml) of a notebook's own parameters, as `declared` gives them."""
-    profiles = yaml.safe_load((paths.PACKAGE / "profiles.yaml").read_text(encoding="utf-8"))
-    values = profiles.get(profile) or {}
-    return {name: value for name, value in values.items() if name in own}
-
-
-def named_values(profile: str, recipe: Any, own: Mapping[str, Parameter]) -> dict[str, Any]:
-    """What stands in place of a notebook's defaults: a profile's values, and over them a preset's.
-
-    A paper's preset as the recipe (recipes.yaml) sets those of its fields that the notebook declares, such as
-    epochs and learning rate; a plain recipe sets nothing. What the user sets wins over both.
-
-    Args:
-        profile: its name.
-        recipe: the notebook's parameter as the user gave it; None for the profile's or the default.
-        own: the notebook's parameters, as `declared` gives them.
-
-    Raises:
-        UserError: for an unknown recipe.
-    """
-    values = profile_values(profile, own)
-    if "recipe" not in own:
-        return values
-    chosen = recipe or values.get("recipe", own["recipe"].default)
-    fields = preset_fields(chosen)
-    return values | {name: value for name, value in fields.items() if name in own and name != "recipe"}
-
-
 def settle(path: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a running notebook, typed and checked as the batch runner does it before the start.
 
-    What was injected (by papermill) or edited stands; else the value of the preset is taken that is named as
-    the recipe, else the profile's, else the default.
+    What was injected (by papermill) or edited stands; else what profile, table and preset say, see
+    `profiles.named_values`; else the default.
 
     Args:
         path: the notebook as it is stored, which says names, types and defaults.
@@ -130,7 +98,7 @@ def settle(path: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         UserError: for an injected name that the notebook does not declare, for a value of another type, and
-            for an unknown recipe.
+            for an unknown recipe or table.
     """
     own = declared(path)
     injected = injected_names(namespace.get("In", ()))
@@ -138,12 +106,28 @@ def settle(path: Path, namespace: Mapping[str, Any]) -> dict[str, Any]:
     unknown = {name: namespace.get(name) for name in injected if name not in own}
     given = validate(path, values | unknown)
     kept = {name for name in own if name in injected or given[name] != own[name].default}
-    recipe = given["recipe"] if "recipe" in kept else None
-    set_by_name = named_values(given.get("profile", ""), recipe, own)
+    by_user = {name: given[name] for name in kept}
+    defaults = {name: parameter.default for name, parameter in own.items()}
+    set_by_name = named_values(given.get("profile", ""), path, own, by_user, defaults)
     taken = {name: value for name, value in set_by_name.items() if name not in kept}
     typed = given | validate(path, taken)
     check_values(path.name, typed)
     return typed
+
+
+def taken_away(path: Path, values: Mapping[str, Any]) -> list[str]:
+    """Parameters that are empty or false where the stored notebook has something: what they name is not run.
+
+    Args:
+        path: the notebook as it is stored.
+        values: its parameters.
+    """
+    names = []
+    for name, parameter in declared(path).items():
+        given = values[name]
+        if parameter.default and not given and isinstance(given, (str, list, bool)):
+            names.append(name)
+    return names
 
 
 def injected_names(cells: Iterable[str]) -> set[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from moslab.batch import parameters
 from moslab.batch.comparison import settings
 from moslab.batch.ledger import Ledger
+from moslab.batch.profiles import named_values
 from moslab.batch.results import read_reference, read_result
 from moslab.batch.tasks import NO_LIMITS, Limits, Task
 from moslab.utils import paths
@@ -59,24 +60,45 @@ def _matching(name: str, stems: Collection[str]) -> list[str]:
 def checked_parameters(
     sources: Iterable[Path], profile: str, common: dict[str, Any]
 ) -> dict[Path, dict[str, Any]]:
-    """Notebook -> values of its parameters, typed: the profile's, a preset's, and over them the common ones.
+    """Notebook -> values of its parameters, typed: those of `profiles.named_values`, under the common ones.
 
     Args:
         sources: notebooks.
-        profile: its name; it sets those of its parameters (profiles.yaml) that a notebook declares.
-        common: values for every notebook; a paper's preset as its recipe sets what is not among them.
+        profile: its name.
+        common: values for every notebook that declares them, see `left_out`.
 
     Raises:
-        UserError: for a parameter that a notebook does not have, or a value that makes no sense.
+        UserError: for a parameter that none of the notebooks has, or a value that makes no sense.
     """
+    sources = list(sources)
+    left_out(sources, common)
     typed = {}
     for source in sources:
         own = parameters.declared(source)
-        by_name = parameters.named_values(profile, common.get("recipe"), own)
-        typed[source] = parameters.validate(source, by_name | common)
+        given = {name: value for name, value in common.items() if name in own}
+        defaults = {name: parameter.default for name, parameter in own.items()}
+        by_name = named_values(profile, source, own, given, defaults)
+        typed[source] = parameters.validate(source, by_name | given)
     for source, values in typed.items():
         parameters.check_values(source.name, values)
     return typed
+
+
+def left_out(sources: Sequence[Path], common: Collection[str]) -> list[str]:
+    """A sentence for each common parameter that some notebooks do not have.
+
+    Raises:
+        UserError: for one that none of them has.
+    """
+    declared = {source: parameters.declared(source) for source in sources}
+    sentences = []
+    for name in common:
+        without = [source.stem for source, own in declared.items() if name not in own]
+        if len(without) == len(sources):
+            parameters.validate(sources[0], {name: None})  # says what its parameters are
+        if without:
+            sentences.append(f"{name} is no parameter of {', '.join(without)}: left out there.")
+    return sentences
 
 
 def plan(

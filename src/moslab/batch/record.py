@@ -49,6 +49,7 @@ class Record:
         if output:
             self.folder = paths.user_path(output, "the parameter output").resolve()
         self.writes = bool(output) or runs != "reference"
+        self.left_out: list[str] = []  # parameters that take a part of the notebook away
         self.started = time.time()
         self.waited = 0.0  # seconds spent on getting runs
         self.values: dict[str, Any] = {}
@@ -67,7 +68,8 @@ class Record:
         where = "nothing is written"
         if self.writes:
             where = f"results go to `{_short(self.folder)}`"
-        return f"**{self.name}**, profile *{self.profile}*, runs from *{self.source}*: {where}."
+        without = f" Left out: {', '.join(self.left_out)}." if self.left_out else ""
+        return f"**{self.name}**, profile *{self.profile}*, runs from *{self.source}*: {where}.{without}"
 
     __repr__ = _repr_markdown_
 

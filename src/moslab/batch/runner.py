@@ -18,7 +18,7 @@ from moslab.batch.execution import execute
 from moslab.batch.failures import TIMED_OUT, why_failed
 from moslab.batch.folder import empty_notebook, exclusive, prepare
 from moslab.batch.ledger import Ledger
-from moslab.batch.plan import checked_parameters, find_notebooks, plan
+from moslab.batch.plan import checked_parameters, find_notebooks, left_out, plan
 from moslab.batch.progress import Watch, count_runs, print_line
 from moslab.batch.results import read_reference
 from moslab.batch.tables import plan_table, summary_table
@@ -77,6 +77,8 @@ def reproduce(
     limits = time_limits(profile, cell_limit, notebook_limit)
     common = {"profile": profile, "runs": runs, "jobs": jobs, "output": str(folder), **(given or {})}
     typed = checked_parameters(sources, profile, common)
+    for sentence in left_out(sources, common):
+        print_line(console, sentence)
     with exclusive(folder, profile):
         prepare(folder, fresh=fresh and not notebooks)
         if fresh and notebooks:

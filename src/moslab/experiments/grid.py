@@ -53,7 +53,7 @@ class Grid:
         experiments = {}
         for dataset in self.datasets:
             for arm, fields in self.arms.items():
-                shared_and_own = {**self.setting, **recipes.expanded(fields)}
+                shared_and_own = recipes.laid_over(self.setting, fields)
                 for seed in self.seeds:
                     experiments[dataset, arm, seed] = make_on(dataset, seed=seed, **shared_and_own)
         return experiments

@@ -13,6 +13,8 @@ from moslab.utils.errors import UserError
 Recipe = Literal["lm", "lora", "full", "scratch", "head"]
 RECIPES: tuple[str, ...] = get_args(Recipe)
 FILE = paths.PACKAGE / "recipes.yaml"
+# Fields that say more of a recipe, and nothing of another one.
+DETAILS = ("lora_rank", "lora_alpha", "lora_dropout", "lora_targets", "vision", "vocabulary")
 
 
 @dataclass(frozen=True)
@@ -103,3 +105,16 @@ def expanded(fields: Mapping[str, Any]) -> dict[str, Any]:
     if named:
         del given["recipe"]
     return named | given
+
+
+def laid_over(setting: Mapping[str, Any], arm: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an arm within a setting: the arm's own win, also those of a preset that is its recipe.
+
+    An arm with a recipe of its own takes nothing of what the setting says of another one, such as the rank.
+
+    Raises:
+        UserError: for an unknown recipe.
+    """
+    own = expanded(arm)
+    shared = {name: value for name, value in setting.items() if "recipe" not in own or name not in DETAILS}
+    return shared | own

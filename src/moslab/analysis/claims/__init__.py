@@ -26,6 +26,7 @@ from moslab.analysis.claims.papers import (
     load_claims,
     load_paper,
     read_paper,
+    table_of,
 )
 from moslab.analysis.claims.statements import (
     LOWER_IS_BETTER,
@@ -68,4 +69,5 @@ __all__ = [
     "marked",
     "read_paper",
     "signed_weights",
+    "table_of",
 ]

@@ -7,6 +7,7 @@ import yaml
 from pydantic import ValidationError, model_validator
 
 from moslab.analysis.claims.statements import Claim, Frozen, Source
+from moslab.analysis.claims.table_runs import TableRuns
 from moslab.utils import paths
 from moslab.utils.errors import UserError
 
@@ -34,6 +35,7 @@ class Table(Frozen):
         what: what it shows, in our words.
         notebook: the number of the notebook that measures it again; '' while none does.
         note: what is unclear or wrong about the printed table.
+        runs: what makes it again; None where nothing is said of it.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Table(Frozen):
     note: str = ""
     columns: tuple[Column, ...]
     rows: dict[str, tuple[float | None, ...]]
+    runs: TableRuns | None = None
 
     @model_validator(mode="after")
     def rectangular(self) -> "Table":
@@ -52,6 +55,18 @@ class Table(Frozen):
         for name, cells in self.rows.items():
             if len(cells) != width:
                 raise ValueError(f"table {self.id}, row {name}: {len(cells)} cells under {width} columns")
+        return self
+
+    @model_validator(mode="after")
+    def made_of_its_own(self) -> "Table":
+        """Runs are named for rows and columns that are printed."""
+        if self.runs:
+            columns = {one.name for one in self.columns}
+            differences = [one for one in self.runs.columns.values() if one.of]
+            named = {*self.runs.rows, *(one.less for one in differences)} - set(self.rows)
+            named |= {*self.runs.columns, *(one.of for one in differences)} - columns
+            if named:
+                raise ValueError(f"table {self.id} has no {', '.join(sorted(named))} of which runs are named")
         return self
 
     def cell(self, row: str, column: str) -> float | None:
@@ -130,6 +145,18 @@ def read_paper(path: Path) -> Paper:
         return Paper(**{**content, "claims": claims})
     except (yaml.YAMLError, ValidationError, KeyError, TypeError) as problem:
         raise UserError(f"{path} is not a claims file: {problem}") from problem
+
+
+def table_of(name: str) -> Table:
+    """A printed table by its id, which begins with the paper: 'realqa.table5'.
+
+    Raises:
+        UserError: for one that there is not.
+    """
+    for table in load_paper(name.partition(".")[0]).tables:
+        if table.id == name:
+            return table
+    raise UserError(f"There is no printed table {name!r}: see src/moslab/papers.")
 
 
 def load_claims(paper: str) -> dict[str, Claim]:

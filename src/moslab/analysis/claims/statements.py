@@ -79,6 +79,7 @@ class Claim(Frozen):
         judged_with: the claim that is about the same difference, whose verdict speaks for this one.
         reference: what a single computed value is compared with.
         published: a number's values by metric.
+        dataset: what a published number was tested on.
         headline: a plain `make reproduce` trains the arms of this claim anew.
     """
 
@@ -98,6 +99,7 @@ class Claim(Frozen):
     judged_with: str = ""
     reference: float = 0.0
     published: dict[str, float] = {}
+    dataset: str = ""
     headline: bool = False
 
     @model_validator(mode="after")
@@ -147,4 +149,6 @@ def problems_of(claim: Claim) -> list[str]:
         problems.append(f"the weights sum to {total:g}, not to zero")
     if claim.kind == "number" and claim.metric not in claim.published:
         problems.append(f"no published {claim.metric}")
+    if (claim.kind == "number") != bool(claim.dataset):
+        problems.append("a number names its dataset, the others none")
     return problems

@@ -1,0 +1,94 @@
+"""The paper profile on miniatures: published layouts of a few drawn pictures, and a tiny checkpoint."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from moslab.datasets.layouts import export
+from moslab.experiments.experiment import Experiment, make
+from moslab.utils import paths
+from moslab.utils.files import read_json
+from moslab.world import generate
+
+PICTURES = {"iqa": 30, "iaa": 30, "aigiqa": 30}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What `make reproduce PROFILE=paper` left behind.
+
+    Attributes:
+        folder: the profile's.
+        status: of the process.
+        printed: by it.
+    """
+
+    folder: Path
+    status: int
+    printed: str
+
+    def result(self, notebook: str) -> dict[str, Any]:
+        """A notebook's record."""
+        return read_json(self.folder / "results" / f"{notebook}.json")
+
+    def experiments(self, notebook: str) -> list[Experiment]:
+        """The experiments whose runs a notebook used."""
+        fields = []
+        for key in self.result(notebook)["runs"]:
+            fields.append(read_json(self.folder / "runs" / key / "run.json")["experiment"])
+        return [make(**one) for one in fields]
+
+    def shown(self, notebook: str, code: str, row: str) -> list[str]:
+        """A row of the table below the cell of an executed notebook that holds some code."""
+        stored = read_json(self.folder / "notebooks" / f"{notebook}.ipynb")
+        [cell] = [cell for cell in stored["cells"] if code in "".join(cell["source"])]
+        page = "".join(cell["outputs"][0]["data"]["text/html"])
+        [found] = re.findall(rf"<th>{re.escape(row)}</th>(.*?)</tr>", page, re.DOTALL)
+        return re.findall("<td>(.*?)</td>", found)
+
+
+def write_data(root: Path) -> Path:
+    """KonIQ-10k, AVA and AGIQA-3K in their published layouts, with a few drawn pictures each."""
+    for task, pictures in PICTURES.items():
+        export(generate(task, n=pictures, size=(64, 64)), root)
+    return root
+
+
+def make_home(home: Path, save_base: Callable[[Path], Path]) -> Path:
+    """A copy of the repository's notebooks, with data and a tiny checkpoint beside them."""
+    shutil.copytree(paths.NOTEBOOKS, home / "notebooks")
+    save_base(home / "base")
+    write_data(home / "data")
+    return home
+
+
+def reproduce(home: Path, notebooks: str, **changes: Any) -> Batch:
+    """Run notebooks of the paper profile.
+
+    Args:
+        home: as from `make_home`.
+        notebooks: numbers.
+        changes: further values of parameters.
+    """
+    given = {
+        "backbone": home / "base",
+        "data_root": home / "data",
+        "seeds": [0],
+        "trials": 2,
+        "precision": "float32",
+        "min_pixels": 64 * 64,
+        "max_pixels": 64 * 64,
+    }
+    command = [sys.executable, "-m", "moslab", "reproduce", "--profile", "paper", "--jobs", "1"]
+    command += ["--notebooks", notebooks]
+    for name, value in (given | changes).items():
+        command += ["--set", f"{name}={value}"]
+    environment = os.environ | {"MOSLAB_HOME": str(home)}
+    process = subprocess.run(command, capture_output=True, text=True, env=environment)
+    return Batch(home / "papermill_runs" / "paper", process.returncode, process.stdout + process.stderr)
