@@ -48,7 +48,8 @@ class Batch:
         """A row of the table below the cell of an executed notebook that holds some code."""
         stored = read_json(self.folder / "notebooks" / f"{notebook}.ipynb")
         [cell] = [cell for cell in stored["cells"] if code in "".join(cell["source"])]
-        page = "".join(cell["outputs"][0]["data"]["text/html"])
+        [output] = [output for output in cell["outputs"] if output["output_type"] == "execute_result"]
+        page = "".join(output["data"]["text/html"])
         [found] = re.findall(rf"<th>{re.escape(row)}</th>(.*?)</tr>", page, re.DOTALL)
         return re.findall("<td>(.*?)</td>", found)
 

@@ -102,9 +102,9 @@ def test_what_some_notebooks_do_not_know_is_left_out_and_said() -> None:
     notebooks = find_notebooks("01 02")
     typed = checked_parameters(notebooks, "paper", {"control": "null"})
     assert [values.get("control") for values in typed.values()] == [None, "null"]
-    assert left_out(notebooks, ["control", "seeds"]) == [
-        "control is no parameter of 01_bin_sweep: left out there."
-    ]
+    sentence = "control is no parameter of 01_bin_sweep: left out there."
+    assert left_out(notebooks, ["control", "seeds"]) == [sentence]
+    assert left_out(notebooks[:1], ["control"]) == [sentence]
     with pytest.raises(UserError) as problem:
         left_out(notebooks, ["colour"])
     assert "01_bin_sweep.ipynb has no parameter 'colour'" in str(problem.value)

@@ -68,7 +68,7 @@ def checked_parameters(
         common: values for every notebook that declares them, see `left_out`.
 
     Raises:
-        UserError: for a parameter that none of the notebooks has, or a value that makes no sense.
+        UserError: for a parameter that no notebook has, or a value that makes no sense.
     """
     sources = list(sources)
     left_out(sources, common)
@@ -85,17 +85,20 @@ def checked_parameters(
 
 
 def left_out(sources: Sequence[Path], common: Collection[str]) -> list[str]:
-    """A sentence for each common parameter that some notebooks do not have.
+    """A sentence for each common parameter that some of the notebooks do not have.
 
     Raises:
-        UserError: for one that none of them has.
+        UserError: for one that no notebook of the repository has.
     """
-    declared = {source: parameters.declared(source) for source in sources}
+    declared = {source: set(parameters.declared(source)) for source in sources}
+    known = set().union(*declared.values())
+    if not known.issuperset(common):
+        known = known.union(*(parameters.declared(source) for source in find_notebooks(None)))
     sentences = []
     for name in common:
-        without = [source.stem for source, own in declared.items() if name not in own]
-        if len(without) == len(sources):
+        if name not in known:
             parameters.validate(sources[0], {name: None})  # says what its parameters are
+        without = [source.stem for source, own in declared.items() if name not in own]
         if without:
             sentences.append(f"{name} is no parameter of {', '.join(without)}: left out there.")
     return sentences
