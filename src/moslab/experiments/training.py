@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import save_file
 from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
-from moslab.experiments import attribute_answers, digests, evaluation, resuming
+from moslab.experiments import attribute_answers, digests, evaluation, resuming, several
 from moslab.experiments.building import built
 from moslab.experiments.callbacks import Measures, Observer, Progress, Reporter
 from moslab.experiments.compute import Compute
@@ -32,12 +33,17 @@ from moslab.experiments.inputs import (
 )
 from moslab.experiments.reading import Reader
 from moslab.experiments.store import Run
-from moslab.experiments.updates import ScoringModel, Updating
+from moslab.experiments.updates import WEIGHTS, ScoringModel, Updating
 from moslab.scorers import scorer_options
 from moslab.scorers.base import Labels, Scores
 from moslab.utils.errors import UserError
+from moslab.utils.files import read_json, write_json
 from moslab.utils.provenance import provenance
 from moslab.utils.words import plural
+
+
+LEARNS_ITSELF = ("lm", "full", "scratch")  # recipes in which the model learns and not only what is added to it
+HISTORY = "history.json"  # of a training in several processes, next to its weights
 
 
 class Rows(Dataset):
@@ -108,9 +114,11 @@ def _trained(
     """Labels, trained model, history and seconds of training; with fewer pictures at once if asked for."""
     first = experiments[0]
     while True:
-        table, reader = prepare(*experiments, compute=compute)
-        started = time.time()
         try:
+            if compute.processes > 1:
+                return _trained_by_several(experiments, progress, compute, folder)
+            table, reader = prepare(*experiments, compute=compute)
+            started = time.time()
             history = fit(first, table, reader, progress, compute, folder)
             return table, reader, history, time.time() - started
         except torch.OutOfMemoryError as problem:
@@ -119,8 +127,39 @@ def _trained(
             if smaller is None or compute.out_of_memory == "stop":
                 raise UserError(_no_room(first, at_once, smaller)) from problem
             compute = smaller
-        del reader
+        reader = None  # its memory is needed
         torch.cuda.empty_cache()
+
+
+def _trained_by_several(
+    experiments: Sequence[Experiment], progress: Progress | None, compute: Compute, folder: Path | None
+) -> tuple[ImageTable, Reader, list[dict[str, float]], float]:
+    """The same, trained by several processes, from which this one takes the weights over."""
+    started = time.time()
+    with tempfile.TemporaryDirectory(prefix="moslab-") as temporary:
+        home = folder or Path(temporary)
+        check_inputs(experiments[0], labelled(experiments[0].trained_on))
+        several.together(_fit_together, (experiments, progress, compute, home), compute.processes)
+        seconds = time.time() - started
+        table, reader = prepare(*experiments, compute=compute)
+        ScoringModel(reader).restore(home / WEIGHTS)
+        history = read_json(home / HISTORY)
+        shutil.rmtree(home, ignore_errors=True)
+    return table, reader, history, seconds
+
+
+def _fit_together(
+    experiments: Sequence[Experiment], progress: Progress | None, compute: Compute, folder: Path
+) -> None:
+    """What each of several processes does; the first one keeps weights and history in the folder."""
+    table, reader = prepare(*experiments, compute=compute)
+    speaks = several.is_first()
+    history = fit(experiments[0], table, reader, progress if speaks else None, compute, folder)
+    learned = ScoringModel(reader).learned(keep=speaks)
+    if speaks:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(learned, folder / WEIGHTS)
+        write_json(folder / HISTORY, history)
 
 
 def _no_room(experiment: Experiment, at_once: int, smaller: Compute | None) -> str:
@@ -277,14 +316,14 @@ def fit(
             callbacks.append(resuming.Saving(home, compute.save_minutes, measured))
         trainer = Updating(
             model=ScoringModel(reader),
-            args=arguments(experiment, str(home), len(rows), compute),
+            args=arguments(experiment, str(home), len(rows), compute, _layer(reader)),
             train_dataset=Rows(rows, targets),
             data_collator=collate,
             callbacks=callbacks,
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=str(before) if before else None)
-    if folder:
+    if folder and several.is_first():
         shutil.rmtree(folder, ignore_errors=True)
     steps = [{"step": number} | one for number, one in enumerate(measures.steps, start=1)]
     return [_rounded(entry) for entry in [*(steps or _logged_losses(trainer)), *observer.epochs]]
@@ -301,12 +340,27 @@ def _rounded(entry: dict[str, float]) -> dict[str, float]:
     return {name: value if isinstance(value, int) else round(value, 5) for name, value in entry.items()}
 
 
+def _layer(reader: Reader) -> str:
+    """The class of the decoder's layers."""
+    return type(reader.backbone.layers[0]).__name__
+
+
 def arguments(
-    experiment: Experiment, folder: str, images: int, compute: Compute = Compute()
+    experiment: Experiment, folder: str, images: int, compute: Compute = Compute(), layer: str = ""
 ) -> TrainingArguments:
-    """Trainer settings: AdamW, linear warm-up, cosine decay, gradients clipped at 1."""
+    """Trainer settings: AdamW, linear warm-up, cosine decay, gradients clipped at 1.
+
+    Args:
+        experiment: what is trained.
+        folder: of checkpoints.
+        images: in an epoch.
+        compute: how it is carried out.
+        layer: class of the layers that are gathered one by one where the model is divided over processes.
+    """
     steps = max(1, round(experiment.epochs * images / experiment.batch_size))
     at_once, parts = compute.split(experiment.batch_size)
+    divided = compute.sharded and several.several() and experiment.recipe in LEARNS_ITSELF
+    sharding = {"transformer_layer_cls_to_wrap": [layer], "state_dict_type": "SHARDED_STATE_DICT"}
     return TrainingArguments(
         output_dir=folder,
         max_steps=steps,
@@ -331,4 +385,6 @@ def arguments(
         dataloader_pin_memory=False,
         use_cpu=not torch.cuda.is_available(),
         log_level="error",
+        fsdp=True if divided else None,
+        fsdp_config=sharding if divided else None,
     )
