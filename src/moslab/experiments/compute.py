@@ -31,7 +31,9 @@ class Compute:
         out_of_memory: where memory runs out, stop with a sentence, or halve what is done at once.
         processes: how many train one model together, each on a GPU of its own where there are GPUs.
         sharded: these processes divide a model that learns itself among them, its weights, gradients and
-            optimizer states. Where adapters or a head learn, each process has the whole model in any case.
+            optimizer states. This is for GPUs; where adapters or a head learn, each process has the whole
+            model in any case.
+        keep: whether the trained scorer of each arm's best validated seed is kept next to its run.
     """
 
     per_device_batch: Annotated[int, Field(ge=0)] = 0
@@ -41,6 +43,7 @@ class Compute:
     out_of_memory: Literal["stop", "halve"] = "stop"
     processes: Annotated[int, Field(ge=1)] = 1
     sharded: bool = False
+    keep: Literal["best", "none"] = "best"
 
     def split(self, batch_size: int) -> tuple[int, int]:
         """How a batch is divided: pictures at once, and how many such parts are added up in each process.
@@ -121,8 +124,8 @@ def slots(jobs: int = 0, processes: int = 1) -> list[dict[str, str]]:
         return [{} for _ in range(jobs or max(1, cores() // processes))]
     if len(numbers) < processes:
         raise UserError(
-            f"A training in {processes} processes needs as many GPUs, and {len(numbers)} can be used here: set "
-            "processes in the file of compute to what there is."
+            f"A training in {processes} processes needs as many GPUs, and {len(numbers)} can be used here: "
+            "set processes in the file of compute to what there is."
         )
     groups = [numbers[first : first + processes] for first in range(0, len(numbers), processes)]
     whole = [group for group in groups if len(group) == processes]

@@ -5,15 +5,13 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from multiprocessing.queues import SimpleQueue
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from accelerate.data_loader import SeedableRandomSampler
 from torch import distributed
 from torch.multiprocessing import ProcessExitedException, get_context, spawn
-from torch.utils.data import Sampler
+from torch.utils.data import RandomSampler, Sampler
 
 from moslab.utils.errors import UserError
 from moslab.utils.processes import die_with_parent
@@ -105,9 +103,7 @@ class Shares(Sampler[list[int]]):
         rank, processes: which process, and of how many.
     """
 
-    def __init__(
-        self, sampler: SeedableRandomSampler, batch: int, at_once: int, rank: int, processes: int
-    ) -> None:
+    def __init__(self, sampler: RandomSampler, batch: int, at_once: int, rank: int, processes: int) -> None:
         self.sampler = sampler
         self.batch = batch
         self.at_once = at_once

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,7 @@ from moslab.utils.files import read_json, write_json
 from moslab.utils.provenance import provenance
 from moslab.utils.words import plural
 
-
-LEARNS_ITSELF = ("lm", "full", "scratch")  # recipes in which the model learns and not only what is added to it
+LEARNS_ITSELF = ("lm", "full", "scratch")  # recipes that train the model and not only what is added to it
 HISTORY = "history.json"  # of a training in several processes, next to its weights
 
 
@@ -75,6 +74,7 @@ def execute_together(
     progress: Progress | None = None,
     compute: Compute = Compute(),
     folder: Path | None = None,
+    keep: Callable[[Experiment, ImageTable, Reader], None] | None = None,
 ) -> Iterator[Run]:
     """The runs of experiments that train the same model (`Experiment.training`) and evaluate it differently.
 
@@ -86,6 +86,7 @@ def execute_together(
         progress: told after every step.
         compute: how it is carried out.
         folder: see `fit`.
+        keep: is given the trained model in the end, with how and on what it was trained.
 
     Raises:
         UserError: also for labels, pictures or weights that change while the model is trained.
@@ -106,6 +107,10 @@ def execute_together(
             )
         yield run
         seconds = dict.fromkeys(seconds, 0.0)
+    if keep:
+        first = experiments[0]
+        reader.scorer.options = scorer_options(first.scorer, first.options)
+        keep(first, table, reader)
 
 
 def _trained(
@@ -117,18 +122,24 @@ def _trained(
         try:
             if compute.processes > 1:
                 return _trained_by_several(experiments, progress, compute, folder)
-            table, reader = prepare(*experiments, compute=compute)
-            started = time.time()
-            history = fit(first, table, reader, progress, compute, folder)
-            return table, reader, history, time.time() - started
+            return _trained_here(experiments, progress, compute, folder)
         except torch.OutOfMemoryError as problem:
             at_once, _ = compute.split(first.batch_size)
             smaller = compute.halved(first.batch_size)
             if smaller is None or compute.out_of_memory == "stop":
                 raise UserError(_no_room(first, at_once, smaller)) from problem
             compute = smaller
-        reader = None  # its memory is needed
         torch.cuda.empty_cache()
+
+
+def _trained_here(
+    experiments: Sequence[Experiment], progress: Progress | None, compute: Compute, folder: Path | None
+) -> tuple[ImageTable, Reader, list[dict[str, float]], float]:
+    """The same, trained by this process."""
+    table, reader = prepare(*experiments, compute=compute)
+    started = time.time()
+    history = fit(experiments[0], table, reader, progress, compute, folder)
+    return table, reader, history, time.time() - started
 
 
 def _trained_by_several(
@@ -296,6 +307,7 @@ def fit(
         callbacks.append(Reporter(progress))
     if experiment.every_epoch:
         callbacks.append(observer)
+    layer = type(reader.backbone.layers[0]).__name__
     if compute.checkpointing:
         reader.backbone.model.activation_checkpointing_enable({"use_reentrant": False})
 
@@ -316,7 +328,7 @@ def fit(
             callbacks.append(resuming.Saving(home, compute.save_minutes, measured))
         trainer = Updating(
             model=ScoringModel(reader),
-            args=arguments(experiment, str(home), len(rows), compute, _layer(reader)),
+            args=arguments(experiment, str(home), len(rows), compute, layer),
             train_dataset=Rows(rows, targets),
             data_collator=collate,
             callbacks=callbacks,
@@ -340,11 +352,6 @@ def _rounded(entry: dict[str, float]) -> dict[str, float]:
     return {name: value if isinstance(value, int) else round(value, 5) for name, value in entry.items()}
 
 
-def _layer(reader: Reader) -> str:
-    """The class of the decoder's layers."""
-    return type(reader.backbone.layers[0]).__name__
-
-
 def arguments(
     experiment: Experiment, folder: str, images: int, compute: Compute = Compute(), layer: str = ""
 ) -> TrainingArguments:
@@ -360,7 +367,7 @@ def arguments(
     steps = max(1, round(experiment.epochs * images / experiment.batch_size))
     at_once, parts = compute.split(experiment.batch_size)
     divided = compute.sharded and several.several() and experiment.recipe in LEARNS_ITSELF
-    sharding = {"transformer_layer_cls_to_wrap": [layer], "state_dict_type": "SHARDED_STATE_DICT"}
+    division = {"transformer_layer_cls_to_wrap": [layer], "state_dict_type": "SHARDED_STATE_DICT"}
     return TrainingArguments(
         output_dir=folder,
         max_steps=steps,
@@ -385,6 +392,6 @@ def arguments(
         dataloader_pin_memory=False,
         use_cpu=not torch.cuda.is_available(),
         log_level="error",
-        fsdp=True if divided else None,
-        fsdp_config=sharding if divided else None,
+        fsdp=divided,  # type: ignore[arg-type]  # its annotation is of an older form
+        fsdp_config=division if divided else None,
     )

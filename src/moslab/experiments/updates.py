@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from accelerate.data_loader import SeedableRandomSampler
@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, set_seed
 
 from moslab.experiments import several
@@ -157,7 +157,9 @@ class Updating(Trainer):
         everyone = several.of_all((torch.cat(mine), torch.cat(targets)))
         device = self.args.device
         compared = torch.cat([score for score, _ in everyone]).to(device).requires_grad_()
-        loss = scoring.scorer.compared_loss(compared, torch.cat([target for _, target in everyone]).to(device))
+        loss = scoring.scorer.compared_loss(
+            compared, torch.cat([target for _, target in everyone]).to(device)
+        )
         (gradient,) = torch.autograd.grad(loss, compared)
         own = gradient.split([len(score) for score, _ in everyone])[self.args.process_index]
         pulls = (own * self.args.world_size).split(rows)
@@ -170,22 +172,23 @@ class Updating(Trainer):
         args = self.args
         if args.world_size == 1:
             return super().get_train_dataloader()
-        order = SeedableRandomSampler(self.train_dataset, data_seed=args.data_seed)
+        rows = cast(Dataset, self.train_dataset)
+        order = SeedableRandomSampler(rows, data_seed=args.data_seed)
         batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         shares = several.Shares(order, batch, args.train_batch_size, args.process_index, args.world_size)
-        return DataLoader(self.train_dataset, batch_sampler=shares, collate_fn=self._collated)
+        return DataLoader(rows, batch_sampler=shares, collate_fn=self._collated)
 
     def _collated(self, items: list[Any]) -> Batch:
         """A batch; in place of an empty one, a row that counts nothing, since all processes work in step."""
         if items:
             return self.data_collator(items)
-        return self.data_collator([self.train_dataset[0]]) | {"stand_in": True}
+        return self.data_collator([cast(Dataset, self.train_dataset)[0]]) | {"stand_in": True}
 
     def _prepare_for_training(self, *given: Any, **named: Any) -> Any:
         prepared = super()._prepare_for_training(*given, **named)
         if self.is_fsdp_enabled:
             for name in ("compared_scores", "apart"):
-                register_fsdp_forward_method(self.model, name)
+                register_fsdp_forward_method(cast(nn.Module, self.model), name)
         if self.args.world_size > 1:
             set_seed(self.args.seed + self.args.process_index)  # dropout is drawn by each for itself
         return prepared

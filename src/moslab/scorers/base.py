@@ -304,7 +304,7 @@ class Scorer(nn.Module, Generic[OptionsT]):
         raise NotImplementedError
 
     def compared_part(self, scores: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """`compared_loss` of a whole update; of a part of one, its share in that, with the part's gradient."""
+        """`compared_loss` of a whole update; of a part of one, its share in that, with its gradient."""
         if "pull" in batch:
             pulled = (scores * batch["pull"]).sum()
             return pulled - pulled.detach() + batch["share"]
