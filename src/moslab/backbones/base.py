@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +32,8 @@ class Backbone:
     Attributes:
         folder: where model and processor were read.
         architecture: the file that knows how the model looks and reads.
+        computes_in: the type that matrix products are computed in, whatever that of the weights (autocast);
+            that of the weights if None.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Backbone:
     model: "PreTrainedModel"
     processor: Processor
     architecture: Architecture
+    computes_in: "torch.dtype | None" = None
     _encoded: dict[str, list[int]] = field(default_factory=dict)
 
     @property
@@ -163,7 +167,8 @@ class Backbone:
 
     def look(self, inputs: "Tensors") -> "torch.Tensor":
         """Visual tokens [all pictures' tokens, width], end to end."""
-        return self.architecture.look(self.model, inputs)
+        with self._computing():
+            return self.architecture.look(self.model, inputs)
 
     def states(
         self, batch: dict[str, Any], cache: "Cache | None" = None, layer: Layer = "last"
@@ -173,10 +178,19 @@ class Backbone:
         `inputs.model_inputs` says in which forms pictures may come.
         """
         if layer == "last":
-            return self.architecture.states(self.model, batch, cache)
-        with given_to(self.layers[-1]) as given:
+            with self._computing():
+                return self.architecture.states(self.model, batch, cache)
+        with given_to(self.layers[-1]) as given, self._computing():
             self.architecture.states(self.model, batch, cache)
         return given[0]
+
+    def _computing(self) -> "AbstractContextManager[Any]":
+        """While the model computes, in training as in scoring."""
+        if self.computes_in is None:
+            return nullcontext()
+        import torch
+
+        return torch.autocast(self.model.device.type, self.computes_in)
 
     def states_at(
         self,

@@ -5,7 +5,7 @@ import torch
 from moslab.backbones import loading
 from moslab.backbones.base import Backbone
 from moslab.experiments.experiment import Experiment
-from moslab.experiments.trainable import Learning, set_trainable, weight_type
+from moslab.experiments.trainable import Learning, compute_in_halves, set_trainable, weight_type
 from moslab.scorers.base import Scorer
 
 
@@ -29,6 +29,8 @@ def built(experiment: Experiment, scorer: Scorer) -> Backbone:
     )
     scorer.attach(backbone)
     set_trainable(Learning.of(experiment), backbone, scorer)
+    if experiment.precision == "bfloat16":
+        compute_in_halves(experiment, backbone)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone.model.to(device)  # type: ignore[arg-type]  # its stub takes no device
     scorer.to(device)

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from moslab.experiments import digests
 from moslab.experiments.compute import AUTO, load_compute, slots
 from moslab.experiments.experiment import Experiment
+from moslab.experiments.optimizers import check_optimizer
 from moslab.experiments.store import Run, Store
 from moslab.utils import paths
 from moslab.utils.errors import UserError
@@ -133,6 +134,7 @@ def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0, co
     how = load_compute(compute)
     for experiment in experiments:
         how.split(experiment.batch_size)  # what cannot be done is said before anything starts
+        check_optimizer(experiment, how)
     groups: dict[str, list[Experiment]] = {}
     for experiment in experiments:
         groups.setdefault(experiment.training, []).append(experiment)

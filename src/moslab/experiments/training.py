@@ -31,6 +31,7 @@ from moslab.experiments.inputs import (
     training_rows,
     used_rows,
 )
+from moslab.experiments.optimizers import check_optimizer, in_transformers
 from moslab.experiments.reading import Reader
 from moslab.experiments.store import Run
 from moslab.experiments.updates import WEIGHTS, ScoringModel, Updating
@@ -149,7 +150,6 @@ def _trained_by_several(
     started = time.time()
     with tempfile.TemporaryDirectory(prefix="moslab-") as temporary:
         home = folder or Path(temporary)
-        check_inputs(experiments[0], labelled(experiments[0].trained_on))
         several.together(_fit_together, (experiments, progress, compute, home), compute.processes)
         seconds = time.time() - started
         table, reader = prepare(*experiments, compute=compute)
@@ -263,6 +263,7 @@ def prepare(
         UserError: for anything wrong with the input.
     """
     experiments = [experiment, *others]
+    check_optimizer(experiment, compute)
     table = labelled(experiment.trained_on)
     for one in experiments:
         check_inputs(one, table)
@@ -378,10 +379,9 @@ def arguments(
         lr_scheduler_type="cosine",
         warmup_steps=round(experiment.warmup * steps),
         max_grad_norm=1.0,
-        optim="adamw_torch_fused",
+        optim=in_transformers(experiment),
         seed=experiment.seed,
         data_seed=experiment.seed,
-        bf16=experiment.precision == "bfloat16" and torch.cuda.is_available(),
         logging_steps=max(1, steps // 40),
         save_strategy="no",
         report_to=[],
