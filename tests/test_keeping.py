@@ -1,5 +1,7 @@
 """Of each arm the scorer that did best in validation is kept next to its run."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,13 @@ from run_toys import local
 from toys import toy_experiment, use_toy_table
 
 from moslab.datasets.table import ImageTable
-from moslab.experiments import keeping, training, worker
+from moslab.experiments import keeping, saved, training, worker
 from moslab.experiments.compute import Compute, load_compute
 from moslab.experiments.evaluation import score_pictures
 from moslab.experiments.keeping import Choice, kept
-from moslab.experiments.saved import load_scorer, trained
+from moslab.experiments.saved import keep_best, load_scorer, trained
 from moslab.experiments.scoring_files import folder_of
+from moslab.utils.errors import UserError
 from moslab.utils.files import read_json
 
 
@@ -60,6 +63,35 @@ def test_a_better_seed_replaces_a_worse_one(toy, tiny_base, keeping_all, validat
     validated += [0.1]
     other = train(tiny_base, 0, keeping_all, recipe="head")
     assert kept_scorers() == sorted([second, other])  # another arm has a scorer of its own
+
+
+def test_several_that_finish_at_once_leave_the_best(toy, tiny_base, monkeypatch):
+    """One after the other decides, and the one that is better is complete before the worse one goes."""
+    table, reader = training.prepare(toy_experiment(tiny_base, recipe="head"))
+    readers = [replace(reader) for _ in range(4)]
+    scores = {id(one): score for one, score in zip(readers, (0.2, 0.5, 0.3, 0.4))}
+    monkeypatch.setattr(keeping, "validated", lambda _, one: scores[id(one)])
+    seeds = [toy_experiment(tiny_base, recipe="head", seed=seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(keep_best, seeds, [table] * 4, readers, ["smoke"] * 4))
+    assert kept_scorers() == [seeds[1].key]
+    assert keeping.choice(seeds[0], "smoke").key == seeds[1].key
+
+
+def test_a_better_one_that_cannot_be_written_leaves_the_other(toy, tiny_base, monkeypatch, validated):
+    table, reader = training.prepare(toy_experiment(tiny_base, recipe="head"))
+    validated += [0.2, 0.5]
+    first, second = (toy_experiment(tiny_base, recipe="head", seed=seed) for seed in range(2))
+    keep_best(first, table, reader, "smoke")
+
+    def full(*_: Any) -> None:
+        raise UserError("Cannot write")
+
+    monkeypatch.setattr(saved, "save_scorer", full)
+    with pytest.raises(UserError, match="Cannot write"):
+        keep_best(second, table, reader, "smoke")
+    assert keeping.choice(second, "smoke").key == first.key
+    assert kept_scorers() == [first.key]
 
 
 def test_without_validation_the_first_seed_stays(toy, tiny_base, keeping_all, validated):

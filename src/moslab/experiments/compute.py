@@ -33,6 +33,7 @@ class Compute:
         sharded: these processes divide a model that learns itself among them, its weights, gradients and
             optimizer states. This is for GPUs; where adapters or a head learn, each process has the whole
             model in any case.
+        attention: which of transformers' implementations computes it; auto: the one that it chooses itself.
         keep: whether the trained scorer of each arm's best validated seed is kept next to its run.
     """
 
@@ -43,6 +44,7 @@ class Compute:
     out_of_memory: Literal["stop", "halve"] = "stop"
     processes: Annotated[int, Field(ge=1)] = 1
     sharded: bool = False
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "auto"
     keep: Literal["best", "none"] = "best"
 
     def split(self, batch_size: int) -> tuple[int, int]:

@@ -269,7 +269,7 @@ def prepare(
         check_inputs(one, table)
     set_seed(experiment.seed)
     scorer = fitted_scorer(experiment, table)
-    backbone = built(experiment, scorer)
+    backbone = built(experiment, scorer, compute.attention)
     features = None
     if not (experiment.trains_vision or compute.live_vision):
         features = cached_features(table, backbone, used_rows(experiments, table).tolist())
