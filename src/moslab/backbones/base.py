@@ -1,7 +1,7 @@
 """The small interface behind which every multimodal LLM stands."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +32,8 @@ class Backbone:
     Attributes:
         folder: where model and processor were read.
         architecture: the file that knows how the model looks and reads.
-        computes_in: the type that matrix products are computed in, whatever that of the weights (autocast);
-            that of the weights if None.
+        computing: gives what is entered while the model computes, in training as in scoring: autocast, where
+            it computes in another type than that of its weights.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Backbone:
     model: "PreTrainedModel"
     processor: Processor
     architecture: Architecture
-    computes_in: "torch.dtype | None" = None
+    computing: Callable[[], AbstractContextManager[Any]] = nullcontext
     _encoded: dict[str, list[int]] = field(default_factory=dict)
 
     @property
@@ -167,7 +167,7 @@ class Backbone:
 
     def look(self, inputs: "Tensors") -> "torch.Tensor":
         """Visual tokens [all pictures' tokens, width], end to end."""
-        with self._computing():
+        with self.computing():
             return self.architecture.look(self.model, inputs)
 
     def states(
@@ -178,19 +178,11 @@ class Backbone:
         `inputs.model_inputs` says in which forms pictures may come.
         """
         if layer == "last":
-            with self._computing():
+            with self.computing():
                 return self.architecture.states(self.model, batch, cache)
-        with given_to(self.layers[-1]) as given, self._computing():
+        with given_to(self.layers[-1]) as given, self.computing():
             self.architecture.states(self.model, batch, cache)
         return given[0]
-
-    def _computing(self) -> "AbstractContextManager[Any]":
-        """While the model computes, in training as in scoring."""
-        if self.computes_in is None:
-            return nullcontext()
-        import torch
-
-        return torch.autocast(self.model.device.type, self.computes_in)
 
     def states_at(
         self,

@@ -38,9 +38,9 @@ def built(experiment: Experiment, scorer: Scorer, attention: str = "auto") -> Ba
     )
     scorer.attach(backbone)
     set_trainable(Learning.of(experiment), backbone, scorer)
-    if experiment.precision == "bfloat16":
-        compute_in_halves(experiment, backbone)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     backbone.model.to(device)  # type: ignore[arg-type]  # its stub takes no device
     scorer.to(device)
+    if experiment.precision == "bfloat16":
+        compute_in_halves(experiment, backbone)
     return backbone

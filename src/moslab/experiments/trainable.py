@@ -1,6 +1,7 @@
 """Which weights of a model learn, and in which type they are loaded."""
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 import torch
@@ -65,7 +66,7 @@ def compute_in_halves(experiment: Experiment, backbone: Backbone) -> None:
 
     What learns stays float32, and a vision tower that does not learn is kept in bfloat16.
     """
-    backbone.computes_in = torch.bfloat16
+    backbone.computing = partial(torch.autocast, backbone.model.device.type, torch.bfloat16)
     if not experiment.trains_vision:
         for weight in backbone.vision_weights():
             weight.data = weight.data.bfloat16()
