@@ -42,6 +42,7 @@ OTHERS = {
     "related": True,
     "min_pixels": 1000,
     "max_pixels": 2000,
+    "optimizer": "adamw_8bit",
 }
 BASE = {"dataset": "iqa", "learning_rate": 1e-3}
 
@@ -71,6 +72,7 @@ def test_key_changes_with_every_field_that_can_change_the_result():
     [
         {"epochs": 4.0, "seed": 0, "options": {"bins": 51, "decoding": "expectation"}},
         {"splits": ["test"], "epochs": 4},
+        {"optimizer": "adamw"},
     ],
 )
 def test_key_says_the_same_however_it_is_spelled(fields):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
 from readers import labelled, labels_of
 from safetensors.torch import load_file, save_file
 from saved_toys import pictures, save_trained
@@ -164,6 +165,25 @@ def test_adapters_that_are_merged_into_the_weights_give_the_same_scores(kept, ti
     loaded.reader.backbone.model = read.merge_and_unload()
     merged = loaded.score(pictures())["score"].to_numpy()
     assert merged == pytest.approx(read_pictures(reader, pictures()).score, abs=1e-5)
+
+
+@pytest.mark.parametrize("base", ["tiny_base", "tiny_llava"])
+@pytest.mark.parametrize("targets", ["decoder", "qv", "all"])
+def test_merged_is_unmerged_but_for_rounding(tmp_path, request, base, targets):
+    """Every adapter is merged, those of the vision tower too."""
+    fields = {"recipe": "lora", "lora_targets": targets}
+    reader = save_trained(tmp_path / "kept", "levels", request.getfixturevalue(base), **fields)
+    merged = load_scorer(tmp_path / "kept", merged=True)
+    layers = [layer for layer in merged.reader.backbone.model.modules() if isinstance(layer, BaseTunerLayer)]
+    assert layers and all(layer.merged for layer in layers)
+    scores = merged.score(pictures())["score"].to_numpy()
+    assert scores == pytest.approx(read_pictures(reader, pictures()).score, abs=1e-4)
+
+
+def test_adapters_of_bfloat16_weights_stay_apart(tmp_path, tiny_base):
+    save_trained(tmp_path / "kept", "bins", tiny_base, recipe="lora", precision="bfloat16")
+    apart, merged = (load_scorer(tmp_path / "kept", merged=merged) for merged in (False, True))
+    assert np.array_equal(apart.score(pictures())["score"], merged.score(pictures())["score"])
 
 
 # what is wrong, in one sentence

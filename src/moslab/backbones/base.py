@@ -1,7 +1,8 @@
 """The small interface behind which every multimodal LLM stands."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +32,8 @@ class Backbone:
     Attributes:
         folder: where model and processor were read.
         architecture: the file that knows how the model looks and reads.
+        computing: gives what is entered while the model computes, in training as in scoring: autocast, where
+            it computes in another type than that of its weights.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Backbone:
     model: "PreTrainedModel"
     processor: Processor
     architecture: Architecture
+    computing: Callable[[], AbstractContextManager[Any]] = nullcontext
     _encoded: dict[str, list[int]] = field(default_factory=dict)
 
     @property
@@ -163,7 +167,8 @@ class Backbone:
 
     def look(self, inputs: "Tensors") -> "torch.Tensor":
         """Visual tokens [all pictures' tokens, width], end to end."""
-        return self.architecture.look(self.model, inputs)
+        with self.computing():
+            return self.architecture.look(self.model, inputs)
 
     def states(
         self, batch: dict[str, Any], cache: "Cache | None" = None, layer: Layer = "last"
@@ -173,8 +178,9 @@ class Backbone:
         `inputs.model_inputs` says in which forms pictures may come.
         """
         if layer == "last":
-            return self.architecture.states(self.model, batch, cache)
-        with given_to(self.layers[-1]) as given:
+            with self.computing():
+                return self.architecture.states(self.model, batch, cache)
+        with given_to(self.layers[-1]) as given, self.computing():
             self.architecture.states(self.model, batch, cache)
         return given[0]
 

@@ -1,11 +1,12 @@
 """A backbone by name, ready to use: one that comes with the package, or a checkpoint by folder or hub id."""
 
 import torch
-from transformers.utils import logging
+from transformers.utils import is_flash_attn_2_available, logging
 
 from moslab.backbones import catalogue, checkpoints, processors, templates
 from moslab.backbones.base import Backbone
 from moslab.backbones.catalogue import EMBEDDED, architecture_of, resolve
+from moslab.utils.errors import UserError
 
 
 def load(
@@ -16,6 +17,7 @@ def load(
     dtype: torch.dtype | None = None,
     min_pixels: int | None = None,
     max_pixels: int | None = None,
+    attention: str = "auto",
 ) -> Backbone:
     """Load a backbone on the CPU.
 
@@ -26,12 +28,19 @@ def load(
         scratch: keep the architecture and draw new weights from `seed`.
         dtype: of the weights, float32 if None.
         min_pixels, max_pixels: limits of a picture's size in pixels, the checkpoint's own if None.
+        attention: by which of transformers' implementations, its own choice if 'auto'.
 
     Raises:
         UserError: for an unknown name, a folder without a checkpoint, an architecture not in `ARCHITECTURES`,
-            and for parts that do not fit each other (see `checkpoints` and `processors`).
+            for parts that do not fit each other (see `checkpoints` and `processors`), and for kernels of
+            attention that are not installed.
     """
     logging.disable_progress_bar()
+    if attention == "flash_attention_2" and not is_flash_attn_2_available():
+        raise UserError(
+            "attention='flash_attention_2' needs the library flash-attn and a GPU, and one of them is "
+            "missing: install it, or set attention in the file of compute to auto."
+        )
     folder = resolve(name)
     config = checkpoints.read_config(folder)
     architecture = architecture_of(config.model_type)
@@ -48,5 +57,7 @@ def load(
         model = checkpoints.load_model(architecture, folder, dtype or torch.float32)
     if name not in EMBEDDED:
         catalogue.LOADED.add(name)
+    if attention != "auto":
+        model.set_attn_implementation(attention)
     architecture.accelerate(model)
     return Backbone(name, folder, model, processor, architecture)

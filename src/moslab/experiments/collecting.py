@@ -1,6 +1,7 @@
 """Asking for runs: the stores give the finished ones, the missing ones are trained.
 
-Training runs in one process per core, with one thread each.
+Training runs in one process per core, with one thread each; with GPUs, in as many processes as `Compute` says
+on as many GPUs.
 """
 
 import multiprocessing
@@ -16,6 +17,7 @@ from tqdm import tqdm
 from moslab.experiments import digests
 from moslab.experiments.compute import AUTO, load_compute, slots
 from moslab.experiments.experiment import Experiment
+from moslab.experiments.optimizers import check_optimizer
 from moslab.experiments.store import Run, Store
 from moslab.utils import paths
 from moslab.utils.errors import UserError
@@ -90,7 +92,7 @@ def collect(
         experiments: the runs that are wanted.
         runs: see `stores`; with "reference" nothing is ever trained.
         profile: name of the profile.
-        jobs: training processes, 0 for one per GPU, or per core where there is none.
+        jobs: trainings at a time, 0 for as many as GPUs allow, or cores where there are none.
         headline: see `missing`.
         compute: how runs are carried out, see `load_compute`.
 
@@ -129,13 +131,16 @@ def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0, co
     Store(profile_dir(profile) / "runs").sweep()
     if not experiments:
         return
-    load_compute(compute)  # a wrong name is said before anything starts
+    how = load_compute(compute)
+    for experiment in experiments:
+        how.split(experiment.batch_size)  # what cannot be done is said before anything starts
+        check_optimizer(experiment, how)
     groups: dict[str, list[Experiment]] = {}
     for experiment in experiments:
         groups.setdefault(experiment.training, []).append(experiment)
     from moslab.experiments.worker import train_together  # loads transformers, which only training needs
 
-    environments = slots(jobs)[: len(groups)]
+    environments = slots(jobs, how.processes)[: len(groups)]
     os.environ |= _ONE_THREAD  # inherited by the workers before they load any numerical library
     context = multiprocessing.get_context("spawn")
     free = context.Queue()  # one environment for each process

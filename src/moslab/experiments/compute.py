@@ -29,6 +29,12 @@ class Compute:
         live_vision: the vision tower looks at pictures each time, and nothing is kept on disk.
         save_minutes: how often a training saves where it is, to be gone on with.
         out_of_memory: where memory runs out, stop with a sentence, or halve what is done at once.
+        processes: how many train one model together, each on a GPU of its own where there are GPUs.
+        sharded: these processes divide a model that learns itself among them, its weights, gradients and
+            optimizer states. This is for GPUs; where adapters or a head learn, each process has the whole
+            model in any case.
+        attention: which of transformers' implementations computes it; auto: the one that it chooses itself.
+        keep: whether the trained scorer of each arm's best validated seed is kept next to its run.
     """
 
     per_device_batch: Annotated[int, Field(ge=0)] = 0
@@ -36,20 +42,34 @@ class Compute:
     live_vision: bool = False
     save_minutes: Annotated[float, Field(gt=0)] = 10.0
     out_of_memory: Literal["stop", "halve"] = "stop"
+    processes: Annotated[int, Field(ge=1)] = 1
+    sharded: bool = False
+    attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "auto"
+    keep: Literal["best", "none"] = "best"
 
     def split(self, batch_size: int) -> tuple[int, int]:
-        """How a batch is divided: pictures at once, and how many such parts are added up.
+        """How a batch is divided: pictures at once, and how many such parts are added up in each process.
 
         Args:
             batch_size: of the experiment.
 
         Returns:
-            The largest divisor of the batch that is no more than `per_device_batch`, and the batch by it.
+            The largest divisor of a process' share that is no more than `per_device_batch`, and the share by
+            it.
+
+        Raises:
+            UserError: for a batch that cannot be divided evenly over the processes.
         """
-        most = self.per_device_batch or batch_size
-        for at_once in range(min(most, batch_size), 0, -1):
-            if batch_size % at_once == 0:
-                return at_once, batch_size // at_once
+        share, left = divmod(batch_size, self.processes)
+        if left:
+            raise UserError(
+                f"A batch of {batch_size} cannot be divided evenly over {self.processes} processes: set "
+                "processes in the file of compute to a divisor of the batch."
+            )
+        most = self.per_device_batch or share
+        for at_once in range(min(most, share), 0, -1):
+            if share % at_once == 0:
+                return at_once, share // at_once
         raise AssertionError("every batch is divided by one")
 
     def halved(self, batch_size: int) -> "Compute | None":
@@ -90,14 +110,25 @@ def fitting() -> str:
     return "one-gpu" if count else "cpu"
 
 
-def slots(jobs: int = 0) -> list[dict[str, str]]:
-    """Environment of each training process: one per GPU that sees no other, or one per core.
+def slots(jobs: int = 0, processes: int = 1) -> list[dict[str, str]]:
+    """Environment of each training: the GPUs that it alone sees, or nothing on the cores of a CPU.
 
     Args:
         jobs: at most so many; 0 for all.
+        processes: of one training, see `Compute`.
+
+    Raises:
+        UserError: where one training needs more GPUs than there are.
     """
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     numbers = given.split(",") if given else [str(number) for number in range(gpus())]
-    if gpus():
-        return [{"CUDA_VISIBLE_DEVICES": number} for number in numbers[: jobs or None]]
-    return [{} for _ in range(jobs or cores())]
+    if not gpus():
+        return [{} for _ in range(jobs or max(1, cores() // processes))]
+    if len(numbers) < processes:
+        raise UserError(
+            f"A training in {processes} processes needs as many GPUs, and {len(numbers)} can be used here: "
+            "set processes in the file of compute to what there is."
+        )
+    groups = [numbers[first : first + processes] for first in range(0, len(numbers), processes)]
+    whole = [group for group in groups if len(group) == processes]
+    return [{"CUDA_VISIBLE_DEVICES": ",".join(group)} for group in whole[: jobs or None]]

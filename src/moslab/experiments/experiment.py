@@ -33,6 +33,7 @@ ADDED_LATER = (
     "lora_targets",
     "vision",
     "vocabulary",
+    "optimizer",
 )
 # Fields that change the evaluation and nothing in the training.
 EVALUATION_FIELDS = ("splits", "test_text", "test_images", "test_dataset", "related")
@@ -94,6 +95,9 @@ class Experiment(BaseModel):
     epochs: float = Field(4, gt=0)
     batch_size: int = Field(64, ge=1)
     learning_rate: float = Field(gt=0)
+    optimizer: Literal["adamw", "adamw_8bit"] | None = Field(
+        None, description="adamw if None; adamw_8bit keeps its states in eight bits, as bitsandbytes does"
+    )
     weight_decay: float = Field(0.01, ge=0)
     warmup: float = Field(0.1, ge=0, le=1)
     train_images: int | None = Field(None, ge=2, description="first rows of the training split; all if None")
@@ -137,6 +141,8 @@ class Experiment(BaseModel):
             object.__setattr__(self, "test_dataset", "")
         self._settle_lora()
         self._settle_learning()
+        if self.optimizer == "adamw":
+            self._unset("optimizer")
         if self.protocol:
             for name in [*_parts(self.dataset), *_parts(self.test_dataset)]:
                 check_protocol(self.protocol, name)

@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from moslab.experiments import several
 from moslab.utils.files import read_json, write_json
 
 COMPLETE = "measured.json"  # written last: a checkpoint without it is not one
@@ -58,11 +59,12 @@ class Saving(TrainerCallback):
         self.last = clock()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.clock() - self.last >= self.seconds and state.global_step < state.max_steps:
-            control.should_save = True
+        due = self.clock() - self.last >= self.seconds and state.global_step < state.max_steps
+        control.should_save = control.should_save or several.of_all(due)[0]  # all save or none
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.last = self.clock()
+        several.of_all(None)  # every process has written its part by now
         if not state.is_world_process_zero:
             return
         newest = self.folder / f"checkpoint-{state.global_step}"

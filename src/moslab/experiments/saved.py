@@ -15,13 +15,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -29,64 +30,23 @@ from torch import nn
 from moslab.backbones.catalogue import fingerprint
 from moslab.backbones.prompts import SHOWN, Wording
 from moslab.datasets.table import ImageTable
-from moslab.experiments import digests, evaluation, training
+from moslab.experiments import digests, evaluation, keeping, training
 from moslab.experiments.building import built
 from moslab.experiments.experiment import Experiment, make
+from moslab.experiments.keeping import Choice, kept
 from moslab.experiments.reading import Reader
+from moslab.experiments.scorer_record import RECORD, Asked, Base, Record
 from moslab.experiments.trainable import Learning, adapters
 from moslab.scorers import scorer_class, scorer_options
 from moslab.utils.errors import UserError, first_line
-from moslab.utils.files import cannot_write, lock, write_atomic
-from moslab.utils.paths import profile_dir, user_path
+from moslab.utils.files import cannot_write, write_atomic
+from moslab.utils.paths import user_path
 from moslab.utils.words import plural
 
-RECORD = "scorer.json"
 HEAD = "head.safetensors"
 WEIGHTS = "weights.safetensors"
 ADAPTERS = "adapter_model.safetensors"
 Weights = Mapping[str, nn.Parameter]  # by their names in a file
-
-
-class Part(BaseModel):
-    """A part of scorer.json."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Base(Part):
-    """The backbone as it was named in training, and the digest of its weights there."""
-
-    name: str
-    digest: str
-
-
-class Asked(Part):
-    """What the model is asked, see `Wording`; judged: the choices of `asked`, where there are several."""
-
-    dataset: str
-    preset: str
-    text: str
-    judged: tuple[str, ...] | None
-
-
-class Record(Part):
-    """What scorer.json holds.
-
-    Attributes:
-        format: raised when older folders can no longer be read.
-        experiment: its fields, without `root` and `backbone`.
-        backbone: see `Base`.
-        coding: as from `Scorer.coding_state`.
-        scale: lowest and highest score of the labels' nominal scale.
-        wording: see `Asked`.
-    """
-
-    format: Literal[1]
-    experiment: dict[str, Any]
-    backbone: Base
-    coding: dict[str, Any]
-    scale: tuple[float, float]
-    wording: Asked
 
 
 @dataclass(frozen=True)
@@ -137,7 +97,9 @@ class SavedScorer:
 # --- writing ------------------------------------------------------------------------------------------------
 
 
-def save_scorer(folder: Path | str, experiment: Experiment, table: ImageTable, reader: Reader) -> Path:
+def save_scorer(
+    folder: Path | str, experiment: Experiment, table: ImageTable, reader: Reader, chosen: str = ""
+) -> Path:
     """Write a trained scorer, complete or not at all; a scorer that lies there already is replaced.
 
     Args:
@@ -145,6 +107,7 @@ def save_scorer(folder: Path | str, experiment: Experiment, table: ImageTable, r
         experiment: how it was trained.
         table: the dataset it was trained on.
         reader: the trained model, as `training.prepare` made it.
+        chosen: see `Record`.
 
     Returns:
         The folder.
@@ -159,7 +122,8 @@ def save_scorer(folder: Path | str, experiment: Experiment, table: ImageTable, r
     try:
         working.mkdir(parents=True)
         _write_weights(working, experiment, reader)
-        content = json.dumps(_record(experiment, table, reader), indent=1, ensure_ascii=False)
+        record = _record(experiment, table, reader, chosen)
+        content = json.dumps(record, indent=1, ensure_ascii=False)
         write_atomic(working / RECORD, content + "\n")  # not sorted: the order of choices counts
         _move_in(working, folder)
     except OSError as problem:
@@ -175,7 +139,7 @@ def _is_empty(folder: Path) -> bool:
     return folder.is_dir() and not any(folder.iterdir())
 
 
-def _record(experiment: Experiment, table: ImageTable, reader: Reader) -> dict[str, Any]:
+def _record(experiment: Experiment, table: ImageTable, reader: Reader, chosen: str) -> dict[str, Any]:
     """The content of scorer.json."""
     wording = reader.wording
     judged = None if wording.asked is None else tuple(sorted(set(wording.asked)))
@@ -186,6 +150,7 @@ def _record(experiment: Experiment, table: ImageTable, reader: Reader) -> dict[s
         coding=reader.scorer.coding_state(),
         scale=table.scale,
         wording=Asked(dataset=wording.dataset, preset=wording.preset, text=wording.text, judged=judged),
+        chosen=chosen,
     )
     return record.model_dump(mode="json")
 
@@ -242,12 +207,14 @@ def _move_in(working: Path, folder: Path) -> None:
 # --- reading ------------------------------------------------------------------------------------------------
 
 
-def load_scorer(folder: Path | str, backbone: str | None = None) -> SavedScorer:
+def load_scorer(folder: Path | str, backbone: str | None = None, merged: bool = False) -> SavedScorer:
     """A saved scorer, ready to score pictures.
 
     Args:
         folder: written by `save_scorer`.
         backbone: name, folder or hub id of the backbone it was trained from; as in training if None.
+        merged: adapters are added to the weights that they adapt, which is faster and the same but for
+            rounding; bfloat16 weights would be rounded too much, and keep theirs apart.
 
     Raises:
         UserError: for a folder that is missing or damaged, and for a backbone that is missing or has other
@@ -264,6 +231,8 @@ def load_scorer(folder: Path | str, backbone: str | None = None) -> SavedScorer:
         raise _damaged(folder / RECORD, f"its coding lacks {problem}") from problem
     reader = Reader(built(experiment, scorer), scorer, _wording(record.wording))
     _read_weights(folder, reader)
+    if merged:
+        _merge(reader)
     return SavedScorer(experiment, _ready(reader), record.scale)
 
 
@@ -341,6 +310,13 @@ def _fill(weights: Weights, path: Path) -> None:
             weight.copy_(kept[name])
 
 
+def _merge(reader: Reader) -> None:
+    """Add adapters to float32 weights."""
+    for layer in reader.backbone.model.modules():
+        if isinstance(layer, BaseTunerLayer) and layer.weight.dtype == torch.float32:
+            layer.merge()
+
+
 def _ready(reader: Reader) -> Reader:
     """The reader in evaluation mode."""
     reader.backbone.model.eval()
@@ -351,9 +327,28 @@ def _ready(reader: Reader) -> Reader:
 # --- kept next to runs --------------------------------------------------------------------------------------
 
 
-def kept(profile: str, key: str) -> Path:
-    """Where a profile keeps the scorer of the run `key`."""
-    return profile_dir(profile) / "scorers" / key
+def keep_best(experiment: Experiment, table: ImageTable, reader: Reader, profile: str) -> None:
+    """Keep a scorer that was just trained, unless a better one of its arm is kept already.
+
+    Of several processes that come at once, one after the other decides.
+
+    Args:
+        experiment: how it was trained.
+        table: the dataset it was trained on.
+        reader: the trained model.
+        profile: who keeps it, see `keeping`.
+    """
+    mine = Choice(experiment.key, experiment.training, keeping.validated(table, reader))
+    with keeping.deciding(experiment, profile):
+        before = keeping.choice(experiment, profile)
+        if before and not mine.replaces(before):
+            return
+        with keeping.holding(profile, mine.key):
+            save_scorer(kept(profile, mine.key), experiment, table, reader, mine.reason(table))
+        keeping.choose(mine, experiment, profile)
+        if before and before.key != mine.key:
+            with keeping.holding(profile, before.key):
+                shutil.rmtree(kept(profile, before.key), ignore_errors=True)
 
 
 def trained(experiment: Experiment, profile: str) -> Reader:
@@ -363,8 +358,9 @@ def trained(experiment: Experiment, profile: str) -> Reader:
     scorer out; results come from `collect`.
     """
     table, reader = training.prepare(experiment)
-    folder = kept(profile, experiment.key)
-    with lock(folder.with_name(f"{folder.name}.lock")):
+    key = keeping.kept_key(experiment, profile)
+    folder = kept(profile, key)
+    with keeping.holding(profile, key):
         if (folder / RECORD).is_file():
             _read_weights(folder, reader)
         else:

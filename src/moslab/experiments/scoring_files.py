@@ -71,7 +71,7 @@ def score_files(
     if csv is not None:
         _check_place(csv)
     shown = read_texts(texts, files) if texts else None
-    scorer = load_scorer(folder, backbone)
+    scorer = load_scorer(folder, backbone, merged=True)
     scorer.reader.wording.loose(len(files), shown, asked)  # refused here rather than after a while
     rows: list[Row] = []
     with tqdm(total=len(files), desc="scoring", unit="picture", leave=False, disable=None) as bar:

@@ -1,6 +1,7 @@
 """Which weights of a model learn, and in which type they are loaded."""
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 
 import torch
@@ -51,13 +52,24 @@ class Learning:
 def weight_type(experiment: Experiment) -> torch.dtype:
     """The type in which weights are loaded.
 
-    bfloat16 only where the backbone itself does not learn; learning weights stay float32 under bfloat16
-    autocast.
+    bfloat16 only where the backbone itself does not learn; learning weights stay float32, see
+    `compute_in_halves`.
     """
     learns = experiment.recipe not in ("lora", "head") or experiment.vision or experiment.vocabulary
     if experiment.precision == "bfloat16" and not learns:
         return torch.bfloat16
     return torch.float32
+
+
+def compute_in_halves(experiment: Experiment, backbone: Backbone) -> None:
+    """Have a backbone compute in bfloat16: in training, in scoring, and where vision features are kept.
+
+    What learns stays float32, and a vision tower that does not learn is kept in bfloat16.
+    """
+    backbone.computing = partial(torch.autocast, backbone.model.device.type, torch.bfloat16)
+    if not experiment.trains_vision:
+        for weight in backbone.vision_weights():
+            weight.data = weight.data.bfloat16()
 
 
 def set_trainable(learning: Learning, backbone: Backbone, scorer: Scorer) -> None:

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import save_file
 from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
-from moslab.experiments import attribute_answers, digests, evaluation, resuming
+from moslab.experiments import attribute_answers, digests, evaluation, resuming, several
 from moslab.experiments.building import built
 from moslab.experiments.callbacks import Measures, Observer, Progress, Reporter
 from moslab.experiments.compute import Compute
@@ -30,14 +31,19 @@ from moslab.experiments.inputs import (
     training_rows,
     used_rows,
 )
+from moslab.experiments.optimizers import check_optimizer, in_transformers
 from moslab.experiments.reading import Reader
 from moslab.experiments.store import Run
-from moslab.experiments.updates import ScoringModel, Updating
+from moslab.experiments.updates import WEIGHTS, ScoringModel, Updating
 from moslab.scorers import scorer_options
 from moslab.scorers.base import Labels, Scores
 from moslab.utils.errors import UserError
+from moslab.utils.files import read_json, write_json
 from moslab.utils.provenance import provenance
 from moslab.utils.words import plural
+
+LEARNS_ITSELF = ("lm", "full", "scratch")  # recipes that train the model and not only what is added to it
+HISTORY = "history.json"  # of a training in several processes, next to its weights
 
 
 class Rows(Dataset):
@@ -69,6 +75,7 @@ def execute_together(
     progress: Progress | None = None,
     compute: Compute = Compute(),
     folder: Path | None = None,
+    keep: Callable[[Experiment, ImageTable, Reader], None] | None = None,
 ) -> Iterator[Run]:
     """The runs of experiments that train the same model (`Experiment.training`) and evaluate it differently.
 
@@ -80,6 +87,7 @@ def execute_together(
         progress: told after every step.
         compute: how it is carried out.
         folder: see `fit`.
+        keep: is given the trained model in the end, with how and on what it was trained.
 
     Raises:
         UserError: also for labels, pictures or weights that change while the model is trained.
@@ -100,6 +108,10 @@ def execute_together(
             )
         yield run
         seconds = dict.fromkeys(seconds, 0.0)
+    if keep:
+        first = experiments[0]
+        reader.scorer.options = scorer_options(first.scorer, first.options)
+        keep(first, table, reader)
 
 
 def _trained(
@@ -108,19 +120,57 @@ def _trained(
     """Labels, trained model, history and seconds of training; with fewer pictures at once if asked for."""
     first = experiments[0]
     while True:
-        table, reader = prepare(*experiments, compute=compute)
-        started = time.time()
         try:
-            history = fit(first, table, reader, progress, compute, folder)
-            return table, reader, history, time.time() - started
+            if compute.processes > 1:
+                return _trained_by_several(experiments, progress, compute, folder)
+            return _trained_here(experiments, progress, compute, folder)
         except torch.OutOfMemoryError as problem:
             at_once, _ = compute.split(first.batch_size)
             smaller = compute.halved(first.batch_size)
             if smaller is None or compute.out_of_memory == "stop":
                 raise UserError(_no_room(first, at_once, smaller)) from problem
             compute = smaller
-        del reader
         torch.cuda.empty_cache()
+
+
+def _trained_here(
+    experiments: Sequence[Experiment], progress: Progress | None, compute: Compute, folder: Path | None
+) -> tuple[ImageTable, Reader, list[dict[str, float]], float]:
+    """The same, trained by this process."""
+    table, reader = prepare(*experiments, compute=compute)
+    started = time.time()
+    history = fit(experiments[0], table, reader, progress, compute, folder)
+    return table, reader, history, time.time() - started
+
+
+def _trained_by_several(
+    experiments: Sequence[Experiment], progress: Progress | None, compute: Compute, folder: Path | None
+) -> tuple[ImageTable, Reader, list[dict[str, float]], float]:
+    """The same, trained by several processes, from which this one takes the weights over."""
+    started = time.time()
+    with tempfile.TemporaryDirectory(prefix="moslab-") as temporary:
+        home = folder or Path(temporary)
+        several.together(_fit_together, (experiments, progress, compute, home), compute.processes)
+        seconds = time.time() - started
+        table, reader = prepare(*experiments, compute=compute)
+        ScoringModel(reader).restore(home / WEIGHTS)
+        history = read_json(home / HISTORY)
+        shutil.rmtree(home, ignore_errors=True)
+    return table, reader, history, seconds
+
+
+def _fit_together(
+    experiments: Sequence[Experiment], progress: Progress | None, compute: Compute, folder: Path
+) -> None:
+    """What each of several processes does; the first one keeps weights and history in the folder."""
+    table, reader = prepare(*experiments, compute=compute)
+    speaks = several.is_first()
+    history = fit(experiments[0], table, reader, progress if speaks else None, compute, folder)
+    learned = ScoringModel(reader).learned(keep=speaks)
+    if speaks:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(learned, folder / WEIGHTS)
+        write_json(folder / HISTORY, history)
 
 
 def _no_room(experiment: Experiment, at_once: int, smaller: Compute | None) -> str:
@@ -213,12 +263,13 @@ def prepare(
         UserError: for anything wrong with the input.
     """
     experiments = [experiment, *others]
+    check_optimizer(experiment, compute)
     table = labelled(experiment.trained_on)
     for one in experiments:
         check_inputs(one, table)
     set_seed(experiment.seed)
     scorer = fitted_scorer(experiment, table)
-    backbone = built(experiment, scorer)
+    backbone = built(experiment, scorer, compute.attention)
     features = None
     if not (experiment.trains_vision or compute.live_vision):
         features = cached_features(table, backbone, used_rows(experiments, table).tolist())
@@ -257,6 +308,7 @@ def fit(
         callbacks.append(Reporter(progress))
     if experiment.every_epoch:
         callbacks.append(observer)
+    layer = type(reader.backbone.layers[0]).__name__
     if compute.checkpointing:
         reader.backbone.model.activation_checkpointing_enable({"use_reentrant": False})
 
@@ -277,14 +329,14 @@ def fit(
             callbacks.append(resuming.Saving(home, compute.save_minutes, measured))
         trainer = Updating(
             model=ScoringModel(reader),
-            args=arguments(experiment, str(home), len(rows), compute),
+            args=arguments(experiment, str(home), len(rows), compute, layer),
             train_dataset=Rows(rows, targets),
             data_collator=collate,
             callbacks=callbacks,
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=str(before) if before else None)
-    if folder:
+    if folder and several.is_first():
         shutil.rmtree(folder, ignore_errors=True)
     steps = [{"step": number} | one for number, one in enumerate(measures.steps, start=1)]
     return [_rounded(entry) for entry in [*(steps or _logged_losses(trainer)), *observer.epochs]]
@@ -302,11 +354,21 @@ def _rounded(entry: dict[str, float]) -> dict[str, float]:
 
 
 def arguments(
-    experiment: Experiment, folder: str, images: int, compute: Compute = Compute()
+    experiment: Experiment, folder: str, images: int, compute: Compute = Compute(), layer: str = ""
 ) -> TrainingArguments:
-    """Trainer settings: AdamW, linear warm-up, cosine decay, gradients clipped at 1."""
+    """Trainer settings: AdamW, linear warm-up, cosine decay, gradients clipped at 1.
+
+    Args:
+        experiment: what is trained.
+        folder: of checkpoints.
+        images: in an epoch.
+        compute: how it is carried out.
+        layer: class of the layers that are gathered one by one where the model is divided over processes.
+    """
     steps = max(1, round(experiment.epochs * images / experiment.batch_size))
     at_once, parts = compute.split(experiment.batch_size)
+    divided = compute.sharded and several.several() and experiment.recipe in LEARNS_ITSELF
+    division = {"transformer_layer_cls_to_wrap": [layer], "state_dict_type": "SHARDED_STATE_DICT"}
     return TrainingArguments(
         output_dir=folder,
         max_steps=steps,
@@ -317,10 +379,9 @@ def arguments(
         lr_scheduler_type="cosine",
         warmup_steps=round(experiment.warmup * steps),
         max_grad_norm=1.0,
-        optim="adamw_torch_fused",
+        optim=in_transformers(experiment),
         seed=experiment.seed,
         data_seed=experiment.seed,
-        bf16=experiment.precision == "bfloat16" and torch.cuda.is_available(),
         logging_steps=max(1, steps // 40),
         save_strategy="no",
         report_to=[],
@@ -331,4 +392,6 @@ def arguments(
         dataloader_pin_memory=False,
         use_cpu=not torch.cuda.is_available(),
         log_level="error",
+        fsdp=divided,  # type: ignore[arg-type]  # its annotation is of an older form
+        fsdp_config=division if divided else None,
     )

@@ -1,21 +1,27 @@
 """transformers' Trainer, whose updates may be made in parts and whose training may be gone on with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
+from accelerate.data_loader import SeedableRandomSampler
 from safetensors.torch import load_file, save
 from torch import nn
-from transformers import Trainer
+from torch.distributed.fsdp import register_fsdp_forward_method
+from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.utils.data import DataLoader, Dataset
+from transformers import Trainer, set_seed
 
+from moslab.experiments import several
 from moslab.experiments.reading import Reader
 from moslab.scorers.base import count_taught
 from moslab.utils.files import write_atomic
 
 WEIGHTS = "learned.safetensors"
 Batch = dict[str, Any]
+Found = TypeVar("Found")
 
 
 class ScoringModel(nn.Module):
@@ -29,20 +35,58 @@ class ScoringModel(nn.Module):
 
     def forward(self, **batch: Any) -> dict[str, torch.Tensor]:
         reader = self._reader[0]
-        return {"loss": self.scorer.loss(reader.states(batch), batch, reader.vocabulary)}
+        loss = self.scorer.loss(reader.states(batch), batch, reader.vocabulary)
+        for measured in self.scorer.steps[-1:]:
+            measured["rows"] = _counted(batch)
+        return {"loss": loss * 0 if "stand_in" in batch else loss}
 
     def compared_scores(self, batch: Batch) -> torch.Tensor:
         """What the loss compares across pictures, [batch], see `Scorer.compared_scores`."""
         reader = self._reader[0]
         return self.scorer.compared_scores(reader.states(batch), batch, reader.vocabulary)
 
-    def learned(self) -> dict[str, torch.Tensor]:
-        """The weights that training changes, by name."""
+    def apart(self, work: Callable[[], Found]) -> Found:
+        """Something else that is done with the model, whose weights may be divided over processes."""
+        return work()
+
+    def learned(self, keep: bool = True) -> dict[str, torch.Tensor]:
+        """The weights that training changes, by name.
+
+        Args:
+            keep: False for a process that only hands its shares of divided weights to the others.
+        """
         weights = {}
         for name, weight in self.named_parameters():
             if weight.requires_grad:
-                weights[name] = weight.detach().cpu().contiguous()
+                whole = weight.full_tensor() if isinstance(weight, DTensor) else weight
+                if keep:
+                    weights[name] = whole.detach().cpu().contiguous()
         return weights
+
+    def restore(self, path: Path) -> None:
+        """Put kept weights in their places, all that learn."""
+        kept = load_file(path)
+        with torch.no_grad():
+            for name, weight in self.named_parameters():
+                if weight.requires_grad:
+                    weight.copy_(_divided_as(weight, kept[name].to(weight.device)))
+
+
+def _counted(batch: Batch) -> int:
+    """How many rows of a batch count in its update."""
+    return 0 if "stand_in" in batch else len(batch["read_position"])
+
+
+def _filled(pull: torch.Tensor, part: Batch) -> torch.Tensor:
+    """The pull of a part's rows; nothing pulls those of a stand-in."""
+    return pull if len(pull) else torch.zeros(len(part["read_position"]), device=pull.device)
+
+
+def _divided_as(weight: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+    """A whole weight, divided over the processes as another one is."""
+    if isinstance(weight, DTensor):
+        return distribute_tensor(whole, weight.device_mesh, weight.placements)
+    return whole
 
 
 class Updating(Trainer):
@@ -50,7 +94,7 @@ class Updating(Trainer):
 
     A mean over the whole batch is a sum of the parts' shares in it (`Scorer.loss`). Where a loss compares the
     pictures of a batch, their scores are computed first, without gradients, and each part is then pulled as
-    the whole would pull it.
+    the whole would pull it. The parts may be made by several processes, see `several.Shares`.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -70,8 +114,8 @@ class Updating(Trainer):
 
     def _count(self, parts: list[Batch]) -> None:
         """Rows and taught tokens of the whole update, over all processes, into each of its parts."""
-        rows = sum(len(part["read_position"]) for part in parts)
-        tokens = sum(int(count_taught(part["labels"])) for part in parts)
+        rows = sum(map(_counted, parts))
+        tokens = sum(int(count_taught(part["labels"])) for part in parts if _counted(part))
         whole = torch.tensor([rows, tokens], dtype=torch.float64, device=self.args.device)
         # Gradients are averaged over processes, so each counts as a whole of its own size.
         whole = self.accelerator.reduce(whole, "sum") / self.args.world_size
@@ -87,33 +131,67 @@ class Updating(Trainer):
     def _pull(self, parts: list[Batch]) -> None:
         """Into each part, where the comparing part of the loss pulls its scores, [batch].
 
-        Random numbers, such as those of dropout, are drawn as they will be when the parts are trained on.
+        Also its `share` in the loss itself. Random numbers, such as those of dropout, are drawn as they will
+        be when the parts are trained on.
         """
         scoring = self.accelerator.unwrap_model(self.model)
         if scoring.scorer.compares:
             with torch.random.fork_rng(), torch.no_grad():
                 scoring.train()
                 scores = [self._compared(scoring, part) for part in parts]
-            for part, pull in zip(parts, self._gradients(scoring, scores, parts)):
+            loss, pulls = self._gradients(scoring, scores, parts)
+            for part, pull in zip(parts, pulls):
                 part["pull"] = pull
+                part["share"] = loss * _counted(part) / part["whole"][0]
 
     def _compared(self, scoring: ScoringModel, part: Batch) -> torch.Tensor:
-        with self.compute_loss_context_manager():
-            return scoring.compared_scores(self._prepare_inputs(part)).float()
+        return scoring.compared_scores(self._prepare_inputs(part)).float()
 
     def _gradients(
         self, scoring: ScoringModel, scores: list[torch.Tensor], parts: list[Batch]
-    ) -> list[torch.Tensor]:
-        """The gradient of the comparing loss of the whole update, cut into this process' parts."""
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """The comparing loss of the whole update, and its gradient, cut into this process' parts."""
+        rows = [_counted(part) for part in parts]
+        mine = [score[:count].cpu() for score, count in zip(scores, rows)]
+        targets = [part["target"][:count].cpu() for part, count in zip(parts, rows)]
+        everyone = several.of_all((torch.cat(mine), torch.cat(targets)))
         device = self.args.device
-        mine = torch.cat(scores)
-        targets = torch.cat([part["target"].to(device) for part in parts])
-        everyone = self.accelerator.gather(mine).detach().requires_grad_()
-        loss = scoring.scorer.compared_loss(everyone, self.accelerator.gather(targets))
-        (gradient,) = torch.autograd.grad(loss, everyone)
-        first = self.args.process_index * len(mine)
-        own = gradient[first : first + len(mine)] * self.args.world_size
-        return list(own.split([len(one) for one in scores]))
+        compared = torch.cat([score for score, _ in everyone]).to(device).requires_grad_()
+        loss = scoring.scorer.compared_loss(
+            compared, torch.cat([target for _, target in everyone]).to(device)
+        )
+        (gradient,) = torch.autograd.grad(loss, compared)
+        own = gradient.split([len(score) for score, _ in everyone])[self.args.process_index]
+        pulls = (own * self.args.world_size).split(rows)
+        return loss.detach(), [_filled(pull, part) for pull, part in zip(pulls, parts)]
+
+    # --- one of several processes -----------------------------------------------------------------------
+
+    def get_train_dataloader(self) -> DataLoader:
+        """Of several processes, each is given its share of the rows that an update has in one."""
+        args = self.args
+        if args.world_size == 1:
+            return super().get_train_dataloader()
+        rows = cast(Dataset, self.train_dataset)
+        order = SeedableRandomSampler(rows, data_seed=args.data_seed)
+        batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+        shares = several.Shares(order, batch, args.train_batch_size, args.process_index, args.world_size)
+        return DataLoader(rows, batch_sampler=shares, collate_fn=self._collated)
+
+    def _collated(self, items: list[Any]) -> Batch:
+        """A batch; in place of an empty one, a row that counts nothing, since all processes work in step."""
+        if items:
+            return self.data_collator(items)
+        return self.data_collator([cast(Dataset, self.train_dataset)[0]]) | {"stand_in": True}
+
+    def _prepare_for_training(self, *given: Any, **named: Any) -> Any:
+        prepared = super()._prepare_for_training(*given, **named)
+        if self.is_fsdp_enabled:
+            for name in ("compared_scores", "apart"):
+                register_fsdp_forward_method(cast(nn.Module, self.model), name)
+        if self.args.world_size > 1:
+            set_seed(self.args.seed + self.args.process_index)  # dropout is drawn by each for itself
+        return prepared
 
     # --- checkpoints hold what learns, and nothing that stands in the base ------------------------------
 
@@ -123,9 +201,8 @@ class Updating(Trainer):
         write_atomic(folder / WEIGHTS, save(scoring.learned()))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        weights = load_file(Path(resume_from_checkpoint) / WEIGHTS)
-        scoring = self.accelerator.unwrap_model(model or self.model)
-        missing = set(scoring.learned()) - set(weights)
-        if missing:
-            raise RuntimeError(f"{resume_from_checkpoint} lacks {len(missing)} weights that learn")
-        scoring.load_state_dict(weights, strict=False)
+        if self.is_fsdp_enabled:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        else:
+            scoring = self.accelerator.unwrap_model(model or self.model)
+            scoring.restore(Path(resume_from_checkpoint) / WEIGHTS)

@@ -3,11 +3,13 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from moslab.experiments import digests
 from moslab.experiments.compute import AUTO, load_compute
 from moslab.experiments.experiment import Experiment
+from moslab.experiments.saved import keep_best
 from moslab.experiments.store import Store
 from moslab.experiments.training import execute_together
 from moslab.utils.files import lock, write_json
@@ -16,6 +18,8 @@ from moslab.utils.paths import profile_dir
 
 def train_together(experiments: Sequence[Experiment], profile: str, compute: str = AUTO) -> None:
     """Train the model that these experiments have in common (`Experiment.training`) and keep their runs.
+
+    The model itself is kept as well, if it is the best of its seeds (see `keep_best`).
 
     Runs that are in the local store already are left out, also those that another process puts there
     meanwhile. A training that was ended goes on from where it last saved itself.
@@ -33,8 +37,10 @@ def train_together(experiments: Sequence[Experiment], profile: str, compute: str
         if todo:
             report = Progress(folder / "progress" / f"{todo[0].key}.json", todo[0].label)
             saved = folder / "training" / todo[0].training
+            how = load_compute(compute)
+            keep = partial(keep_best, profile=profile) if how.keep == "best" else None
             try:
-                for run in execute_together(todo, report, load_compute(compute), saved):
+                for run in execute_together(todo, report, how, saved, keep):
                     store.put(run)
             finally:
                 report.path.unlink(missing_ok=True)

@@ -304,9 +304,10 @@ class Scorer(nn.Module, Generic[OptionsT]):
         raise NotImplementedError
 
     def compared_part(self, scores: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """`compared_loss` of a whole update; of a part of one, a number with the same gradient."""
+        """`compared_loss` of a whole update; of a part of one, its share in that, with its gradient."""
         if "pull" in batch:
-            return (scores * batch["pull"]).sum()
+            pulled = (scores * batch["pull"]).sum()
+            return pulled - pulled.detach() + batch["share"]
         return self.compared_loss(scores, batch["target"])
 
     def decode(self, read: Reading) -> Scores:
