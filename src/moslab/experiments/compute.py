@@ -27,6 +27,7 @@ class Compute:
         per_device_batch: pictures at once; gradients are added up to the experiment's batch. 0: all of it.
         checkpointing: activations are computed again on the way back instead of kept.
         live_vision: the vision tower looks at pictures each time, and nothing is kept on disk.
+        cache_gigabytes: of kept visual tokens that one run may add; for more, nothing is computed.
         save_minutes: how often a training saves where it is, to be gone on with.
         out_of_memory: where memory runs out, stop with a sentence, or halve what is done at once.
     """
@@ -34,6 +35,7 @@ class Compute:
     per_device_batch: Annotated[int, Field(ge=0)] = 0
     checkpointing: bool = False
     live_vision: bool = False
+    cache_gigabytes: Annotated[float, Field(ge=0)] = 100.0
     save_minutes: Annotated[float, Field(gt=0)] = 10.0
     out_of_memory: Literal["stop", "halve"] = "stop"
 

@@ -15,6 +15,7 @@ from moslab.backbones.continuing import Continuation
 from moslab.backbones.features import Features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
+from moslab.experiments.compute import Compute
 from moslab.scorers.base import Reading, Scorer
 
 IGNORED = -100  # the label of tokens that are not taught
@@ -32,12 +33,14 @@ class Reader:
         wording: what is said with the pictures.
         features: cached vision features if the vision tower is frozen; if None, the tower sees the pictures
             each time.
+        compute: how it is carried out.
     """
 
     backbone: Backbone
     scorer: Scorer
     wording: Wording
     features: Features | None = None
+    compute: Compute = Compute()
     _prompts: dict[tuple[str, int], list[int]] = field(default_factory=dict, init=False, repr=False)
 
     @property

@@ -181,7 +181,9 @@ def _as_tested(experiment: Experiment, table: ImageTable, reader: Reader) -> tup
         table = labelled(experiment.tested_on)
         features = None
         if reader.features is not None:
-            features = cached_features(table, reader.backbone, evaluated_rows(experiment, table).tolist())
+            rows = evaluated_rows(experiment, table).tolist()
+            most = reader.compute.cache_gigabytes
+            features = cached_features(table, reader.backbone, rows, most=most)
         reader = replace(reader, features=features)
     if experiment.test_text or experiment.test_dataset:
         text = experiment.test_text or experiment.text
@@ -221,9 +223,10 @@ def prepare(
     backbone = built(experiment, scorer)
     features = None
     if not (experiment.trains_vision or compute.live_vision):
-        features = cached_features(table, backbone, used_rows(experiments, table).tolist())
+        rows = used_rows(experiments, table).tolist()
+        features = cached_features(table, backbone, rows, most=compute.cache_gigabytes)
     wording = Wording.of(table, experiment.dataset, experiment.text, experiment.preset)
-    return table, Reader(backbone, scorer, wording, features)
+    return table, Reader(backbone, scorer, wording, features, compute)
 
 
 def fit(
