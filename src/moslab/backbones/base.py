@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from moslab.backbones.architecture import Architecture, Processor
+from moslab.backbones.packing import ATTENTION, Packed, has_padding
 from moslab.backbones.places import Layer, given_to, only_at
 from moslab.backbones.templates import conversation
 
@@ -166,12 +167,25 @@ class Backbone:
         return self.architecture.look(self.model, inputs)
 
     def states(
-        self, batch: dict[str, Any], cache: "Cache | None" = None, layer: Layer = "last"
+        self,
+        batch: dict[str, Any],
+        cache: "Cache | None" = None,
+        layer: Layer = "last",
+        *,
+        packing: bool = False,
     ) -> "torch.Tensor":
         """Hidden states [batch, time, width] of input_ids with their pictures.
 
-        `inputs.model_inputs` says in which forms pictures may come.
+        Args:
+            batch: `inputs.model_inputs` says in which forms pictures may come.
+            cache: keeps the keys and values that are needed to read on.
+            layer: see `Layer`.
+            packing: compute no padding where rows differ in length; states there are 0. A batch that is read
+                on stays padded.
         """
+        packed = self._packed(batch, cache) if packing else None
+        if packed:
+            return packed.padded(self.states(packed.batch, None, layer))
         if layer == "last":
             return self.architecture.states(self.model, batch, cache)
         with given_to(self.layers[-1]) as given:
@@ -184,6 +198,8 @@ class Backbone:
         batch: dict[str, Any],
         cache: "Cache | None" = None,
         layer: Layer = "last",
+        *,
+        packing: bool = False,
     ) -> "torch.Tensor":
         """Hidden states [batch, width] at one place of each row; not for training.
 
@@ -191,12 +207,28 @@ class Backbone:
 
         Args:
             places: positions in the rows, [batch].
+            batch, cache, layer, packing: see `states`.
         """
         wanted = places[:, None] == places.new_tensor(range(batch["input_ids"].shape[1]))
+        packed = self._packed(batch, cache) if packing else None
+        if packed:
+            batch, wanted = packed.batch, packed.joined(wanted)
         if layer == "penultimate":
             return self.states(batch, cache, layer)[wanted]
         with only_at(self.layers[-1], wanted):
             return self.states(batch, cache)[wanted]
+
+    def _packed(self, batch: dict[str, Any], cache: "Cache | None") -> Packed | None:
+        """A batch without its padding; None where it has none, or is read on."""
+        if cache is not None or not has_padding(batch):
+            return None
+        self.language_model.config._attn_implementation = ATTENTION
+        vision = batch["vision"] if "vision" in batch else (self.look(batch),)
+        return Packed.of(batch, self.positions(batch), vision)
+
+    def positions(self, batch: dict[str, Any]) -> "torch.Tensor":
+        """Positions [..., batch, time] of tokens whose rows are to stand end to end; see `packing`."""
+        return self.architecture.positions(self.model, batch)
 
     def ahead(self, batch: dict[str, Any]) -> "torch.Tensor":
         """How far positions of tokens after a batch lie ahead of their place in the row, [batch, 1]."""

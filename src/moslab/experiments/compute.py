@@ -28,6 +28,7 @@ class Compute:
         checkpointing: activations are computed again on the way back instead of kept.
         live_vision: the vision tower looks at pictures each time, and nothing is kept on disk.
         cache_gigabytes: of kept visual tokens that one run may add; for more, nothing is computed.
+        packing: pictures of different sizes are read end to end in one row, so that no padding is computed.
         save_minutes: how often a training saves where it is, to be gone on with.
         out_of_memory: where memory runs out, stop with a sentence, or halve what is done at once.
     """
@@ -36,6 +37,7 @@ class Compute:
     checkpointing: bool = False
     live_vision: bool = False
     cache_gigabytes: Annotated[float, Field(ge=0)] = 100.0
+    packing: bool = False
     save_minutes: Annotated[float, Field(gt=0)] = 10.0
     out_of_memory: Literal["stop", "halve"] = "stop"
 

@@ -126,7 +126,9 @@ class Reader:
         """The pictures of `rows` read up to their scores; openings: [n], see `batch`."""
         batch = self.batch(table, rows, [""] * len(rows), openings)
         if not self.scorer.reads_on:
-            states = self.backbone.states_at(batch["read_position"], batch, layer=self.scorer.layer)
+            states = self.backbone.states_at(
+                batch["read_position"], batch, layer=self.scorer.layer, packing=self.compute.packing
+            )
             return Reading(states, self.vocabulary)
         begun = Continuation(self.backbone, batch)
 
@@ -187,7 +189,7 @@ class Reader:
 
         The vocabulary is left to the scorer, which needs it at few positions.
         """
-        return self.backbone.states(batch, layer=self.scorer.layer)
+        return self.backbone.states(batch, layer=self.scorer.layer, packing=self.compute.packing)
 
 
 def split_prompts(prompts: Sequence[Sequence[list[int]]]) -> tuple[list[Conversation], list[list[int]]]:
