@@ -29,6 +29,8 @@ class Compute:
         live_vision: the vision tower looks at pictures each time, and nothing is kept on disk.
         cache_gigabytes: of kept visual tokens that one run may add; for more, nothing is computed.
         packing: pictures of different sizes are read end to end in one row, so that no padding is computed.
+        tokens_at_once: visual and text tokens that are scored together, with their padding. Where the vision
+            tower looks each time, its patches are counted for the visual tokens.
         save_minutes: how often a training saves where it is, to be gone on with.
         out_of_memory: where memory runs out, stop with a sentence, or halve what is done at once.
     """
@@ -38,6 +40,7 @@ class Compute:
     live_vision: bool = False
     cache_gigabytes: Annotated[float, Field(ge=0)] = 100.0
     packing: bool = False
+    tokens_at_once: Annotated[int, Field(ge=1)] = 2**15
     save_minutes: Annotated[float, Field(gt=0)] = 10.0
     out_of_memory: Literal["stop", "halve"] = "stop"
 

@@ -27,16 +27,55 @@ def predict(reader: Reader, table: ImageTable, rows: RowNumbers, batch: int = 12
     """Scores of the pictures in `rows`, in their order.
 
     Nothing is generated, unless a scorer has the model write before its score.
+
+    Args:
+        reader: a trained model with its words.
+        table: the pictures.
+        rows: numbers of those that are scored.
+        batch: pictures that the model sees at once, at most; fewer where they have more tokens together than
+            `Compute.tokens_at_once`.
     """
+    groups = together(reader, table, rows, batch)
     parts = []
     with torch.no_grad():
-        for start in range(0, len(rows), batch):
-            reading = reader.read(table, rows[start : start + batch])
-            parts.append(reader.scorer.decode(reading))
-    score = np.concatenate([part.score for part in parts])
-    distribution = np.concatenate([part.distribution for part in parts])
+        for group in groups:
+            parts.append(reader.scorer.decode(reader.read(table, [rows[number] for number in group])))
+    back = np.argsort(np.concatenate(groups))
+    score = np.concatenate([part.score for part in parts])[back]
+    distribution = np.concatenate([part.distribution for part in parts])[back]
     answers = [part.said for part in parts if part.said is not None]
-    return Scores(score, distribution, pd.concat(answers, ignore_index=True) if answers else None)
+    said = pd.concat(answers, ignore_index=True).iloc[back] if answers else None
+    return Scores(score, distribution, None if said is None else said.reset_index(drop=True))
+
+
+def together(reader: Reader, table: ImageTable, rows: RowNumbers, batch: int) -> list[np.ndarray]:
+    """Which pictures are read together, as numbers of `rows`.
+
+    So many at a time are taken as they come. If these have too many tokens together, those of like length are
+    joined to as many as may be read at once, so that little is padding.
+    """
+    most = reader.compute.tokens_at_once
+    groups = []
+    for start in range(0, len(rows), batch):
+        numbers = np.arange(start, min(start + batch, len(rows)))
+        lengths = np.array(reader.lengths(table, [rows[number] for number in numbers]))
+        if len(numbers) * lengths.max() <= most:
+            groups.append(numbers)
+        else:
+            order = np.argsort(lengths, kind="stable")
+            groups += np.split(numbers[order], cuts(lengths[order].tolist(), most))
+    return groups
+
+
+def cuts(lengths: Sequence[int], most: int) -> list[int]:
+    """Where to cut growing lengths so that each part, padded, has no more tokens than `most`, or one row."""
+    places: list[int] = []
+    first = 0
+    for number, length in enumerate(lengths):
+        if number > first and (number + 1 - first) * length > most:
+            places.append(number)
+            first = number
+    return places
 
 
 def score_pictures(
@@ -66,7 +105,7 @@ def read_pictures(
         texts: the title or generation prompt of each picture, for a model that was trained with them.
         asked: what is judged ('quality' or 'alignment'), for a model that was trained to judge several
             things.
-        batch: how many pictures the model sees at once.
+        batch: how many pictures the model sees at once, at most; see `predict`.
 
     Raises:
         UserError: for a picture that cannot be read or is too thin, and where texts or asked are not what the

@@ -90,6 +90,20 @@ class Reader:
             self._prompts[question, visual_tokens] = self.backbone.prompt(question, visual_tokens)
         return self._prompts[question, visual_tokens]
 
+    def lengths(self, table: ImageTable, rows: RowNumbers) -> list[int]:
+        """How many tokens a row has up to where its score is read, without looking at its picture.
+
+        Where the tower looks each time, its patches stand for the visual tokens.
+        """
+        lengths = []
+        for row in map(int, rows):
+            words = len(self.words(row, 1)["input_ids"]) - 1
+            if self.features is None:
+                lengths.append(words + self.backbone.patches(table.size(row)))
+            else:
+                lengths.append(words + self.features.count(row))
+        return lengths
+
     def to_teach(self, table: ImageTable, rows: RowNumbers, targets: np.ndarray) -> dict[str, Any]:
         """A training batch: conversations with their answers, targets and pictures."""
         completions = [self.scorer.completion(target) for target in targets]
