@@ -12,7 +12,7 @@ from toys import load_exact, toy_table
 from moslab.backbones import features, loading
 from moslab.datasets.table import FolderPixels, ImageTable, ListedPixels
 from moslab.experiments.compute import Compute
-from moslab.experiments.evaluation import cuts, predict, together
+from moslab.experiments.evaluation import of_like_length, predict, together
 
 SIZES = [(64, 64), (160, 96), (96, 64), (192, 128), (64, 96)]
 TITLES = np.array(["Sky", "A very long title about the fair quality of good images", "Open"] * 4)
@@ -65,7 +65,7 @@ def test_pictures_of_like_length_are_read_together(tiny, mixed):
 
 def test_what_fits_is_read_as_it_comes(tiny, mixed):
     reader = reader_of("levels", tiny, mixed)
-    assert [group.tolist() for group in together(reader, mixed, ROWS, 5)] == [[0, 1, 2, 3, 4], [5, 6, 7]]
+    assert together(reader, mixed, ROWS, 5) == [[0, 1, 2, 3, 4], [5, 6, 7]]
 
 
 @pytest.mark.parametrize("base", ["embedded", "embedded-llava"])
@@ -77,11 +77,17 @@ def test_embedded_bases_read_128_pictures_at_once(base):
 
 
 @pytest.mark.parametrize(
-    "lengths, places",
-    [([3, 3, 3], [2]), ([1, 1, 1, 3, 3, 9], [3, 5]), ([7, 8], [1]), ([6], []), ([1, 5], [1])],
+    "lengths, groups",
+    [
+        ([3, 3, 3], [[0, 1], [2]]),
+        ([9, 1, 3, 1, 3, 1], [[1, 3, 5], [2, 4], [0]]),
+        ([8, 7], [[1], [0]]),
+        ([6], [[0]]),
+        ([1, 5], [[0], [1]]),
+    ],
 )
-def test_cuts_keep_to_the_budget(lengths, places):
-    assert cuts(lengths, 6) == places
+def test_groups_keep_to_the_budget(lengths, groups):
+    assert of_like_length(dict(enumerate(lengths)), 6) == groups
 
 
 def test_lengths_are_known_before_pictures_are_decoded(tiny, tmp_path, monkeypatch):

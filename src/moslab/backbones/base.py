@@ -142,12 +142,16 @@ class Backbone:
             `pixel_values`, and whatever else the architecture needs of them, a row per picture
             (see `inputs.extra_inputs`).
         """
-        weight = next(self.vision_weights())
+        device = next(self.vision_weights()).device
+        return {name: value.to(device) for name, value in self.prepared(pictures).items()}
+
+    def prepared(self, pictures: "Sequence[Image]") -> "Tensors":
+        """`inputs` in the main memory, as processes that have no device make them."""
+        dtype = next(self.vision_weights()).dtype
         made = self.processor.image_processor(images=list(pictures), return_tensors="pt")
         tensors = {}
         for name, value in made.items():
-            dtype = weight.dtype if value.is_floating_point() else value.dtype
-            tensors[name] = value.to(weight.device, dtype)
+            tensors[name] = value.to(dtype) if value.is_floating_point() else value
         return tensors
 
     def vision_weights(self) -> "Iterator[nn.Parameter]":

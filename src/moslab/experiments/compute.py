@@ -31,6 +31,7 @@ class Compute:
         packing: pictures of different sizes are read end to end in one row, so that no padding is computed.
         tokens_at_once: visual and text tokens that are scored together, with their padding. Where the vision
             tower looks each time, its patches are counted for the visual tokens.
+        loader_workers: processes that make batches ahead, above all their pictures; 0: none.
         save_minutes: how often a training saves where it is, to be gone on with.
         out_of_memory: where memory runs out, stop with a sentence, or halve what is done at once.
     """
@@ -41,6 +42,7 @@ class Compute:
     cache_gigabytes: Annotated[float, Field(ge=0)] = 100.0
     packing: bool = False
     tokens_at_once: Annotated[int, Field(ge=1)] = 2**15
+    loader_workers: Annotated[int, Field(ge=0)] = 0
     save_minutes: Annotated[float, Field(gt=0)] = 10.0
     out_of_memory: Literal["stop", "halve"] = "stop"
 

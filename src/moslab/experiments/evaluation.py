@@ -3,7 +3,7 @@
 Outputs come first, so that rescoring never needs the model again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from PIL import Image
 
 from moslab.datasets.pictures import THINNEST
 from moslab.datasets.table import ImageTable, ListedPixels
+from moslab.experiments.loading import ahead
 from moslab.experiments.reading import Reader, RowNumbers
 from moslab.measures import metrics, statistics
 from moslab.measures.metrics import calibration_error, plcc, srcc
@@ -36,10 +37,12 @@ def predict(reader: Reader, table: ImageTable, rows: RowNumbers, batch: int = 12
             `Compute.tokens_at_once`.
     """
     groups = together(reader, table, rows, batch)
+    grouped = [[rows[number] for number in group] for group in groups]
+    batches = ahead(lambda some: reader.to_read(table, some), grouped, reader.compute)
     parts = []
     with torch.no_grad():
-        for group in groups:
-            parts.append(reader.scorer.decode(reader.read(table, [rows[number] for number in group])))
+        for some, made in zip(grouped, batches):
+            parts.append(reader.scorer.decode(reader.read_batch(table, some, made)))
     back = np.argsort(np.concatenate(groups))
     score = np.concatenate([part.score for part in parts])[back]
     distribution = np.concatenate([part.distribution for part in parts])[back]
@@ -48,34 +51,37 @@ def predict(reader: Reader, table: ImageTable, rows: RowNumbers, batch: int = 12
     return Scores(score, distribution, None if said is None else said.reset_index(drop=True))
 
 
-def together(reader: Reader, table: ImageTable, rows: RowNumbers, batch: int) -> list[np.ndarray]:
+def together(reader: Reader, table: ImageTable, rows: RowNumbers, batch: int) -> list[list[int]]:
     """Which pictures are read together, as numbers of `rows`.
 
     So many at a time are taken as they come. If these have too many tokens together, those of like length are
     joined to as many as may be read at once, so that little is padding.
     """
     most = reader.compute.tokens_at_once
-    groups = []
+    groups: list[list[int]] = []
     for start in range(0, len(rows), batch):
-        numbers = np.arange(start, min(start + batch, len(rows)))
-        lengths = np.array(reader.lengths(table, [rows[number] for number in numbers]))
-        if len(numbers) * lengths.max() <= most:
-            groups.append(numbers)
+        numbers = range(start, min(start + batch, len(rows)))
+        lengths = dict(zip(numbers, reader.lengths(table, [rows[number] for number in numbers])))
+        if len(numbers) * max(lengths.values()) <= most:
+            groups.append(list(numbers))
         else:
-            order = np.argsort(lengths, kind="stable")
-            groups += np.split(numbers[order], cuts(lengths[order].tolist(), most))
+            groups += of_like_length(lengths, most)
     return groups
 
 
-def cuts(lengths: Sequence[int], most: int) -> list[int]:
-    """Where to cut growing lengths so that each part, padded, has no more tokens than `most`, or one row."""
-    places: list[int] = []
-    first = 0
-    for number, length in enumerate(lengths):
-        if number > first and (number + 1 - first) * length > most:
-            places.append(number)
-            first = number
-    return places
+def of_like_length(lengths: Mapping[int, int], most: int) -> list[list[int]]:
+    """Rows in groups that have, padded, no more tokens than `most`; a longer row is alone.
+
+    Args:
+        lengths: row -> its tokens.
+        most: see above.
+    """
+    groups: list[list[int]] = [[]]
+    for row in sorted(lengths, key=lambda row: lengths[row]):
+        if groups[-1] and (len(groups[-1]) + 1) * lengths[row] > most:
+            groups.append([])
+        groups[-1].append(row)
+    return groups
 
 
 def score_pictures(

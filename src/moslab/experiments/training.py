@@ -30,6 +30,7 @@ from moslab.experiments.inputs import (
     training_rows,
     used_rows,
 )
+from moslab.experiments.loading import CONTEXT
 from moslab.experiments.reading import Reader
 from moslab.experiments.store import Run
 from moslab.experiments.updates import ScoringModel, Updating
@@ -330,8 +331,10 @@ def arguments(
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_drop_last=False,
-        dataloader_num_workers=0,
-        dataloader_pin_memory=False,
+        dataloader_num_workers=compute.loader_workers,
+        dataloader_persistent_workers=compute.loader_workers > 0,
+        dataloader_multiprocessing_context=CONTEXT if compute.loader_workers else None,
+        dataloader_pin_memory=torch.cuda.is_available(),
         use_cpu=not torch.cuda.is_available(),
         log_level="error",
     )
