@@ -14,8 +14,8 @@ CONTEXT = "fork"  # what makes a batch knows the model, which cannot be sent to 
 def ahead(make: Callable[[Any], Any], parts: Sequence[Any], compute: Compute) -> Iterator[Any]:
     """What `make` makes of each part, in order.
 
-    Where there are loader workers, they make it, unless there is one part only. No random number is drawn that
-    somebody else would draw.
+    Several parts are made by loader workers where there are some. No random number is drawn that somebody
+    else would draw.
     """
     if not compute.loader_workers or len(parts) == 1:
         yield from map(make, parts)
