@@ -156,3 +156,10 @@ def test_what_features_take_is_told_before_they_are_computed(tiny, tmp_path, mon
     monkeypatch.setattr(features, "compute", lambda *_: pytest.fail("computed"))
     with pytest.raises(UserError, match="free: free some space, lower max_pixels"):
         features.cached_features(toy_table(9), tiny, folder=tmp_path)
+
+
+def test_more_than_may_be_kept_is_refused_before_anything_is_computed(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "compute", lambda *_: pytest.fail("computed"))
+    refused = r"take 0\.0 GB, more than the 1e-06 that cache_gigabytes allows: raise it .* set live_vision"
+    with pytest.raises(UserError, match=refused):
+        features.cached_features(toy_table(8), tiny, folder=tmp_path, most=1e-6)

@@ -12,6 +12,7 @@ from moslab.datasets.table import ImageTable
 from moslab.experiments import collecting, evaluation, optimizers, training
 from moslab.experiments.compute import Compute
 from moslab.experiments.reading import Reader
+from moslab.experiments.trainer_arguments import arguments
 from moslab.utils.errors import UserError
 
 HALF = torch.bfloat16
@@ -82,8 +83,8 @@ def test_float32_computes_in_float32(toy, tiny_base):
 def test_eight_bit_states_are_bitsandbytes(toy, tiny_base, monkeypatch, tmp_path):
     monkeypatch.setattr(optimizers, "find_spec", lambda name: name)
     experiment = toy_experiment(tiny_base, optimizer="adamw_8bit")
-    assert training.arguments(experiment, str(tmp_path), 24).optim == "adamw_bnb_8bit"
-    assert training.arguments(toy_experiment(tiny_base), str(tmp_path), 24).optim == "adamw_torch_fused"
+    assert arguments(experiment, str(tmp_path), 24).optim == "adamw_bnb_8bit"
+    assert arguments(toy_experiment(tiny_base), str(tmp_path), 24).optim == "adamw_torch_fused"
     optimizers.check_optimizer(experiment, Compute(processes=2))
     with pytest.raises(UserError, match="'adamw_8bit' knows no model that is divided over processes"):
         optimizers.check_optimizer(experiment, Compute(processes=2, sharded=True))

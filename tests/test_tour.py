@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from toys import load_exact, toy_table
 
 from moslab.analysis import tour
+from moslab.backbones import loading
 from moslab.datasets.photos import DEGRADATIONS, PHOTOS, photo
 from moslab.utils.errors import UserError
 from moslab.world.language import NAMES, WORDS
@@ -32,6 +34,22 @@ def test_a_base_is_asked_for_every_attribute(tiny_base):
         belief = beliefs[NAMES[field]]
         assert list(belief) == [f" {words[0]}" for words in ways]
         assert sum(belief.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_base_is_asked_where_and_as_precisely_as_it_is_scored_with(tiny_base, monkeypatch):
+    """Without a GPU as it is loaded; on one a checkpoint in bfloat16, and its answers say the same."""
+    plain = loading.load_to_ask(str(tiny_base))
+    assert not plain.model.training and next(plain.model.parameters()).dtype == torch.float32
+    assert not any(weight.requires_grad for weight in plain.model.parameters())
+    moved = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(type(plain.model), "to", lambda self, device: moved.append(device))
+    halves = loading.load_to_ask(str(tiny_base))
+    assert next(halves.model.parameters()).dtype == torch.bfloat16 and moved == ["cuda"]
+    assert next(loading.load_to_ask("embedded").model.parameters()).dtype == torch.float32
+    beliefs = [tour.attribute_beliefs(base, photo("coffee")) for base in (plain, halves)]
+    for name, belief in beliefs[0].items():
+        assert beliefs[1][name] == pytest.approx(belief, abs=0.05)
 
 
 def test_every_photograph_is_damaged_in_every_way():

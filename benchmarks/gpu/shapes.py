@@ -338,7 +338,9 @@ class PreparedReader(Reader):
     prepared: dict[str, Any] | None = None
 
     def batch(self, *arguments: Any, **options: Any) -> dict[str, Any]:
-        return self.prepared if self.prepared is not None else super().batch(*arguments, **options)
+        if self.prepared is not None:
+            return self.prepared
+        return self.on_device(super().batch(*arguments, **options))
 
 
 def reader_of(

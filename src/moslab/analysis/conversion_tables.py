@@ -9,7 +9,7 @@ from moslab.analysis.conversion import rounding_kept, run_errors, through_coding
 from moslab.analysis.gap_tables import in_brackets
 from moslab.analysis.measured import Measured
 from moslab.analysis.tables import NOTHING
-from moslab.backbones.loading import load
+from moslab.backbones.loading import load_to_ask
 from moslab.datasets.table import ImageTable
 from moslab.experiments.attribute_answers import CHOSEN, answers
 from moslab.experiments.grid import Results
@@ -255,9 +255,7 @@ def against(measured: Measured, arms: Sequence[str], other: str) -> pd.DataFrame
 
 def answers_before(backbone: str) -> dict[str, float]:
     """Share of right answers of an untrained base, by kind of question and way of asking."""
-    base = load(backbone)
-    base.model.eval()
-    right = answers(base).groupby("split", sort=False)["score"].mean()
+    right = answers(load_to_ask(backbone)).groupby("split", sort=False)["score"].mean()
     return {str(split): float(share) for split, share in right.items()}
 
 

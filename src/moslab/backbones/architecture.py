@@ -93,5 +93,8 @@ class Architecture(Protocol):
     def states(self, model: Any, batch: dict[str, Any], cache: "Cache | None" = None) -> "torch.Tensor":
         """Last hidden states [batch, time, width]; see `inputs.model_inputs` for what a batch holds."""
 
+    def positions(self, model: Any, batch: dict[str, Any]) -> "torch.Tensor":
+        """Positions [..., batch, time] of tokens whose rows are to stand end to end; see `packing`."""
+
     def ahead(self, model: Any, batch: dict[str, Any]) -> "torch.Tensor":
         """How far positions of tokens after a batch lie ahead of their place in the row, [batch, 1]."""

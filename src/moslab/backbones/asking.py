@@ -44,18 +44,19 @@ def write(backbone: Backbone, picture: Image.Image, questions: Sequence[str], lo
         tokens = backbone.look(inputs)
         for length in sorted({len(prompt) for prompt in prompts}):
             rows = [row for row, prompt in enumerate(prompts) if len(prompt) == length]
-            batch: dict[str, Any] = {"input_ids": torch.tensor([prompts[row] for row in rows])}
+            ids = torch.tensor([prompts[row] for row in rows], device=backbone.model.device)
+            batch: dict[str, Any] = {"input_ids": ids}
             batch["vision"] = (tokens,) * len(rows)
             for name, value in extra_inputs(inputs).items():
                 batch[name] = value.expand(len(rows), -1)
-            for row, ids in zip(rows, Continuation(backbone, batch).write(longest)):
-                text = str(backbone.tokenizer.decode(ids, skip_special_tokens=True))
+            for row, written in zip(rows, Continuation(backbone, batch).write(longest)):
+                text = str(backbone.tokenizer.decode(written, skip_special_tokens=True))
                 answers[row] = text.strip()
     return answers
 
 
 def _score(backbone: Backbone, pictures: dict[str, Any], start: list[int], answer: list[int]) -> torch.Tensor:
     """Mean log-probability of the tokens `answer` after `start`."""
-    ids = torch.tensor([start + answer])
+    ids = torch.tensor([start + answer], device=backbone.model.device)
     states = backbone.states({"input_ids": ids, **pictures})
     return -F.cross_entropy(backbone.vocabulary(states[0, len(start) - 1 : -1]).float(), ids[0, len(start) :])

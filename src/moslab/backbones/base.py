@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from moslab.backbones.architecture import Architecture, Processor
+from moslab.backbones.packing import ATTENTION, Packed, has_padding
 from moslab.backbones.places import Layer, given_to, only_at
 from moslab.backbones.templates import conversation
 
@@ -145,12 +146,16 @@ class Backbone:
             `pixel_values`, and whatever else the architecture needs of them, a row per picture
             (see `inputs.extra_inputs`).
         """
-        weight = next(self.vision_weights())
+        device = next(self.vision_weights()).device
+        return {name: value.to(device) for name, value in self.prepared(pictures).items()}
+
+    def prepared(self, pictures: "Sequence[Image]") -> "Tensors":
+        """`inputs` in the main memory, as processes that have no device make them."""
+        dtype = next(self.vision_weights()).dtype
         made = self.processor.image_processor(images=list(pictures), return_tensors="pt")
         tensors = {}
         for name, value in made.items():
-            dtype = weight.dtype if value.is_floating_point() else value.dtype
-            tensors[name] = value.to(weight.device, dtype)
+            tensors[name] = value.to(dtype) if value.is_floating_point() else value
         return tensors
 
     def vision_weights(self) -> "Iterator[nn.Parameter]":
@@ -171,12 +176,25 @@ class Backbone:
             return self.architecture.look(self.model, inputs)
 
     def states(
-        self, batch: dict[str, Any], cache: "Cache | None" = None, layer: Layer = "last"
+        self,
+        batch: dict[str, Any],
+        cache: "Cache | None" = None,
+        layer: Layer = "last",
+        *,
+        packing: bool = False,
     ) -> "torch.Tensor":
         """Hidden states [batch, time, width] of input_ids with their pictures.
 
-        `inputs.model_inputs` says in which forms pictures may come.
+        Args:
+            batch: `inputs.model_inputs` says in which forms pictures may come.
+            cache: keeps the keys and values that are needed to read on.
+            layer: see `Layer`.
+            packing: compute no padding where rows differ in length; states there are 0. A batch that is read
+                on stays padded.
         """
+        packed = self._packed(batch, cache) if packing else None
+        if packed:
+            return packed.padded(self.states(packed.batch, None, layer))
         if layer == "last":
             with self.computing():
                 return self.architecture.states(self.model, batch, cache)
@@ -190,6 +208,8 @@ class Backbone:
         batch: dict[str, Any],
         cache: "Cache | None" = None,
         layer: Layer = "last",
+        *,
+        packing: bool = False,
     ) -> "torch.Tensor":
         """Hidden states [batch, width] at one place of each row; not for training.
 
@@ -197,12 +217,28 @@ class Backbone:
 
         Args:
             places: positions in the rows, [batch].
+            batch, cache, layer, packing: see `states`.
         """
         wanted = places[:, None] == places.new_tensor(range(batch["input_ids"].shape[1]))
+        packed = self._packed(batch, cache) if packing else None
+        if packed:
+            batch, wanted = packed.batch, packed.joined(wanted)
         if layer == "penultimate":
             return self.states(batch, cache, layer)[wanted]
         with only_at(self.layers[-1], wanted):
             return self.states(batch, cache)[wanted]
+
+    def _packed(self, batch: dict[str, Any], cache: "Cache | None") -> Packed | None:
+        """A batch without its padding; None where it has none, or is read on."""
+        if cache is not None or not has_padding(batch):
+            return None
+        self.language_model.config._attn_implementation = ATTENTION
+        vision = batch["vision"] if "vision" in batch else (self.look(batch),)
+        return Packed.of(batch, self.positions(batch), vision)
+
+    def positions(self, batch: dict[str, Any]) -> "torch.Tensor":
+        """Positions [..., batch, time] of tokens whose rows are to stand end to end; see `packing`."""
+        return self.architecture.positions(self.model, batch)
 
     def ahead(self, batch: dict[str, Any]) -> "torch.Tensor":
         """How far positions of tokens after a batch lie ahead of their place in the row, [batch, 1]."""

@@ -5,82 +5,34 @@ processor's settings, so that no label file, folder or name decides whose featur
 """
 
 import json
+import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL.Image import Image
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
 from tqdm import tqdm
 
+from moslab.backbones import shards
 from moslab.backbones.base import Backbone
 from moslab.backbones.inputs import extra_inputs
+from moslab.backbones.shards import Batch, Shard
 from moslab.datasets.pictures import RULE
 from moslab.datasets.table import ImageTable
 from moslab.utils import paths
-from moslab.utils.content import digest_of
 from moslab.utils.errors import UserError
-from moslab.utils.files import digest, lock, write_atomic
+from moslab.utils.files import digest, lock
 
-VERSION = 3
+VERSION = 4
 PICTURES = 128  # looked at together, at most
 PATCHES = 2**13  # that they may have together: 128 pictures of 64 x 64 pixels in patches of 8
-SHARD_BYTES = 2**28  # of visual tokens in one file, and so in memory while they are computed
+SHARD_BYTES = 2**28  # of visual tokens in one file
 SPOKEN_BYTES = 2**30  # more than this is announced
 SAMPLE = 16  # pictures whose size tells how large all of them will be
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Pictures that the vision tower looked at together.
-
-    Attributes:
-        rows: which rows of the table they are.
-        tokens: their visual tokens end to end, [all tokens, width].
-        counts: number of tokens of each picture.
-        others: what else the language model needs of them, by name, [pictures, ...]; see `extra_inputs`.
-    """
-
-    rows: list[int]
-    tokens: torch.Tensor
-    counts: list[int]
-    others: dict[str, torch.Tensor]
-
-
-class Shard:
-    """Features of some pictures together.
-
-    Args:
-        pictures: which they are, by content.
-        load: gives the tensors, when they are first asked for: tokens [all their tokens, width], counts
-            [pictures], and what else the language model needs of them (see `inputs.extra_inputs`).
-    """
-
-    def __init__(self, pictures: Sequence[str], load: Callable[[], dict[str, torch.Tensor]]) -> None:
-        self.pictures = pictures
-        self._load = load
-
-    @classmethod
-    def of_file(cls, path: Path) -> "Shard":
-        """A kept file, memory-mapped."""
-        with safe_open(path, "pt") as stored:
-            pictures = json.loads(stored.metadata()["pictures"])
-        return cls(pictures, lambda: load_file(path))
-
-    @cached_property
-    def tensors(self) -> dict[str, torch.Tensor]:
-        return self._load()
-
-    @cached_property
-    def offsets(self) -> np.ndarray:
-        """Where each picture's tokens begin, and the last one's end, [pictures + 1]."""
-        return np.concatenate([[0], np.cumsum(self.tensors["counts"].numpy())])
 
 
 @dataclass(frozen=True)
@@ -88,7 +40,7 @@ class Features:
     """Visual tokens of rows of a table.
 
     Attributes:
-        places: row -> the file that holds its picture, and its number there.
+        places: row -> the shard that holds its picture, and its number there.
     """
 
     places: Mapping[int, tuple[Shard, int]]
@@ -96,25 +48,28 @@ class Features:
     def of(self, row: int) -> torch.Tensor:
         """Visual tokens of one picture, [tokens, width]."""
         shard, number = self.places[row]
-        return shard.tensors["tokens"][shard.offsets[number] : shard.offsets[number + 1]]
+        return shard.of(number)
 
     def count(self, row: int) -> int:
         """Number of visual tokens of one picture."""
         shard, number = self.places[row]
-        return int(shard.tensors["counts"][number])
+        return shard.count(number)
 
     def extra_inputs(self, rows: Sequence[int]) -> dict[str, torch.Tensor]:
         """What goes with the visual tokens of `rows`, by name, [rows, ...] (see `inputs.extra_inputs`)."""
         places = [self.places[int(row)] for row in rows]
-        names = set(places[0][0].tensors) - {"tokens", "counts"}
         others = {}
-        for name in sorted(names):
-            others[name] = torch.stack([shard.tensors[name][number] for shard, number in places])
+        for name in sorted(places[0][0].others):
+            others[name] = torch.stack([shard.others[name][number] for shard, number in places])
         return others
 
 
 def cached_features(
-    table: ImageTable, backbone: Backbone, rows: Sequence[int] | None = None, folder: Path | None = None
+    table: ImageTable,
+    backbone: Backbone,
+    rows: Sequence[int] | None = None,
+    folder: Path | None = None,
+    most: float = math.inf,
 ) -> Features:
     """Features of some rows of a table, from the cache or computed into it.
 
@@ -124,29 +79,30 @@ def cached_features(
     Args:
         rows: all if None.
         folder: of the cache, the profile's own if None.
+        most: gigabytes that may be added to the cache.
 
     Raises:
-        UserError: for a picture that is missing or cannot be read, and for a disk without room.
+        UserError: for a picture that is missing or cannot be read, for more than may be kept, and for a disk
+            without room.
     """
     if rows is None or not table.pixels.file(0):
         rows = range(len(table))
     wanted = dict(zip(map(int, rows), identities(table, rows)))
     home = (folder or paths.CACHE) / "features" / vision_key(backbone)
     with lock(home.with_suffix(".lock")):
-        places = stored(home)
+        places = places_in(shards.stored(home, set(wanted.values())))
         missing = {identity: row for row, identity in reversed(wanted.items()) if identity not in places}
         if missing:
             in_order = sorted(missing.values())
-            announce(home, table, in_order, backbone)
+            announce(home, table, in_order, backbone, most)
             for path in compute(home, table, in_order, {row: wanted[row] for row in in_order}, backbone):
-                places |= contents_of(Shard.of_file(path))
+                places |= places_in([Shard.of_file(path)])
     return Features({row: places[identity] for row, identity in wanted.items()})
 
 
 def compute_features(table: ImageTable, rows: Sequence[int], backbone: Backbone) -> Features:
     """Features of `rows`, kept nowhere but in memory."""
-    tensors = _joined(list(looked_at(table, rows, backbone)))
-    shard = Shard([str(row) for row in rows], lambda: tensors)
+    shard = Shard.of_batches([str(row) for row in rows], list(looked_at(table, rows, backbone)))
     return Features({int(row): (shard, number) for number, row in enumerate(rows)})
 
 
@@ -181,35 +137,23 @@ def vision_key(backbone: Backbone) -> str:
     return digest(json.loads(json.dumps(content, default=str)))
 
 
-# --- the files ---
-
-
-def stored(home: Path) -> dict[str, tuple[Shard, int]]:
-    """Picture -> its place in the files of a folder.
-
-    A file that is not what its name says is dropped: its pictures are looked at again.
-    """
-    places: dict[str, tuple[Shard, int]] = {}
-    for path in sorted(home.glob("*.safetensors")):
-        try:
-            if digest_of(path) != path.stem:
-                raise ValueError
-            places |= contents_of(Shard.of_file(path))
-        except (ValueError, KeyError, TypeError, SafetensorError):
-            path.unlink(missing_ok=True)
+def places_in(some: Sequence[Shard]) -> dict[str, tuple[Shard, int]]:
+    """Picture -> its place in one of several shards."""
+    places = {}
+    for shard in some:
+        for number, picture in enumerate(shard.pictures):
+            places[picture] = (shard, number)
     return places
 
 
-def contents_of(shard: Shard) -> dict[str, tuple[Shard, int]]:
-    """Picture -> its place in one file."""
-    return {picture: (shard, number) for number, picture in enumerate(shard.pictures)}
+# --- computing ---
 
 
-def announce(home: Path, table: ImageTable, rows: Sequence[int], backbone: Backbone) -> None:
+def announce(home: Path, table: ImageTable, rows: Sequence[int], backbone: Backbone, most: float) -> None:
     """Say beforehand what features will take where it is much.
 
     Raises:
-        UserError: where the disk has no room for them.
+        UserError: for more than `most` gigabytes, and where the disk has no room for them.
     """
     some = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
     counts = [backbone.count(backbone.inputs([table.pixels.open(row)]))[0] for row in some]
@@ -222,6 +166,11 @@ def announce(home: Path, table: ImageTable, rows: Sequence[int], backbone: Backb
         f"Features of {len(rows):,} pictures of {table.name}, {tokens:,.0f} visual tokens each, "
         f"take {needed / 1e9:,.1f} GB"
     )
+    if needed > most * 1e9:
+        raise UserError(
+            f"{what}, more than the {most:g} that cache_gigabytes allows: raise it in the file of compute, "
+            "or set live_vision to true there, so that pictures are looked at each time and nothing is kept."
+        )
     if needed > free:
         raise UserError(
             f"{what}, but {home.parent} has {free / 1e9:,.1f} GB free: free some space, lower max_pixels, "
@@ -232,17 +181,12 @@ def announce(home: Path, table: ImageTable, rows: Sequence[int], backbone: Backb
 
 
 def compute(
-    home: Path, table: ImageTable, rows: Sequence[int], names: Mapping[int, str], backbone: Backbone
+    home: Path, table: ImageTable, rows: Sequence[int], names: dict[int, str], backbone: Backbone
 ) -> Iterator[Path]:
-    """Look at `rows` and write file after file, each named after the SHA-256 of its bytes."""
-    held: list[Batch] = []
-    for batch in looked_at(table, rows, backbone):
-        held.append(batch)
-        if sum(earlier.tokens.nbytes for earlier in held) >= SHARD_BYTES:
-            yield _write(home, held, names)
-            held = []
-    if held:
-        yield _write(home, held, names)
+    """Look at `rows` and write shard after shard; their indexes."""
+    coming = looked_at(table, rows, backbone)
+    for batch in coming:
+        yield shards.write(home, chain([batch], coming), names, SHARD_BYTES)
 
 
 def looked_at(table: ImageTable, rows: Sequence[int], backbone: Backbone) -> Iterator[Batch]:
@@ -281,22 +225,3 @@ def batches(
         patches += more
     if some:
         yield some, pictures
-
-
-def _write(home: Path, held: Sequence[Batch], names: Mapping[int, str]) -> Path:
-    pictures: list[str] = []
-    for batch in held:
-        pictures += [names[row] for row in batch.rows]
-    content = save(_joined(held), metadata={"pictures": json.dumps(pictures)})
-    return write_atomic(home / f"{sha256(content).hexdigest()}.safetensors", content)
-
-
-def _joined(held: Sequence[Batch]) -> dict[str, torch.Tensor]:
-    """The tensors of several batches as those of one shard."""
-    counts: list[int] = []
-    for batch in held:
-        counts += batch.counts
-    tensors = {"tokens": torch.cat([batch.tokens for batch in held]), "counts": torch.tensor(counts)}
-    for name in held[0].others:
-        tensors[name] = torch.cat([batch.others[name] for batch in held])
-    return tensors

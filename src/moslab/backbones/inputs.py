@@ -20,7 +20,7 @@ def model_inputs(batch: dict[str, Any], cache: Cache | None = None) -> dict[str,
     Args:
         batch: input_ids, attention_mask where there is padding, and the pictures. These come either as
             `pixel_values`, to be looked at, or as finished visual tokens: `vision`, a tensor [tokens, width]
-            for each.
+            for each. Rows that stand end to end have `position_ids` and `sequences` (see `packing`).
         cache: keeps the keys and values that are needed to read on.
     """
     mask = batch.get("attention_mask")
@@ -31,10 +31,15 @@ def model_inputs(batch: dict[str, Any], cache: Cache | None = None) -> dict[str,
         pictures = {"mm_encoder_outputs": {"image": output}}
     else:
         pictures = {"pixel_values": batch["pixel_values"]}
+    further: dict[str, Any] = {}
+    for name in ("position_ids", "sequences"):
+        if name in batch:
+            further[name] = batch[name]
     return {
         "input_ids": batch["input_ids"],
         "attention_mask": mask if padded else None,
         "past_key_values": cache,
         "use_cache": cache is not None,
         **pictures,
+        **further,
     }

@@ -22,7 +22,7 @@ from transformers import (
 from transformers.cache_utils import Cache
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
-from moslab.backbones import checkpoints, processors, templates
+from moslab.backbones import checkpoints, packing, processors, templates
 from moslab.backbones.inputs import model_inputs
 from moslab.utils.errors import UserError
 
@@ -219,6 +219,11 @@ def look(model: Model, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
 def states(model: Model, batch: dict[str, Any], cache: Cache | None = None) -> torch.Tensor:
     """Last hidden states, [batch, time, width]."""
     return model.model(**model_inputs(batch, cache)).last_hidden_state
+
+
+def positions(model: Model, batch: dict[str, Any]) -> torch.Tensor:
+    """Positions [batch, time] of tokens whose rows are to stand end to end: each token's place in its row."""
+    return packing.places_in_rows(batch)
 
 
 def ahead(model: Model, batch: dict[str, Any]) -> torch.Tensor:

@@ -101,6 +101,16 @@ def read(path: Path, where: str) -> Image.Image:
         return as_rgb(picture, shown(path), where)
 
 
+def size(path: Path, where: str) -> tuple[int, int]:
+    """Width and height in pixels as the file has them, before it is turned; nothing is decoded.
+
+    Raises:
+        PictureError: as for `read`, for what shows without decoding.
+    """
+    with _opened(path, where) as picture:
+        return picture.size
+
+
 def as_rgb(picture: Image.Image, name: str, where: str) -> Image.Image:
     """A picture from a file or from memory, by the rule above; `name` opens what a PictureError says."""
     _check_size(picture, name, where)

@@ -22,6 +22,7 @@ from moslab.datasets.pictures import (
     check_file,
     read,
     shown,
+    size,
     unreachable,
 )
 from moslab.utils.content import digests_of
@@ -218,6 +219,13 @@ class ImageTable:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def size(self, row: int) -> tuple[int, int]:
+        """Width and height of a picture in pixels; of a file as in `pictures.size`."""
+        file = self.pixels.file(row)
+        if file:
+            return size(Path(file), self.pixels.where(row))
+        return self.pixels.open(row).size
 
     def rows(self, split: str) -> np.ndarray:
         """Row numbers of a split, in table order."""

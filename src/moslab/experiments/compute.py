@@ -27,6 +27,11 @@ class Compute:
         per_device_batch: pictures at once; gradients are added up to the experiment's batch. 0: all of it.
         checkpointing: activations are computed again on the way back instead of kept.
         live_vision: the vision tower looks at pictures each time, and nothing is kept on disk.
+        cache_gigabytes: of kept visual tokens that one run may add; for more, nothing is computed.
+        packing: pictures of different sizes are read end to end in one row, so that no padding is computed.
+        tokens_at_once: visual and text tokens that are scored together, with their padding. Where the vision
+            tower looks each time, its patches are counted for the visual tokens.
+        loader_workers: processes that make batches ahead, above all their pictures; 0: none.
         save_minutes: how often a training saves where it is, to be gone on with.
         out_of_memory: where memory runs out, stop with a sentence, or halve what is done at once.
         processes: how many train one model together, each on a GPU of its own where there are GPUs.
@@ -40,6 +45,10 @@ class Compute:
     per_device_batch: Annotated[int, Field(ge=0)] = 0
     checkpointing: bool = False
     live_vision: bool = False
+    cache_gigabytes: Annotated[float, Field(ge=0)] = 100.0
+    packing: bool = False
+    tokens_at_once: Annotated[int, Field(ge=1)] = 2**15
+    loader_workers: Annotated[int, Field(ge=0)] = 0
     save_minutes: Annotated[float, Field(gt=0)] = 10.0
     out_of_memory: Literal["stop", "halve"] = "stop"
     processes: Annotated[int, Field(ge=1)] = 1

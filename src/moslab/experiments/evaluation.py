@@ -3,7 +3,7 @@
 Outputs come first, so that rescoring never needs the model again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from PIL import Image
 
 from moslab.datasets.pictures import THINNEST
 from moslab.datasets.table import ImageTable, ListedPixels
+from moslab.experiments.loading import ahead
 from moslab.experiments.reading import Reader, RowNumbers
 from moslab.measures import metrics, statistics
 from moslab.measures.metrics import calibration_error, plcc, srcc
@@ -27,16 +28,60 @@ def predict(reader: Reader, table: ImageTable, rows: RowNumbers, batch: int = 12
     """Scores of the pictures in `rows`, in their order.
 
     Nothing is generated, unless a scorer has the model write before its score.
+
+    Args:
+        reader: a trained model with its words.
+        table: the pictures.
+        rows: numbers of those that are scored.
+        batch: pictures that the model sees at once, at most; fewer where they have more tokens together than
+            `Compute.tokens_at_once`.
     """
+    groups = together(reader, table, rows, batch)
+    grouped = [[rows[number] for number in group] for group in groups]
+    batches = ahead(lambda some: reader.to_read(table, some), grouped, reader.compute)
     parts = []
     with torch.no_grad():
-        for start in range(0, len(rows), batch):
-            reading = reader.read(table, rows[start : start + batch])
-            parts.append(reader.scorer.decode(reading))
-    score = np.concatenate([part.score for part in parts])
-    distribution = np.concatenate([part.distribution for part in parts])
+        for some, made in zip(grouped, batches):
+            parts.append(reader.scorer.decode(reader.read_batch(table, some, made)))
+    back = np.argsort(np.concatenate(groups))
+    score = np.concatenate([part.score for part in parts])[back]
+    distribution = np.concatenate([part.distribution for part in parts])[back]
     answers = [part.said for part in parts if part.said is not None]
-    return Scores(score, distribution, pd.concat(answers, ignore_index=True) if answers else None)
+    said = pd.concat(answers, ignore_index=True).iloc[back] if answers else None
+    return Scores(score, distribution, None if said is None else said.reset_index(drop=True))
+
+
+def together(reader: Reader, table: ImageTable, rows: RowNumbers, batch: int) -> list[list[int]]:
+    """Which pictures are read together, as numbers of `rows`.
+
+    So many at a time are taken as they come. If these have too many tokens together, those of like length are
+    joined to as many as may be read at once, so that little is padding.
+    """
+    most = reader.compute.tokens_at_once
+    groups: list[list[int]] = []
+    for start in range(0, len(rows), batch):
+        numbers = range(start, min(start + batch, len(rows)))
+        lengths = dict(zip(numbers, reader.lengths(table, [rows[number] for number in numbers])))
+        if len(numbers) * max(lengths.values()) <= most:
+            groups.append(list(numbers))
+        else:
+            groups += of_like_length(lengths, most)
+    return groups
+
+
+def of_like_length(lengths: Mapping[int, int], most: int) -> list[list[int]]:
+    """Rows in groups that have, padded, no more tokens than `most`; a longer row is alone.
+
+    Args:
+        lengths: row -> its tokens.
+        most: see above.
+    """
+    groups: list[list[int]] = [[]]
+    for row in sorted(lengths, key=lambda row: lengths[row]):
+        if groups[-1] and (len(groups[-1]) + 1) * lengths[row] > most:
+            groups.append([])
+        groups[-1].append(row)
+    return groups
 
 
 def score_pictures(
@@ -66,7 +111,7 @@ def read_pictures(
         texts: the title or generation prompt of each picture, for a model that was trained with them.
         asked: what is judged ('quality' or 'alignment'), for a model that was trained to judge several
             things.
-        batch: how many pictures the model sees at once.
+        batch: how many pictures the model sees at once, at most; see `predict`.
 
     Raises:
         UserError: for a picture that cannot be read or is too thin, and where texts or asked are not what the

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate.utils import send_to_device
 from torch import nn
 
 from moslab.backbones.base import Backbone
@@ -15,6 +16,7 @@ from moslab.backbones.continuing import Continuation
 from moslab.backbones.features import Features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
+from moslab.experiments.compute import Compute
 from moslab.scorers.base import Reading, Scorer
 
 IGNORED = -100  # the label of tokens that are not taught
@@ -32,12 +34,14 @@ class Reader:
         wording: what is said with the pictures.
         features: cached vision features if the vision tower is frozen; if None, the tower sees the pictures
             each time.
+        compute: how it is carried out.
     """
 
     backbone: Backbone
     scorer: Scorer
     wording: Wording
     features: Features | None = None
+    compute: Compute = Compute()
     _prompts: dict[tuple[str, int], list[int]] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -87,14 +91,28 @@ class Reader:
             self._prompts[question, visual_tokens] = self.backbone.prompt(question, visual_tokens)
         return self._prompts[question, visual_tokens]
 
+    def lengths(self, table: ImageTable, rows: RowNumbers) -> list[int]:
+        """How many tokens a row has up to where its score is read, without looking at its picture.
+
+        Where the tower looks each time, its patches stand for the visual tokens.
+        """
+        lengths = []
+        for row in map(int, rows):
+            words = len(self.words(row, 1)["input_ids"]) - 1
+            if self.features is None:
+                lengths.append(words + self.backbone.patches(table.size(row)))
+            else:
+                lengths.append(words + self.features.count(row))
+        return lengths
+
     def to_teach(self, table: ImageTable, rows: RowNumbers, targets: np.ndarray) -> dict[str, Any]:
-        """A training batch: conversations with their answers, targets and pictures."""
+        """A training batch: conversations with their answers, targets and pictures; see `batch`."""
         completions = [self.scorer.completion(target) for target in targets]
         batch = self.batch(table, rows, completions)
-        return batch | {"target": torch.as_tensor(targets).to(self.device)}
+        return batch | {"target": torch.as_tensor(targets)}
 
     def to_read(self, table: ImageTable, rows: RowNumbers) -> dict[str, Any]:
-        """A batch to be scored: conversations whose answers stop where the score is read."""
+        """A batch to be scored: conversations whose answers stop where the score is read; see `batch`."""
         return self.batch(table, rows, [""] * len(rows))
 
     def batch(
@@ -105,6 +123,9 @@ class Reader:
         openings: Sequence[str | None] = (),
     ) -> dict[str, Any]:
         """The conversations of `rows`, padded, with their pictures as the model takes them.
+
+        All of it is in the main memory, and nothing is done on the model's device: processes that load
+        pictures ahead make batches, too. `on_device` takes them there.
 
         Args:
             table: the pictures with their labels.
@@ -121,9 +142,15 @@ class Reader:
 
     def read(self, table: ImageTable, rows: RowNumbers, openings: Sequence[str | None] = ()) -> Reading:
         """The pictures of `rows` read up to their scores; openings: [n], see `batch`."""
-        batch = self.batch(table, rows, [""] * len(rows), openings)
+        return self.read_batch(table, rows, self.batch(table, rows, [""] * len(rows), openings))
+
+    def read_batch(self, table: ImageTable, rows: RowNumbers, batch: dict[str, Any]) -> Reading:
+        """A batch of these rows read up to its scores."""
+        batch = self.on_device(batch)
         if not self.scorer.reads_on:
-            states = self.backbone.states_at(batch["read_position"], batch, layer=self.scorer.layer)
+            states = self.backbone.states_at(
+                batch["read_position"], batch, layer=self.scorer.layer, packing=self.compute.packing
+            )
             return Reading(states, self.vocabulary)
         begun = Continuation(self.backbone, batch)
 
@@ -149,7 +176,8 @@ class Reader:
                 prompts.append([reader.words(int(row), count)["input_ids"] for reader in readers])
             beginnings, endings = split_prompts(prompts)
             if endings:
-                return self._read_endings(self._padded(beginnings) | pictures, endings)
+                batch = self.on_device(self._padded(beginnings) | pictures)
+                return self._read_endings(batch, endings)
         return [reader.read(table, rows) for reader in readers]
 
     def _read_endings(self, batch: dict[str, Any], endings: Sequence[list[int]]) -> list[Reading]:
@@ -163,28 +191,29 @@ class Reader:
         return [Reading(states[:, end - 1], self.vocabulary) for end in ends]
 
     def _padded(self, conversations: Sequence[Conversation]) -> dict[str, torch.Tensor]:
-        """Conversations as one batch on the model's device."""
-        padded = pad(conversations, self.backbone.tokenizer.pad_token_id)
-        return {name: value.to(self.device) for name, value in padded.items()}
+        """Conversations as one batch."""
+        return pad(conversations, self.backbone.tokenizer.pad_token_id)
 
     def _pictures(self, table: ImageTable, rows: RowNumbers) -> tuple[dict[str, Any], list[int]]:
         """The pictures as pixels or as kept visual tokens, and how many tokens each has."""
         numbers = [int(row) for row in rows]
         if self.features is None:
-            inputs = self.backbone.inputs([table.pixels.open(row) for row in numbers])
+            inputs = self.backbone.prepared([table.pixels.open(row) for row in numbers])
             return inputs, self.backbone.count(inputs)
-        device = self.device
-        vision = tuple(self.features.of(row).to(device) for row in numbers)
+        vision = torch.cat([self.features.of(row) for row in numbers])  # one tensor travels faster than many
         further = self.features.extra_inputs(numbers)
-        further = {name: value.to(device) for name, value in further.items()}
-        return {"vision": vision, **further}, [len(tokens) for tokens in vision]
+        return {"vision": (vision,), **further}, [self.features.count(row) for row in numbers]
+
+    def on_device(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """A batch where the model is."""
+        return send_to_device(batch, self.device, non_blocking=True)
 
     def states(self, batch: dict[str, Any]) -> torch.Tensor:
-        """Hidden states [batch, time, width] of the layer that the scorer reads.
+        """Hidden states [batch, time, width] of the layer that the scorer reads; the batch is on the device.
 
         The vocabulary is left to the scorer, which needs it at few positions.
         """
-        return self.backbone.states(batch, layer=self.scorer.layer)
+        return self.backbone.states(batch, layer=self.scorer.layer, packing=self.compute.packing)
 
 
 def split_prompts(prompts: Sequence[Sequence[list[int]]]) -> tuple[list[Conversation], list[list[int]]]:

@@ -32,6 +32,7 @@ from moslab.backbones.prompts import SHOWN, Wording
 from moslab.datasets.table import ImageTable
 from moslab.experiments import digests, evaluation, keeping, training
 from moslab.experiments.building import built
+from moslab.experiments.compute import load_compute
 from moslab.experiments.experiment import Experiment, make
 from moslab.experiments.keeping import Choice, kept
 from moslab.experiments.reading import Reader
@@ -74,7 +75,7 @@ class SavedScorer:
 
         Args:
             pictures, texts, asked: see `evaluation.read_pictures`.
-            batch: how many pictures the model sees at once.
+            batch: how many pictures the model sees at once, at most; see `evaluation.predict`.
 
         Returns:
             score, on the scale of the labels, NaN where the answer could not be read; and spread, the
@@ -229,7 +230,7 @@ def load_scorer(folder: Path | str, backbone: str | None = None, merged: bool = 
         scorer.restore_coding(record.coding)
     except KeyError as problem:
         raise _damaged(folder / RECORD, f"its coding lacks {problem}") from problem
-    reader = Reader(built(experiment, scorer), scorer, _wording(record.wording))
+    reader = Reader(built(experiment, scorer), scorer, _wording(record.wording), compute=load_compute())
     _read_weights(folder, reader)
     if merged:
         _merge(reader)

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from safetensors.torch import save_file
 from torch.utils.data import Dataset
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers import PrinterCallback, Trainer, TrainerCallback, set_seed
 
 from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import Wording
@@ -31,9 +31,10 @@ from moslab.experiments.inputs import (
     training_rows,
     used_rows,
 )
-from moslab.experiments.optimizers import check_optimizer, in_transformers
+from moslab.experiments.optimizers import check_optimizer
 from moslab.experiments.reading import Reader
 from moslab.experiments.store import Run
+from moslab.experiments.trainer_arguments import arguments
 from moslab.experiments.updates import WEIGHTS, ScoringModel, Updating
 from moslab.scorers import scorer_options
 from moslab.scorers.base import Labels, Scores
@@ -42,7 +43,6 @@ from moslab.utils.files import read_json, write_json
 from moslab.utils.provenance import provenance
 from moslab.utils.words import plural
 
-LEARNS_ITSELF = ("lm", "full", "scratch")  # recipes that train the model and not only what is added to it
 HISTORY = "history.json"  # of a training in several processes, next to its weights
 
 
@@ -231,7 +231,9 @@ def _as_tested(experiment: Experiment, table: ImageTable, reader: Reader) -> tup
         table = labelled(experiment.tested_on)
         features = None
         if reader.features is not None:
-            features = cached_features(table, reader.backbone, evaluated_rows(experiment, table).tolist())
+            rows = evaluated_rows(experiment, table).tolist()
+            most = reader.compute.cache_gigabytes
+            features = cached_features(table, reader.backbone, rows, most=most)
         reader = replace(reader, features=features)
     if experiment.test_text or experiment.test_dataset:
         text = experiment.test_text or experiment.text
@@ -272,9 +274,10 @@ def prepare(
     backbone = built(experiment, scorer, compute.attention)
     features = None
     if not (experiment.trains_vision or compute.live_vision):
-        features = cached_features(table, backbone, used_rows(experiments, table).tolist())
+        rows = used_rows(experiments, table).tolist()
+        features = cached_features(table, backbone, rows, most=compute.cache_gigabytes)
     wording = Wording.of(table, experiment.dataset, experiment.text, experiment.preset)
-    return table, Reader(backbone, scorer, wording, features)
+    return table, Reader(backbone, scorer, wording, features, compute)
 
 
 def fit(
@@ -351,47 +354,3 @@ def _logged_losses(trainer: Trainer) -> list[dict[str, float]]:
 def _rounded(entry: dict[str, float]) -> dict[str, float]:
     """Five decimals of everything but whole numbers."""
     return {name: value if isinstance(value, int) else round(value, 5) for name, value in entry.items()}
-
-
-def arguments(
-    experiment: Experiment, folder: str, images: int, compute: Compute = Compute(), layer: str = ""
-) -> TrainingArguments:
-    """Trainer settings: AdamW, linear warm-up, cosine decay, gradients clipped at 1.
-
-    Args:
-        experiment: what is trained.
-        folder: of checkpoints.
-        images: in an epoch.
-        compute: how it is carried out.
-        layer: class of the layers that are gathered one by one where the model is divided over processes.
-    """
-    steps = max(1, round(experiment.epochs * images / experiment.batch_size))
-    at_once, parts = compute.split(experiment.batch_size)
-    divided = compute.sharded and several.several() and experiment.recipe in LEARNS_ITSELF
-    division = {"transformer_layer_cls_to_wrap": [layer], "state_dict_type": "SHARDED_STATE_DICT"}
-    return TrainingArguments(
-        output_dir=folder,
-        max_steps=steps,
-        per_device_train_batch_size=at_once,
-        gradient_accumulation_steps=parts,
-        learning_rate=experiment.learning_rate,
-        weight_decay=experiment.weight_decay,
-        lr_scheduler_type="cosine",
-        warmup_steps=round(experiment.warmup * steps),
-        max_grad_norm=1.0,
-        optim=in_transformers(experiment),
-        seed=experiment.seed,
-        data_seed=experiment.seed,
-        logging_steps=max(1, steps // 40),
-        save_strategy="no",
-        report_to=[],
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        dataloader_drop_last=False,
-        dataloader_num_workers=0,
-        dataloader_pin_memory=False,
-        use_cpu=not torch.cuda.is_available(),
-        log_level="error",
-        fsdp=divided,  # type: ignore[arg-type]  # its annotation is of an older form
-        fsdp_config=division if divided else None,
-    )

@@ -176,7 +176,15 @@ class Updating(Trainer):
         order = SeedableRandomSampler(rows, data_seed=args.data_seed)
         batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         shares = several.Shares(order, batch, args.train_batch_size, args.process_index, args.world_size)
-        return DataLoader(rows, batch_sampler=shares, collate_fn=self._collated)
+        return DataLoader(
+            rows,
+            batch_sampler=shares,
+            collate_fn=self._collated,
+            num_workers=args.dataloader_num_workers,
+            persistent_workers=args.dataloader_persistent_workers,
+            multiprocessing_context=args.dataloader_multiprocessing_context,
+            pin_memory=args.dataloader_pin_memory,
+        )
 
     def _collated(self, items: list[Any]) -> Batch:
         """A batch; in place of an empty one, a row that counts nothing, since all processes work in step."""
