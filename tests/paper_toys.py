@@ -86,10 +86,17 @@ def reproduce(home: Path, notebooks: str, **changes: Any) -> Batch:
         "min_pixels": 64 * 64,
         "max_pixels": 64 * 64,
     }
-    command = [sys.executable, "-m", "moslab", "reproduce", "--profile", "paper", "--jobs", "1"]
-    command += ["--notebooks", notebooks]
+    settings = []
     for name, value in (given | changes).items():
-        command += ["--set", f"{name}={value}"]
-    environment = os.environ | {"MOSLAB_HOME": str(home)}
-    process = subprocess.run(command, capture_output=True, text=True, env=environment)
+        settings += ["--set", f"{name}={value}"]
+    process = moslab(
+        home, "reproduce", "--profile", "paper", "--jobs", "1", "--notebooks", notebooks, *settings
+    )
     return Batch(home / "papermill_runs" / "paper", process.returncode, process.stdout + process.stderr)
+
+
+def moslab(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line with another repository root."""
+    environment = os.environ | {"MOSLAB_HOME": str(home)}
+    command = [sys.executable, "-m", "moslab", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)

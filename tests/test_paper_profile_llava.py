@@ -1,18 +1,22 @@
 """The paper profile on the second architecture, and with a printed table of the user's own choice."""
 
+import pandas as pd
 import pytest
-from paper_toys import Batch, make_home, reproduce
+from paper_toys import Batch, make_home, moslab, reproduce
 from toys import save_tiny_llava
 
 WHOLE_SQUARES = {"min_pixels": 0, "max_pixels": 0}  # LLaVA shows every picture in one size
+AS_ON_A_GPU = "{per_device_batch: 8, checkpointing: true, packing: true, tokens_at_once: 1024, keep: best}"
 
 
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_llava)
-    first = reproduce(home, "01", bins=[5, 15], **WHOLE_SQUARES)
+    compute = home / "compute.yaml"
+    compute.write_text(AS_ON_A_GPU)
+    first = reproduce(home, "01", bins=[5, 15], compute=compute, **WHOLE_SQUARES)
     table = {"paper_table": "roc4mllm.table1", "scorers": ["levels", "roc"], "lengths": []}
-    other = reproduce(home, "05", **WHOLE_SQUARES, **table)
+    other = reproduce(home, "05", compute=compute, **WHOLE_SQUARES, **table)
     return Batch(other.folder, first.status or other.status, first.printed + other.printed)
 
 
@@ -34,3 +38,18 @@ def test_a_chosen_table_brings_its_data_and_recipe(batch: Batch) -> None:
         printed, ours = batch.shown("05_regression_vs_ntp", "beside(paper_table", row)[:2]
         assert printed.startswith("0.")
         assert ours != "–"
+
+
+def test_a_kept_scorer_scores_pictures(batch: Batch) -> None:
+    """`moslab score` with the key of one of the runs, in another process."""
+    record = batch.result("01_bin_sweep")
+    kept = [key for key in record["runs"] if (batch.folder / "scorers" / key).is_dir()]
+    assert kept
+    pictures = batch.folder.parents[1] / "data" / "ava" / "images"
+    table = batch.folder / "scores.csv"
+    moslab(
+        batch.folder.parents[1], "score", kept[0], str(pictures), "--profile", "paper", "--csv", str(table)
+    )
+    scores = pd.read_csv(table)["score"]
+    assert len(scores) == len(list(pictures.iterdir()))
+    assert scores.notna().all()

@@ -36,6 +36,7 @@ SETTING = {
     "learning_rate": "learning_rate",
     "recipe": "recipe",
     "precision": "precision",
+    "optimizer": "optimizer",
     "root": "data_root",
     "min_pixels": "min_pixels",
     "max_pixels": "max_pixels",
