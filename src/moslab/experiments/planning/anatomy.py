@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
 from moslab.backbones.base import Backbone
 
 
@@ -184,7 +182,7 @@ def _llava(model: Any, backbone: Backbone) -> dict[str, Any]:
     )
 
 
-def _tower_layer(first: Sequence[Any], out: Any, network: Any, norm: nn.Module, heads: int) -> Layer:
+def _tower_layer(first: Sequence[Any], out: Any, network: Any, norm: Any, heads: int) -> Layer:
     activation = getattr(network, "act", None) or network.activation_fn
     return Layer(
         first=_matrices(first),
