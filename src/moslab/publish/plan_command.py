@@ -1,4 +1,4 @@
-"""The command `moslab plan`; what it needs is imported when it runs, so that the command line starts quickly."""
+"""The command `moslab plan`. It imports what it needs when it runs: the command line starts quickly."""
 
 from typing import Annotated, Optional
 

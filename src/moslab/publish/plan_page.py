@@ -148,13 +148,14 @@ def summary(planned: Plan) -> str:
     """What fits, how large it is and how long it takes, in a few sentences."""
     one = planned.picture
     verdict = "fits" if planned.fits else "does not fit"
+    pixels = max(width * height for width, height in planned.sizes)
     remedy = f" It would with: {planned.remedy}." if planned.remedy else ""
     return (
         f"{planned.experiment.label} on an {planned.card.label} {verdict} with {planned.setting}: "
         f"{planned.memory.total / GIB:.1f} of {planned.card.gibibytes:.1f} GiB.{remedy}\n"
         f"{_count(planned.weights.all)} weights, {_count(planned.weights.learning)} learn. "
         f"{one.tokens:,.0f} tokens a picture, {one.visual:,.0f} of them visual; "
-        f"the largest of those looked at has {max(width * height for width, height in planned.sizes):,} pixels.\n"
+        f"the largest has {pixels:,} pixels.\n"
         f"{planned.pictures:,} pictures, {planned.experiment.epochs:g} epochs: "
         f"{planned.pictures_per_second:.1f} pictures a second, {planned.hours:.1f} hours. "
         f"On disk: {planned.cache_bytes / 1e9:.1f} GB of kept features, "

@@ -114,7 +114,7 @@ def plan(
     at_once, _ = compute.split(max(1, experiment.batch_size // shards))
     setting = Setting(at_once, compute.checkpointing, optimizer_bytes, shards)
     looks = experiment.trains_vision or compute.live_vision
-    shape = _Shape.of(experiment, sizes, looks, table)
+    shape = Shape.of(experiment, sizes, looks, table)
     first = _planned(shape, experiment, card, setting, pictures)
     if first.fits:
         return first
@@ -124,7 +124,7 @@ def plan(
 
     def again(smaller: Experiment) -> Plan:
         least = replace(setting, at_once=1, checkpointing=True)
-        return _planned(_Shape.of(smaller, sizes, looks, table), smaller, card, least, pictures)
+        return _planned(Shape.of(smaller, sizes, looks, table), smaller, card, least, pictures)
 
     return replace(first, remedy=_smaller_pictures(experiment, sizes, again))
 
@@ -137,7 +137,7 @@ def sizes_of(experiment: Experiment, table: ImageTable) -> list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class _Shape:
+class Shape:
     """A model without weights and its pictures, as a plan needs them."""
 
     anatomy: Anatomy
@@ -156,7 +156,7 @@ class _Shape:
         sizes: Sequence[tuple[int, int]],
         looks: bool,
         table: ImageTable | None,
-    ) -> "_Shape":
+    ) -> "Shape":
         scorer, labels = shaping.fitted(experiment, table)
         backbone = shaping.shaped(experiment, scorer)
         answer = shaping.longest_answer(scorer, labels)
@@ -185,7 +185,7 @@ def _over(pictures: Sequence[Picture], statistic: Callable[..., float]) -> Pictu
     )
 
 
-def _planned(shape: _Shape, experiment: Experiment, card: Card, setting: Setting, pictures: int) -> Plan:
+def _planned(shape: Shape, experiment: Experiment, card: Card, setting: Setting, pictures: int) -> Plan:
     """The plan of one setting."""
     flows = tower_flows(shape.anatomy, shape.looks, setting.checkpointing)
     operations = work.training(shape.anatomy, shape.mean, shape.looks, flows, setting.checkpointing)
@@ -210,7 +210,7 @@ def _planned(shape: _Shape, experiment: Experiment, card: Card, setting: Setting
     )
 
 
-def _batch(shape: _Shape, setting: Setting) -> Batch:
+def _batch(shape: Shape, setting: Setting) -> Batch:
     """As many of the largest picture as a card takes at once."""
     largest = shape.largest
     return Batch(
