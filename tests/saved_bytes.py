@@ -1,4 +1,4 @@
-"""Models of true widths with few layers, and the bytes that autograd saves of a training step, counted here."""
+"""Models of true widths with few layers, and the bytes that autograd saves of a training step, counted."""
 
 import json
 import weakref

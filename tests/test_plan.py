@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from moslab.cli import app
 from moslab.experiments import planning
 from moslab.experiments.building import built
-from moslab.experiments.compute import Compute, load_compute
+from moslab.experiments.compute import Compute
 from moslab.experiments.grid import make_on
 from moslab.experiments.inputs import labelled
 from moslab.experiments.planning import activations, plans, shaping, work
@@ -30,6 +30,7 @@ QWEN_2B = "Qwen/Qwen2-VL-2B-Instruct"
 LLAVA = "llava-hf/llava-1.5-7b-hf"
 KONIQ = (1024, 768)
 H100 = work.card("H100")
+PAGE = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
 BENCHMARK = json.loads((ROOT / "benchmarks/results/gpu_h200.json").read_text())["workloads"]
 
 
@@ -133,16 +134,20 @@ def test_nothing_is_fetched():
 # plans
 
 
-def test_every_preset_fits_a_card_of_80_gigabytes_or_the_plan_says_what_would():
-    for name, preset in presets().items():
-        experiment = make_on("koniq10k", backbone=QWEN, recipe=name, scorer=preset.scorer)
-        planned = planning.plan(experiment, load_compute("one-gpu"), H100, [KONIQ], 7058)
-        if preset.fields["recipe"] == "lora":
-            assert planned.fits and not planned.remedy, name
-        else:
-            assert not planned.fits and "sharded over 2 cards" in planned.remedy, name
+def test_every_preset_fits_a_card_of_80_gigabytes_or_the_page_says_what_would():
+    table = PAGE.partition(f"### {QWEN}")[2].partition("###")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    assert [row[0].strip("`") for row in rows] == list(presets())
+    for name, _, _, fits, *_, last in rows:
+        lora = presets()[name.strip("`")].fields["recipe"] == "lora"
+        assert fits == ("yes" if lora else "no")
+        assert lora or last.startswith(("2 at once", "4 at once")) and "sharded over 2 cards" in last
+
+
+def test_what_would_fit_does():
+    experiment = make_on("koniq10k", backbone=QWEN, recipe="qalign", scorer="levels")
     sharded = planning.plan(experiment, Compute(2, True), H100, [KONIQ], 7058, shards=2)
-    assert sharded.fits
+    assert sharded.fits and str(sharded.setting) == "2 at once, checkpointing, sharded over 2 cards"
 
 
 def test_what_would_fit_is_tried_from_the_cheapest_on():
@@ -151,16 +156,17 @@ def test_what_would_fit_is_tried_from_the_cheapest_on():
 
 
 def test_smaller_pictures_are_proposed_last():
-    small, large = work.card("4090"), [(4000, 3000)]
+    small, large = work.Card("small", 19.4, 100, 50, "made up"), [(1600, 1200)]
     planned = planning.plan(koniq(batch_size=1), Compute(), small, large, 100)
-    assert planned.remedy == "1 at once, checkpointing, max_pixels=6000000"
-    shrunk = planning.plan(koniq(batch_size=1, max_pixels=6_000_000), Compute(0, True), small, large, 100)
+    assert planned.remedy == "1 at once, checkpointing, max_pixels=960000"
+    shrunk = planning.plan(koniq(batch_size=1, max_pixels=960_000), Compute(0, True), small, large, 100)
     assert not planned.fits and shrunk.fits
 
 
 def test_eight_bits_and_shards_take_less():
     def total(**how):
-        return planning.plan(koniq(recipe="full"), Compute(2, True), H100, [KONIQ], 100, **how).memory
+        experiment = koniq("embedded", recipe="full")
+        return planning.plan(experiment, Compute(2, True), H100, [KONIQ], 100, **how).memory
 
     plain, halves, shards = total(), total(optimizer_bytes=2), total(shards=4)
     assert plain.optimizer == 4 * halves.optimizer == 4 * shards.optimizer
@@ -195,17 +201,19 @@ def test_shares_are_what_the_benchmark_reached(way, arm):
 
 
 def test_kept_features_take_disk_and_a_first_look():
-    kept = planning.plan(koniq(), Compute(8), H100, [KONIQ], 7058)
-    live = planning.plan(koniq(), Compute(8, live_vision=True), H100, [KONIQ], 7058)
-    assert kept.cache_bytes == 7058 * 999 * 3584 * 2 and live.cache_bytes == 0
+    experiment = koniq("embedded")
+    kept = planning.plan(experiment, Compute(8), H100, [(64, 64)], 7058)
+    live = planning.plan(experiment, Compute(8, live_vision=True), H100, [(64, 64)], 7058)
+    assert kept.cache_bytes == 7058 * 16 * 128 * 2 and live.cache_bytes == 0
     assert kept.looking_seconds > 0 == live.looking_seconds
     assert planning.hours([kept, live]) == kept.hours + live.hours
 
 
 def test_the_largest_picture_decides_on_memory_and_the_mean_on_time():
-    one, mixed = (
-        planning.plan(koniq(), Compute(8), H100, sizes, 9) for sizes in ([KONIQ], [KONIQ, (280, 280)])
-    )
+    def planned(*sizes):
+        return planning.plan(koniq("embedded"), Compute(8), H100, sizes, 9)
+
+    one, mixed = planned((128, 128)), planned((128, 128), (64, 64))
     assert mixed.memory == one.memory
     assert mixed.operations < one.operations
 
@@ -253,5 +261,4 @@ def test_what_the_command_cannot_do_is_one_sentence(arguments, sentence, monkeyp
 
 
 def test_the_page_holds_what_the_command_writes():
-    text = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
-    assert plan_page(text) == text
+    assert plan_page(PAGE) == PAGE
