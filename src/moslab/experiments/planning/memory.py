@@ -106,7 +106,7 @@ class Weights:
         learning = sum(weight.numel() for weight in weights if weight.requires_grad)
         frozen = [weight for weight in weights if not weight.requires_grad]
         outside, largest = _parts(backbone)
-        size = next(backbone.vision_weights()).element_size()
+        size = next(backbone.language_model.parameters()).element_size()
         return cls(
             all=sum(weight.numel() for weight in weights),
             learning=learning,

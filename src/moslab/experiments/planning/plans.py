@@ -162,12 +162,13 @@ class Shape:
         answer = shaping.longest_answer(scorer, labels)
         measured = {size: shaping.measured(experiment, backbone, scorer, answer, size) for size in set(sizes)}
         seen = [measured[size] for size in sizes]
-        size = next(backbone.vision_weights()).element_size()
+        decoder = next(backbone.language_model.parameters()).element_size()
+        visual = next(backbone.vision_weights()).element_size()
         return cls(
             anatomy=Anatomy.of(backbone),
             weights=Weights.of(backbone, scorer),
-            numbers=Numbers(weights=size, products=2 if experiment.precision == "bfloat16" else 4),
-            feature_bytes=backbone.width * size,
+            numbers=Numbers(weights=decoder, products=2 if experiment.precision == "bfloat16" else 4),
+            feature_bytes=backbone.width * visual,
             mean=_over(seen, np.mean),
             largest=_over(seen, np.max),
             sizes=sizes,
