@@ -79,6 +79,7 @@ def _set_checkpointing(model: torch.nn.Module, wanted: bool) -> None:
         getattr(model, f"{kind}_checkpointing_enable")(**options)
     else:
         getattr(model, f"{kind}_checkpointing_disable")()
+    model.disable_input_require_grads()  # type: ignore[operator]  # or a frozen tower is differentiated through
 
 
 def _set_adapters(bench: Bench, wanted: Standing) -> None:

@@ -25,29 +25,6 @@ from moslab.utils import paths
 from moslab.utils.cores import cores
 from moslab.utils.errors import UserError
 
-# Fields of all experiments of a notebook and the parameters they come from; 0 and "" stand for "not given".
-SETTING = {
-    "images": "images",
-    "train_images": "train_images",
-    "test_images": "test_images",
-    "epochs": "epochs",
-    "batch_size": "batch_size",
-    "backbone": "backbone",
-    "learning_rate": "learning_rate",
-    "recipe": "recipe",
-    "precision": "precision",
-    "optimizer": "optimizer",
-    "root": "data_root",
-    "min_pixels": "min_pixels",
-    "max_pixels": "max_pixels",
-    "text": "text",
-    "vision": "vision",
-    "vocabulary": "vocabulary",
-    "lora_rank": "lora_rank",
-    "lora_alpha": "lora_alpha",
-    "lora_targets": "lora_targets",
-    "lora_dropout": "lora_dropout",
-}
 Rows = list[dict[str, Any]]
 __all__ = ["Study", "answer", "picture"]
 
@@ -88,7 +65,7 @@ class Study(Record):
             changes: fields with other values than the parameters say.
         """
         fields = {}
-        for field, parameter in SETTING.items():
+        for field, parameter in parameters.SETTING.items():
             if parameter in self.parameters:
                 fields[field] = self.parameters[parameter] or None
         if not fields.get("text"):

@@ -21,6 +21,29 @@ PLAIN: dict[str, Any] = {"str": str, "int": int, "float": float, "bool": bool}
 NESTED: dict[str, Any] = {"list": list, "dict": dict}
 NEEDED = ("seeds", "datasets", "bins", "digits", "splits")  # lists without which there is nothing to run
 INJECTED = "# Parameters"  # how the cell begins that papermill puts behind the parameters cell
+# Fields of all experiments of a notebook and the parameters they come from; 0 and "" stand for "not given".
+SETTING = {
+    "images": "images",
+    "train_images": "train_images",
+    "test_images": "test_images",
+    "epochs": "epochs",
+    "batch_size": "batch_size",
+    "backbone": "backbone",
+    "learning_rate": "learning_rate",
+    "recipe": "recipe",
+    "precision": "precision",
+    "optimizer": "optimizer",
+    "root": "data_root",
+    "min_pixels": "min_pixels",
+    "max_pixels": "max_pixels",
+    "text": "text",
+    "vision": "vision",
+    "vocabulary": "vocabulary",
+    "lora_rank": "lora_rank",
+    "lora_alpha": "lora_alpha",
+    "lora_targets": "lora_targets",
+    "lora_dropout": "lora_dropout",
+}
 
 
 class Parameter(NamedTuple):

@@ -96,9 +96,9 @@ def _file(experiment: Experiment, profile: str) -> Path:
 
 def validated(table: ImageTable, reader: Reader) -> float | None:
     """SRCC of a trained scorer on the validation pictures; None where the dataset has none."""
-    rows = table.rows(SPLIT)
-    if not len(rows):
+    if SPLIT not in set(table.frame["split"]):
         return None
+    rows = table.rows(SPLIT)
     if reader.features is not None:
         reader = replace(reader, features=cached_features(table, reader.backbone, rows.tolist()))
     scores = evaluation.predict(reader, table, rows)

@@ -12,6 +12,8 @@ from moslab.experiments.experiment import LORA_RANK, Experiment
 from moslab.scorers.base import Scorer
 from moslab.utils.errors import UserError
 
+LEARNS_ITSELF = ("lm", "full", "scratch")  # recipes that train the model and not only what is added to it
+
 
 @dataclass(frozen=True)
 class Learning:

@@ -8,8 +8,7 @@ from moslab.experiments.compute import Compute
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.loading import CONTEXT
 from moslab.experiments.optimizers import in_transformers
-
-LEARNS_ITSELF = ("lm", "full", "scratch")  # recipes that train the model and not only what is added to it
+from moslab.experiments.trainable import LEARNS_ITSELF
 
 
 def arguments(

@@ -314,6 +314,7 @@ def fit(
     layer = type(reader.backbone.layers[0]).__name__
     if compute.checkpointing:
         reader.backbone.model.activation_checkpointing_enable({"use_reentrant": False})
+        reader.backbone.model.disable_input_require_grads()  # or a frozen tower is differentiated through
 
     def collate(items: list[tuple[int, Any]]) -> dict[str, Any]:
         numbers, codes = zip(*items)

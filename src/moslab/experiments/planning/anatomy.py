@@ -1,0 +1,198 @@
+"""What a model is made of, as far as memory and time depend on it: its matrices, layer by layer.
+
+It is read off the modules of a backbone, which may lie on the meta device, after the recipe has set what
+learns.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from moslab.backbones.base import Backbone
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A linear layer.
+
+    Attributes:
+        inputs, outputs: its widths.
+        learns: whether its own weight does.
+        rank: of its adapter, 0 for none.
+        dropout: before its adapter.
+    """
+
+    inputs: int
+    outputs: int
+    learns: bool
+    rank: int = 0
+    dropout: float = 0.0
+
+    @classmethod
+    def of(cls, module: Any) -> "Matrix":
+        """A linear layer, or a convolution that works as one, with or without peft's adapter."""
+        plain = getattr(module, "base_layer", module)
+        outputs, inputs = plain.weight.flatten(1).shape
+        learns = plain.weight.requires_grad
+        if plain is module:
+            return cls(inputs, outputs, learns)
+        return cls(
+            inputs, outputs, learns, module.r["default"], getattr(module.lora_dropout["default"], "p", 0.0)
+        )
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of a transformer: norm, attention, norm, and a network.
+
+    Attributes:
+        first: what reads the first norm: queries, keys and values, or one matrix for all three.
+        out: behind attention.
+        wide: what reads the second norm: gate and up, or one matrix.
+        narrow: the network's last matrix.
+        heads: of attention.
+        norms_learn: whether the norms' weights do.
+        sigmoid: whether the activation keeps its sigmoid beside its input (quick GELU).
+    """
+
+    first: tuple[Matrix, ...]
+    out: Matrix
+    wide: tuple[Matrix, ...]
+    narrow: Matrix
+    heads: int
+    norms_learn: bool
+    sigmoid: bool = False
+
+    @property
+    def matrices(self) -> tuple[Matrix, ...]:
+        """All of them."""
+        return (*self.first, self.out, *self.wide, self.narrow)
+
+    @property
+    def width(self) -> int:
+        """Of the hidden states."""
+        return self.out.outputs
+
+    @property
+    def learns(self) -> bool:
+        """Whether anything in it does."""
+        return self.norms_learn or any(matrix.learns or matrix.rank for matrix in self.matrices)
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """A model.
+
+    Attributes:
+        decoder: its layers.
+        tower: the vision tower's layers that are read.
+        patches: what embeds patches.
+        joining: what makes visual tokens of the tower's output.
+        merged: patches for each visual token.
+        added: tokens of the tower beside the patches, such as a class token.
+        widened: whether weights are added to the tower's embeddings, so that its hidden states have their
+            type also under autocast.
+        embeds: whether the input embeddings learn.
+        vocabulary: the output matrix.
+    """
+
+    decoder: tuple[Layer, ...]
+    tower: tuple[Layer, ...]
+    patches: Matrix
+    joining: tuple[Matrix, ...]
+    merged: int
+    added: int
+    widened: bool
+    embeds: bool
+    vocabulary: Matrix
+
+    @classmethod
+    def of(cls, backbone: Backbone) -> "Anatomy":
+        """Of a backbone whose trainable part is set."""
+        model: Any = backbone.model
+        decoder = tuple(_decoder_layer(layer, backbone) for layer in backbone.layers)
+        embeds = model.get_input_embeddings().weight.requires_grad
+        vocabulary: Any = backbone.vocabulary
+        head = Matrix.of(getattr(vocabulary, "old", vocabulary))
+        return cls(
+            decoder=decoder, embeds=embeds, vocabulary=head, **TOWERS[backbone.model_type](model, backbone)
+        )
+
+    @property
+    def tower_learns(self) -> bool:
+        """Whether anything that visual tokens are made with does."""
+        apart = any(matrix.learns for matrix in (self.patches, *self.joining))
+        return apart or any(layer.learns for layer in self.tower)
+
+
+def _matrices(modules: Sequence[Any]) -> tuple[Matrix, ...]:
+    return tuple(Matrix.of(module) for module in modules)
+
+
+def _decoder_layer(layer: Any, backbone: Backbone) -> Layer:
+    attention, network = layer.self_attn, layer.mlp
+    return Layer(
+        first=_matrices([attention.q_proj, attention.k_proj, attention.v_proj]),
+        out=Matrix.of(attention.o_proj),
+        wide=_matrices([network.gate_proj, network.up_proj]),
+        narrow=Matrix.of(network.down_proj),
+        heads=backbone.model.config.get_text_config().num_attention_heads,
+        norms_learn=layer.input_layernorm.weight.requires_grad,
+    )
+
+
+# --- vision towers ------------------------------------------------------------------------------------------
+
+
+def _qwen2_vl(model: Any, backbone: Backbone) -> dict[str, Any]:
+    tower = model.model.visual
+    layers = []
+    for block in tower.blocks:
+        layers.append(
+            _tower_layer([block.attn.qkv], block.attn.proj, block.mlp, block.norm1, tower.config.num_heads)
+        )
+    return dict(
+        tower=tuple(layers),
+        patches=Matrix.of(tower.patch_embed.proj),
+        joining=_matrices([tower.merger.mlp[0], tower.merger.mlp[2]]),
+        merged=tower.config.spatial_merge_size**2,
+        added=0,
+        widened=False,
+    )
+
+
+def _llava(model: Any, backbone: Backbone) -> dict[str, Any]:
+    tower = model.model.vision_tower
+    read = set(backbone.vision_weights())
+    layers = []
+    for layer in tower.encoder.layers:
+        if layer.layer_norm1.weight in read:
+            attention = layer.self_attn
+            first = [attention.q_proj, attention.k_proj, attention.v_proj]
+            heads = tower.config.num_attention_heads
+            layers.append(_tower_layer(first, attention.out_proj, layer.mlp, layer.layer_norm1, heads))
+    projector = model.model.multi_modal_projector
+    return dict(
+        tower=tuple(layers),
+        patches=Matrix.of(tower.embeddings.patch_embedding),
+        joining=_matrices([projector.linear_1, projector.linear_2]),
+        merged=1,
+        added=1,
+        widened=True,
+    )
+
+
+def _tower_layer(first: Sequence[Any], out: Any, network: Any, norm: Any, heads: int) -> Layer:
+    activation = getattr(network, "act", None) or network.activation_fn
+    return Layer(
+        first=_matrices(first),
+        out=Matrix.of(out),
+        wide=_matrices([network.fc1]),
+        narrow=Matrix.of(network.fc2),
+        heads=heads,
+        norms_learn=norm.weight.requires_grad,
+        sigmoid=type(activation).__name__ == "QuickGELUActivation",
+    )
+
+
+TOWERS = {"qwen2_vl": _qwen2_vl, "llava": _llava}
