@@ -69,15 +69,9 @@ def make_home(home: Path, save_base: Callable[[Path], Path]) -> Path:
     return home
 
 
-def reproduce(home: Path, notebooks: str, **changes: Any) -> Batch:
-    """Run notebooks of the paper profile.
-
-    Args:
-        home: as from `make_home`.
-        notebooks: numbers.
-        changes: further values of parameters.
-    """
-    given = {
+def given_in(home: Path) -> dict[str, Any]:
+    """What a miniature needs other than the profile says: its model and data, and little of everything."""
+    return {
         "backbone": home / "base",
         "data_root": home / "data",
         "seeds": [0],
@@ -86,8 +80,18 @@ def reproduce(home: Path, notebooks: str, **changes: Any) -> Batch:
         "min_pixels": 64 * 64,
         "max_pixels": 64 * 64,
     }
+
+
+def reproduce(home: Path, notebooks: str, **changes: Any) -> Batch:
+    """Run notebooks of the paper profile.
+
+    Args:
+        home: as from `make_home`.
+        notebooks: numbers.
+        changes: further values of parameters.
+    """
     settings = []
-    for name, value in (given | changes).items():
+    for name, value in (given_in(home) | changes).items():
         settings += ["--set", f"{name}={value}"]
     process = moslab(
         home, "reproduce", "--profile", "paper", "--jobs", "1", "--notebooks", notebooks, *settings

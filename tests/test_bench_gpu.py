@@ -73,10 +73,14 @@ def test_tables_are_made_of_the_file_alone(tried: dict[str, Any]) -> None:
     assert len(record.arms_table(true_shapes).splitlines()) == 2 + ways_tried
 
 
-def test_the_page_on_performance_shows_the_newest_results() -> None:
-    page = record.PAGE.read_text(encoding="utf-8")
-    assert "<!-- gpu -->" in page
-    assert record.filled_page() == page
+def test_readme_and_the_page_on_performance_show_the_newest_results() -> None:
+    pages = record.filled_pages()
+    assert list(pages) == [record.PAGE, record.README]
+    for path, filled in pages.items():
+        page = path.read_text(encoding="utf-8")
+        assert "<!-- gpu -->" in page
+        assert filled == page
+    assert record.in_short(None) == record.UNMEASURED
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """The paper profile: each notebook's plan is the printed table's, and all of them run to the end."""
 
 import re
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from paper_toys import Batch, make_home, reproduce
+from paper_toys import Batch, given_in, make_home, moslab, reproduce
 from toys import save_tiny_base
 
 from moslab.analysis.claims import load_paper
@@ -16,6 +18,7 @@ from moslab.experiments import recipes
 from moslab.experiments.grid import make_on
 from moslab.utils.errors import UserError
 
+ROOT = Path(__file__).resolve().parents[1]
 PAPERS = ("rvtc", "realqa", "roc4mllm", "qscorer")
 TABLES = [table for paper in PAPERS for table in load_paper(paper).tables if table.runs]
 QWEN_2B, QWEN_7B = "Qwen/Qwen2-VL-2B-Instruct", "Qwen/Qwen2-VL-7B-Instruct"
@@ -117,6 +120,15 @@ def test_every_notebook_runs_to_the_end(batch: Batch) -> None:
     assert batch.status == 0, batch.printed[-3000:]
 
 
+def test_the_bin_sweep_records_its_dataset_alone(batch: Batch) -> None:
+    """Verdicts and figures are of what was trained on; label-only rows also of other labels that are there."""
+    result = batch.result("01_bin_sweep")
+    assert result["parameters"]["seeds"] == [0]
+    assert {claim["on"] for claim in result["claims"]} == {"ava"}
+    assert {row["dataset"] for row in result["values"]["ceilings"]} == {"ava", "koniq10k"}
+    assert (batch.folder / "figures" / "bin_sweep.png").stat().st_size > 5000
+
+
 @pytest.mark.parametrize("stem", PLANS)
 def test_runs_are_those_of_the_papers(batch: Batch, stem: str) -> None:
     """None is on embedded data, on the first 2,000 pictures, or without the question that the paper asks."""
@@ -159,3 +171,35 @@ def test_datasets_that_are_not_there_are_said(batch: Batch) -> None:
     stored = (batch.folder / "notebooks" / "06_conversion_error.ipynb").read_text()
     for name in ("spaq", "kadid10k", "livec", "csiq"):
         assert f"{name}, which is not in the data root" in stored
+
+
+def test_the_walk_of_the_readme_runs_on_the_miniature(batch: Batch) -> None:
+    """Its commands as they stand there, but for the folders, and with little of everything."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.split("### From one GPU", 1)[1].split("```")[1]
+    lines = [line.partition(" #")[0].strip() for line in block.strip().splitlines()]
+    assert 3 <= len(lines) <= 10
+    home = batch.folder.parents[1]
+    walked = []
+    for line in lines:
+        here = line.replace("/models/Qwen2-VL-7B-Instruct", str(home / "base"))
+        here = here.replace("/data", str(home / "data"))
+        arguments = arguments_of(here, home)
+        if arguments:
+            process = moslab(home, *arguments)
+            assert process.returncode == 0, (line, process.stdout + process.stderr)
+            walked.append(arguments[0])
+    assert walked == ["data", "plan", "reproduce"]
+
+
+def arguments_of(line: str, home: Path) -> list[str]:
+    """What a line of the README gives to the command line; nothing for one that only prepares or shows."""
+    if line.startswith("make reproduce"):
+        told = subprocess.run(
+            ["make", "-n", *shlex.split(line)[1:]], capture_output=True, text=True, cwd=ROOT
+        )
+        arguments = shlex.split(told.stdout.splitlines()[-1])[3:]
+        for name, value in given_in(home).items():
+            arguments += ["--set", f"{name}={value}"]
+        return arguments
+    return shlex.split(line)[3:] if line.startswith(".venv/bin/python -m moslab") else []

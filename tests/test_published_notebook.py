@@ -1,20 +1,11 @@
-"""Notebooks by parameters alone: on a published dataset's folder, and under plain papermill."""
+"""Notebooks by parameters alone, under plain papermill; on published folders, see test_paper_profile."""
 
-import io
 import shutil
 import subprocess
 import sys
 
 import pytest
-from rich.console import Console
 
-from moslab.batch import runner
-from moslab.datasets.layouts import export
-from moslab.utils import paths
-from moslab.utils.files import read_json
-from moslab.world import generate
-
-NOTEBOOK = paths.NOTEBOOKS / "01_bin_sweep.ipynb"
 TOY = """profile: str = "embedded"   # smoke, embedded or paper
 runs: str = "reference"   # reference, reuse or fresh
 output: str = ""   # folder for results
@@ -22,30 +13,6 @@ jobs: int = 0   # training processes
 epochs: float = 4.0   # passes over the training images
 seeds: list[int] = [0, 1, 2]   # training seeds
 """
-
-
-def test_bin_sweep_in_smoke_on_a_koniq_folder(home, tmp_path, monkeypatch):
-    """01 as it stands, on a folder in KonIQ-10k's layout.
-
-    The profile's number of pictures is no demand, and the runs, the figures and the record are those of
-    that dataset.
-    """
-    root = export(generate("iqa", n=80, size=(32, 32)), tmp_path / "root").parent
-    shutil.copy(NOTEBOOK, home / "notebooks")
-    monkeypatch.setenv("MOSLAB_DATA", str(root))
-    given = {"datasets": "['koniq10k']", "bins": "[5, 11]", "train_images": "40", "test_images": "12"}
-    (outcome,) = runner.reproduce(
-        "smoke", "01", 1, given=given, runs="reuse", console=Console(file=io.StringIO())
-    )
-    assert outcome.ok, outcome.reason
-    folder = paths.profile_dir("smoke")
-    result = read_json(folder / "results" / "01_bin_sweep.json")
-    assert result["parameters"]["images"] == 300
-    assert result["parameters"]["seeds"] == [0]
-    assert len(result["runs"]) == 10
-    assert {claim["on"] for claim in result["claims"]} == {"koniq10k"}
-    assert {row["dataset"] for row in result["values"]["ceilings"]} == {"koniq10k"}
-    assert (folder / "figures" / "bin_sweep.png").stat().st_size > 5000
 
 
 def run_papermill(make_notebook, folder, *options):

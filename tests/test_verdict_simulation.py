@@ -84,10 +84,14 @@ CLAIMS = {
     "trend": claim("trend", ("a", "b", "c"), metric="mae", worth=1.0, weights=(-1.0, 0.5, 0.5)),
     "order, by PLCC": claim("order", ("a", "b"), metric="plcc", worth=1.0),
     "equivalence": claim("equivalence", ("a", "d"), metric="mae", margin=MARGIN),
-    "number": claim("number", ("a",), metric="mae", margin=MARGIN, published={"mae": ERROR + MARGIN}),
+    "number": claim(
+        "number", ("a",), metric="mae", margin=MARGIN, published={"mae": ERROR + MARGIN}, dataset="iqa"
+    ),
     "worth knowing": claim("order", ("a", "d"), metric="mae", worth=MARGIN),
     "equal arms": claim("equivalence", ("a", "b"), metric="mae", margin=0.02),
-    "exact number": claim("number", ("a",), metric="mae", margin=0.02, published={"mae": ERROR}),
+    "exact number": claim(
+        "number", ("a",), metric="mae", margin=0.02, published={"mae": ERROR}, dataset="iqa"
+    ),
 }
 TRUTH = {"equivalence": MARGIN, "number": -MARGIN, "worth knowing": MARGIN}  # zero for the others
 WRONG = {  # which verdicts are false, and how often the rule allows them

@@ -33,10 +33,11 @@ PRECISIONS = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, or fill docs/performance.md; gives the exit status."""
+    """Measure, or fill the rows of README and docs/performance.md; gives the exit status."""
     asked = parse(arguments)
     if asked.page:
-        write_atomic(record.PAGE, record.filled_page())
+        for path, page in record.filled_pages().items():
+            write_atomic(path, page)
         return 0
     run = Run(asked)
     watchdog = run.watchdog()

@@ -1,6 +1,7 @@
 """Aims and what was measured of them, and tables made of a file of results."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from moslab.utils.paths import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "performance.md"
+README = ROOT / "README.md"
+IN_README = ("T1", "S1")  # workloads whose ratios stand there, too
 ARM_COLUMNS = (
     "batch",
     "seconds",
@@ -178,10 +181,10 @@ def _memory_ratio(way: dict[str, Any], against: dict[str, Any]) -> float | None:
 # --- tables -------------------------------------------------------------------------------------------------
 
 
-def aims_table(record: dict[str, Any]) -> str:
-    """Every aim with its ratio, pictures a second and useful share of the ceiling."""
+def aims_table(record: dict[str, Any], chosen: Sequence[dict[str, Any]] | None = None) -> str:
+    """Aims with their ratio, pictures a second and useful share of the ceiling; all if none are chosen."""
     rows = []
-    for row in record["targets"]:
+    for row in chosen or record["targets"]:
         arm = record["workloads"].get(row["workload"], {}).get("arms", {}).get(row["way"], {})
         side = "at most" if row["at_most"] else "at least"
         rows.append(
@@ -253,6 +256,18 @@ def section(record: dict[str, Any] | None) -> str:
     return f"{aims_table(record)}\n\n{where} {note}"
 
 
+def in_short(record: dict[str, Any] | None) -> str:
+    """The rows of the README: speed against the recipes, and on which card."""
+    if record is None:
+        return UNMEASURED
+    ratios = []
+    for row in record["targets"]:
+        if row["workload"] in IN_README and " / " in row["what"] and "memory" not in row["what"]:
+            ratios.append(row)
+    table = aims_table(record, ratios)
+    return f"{table}\n\n{record['machine']['card']}, Qwen2-VL-{record['settings']['shapes']} shapes."
+
+
 def newest() -> dict[str, Any] | None:
     """The committed results of true shapes that were measured last, or None."""
     records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("gpu_*.json"))]
@@ -260,9 +275,12 @@ def newest() -> dict[str, Any] | None:
     return max(true_shapes, key=lambda record: record["started"], default=None)
 
 
-def filled_page(path: Path = PAGE) -> str:
-    """docs/performance.md with its section on GPUs as the committed results have it."""
-    return fill(path.read_text(encoding="utf-8"), "gpu", section(newest()))
+def filled_pages() -> dict[Path, str]:
+    """docs/performance.md and README.md with their rows on GPUs as the committed results have them."""
+    pages = {}
+    for path, rows in ((PAGE, section(newest())), (README, in_short(newest()))):
+        pages[path] = fill(path.read_text(encoding="utf-8"), "gpu", rows)
+    return pages
 
 
 def gemm(record: dict[str, Any]) -> float | None:

@@ -124,7 +124,9 @@ class Again:
         return np.stack([unread_as_mean(one["score"]) for one in found]), found[0]["target"].to_numpy()
 
     def _shown(self, value: Difference, sign: str = "") -> str:
-        """A value, with its 95 % interval where there are seeds enough."""
+        """A value, with its 95 % interval where there are seeds enough; 'nan' where it is not defined."""
+        if np.isnan(value.value):
+            return "nan"
         if len(self.seeds) < LEAST_SEEDS:
             return f"{value.value:{sign}.3f}"
         return f"{value.value:{sign}.3f} [{value.low95:{sign}.3f}, {value.high95:{sign}.3f}]"
