@@ -121,7 +121,7 @@ def test_every_notebook_runs_to_the_end(batch: Batch) -> None:
 
 
 def test_the_bin_sweep_records_its_dataset_alone(batch: Batch) -> None:
-    """Verdicts and figures are of what was trained on, label-only rows of other labels that are there, too."""
+    """Verdicts and figures are of what was trained on, label-only rows of labels that are there, too."""
     result = batch.result("01_bin_sweep")
     assert result["parameters"]["seeds"] == [0]
     assert {claim["on"] for claim in result["claims"]} == {"ava"}
