@@ -38,7 +38,7 @@ def convert(folder: Path, out: Path | None = None) -> Iterator[Path]:
     out = out or folder
     sources = pickled(folder)
     out.mkdir(parents=True, exist_ok=True)
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     size = 0
     for number, source in enumerate(sources, start=1):
         tensors = read(source)

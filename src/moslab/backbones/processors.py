@@ -61,7 +61,7 @@ def read_parts(
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """The folder's tokenizer. Without a padding token, it pads with its end token, which is masked."""
     if (folder / sentence_pieces.FILE).is_file() and not (folder / "tokenizer.json").is_file():
-        tokenizer = sentence_pieces.read(folder)
+        tokenizer: Any = sentence_pieces.read(folder)
     else:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token

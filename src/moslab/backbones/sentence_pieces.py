@@ -85,6 +85,7 @@ def _piece(content: bytes) -> tuple[str, float, int]:
 def _fields(content: bytes) -> Iterator[tuple[int, Any]]:
     """Number and value of each field of a protocol buffer: a number, or the bytes of a text or a buffer."""
     place = 0
+    value: Any
     while place < len(content):
         key, place = _number(content, place)
         if key % 8 == 0:

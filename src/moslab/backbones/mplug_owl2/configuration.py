@@ -1,7 +1,10 @@
 """What config.json says: LLaMA's settings at its top, and under `visual_config` those of vision."""
 
+from typing import cast
+
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, LlamaConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
 
 
 @strict
@@ -54,7 +57,10 @@ class VisualConfig(PreTrainedConfig):
     """Tower and abstractor."""
 
     model_type = "mplug_owl2_visual"
-    sub_configs_defaults = {"visual_model": TowerConfig, "visual_abstractor": AbstractorConfig}
+    sub_configs_defaults = {
+        "visual_model": SubConfigSpec(TowerConfig),
+        "visual_abstractor": SubConfigSpec(AbstractorConfig),
+    }
 
     visual_model: TowerConfig | dict | None = None
     visual_abstractor: AbstractorConfig | dict | None = None
@@ -71,7 +77,7 @@ class MPLUGOwl2Config(LlamaConfig):
     """
 
     model_type = "mplug_owl2"
-    sub_configs_defaults = {"visual_config": VisualConfig}
+    sub_configs_defaults = {"visual_config": SubConfigSpec(VisualConfig)}
 
     visual_config: VisualConfig | dict | None = None
     image_token_id: int = 0
@@ -79,12 +85,12 @@ class MPLUGOwl2Config(LlamaConfig):
     @property
     def tower(self) -> TowerConfig:
         """Settings of the vision tower."""
-        return self.visual_config.visual_model
+        return cast(TowerConfig, cast(VisualConfig, self.visual_config).visual_model)
 
     @property
     def abstractor(self) -> AbstractorConfig:
         """Settings of the visual abstractor."""
-        return self.visual_config.visual_abstractor
+        return cast(AbstractorConfig, cast(VisualConfig, self.visual_config).visual_abstractor)
 
 
 AutoConfig.register(MPLUGOwl2Config.model_type, MPLUGOwl2Config)

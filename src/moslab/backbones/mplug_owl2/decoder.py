@@ -16,7 +16,6 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPast
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import (
-    LlamaAttention,
     LlamaMLP,
     LlamaRMSNorm,
     LlamaRotaryEmbedding,
@@ -66,13 +65,22 @@ class Multiway(nn.Module):
         return torch.cat([words, visual]).index_select(0, kinds.back).unflatten(0, states.shape[:2])
 
 
-class TwofoldAttention(LlamaAttention):
+class TwofoldAttention(nn.Module):
     """LLaMA's attention with two matrices for keys and two for values."""
 
+    is_causal = True
+    num_key_value_groups = 1  # no two heads share their keys
+
     def __init__(self, config: MPLUGOwl2Config, layer_idx: int) -> None:
-        super().__init__(config, layer_idx)
-        self.k_proj = _twice(self.k_proj)
-        self.v_proj = _twice(self.v_proj)
+        super().__init__()
+        self.config = config
+        self.layer_idx = layer_idx
+        self.head_dim = config.hidden_size // config.num_attention_heads
+        width = config.hidden_size
+        self.q_proj = nn.Linear(width, width, bias=False)
+        self.k_proj = Multiway(lambda: nn.Linear(width, width, bias=False))
+        self.v_proj = Multiway(lambda: nn.Linear(width, width, bias=False))
+        self.o_proj = nn.Linear(width, width, bias=False)
 
     def forward(
         self,
@@ -93,17 +101,13 @@ class TwofoldAttention(LlamaAttention):
             self.config._attn_implementation, eager_attention_forward
         )
         gathered, _ = attention(
-            self, query, key, value, attention_mask, scaling=self.scaling, dropout=0.0, **kwargs
+            self, query, key, value, attention_mask, scaling=self.head_dim**-0.5, **kwargs
         )
         return self.o_proj(gathered.flatten(2))
 
     def _by_head(self, states: torch.Tensor) -> torch.Tensor:
         """[batch, time, width] as [batch, heads, time, width of a head]."""
         return states.unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
-
-
-def _twice(layer: nn.Linear) -> Multiway:
-    return Multiway(lambda: nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None))
 
 
 class TwofoldLayer(GradientCheckpointingLayer):

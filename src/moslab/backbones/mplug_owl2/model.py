@@ -3,7 +3,8 @@
 Weights have their published names, but those of the language model, which are one step further down here.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -38,7 +39,6 @@ class Owl(PreTrainedModel):
 
     config: MPLUGOwl2Config
     base_model_prefix = "model"
-    input_modalities = ("image", "text")
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _supports_flash_attn = True
@@ -79,7 +79,8 @@ class MPLUGOwl2LlamaModel(Owl):
         states = self.get_input_embeddings()(input_ids)
         visual = input_ids == self.config.image_token_id
         if mm_encoder_outputs:
-            states = _put_in(states, visual, torch.cat(list(mm_encoder_outputs["image"].pooler_output)))
+            finished = cast(Sequence[torch.Tensor], mm_encoder_outputs["image"].pooler_output)
+            states = _put_in(states, visual, torch.cat(list(finished)))
         elif pixel_values is not None:
             states = _put_in(states, visual, self.look(pixel_values).flatten(0, 1))
         return self.language_model(inputs_embeds=states, visual=visual, **kwargs)

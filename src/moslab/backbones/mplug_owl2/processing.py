@@ -9,6 +9,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.processing_utils import ProcessorMixin
 
 from moslab.backbones import processors, sentence_pieces, templates
+from moslab.utils.errors import UserError
 
 IMAGE = "<|image|>"  # what stands for a picture in a text; the tokenizer does not know it
 PUBLISHED = "MAGAer13/mplug-owl2-llama2-7b"  # an example of the layout
@@ -55,6 +56,12 @@ class ImageTextProcessor(processors.SavedInParts, ProcessorMixin):
             UserError: for a folder without a tokenizer or an image processor.
         """
         folder = Path(folder)
+        # transformers makes an empty tokenizer of LLaMA's kind where there is no file.
+        if not any((folder / name).is_file() for name in (sentence_pieces.FILE, "tokenizer.json")):
+            raise UserError(
+                f"{folder} holds no tokenizer ({sentence_pieces.FILE} or tokenizer.json): "
+                f"give a folder laid out like {PUBLISHED}."
+            )
         tokenizer, image_processor = processors.read_parts(
             folder,
             SquareImageProcessor.from_pretrained,
