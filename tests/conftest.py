@@ -163,7 +163,7 @@ def tiny_mplug(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_mplug(tmp_path_factory.mktemp("tiny") / "mplug")
 
 
-@pytest.fixture(params=["tiny_base", "tiny_llava", "hub_like", "hub_like_llava"])
+@pytest.fixture(params=["tiny_base", "tiny_llava", "tiny_mplug", "hub_like", "hub_like_llava"])
 def any_base(request: pytest.FixtureRequest) -> Path:
     """Each of the small checkpoints in turn; those in the hub's layout are skipped without a data root."""
     return request.getfixturevalue(request.param)

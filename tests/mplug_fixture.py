@@ -32,7 +32,7 @@ def settings(name: str) -> Any:
 
 def pictures() -> list[Image.Image]:
     """Three of different shapes."""
-    return [Image.open(FOLDER / f"image_{number}.png") for number in range(3)]
+    return [Image.fromarray(pixels.numpy()) for pixels in arrays("pictures").values()]
 
 
 def spread(rows: torch.Tensor, fill: int, filler: int, images: list[int]) -> torch.Tensor:

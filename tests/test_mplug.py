@@ -21,7 +21,10 @@ from test_packing import PACKING, assert_same, loss_and_gradients
 from test_saved import assert_same as assert_same_scores
 from toys import load_exact, toy_experiment, use_toy_table
 
-from moslab.backbones import catalogue, features, loading, mplug_owl2
+from moslab.backbones import features, loading, mplug_owl2
+from moslab.backbones.mplug_owl2.configuration import MPLUGOwl2Config
+from moslab.experiments import planning
+from moslab.experiments.compute import Compute
 from moslab.experiments.evaluation import predict
 from moslab.experiments.training import execute, prepare
 from moslab.scorers import NAMES
@@ -127,6 +130,18 @@ def test_adapters_go_where_the_papers_put_them(tiny):
     assert targets(tiny, "qv") == qv
     assert targets(tiny, "decoder") == decoder
     assert targets(tiny, "all") == decoder | tower
+
+
+def test_the_published_model_has_as_many_weights_as_its_authors_say():
+    """8.2 billion; and 149 million where Q-Align trains adapters of rank 128 and the visual abstractor."""
+    with torch.device("meta"):
+        model = mplug_owl2.Model(MPLUGOwl2Config())
+    assert sum(weight.numel() for weight in model.parameters()) == 8_197_859_328
+    learning = sum(weight.numel() for weight in model.model.visual_abstractor.parameters())
+    for name, layer in model.named_modules():
+        if re.fullmatch(mplug_owl2.DECODER_LAYERS["qv"], name):
+            learning += 128 * (layer.in_features + layer.out_features)
+    assert round(learning / 1e6) == 149
 
 
 def moving(folder, **fields):
@@ -280,5 +295,7 @@ def test_visual_tokens_have_as_many_places_as_there_are(tiny):
         tiny.states(batch)
 
 
-def test_it_is_in_the_catalogue():
-    assert catalogue.ARCHITECTURES["mplug_owl2"] == "mPLUG-Owl2"
+def test_its_trainings_are_not_planned(tiny_mplug):
+    experiment = toy_experiment(tiny_mplug, scorer="levels", options={})
+    with pytest.raises(UserError, match="training of mPLUG-Owl2 takes was not worked out"):
+        planning.plan(experiment, Compute(), planning.card("H100"), [(64, 64)], pictures=20)

@@ -118,8 +118,8 @@ class Anatomy:
         if backbone.model_type not in TOWERS:
             planned = " or ".join(ARCHITECTURES[name] for name in TOWERS)
             raise UserError(
-                f"What a training of {ARCHITECTURES[backbone.model_type]} takes was not worked out: plan that "
-                f"of a {planned} of its size instead."
+                f"What a training of {ARCHITECTURES[backbone.model_type]} takes was not worked out: "
+                f"plan that of a {planned} of its size instead."
             )
         model: Any = backbone.model
         decoder = tuple(_decoder_layer(layer, backbone) for layer in backbone.layers)
