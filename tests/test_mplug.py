@@ -9,7 +9,7 @@ import pytest
 import torch
 from checkpoint_folders import reweight, rewrite, template
 from conftest import real_tokenizer
-from mplug_fixture import FOLDER
+from mplug_fixture import FOLDER, arrays
 from PIL import Image
 from readers import labelled
 from safetensors.torch import load_file
@@ -84,11 +84,12 @@ def test_llama_s_own_vocabulary_is_read_from_sentencepiece(tmp_path):
     assert other.decode([450, 11029, 338]) == tokenizer.decode([450, 11029, 338])
 
 
-def test_added_tokens_follow_the_vocabulary(tmp_path):
+def test_added_tokens_stand_between_blanks_as_in_q_scorer_s_training(tmp_path):
     folder = shutil.copytree(FOLDER, tmp_path / "added")
-    rewrite(folder / "added_tokens.json", **{"<score2>": 401, "<score1>": 400})
+    rewrite(folder / "added_tokens.json", **{f"<score{number}>": 399 + number for number in (2, 5, 1, 4, 3)})
     tokenizer = mplug_owl2.read_processor(folder).tokenizer
-    assert tokenizer.convert_tokens_to_ids(["<score1>", "<score2>"]) == [400, 401]
+    taught = arrays("scorers/qscorer")["train.input_ids"][0, -11:-1].tolist()
+    assert mplug_owl2.tokens(tokenizer, " The quality of the image is <score4>.") == taught
 
 
 def test_a_saved_processor_is_the_same_again(tiny, tmp_path):
@@ -104,6 +105,15 @@ def test_a_saved_processor_is_the_same_again(tiny, tmp_path):
 
 
 # weights
+
+
+def test_code_that_a_folder_brings_is_not_run(tiny_mplug, tmp_path):
+    folder = shutil.copytree(tiny_mplug, tmp_path / "mplug")
+    (folder / "modeling.py").write_text("raise AssertionError('run')")
+    rewrite(
+        folder / "config.json", auto_map={"AutoConfig": "modeling.A", "AutoModelForCausalLM": "modeling.B"}
+    )
+    assert type(loading.load(str(folder)).model) is mplug_owl2.Model
 
 
 def test_saved_weights_have_their_published_names(tiny_mplug):

@@ -88,9 +88,10 @@ class Backbone:
         """Which linear layers take low-rank adapters, as peft's pattern.
 
         Args:
-            which: decoder: all of the decoder's; qv: its query and value projections; all: the decoder's and
-                those of the vision tower, as far as it is read. What joins the two, a merger or projector,
-                takes none, as with LLaMA-Factory's `lora_target: all`.
+            which: decoder: all of the decoder's; qv: its query and value projections, of mPLUG-Owl2's those
+                of values for pictures alone; all: the decoder's and those of the vision tower, as far as it
+                is read. What joins the two, a merger or projector, takes none, as with LLaMA-Factory's
+                `lora_target: all`.
         """
         patterns = getattr(self.architecture, "DECODER_LAYERS", DECODER_LAYERS)
         if which == "all":
