@@ -155,7 +155,15 @@ def tiny_llava(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_llava(tmp_path_factory.mktemp("tiny") / "llava")
 
 
-@pytest.fixture(params=["tiny_base", "tiny_llava", "hub_like", "hub_like_llava"])
+@pytest.fixture(scope="session")
+def tiny_mplug(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny mPLUG-Owl2 in its published layout, with random weights."""
+    from toys import save_tiny_mplug
+
+    return save_tiny_mplug(tmp_path_factory.mktemp("tiny") / "mplug")
+
+
+@pytest.fixture(params=["tiny_base", "tiny_llava", "tiny_mplug", "hub_like", "hub_like_llava"])
 def any_base(request: pytest.FixtureRequest) -> Path:
     """Each of the small checkpoints in turn; those in the hub's layout are skipped without a data root."""
     return request.getfixturevalue(request.param)

@@ -50,6 +50,7 @@ INSIDE_FUNCTIONS = {
     ("moslab.datasets.photos", "skimage"): FEW_NEED_IT,
     ("moslab.experiments.collecting", "moslab.experiments.worker"): STARTS_SLOWLY,
     ("moslab.experiments.collecting", "torch"): NEWBORN_WORKER,
+    ("moslab.publish.convert_command", "moslab.backbones.converting"): STARTS_SLOWLY,
     ("moslab.publish.plan_command", "moslab.experiments.compute"): STARTS_SLOWLY,
     ("moslab.publish.plan_command", "moslab.publish.plan_page"): STARTS_SLOWLY,
     ("moslab.utils.cores", "torch.cuda"): FEW_NEED_IT,

@@ -25,7 +25,8 @@ from transformers import (
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from moslab import datasets
-from moslab.backbones import base, embedded, embedded_llava, loading, pretraining
+from moslab.backbones import base, embedded, embedded_llava, loading, mplug_owl2, pretraining
+from moslab.backbones.mplug_owl2.configuration import MPLUGOwl2Config
 from moslab.backbones.pretraining import training as pretraining_run
 from moslab.datasets.table import ArrayPixels, ImageTable
 from moslab.experiments.experiment import Experiment, make
@@ -366,3 +367,21 @@ def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
             return value
         time.sleep(0.05)
     raise AssertionError("waited in vain")
+
+
+MPLUG_FILES = Path(__file__).parent / "data" / "mplug_owl2"
+
+
+def save_tiny_mplug(folder: Path, seed: int = 3) -> Path:
+    """An mPLUG-Owl2 with random weights: two layers of 64 everywhere, pictures of 56 x 56 pixels.
+
+    Its tokenizer is SentencePiece's, of 400 pieces. Weights have their published names.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"):
+        shutil.copyfile(MPLUG_FILES / name, folder / name)
+    shutil.copyfile(MPLUG_FILES / "preprocessor_config.json", folder / "preprocessor_config.json")
+    config = MPLUGOwl2Config.from_pretrained(MPLUG_FILES)
+    torch.manual_seed(seed)
+    mplug_owl2.Model(config).save_pretrained(folder)
+    return folder

@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from moslab.publish.convert_command import convert
 from moslab.publish.plan_command import plan
 from moslab.utils.endings import UsageProblem, end, end_usage, own_error
 from moslab.utils.errors import UserError
@@ -24,6 +25,7 @@ data_app = typer.Typer(help="Published datasets in your folders.", no_args_is_he
 app.add_typer(data_app, name="data")
 app.add_typer(world_app, name="world")
 app.add_typer(base_app, name="base")
+app.command("convert")(convert)
 app.command("plan")(plan)
 
 Notebooks = Annotated[str, typer.Option(help='Numbers or names, like "00 01"; all if empty.')]

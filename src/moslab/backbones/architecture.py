@@ -36,7 +36,8 @@ class Architecture(Protocol):
     """Everything that the file of an architecture defines; `model` is a loaded `Model` throughout.
 
     A file is named after the `model_type` in config.json, and `catalogue.ARCHITECTURES` names the file. It
-    may import whatever it shares with another architecture's file.
+    may import whatever it shares with another architecture's file. Where adapters go on other layers of the
+    decoder than usual, it also defines `DECODER_LAYERS`, as `base` does.
 
     Attributes:
         Model: transformers' class of the whole model, with its output matrix.

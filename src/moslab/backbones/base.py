@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
     Tensors = dict[str, torch.Tensor]
 
-DECODER_LAYERS = r".*language_model.*\.({})_proj"  # linear layers, by the first word of their names
+# The decoder's linear layers that take adapters, as peft's patterns; an architecture may name others.
+DECODER_LAYERS = {
+    "decoder": r".*language_model.*\.(q|k|v|o|gate|up|down)_proj",
+    "qv": r".*language_model.*\.(q|v)_proj",
+}
 
 
 @dataclass
@@ -78,22 +82,21 @@ class Backbone:
     def vision_settings(self) -> dict[str, Any]:
         """What config.json says of vision: the tower's own settings, and which of its outputs are read."""
         settings = self.model.config.to_dict()
-        return {name: value for name, value in settings.items() if name.startswith("vision")}
+        return {name: value for name, value in settings.items() if name.startswith(("vision", "visual"))}
 
     def lora_targets(self, which: str = "decoder") -> str:
         """Which linear layers take low-rank adapters, as peft's pattern.
 
         Args:
-            which: decoder: all of the decoder's; qv: its query and value projections; all: the decoder's and
-                those of the vision tower, as far as it is read. What joins the two, a merger or projector,
-                takes none, as with LLaMA-Factory's `lora_target: all`.
+            which: decoder: all of the decoder's; qv: its query and value projections, of mPLUG-Owl2's those
+                of values for pictures alone; all: the decoder's and those of the vision tower, as far as it
+                is read. What joins the two, a merger or projector, takes none, as with LLaMA-Factory's
+                `lora_target: all`.
         """
-        if which == "qv":
-            return DECODER_LAYERS.format("q|v")
-        decoder = DECODER_LAYERS.format("q|k|v|o|gate|up|down")
-        if which == "decoder":
-            return decoder
-        return "|".join([decoder, *map(re.escape, self._tower_layers())])
+        patterns = getattr(self.architecture, "DECODER_LAYERS", DECODER_LAYERS)
+        if which == "all":
+            return "|".join([patterns["decoder"], *map(re.escape, self._tower_layers())])
+        return patterns[which]
 
     def _tower_layers(self) -> list[str]:
         """Full names of the vision tower's linear layers that are read."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ARCHITECTURES = {
     "qwen2_vl": "Qwen2-VL",
     "llava": "LLaVA-1.5",
+    "mplug_owl2": "mPLUG-Owl2",
 }
 WEIGHTS = Path(__file__).parent / "weights"
 # The bases that come with the package, by folder: the base, two checkpoints from early in its training, one

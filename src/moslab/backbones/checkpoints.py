@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
-from moslab.backbones.catalogue import ARCHITECTURES, INDEX_FILE, WEIGHTS_FILE
+from moslab.backbones.catalogue import ARCHITECTURES, INDEX_FILE, WEIGHTS_FILE, architecture_of
 from moslab.utils.errors import UserError, first_line
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def read_config(folder: Path) -> PreTrainedConfig:
             f"config.json in {folder} names weights of its own (transformers_weights): take "
             f"that entry out and name the file {WEIGHTS_FILE}."
         )
+    architecture_of(model_type)  # which tells transformers of a configuration that it does not know
     try:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as problem:  # whatever a strange value makes transformers stumble over
@@ -182,8 +183,7 @@ def _instead(folder: Path) -> str:
     if pickled:
         return (
             f"{pickled[0]} is pickled, and reading a pickle can run code): convert it once with "
-            "from_pretrained and save_pretrained of transformers' model class, which writes "
-            f"{WEIGHTS_FILE}."
+            f"`moslab convert {folder}`, which runs nothing and writes safetensors."
         )
     return f"there is neither {WEIGHTS_FILE} nor {INDEX_FILE}): complete the folder."
 

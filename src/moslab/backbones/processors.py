@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from PIL import Image
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast
 
+from moslab.backbones import sentence_pieces
 from moslab.utils.errors import UserError, first_line
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ def read_parts(
 
 def read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """The folder's tokenizer. Without a padding token, it pads with its end token, which is masked."""
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    if (folder / sentence_pieces.FILE).is_file() and not (folder / "tokenizer.json").is_file():
+        tokenizer: Any = sentence_pieces.read(folder)
+    else:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     return cast(PreTrainedTokenizerFast, tokenizer)
 
@@ -79,6 +83,7 @@ def check_processor(
 def _check_tokens(folder: Path, processor: "Processor", config: PreTrainedConfig) -> None:
     """UserError where the tokenizer's tokens are not the model's."""
     image = processor.image_token
+    number = processor.tokenizer.convert_tokens_to_ids(image)
     vocabulary = processor.tokenizer.get_vocab()
     rows = config.get_text_config().vocab_size
     beyond = {token: number for token, number in vocabulary.items() if number >= rows}
@@ -90,7 +95,7 @@ def _check_tokens(folder: Path, processor: "Processor", config: PreTrainedConfig
             "that was saved with the weights, or add the rows with resize_token_embeddings "
             "and save the model."
         )
-    if vocabulary.get(image) != config.image_token_id:
+    if number != config.image_token_id:
         raise UserError(
             f"The tokenizer in {folder} has no token {image} with number "
             f"{config.image_token_id}, which config.json names: take tokenizer and config.json "

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from moslab.backbones.base import Backbone
+from moslab.backbones.catalogue import ARCHITECTURES
+from moslab.utils.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,17 @@ class Anatomy:
 
     @classmethod
     def of(cls, backbone: Backbone) -> "Anatomy":
-        """Of a backbone whose trainable part is set."""
+        """Of a backbone whose trainable part is set.
+
+        Raises:
+            UserError: for an architecture that no formulas were worked out for.
+        """
+        if backbone.model_type not in TOWERS:
+            planned = " or ".join(ARCHITECTURES[name] for name in TOWERS)
+            raise UserError(
+                f"What a training of {ARCHITECTURES[backbone.model_type]} takes was not worked out: "
+                f"plan that of a {planned} of its size instead."
+            )
         model: Any = backbone.model
         decoder = tuple(_decoder_layer(layer, backbone) for layer in backbone.layers)
         embeds = model.get_input_embeddings().weight.requires_grad
