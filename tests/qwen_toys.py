@@ -31,14 +31,16 @@ POSITIONS = {
 def save_tiny_qwen2_5_vl(folder: Path, seed: int = 3, tied: bool = True) -> Path:
     """A tower of two layers, of which one looks at windows, and a decoder of two."""
     tokenizer = embedded.build_tokenizer(SENTENCES, size=400)
-    config = Qwen2_5_VLConfig(**parts(tokenizer, WINDOWED), tie_word_embeddings=tied)
+    config = Qwen2_5_VLConfig(
+        **parts(tokenizer, WINDOWED, tie_word_embeddings=tied), tie_word_embeddings=tied
+    )
     return save(folder, Qwen2_5_VLForConditionalGeneration, config, tokenizer, seed)
 
 
 def save_tiny_qwen3_vl(folder: Path, seed: int = 3, tied: bool = True) -> Path:
     """A tower of three layers, of which two give additions to the first two of the decoder's four."""
     tokenizer = embedded.build_tokenizer(SENTENCES, size=400)
-    text = {"num_hidden_layers": 4, "head_dim": 16, "rope_parameters": POSITIONS}
+    text = {"num_hidden_layers": 4, "head_dim": 16, "rope_parameters": POSITIONS, "tie_word_embeddings": tied}
     config = Qwen3VLConfig(**parts(tokenizer, DEEPSTACK, **text), tie_word_embeddings=tied)
     return save(folder, Qwen3VLForConditionalGeneration, config, tokenizer, seed)
 

@@ -171,8 +171,8 @@ def test_an_adapter_that_cannot_be_merged_is_one_sentence(adapter, case):
     assert sentence in refused(adapter)
 
 
-def test_an_adapter_of_another_architecture_does_not_fit(adapter, tiny_qwen3_vl):
-    rewrite(adapter / "adapter_config.json", base_model_name_or_path=str(tiny_qwen3_vl))
+def test_an_adapter_of_another_architecture_does_not_fit(adapter, tiny_llava):
+    rewrite(adapter / "adapter_config.json", base_model_name_or_path=str(tiny_llava))
     assert "does not fit the model that it names" in refused(adapter)
 
 
@@ -180,6 +180,6 @@ def test_an_adapter_with_more_layers_does_not_fit(adapter):
     path = adapter / "adapter_model.safetensors"
     weights = load_file(path)
     name = next(name for name in weights if "layers.1" in name)
-    save_file(weights | {name.replace("layers.1", "layers.9"): weights[name]}, path, {"format": "pt"})
+    save_file(weights | {name.replace("layers.1", "layers.9"): weights[name].clone()}, path, {"format": "pt"})
     assert "1 of its tensors have no place in it" in refused(adapter)
     assert json.loads((adapter / "adapter_config.json").read_text())["r"] == 2

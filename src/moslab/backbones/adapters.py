@@ -42,7 +42,7 @@ def merge(folder: Path, model: PreTrainedModel) -> None:
     """
     try:
         with checkpoints.no_load_report():
-            report = model.load_adapter(str(folder), NAME, use_safetensors=True, local_files_only=True)
+            report = model.load_adapter(str(folder), NAME, use_safetensors=True)
     except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as problem:
         raise _misfit(folder, first_line(problem)) from problem
     strange = sorted(report.unexpected_keys)
