@@ -40,10 +40,10 @@ def test_a_notebook_runs_to_the_end(request: pytest.FixtureRequest, name: str) -
 def test_bins_are_trained_as_rvtc_did(sweep: Batch) -> None:
     experiments = sweep.experiments("01_bin_sweep")
     assert {(one.dataset, one.recipe, one.text) for one in experiments} == {("ava", "full", "image")}
-    assert {one.options["bins"] for one in experiments} >= {5, 15}
+    assert {one.options.get("bins") for one in experiments} >= {5, 15}
 
 
 def test_forms_are_trained_as_roc4mllm_did(forms: Batch) -> None:
     experiments = forms.experiments("05_regression_vs_ntp")
     assert {(one.dataset, one.recipe, one.text) for one in experiments} == {("ava", "full", "roc4mllm")}
-    assert {one.scorer for one in experiments} == {"levels", "roc"}
+    assert {one.scorer for one in experiments} >= {"levels", "roc"}

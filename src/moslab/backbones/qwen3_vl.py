@@ -4,7 +4,6 @@ These additions (DeepStack) belong to a visual token like what is read in its pl
 to end, and so are kept features.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -46,8 +45,10 @@ def states(model: Model, batch: dict[str, Any], cache: Cache | None = None) -> t
     return model.model(**given).last_hidden_state
 
 
-def _taken_apart(seen: Sequence[torch.Tensor], model: Model) -> BaseModelOutputWithDeepstackFeatures:
+def _taken_apart(seen: Any, model: Model) -> BaseModelOutputWithDeepstackFeatures:
     """Visual tokens as transformers has them: what is read, and for each of the first layers what it adds."""
     width = model.config.get_text_config().hidden_size
+    read: Any
+    added: Any
     read, *added = zip(*(part.split(width, -1) for part in seen))
     return BaseModelOutputWithDeepstackFeatures(pooler_output=read, deepstack_features=added)

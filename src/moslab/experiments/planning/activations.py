@@ -183,7 +183,7 @@ def tower_layer(layer: Layer, numbers: Numbers, entered: bool, stream: int) -> f
     inner = layer.narrow.inputs
     gated = len(layer.wide) == 2  # as in a decoder, whose norms such a tower has, too
     made = 4 if numbers.wide_norms and numbers.cast and not gated else stream  # what a norm makes
-    norms = layer.width * max(made, stream) * (1 + (entered or layer.norms_learn)) + 4 * STATISTICS
+    norms: float = layer.width * max(made, stream) * (1 + (entered or layer.norms_learn)) + 4 * STATISTICS
     if gated:
         norms = _root_mean_square(layer.width, layer.norms_learn, numbers, entered)
         norms += _root_mean_square(layer.width, layer.norms_learn, numbers, True)

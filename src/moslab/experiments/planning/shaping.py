@@ -97,7 +97,9 @@ def _processor(folder: Path, architecture: Architecture, model_type: str) -> Pro
     processor = architecture.read_processor(catalogue.resolve(stand_in))
     processor.tokenizer.model_max_length = LONG
     try:
-        processor.image_processor = type(processor.image_processor).from_pretrained(folder)
+        processor.image_processor = type(processor.image_processor).from_pretrained(
+            folder, trust_remote_code=False
+        )
     except (OSError, ValueError) as problem:
         raise UserError(
             f"{folder} does not say how pictures are prepared ({first_line(problem)}): put the checkpoint's "
