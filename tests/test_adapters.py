@@ -11,7 +11,9 @@ import torch
 from checkpoint_folders import refused, rewrite
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
+from saved_toys import save_trained
 from test_backbones import reader_of
+from test_saved import assert_same
 from toys import load_exact, toy_table
 
 from moslab.backbones import catalogue, loading
@@ -114,6 +116,12 @@ def test_a_merged_model_learns_like_any_other(adapter):
     states_of_one = reader_of(backbone, "generic").to_read(toy_table(1), [0])
     backbone.states(states_of_one).float().pow(2).sum().backward()
     assert backbone.layers[0].self_attn.q_proj.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("recipe", ["lora", "lm"])
+def test_a_scorer_on_it_is_saved_and_loaded_equal(adapter, tmp_path, recipe):
+    reader = save_trained(tmp_path / "kept", "levels", adapter, recipe=recipe)
+    assert_same(tmp_path / "kept", reader)
 
 
 def test_the_key_follows_adapter_and_base(tiny_base, adapter, tmp_path):

@@ -135,7 +135,7 @@ class MatrixPatchEmbed(qwen2_vl.PatchEmbed):
 
 
 class BatchedVisionAttention(qwen2_vl.VisionAttention):
-    """Attention over pictures of equal size in one call; falls back to transformers' loop for mixed sizes."""
+    """Attention over all pictures of one size, or windows, in one call."""
 
     def forward(
         self,
@@ -145,32 +145,45 @@ class BatchedVisionAttention(qwen2_vl.VisionAttention):
         max_seqlen: int | None = None,
         **kwargs: Any,
     ) -> torch.Tensor:
-        lengths = cu_seqlens.diff()
-        is_sdpa = self.config._attn_implementation == "sdpa"
-        if not is_sdpa or position_embeddings is None or bool((lengths != lengths[0]).any()):
+        if self.config._attn_implementation != "sdpa" or position_embeddings is None:
             return super().forward(hidden_states, cu_seqlens, position_embeddings, max_seqlen, **kwargs)
         joint = self.qkv(hidden_states).view(len(hidden_states), 3, self.num_heads, self.head_dim)
         query, key, value = joint.unbind(1)
         query, key = qwen2_vl.apply_rotary_pos_emb_vision(query, key, *position_embeddings)
-        attended = F.scaled_dot_product_attention(
-            _by_picture(query, len(lengths)),
-            _by_picture(key, len(lengths)),
-            _by_picture(value, len(lengths)),
-            scale=self.scaling,
-        )
-        return self.proj(attended.transpose(1, 2).reshape(hidden_states.shape))
+        attended = _attended(query, key, value, cu_seqlens.diff(), self.scaling)
+        return self.proj(attended.reshape(hidden_states.shape))
 
 
-def _by_picture(heads: torch.Tensor, pictures: int) -> torch.Tensor:
-    """[all patches, heads, width] as [pictures, heads, patches, width]."""
-    return heads.unflatten(0, (pictures, -1)).transpose(1, 2)
+def _attended(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float
+) -> torch.Tensor:
+    """Attention within each picture or window, [all patches, heads, width]; lengths: in patches."""
+    if bool((lengths == lengths[0]).all()):
+        return _together(query, key, value, len(lengths), scale)
+    attended = torch.zeros_like(query)
+    length_of_patch = lengths.repeat_interleave(lengths)
+    for length in lengths.unique().tolist():
+        places = length_of_patch == length
+        pictures = int((lengths == length).sum())
+        some = _together(query[places], key[places], value[places], pictures, scale)
+        attended = attended.index_put((places,), some)
+    return attended
+
+
+def _together(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pictures: int, scale: float
+) -> torch.Tensor:
+    """Attention within pictures of one size, [all patches, heads, width]."""
+    by_picture = (part.unflatten(0, (pictures, -1)).transpose(1, 2) for part in (query, key, value))
+    return F.scaled_dot_product_attention(*by_picture, scale=scale).transpose(1, 2).flatten(0, 1)
 
 
 def accelerate(model: Model) -> None:
     """Exchange two methods of the vision tower in place for faster ones.
 
     Numbers, weights and their names stay. The patch embedding is a 3-d convolution whose kernel equals its
-    stride (a plain matrix product), and transformers' attention walks through the pictures one by one.
+    stride (a plain matrix product), and transformers' attention walks through pictures, or windows of
+    them, one by one.
     """
     model.model.visual.patch_embed.__class__ = MatrixPatchEmbed
     for block in model.model.visual.blocks:
