@@ -163,6 +163,22 @@ def tiny_mplug(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_mplug(tmp_path_factory.mktemp("tiny") / "mplug")
 
 
+@pytest.fixture(scope="session")
+def tiny_qwen2_5_vl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint of Qwen2.5-VL."""
+    from qwen_toys import save_tiny_qwen2_5_vl
+
+    return save_tiny_qwen2_5_vl(tmp_path_factory.mktemp("tiny") / "qwen2_5_vl")
+
+
+@pytest.fixture(scope="session")
+def tiny_qwen3_vl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint of Qwen3-VL."""
+    from qwen_toys import save_tiny_qwen3_vl
+
+    return save_tiny_qwen3_vl(tmp_path_factory.mktemp("tiny") / "qwen3_vl")
+
+
 @pytest.fixture(params=["tiny_base", "tiny_llava", "tiny_mplug", "hub_like", "hub_like_llava"])
 def any_base(request: pytest.FixtureRequest) -> Path:
     """Each of the small checkpoints in turn; those in the hub's layout are skipped without a data root."""

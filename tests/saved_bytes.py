@@ -26,6 +26,11 @@ from moslab.scorers.base import Labels
 # Published shapes, cut to a few layers, a small vocabulary and, on LLaVA, a small square.
 CUT = {
     "Qwen/Qwen2-VL-2B-Instruct": ({"num_hidden_layers": 2, "vocab_size": 1024}, {"depth": 1}),
+    "Qwen/Qwen2.5-VL-7B-Instruct": ({"num_hidden_layers": 1, "vocab_size": 1024}, {"depth": 1}),
+    "Qwen/Qwen3-VL-8B-Instruct": (
+        {"num_hidden_layers": 2, "vocab_size": 1024},
+        {"depth": 2, "deepstack_visual_indexes": [0]},
+    ),
     "llava-hf/llava-1.5-7b-hf": (
         {"num_hidden_layers": 1, "vocab_size": 1024, "pad_token_id": 0},
         {"num_hidden_layers": 2, "image_size": 56},

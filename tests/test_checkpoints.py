@@ -118,10 +118,12 @@ REMEDIES = {
     ),
     "adapter": (
         to_adapter,
-        "holds an adapter for Qwen/Qwen2-VL-7B-Instruct and not a model that stands alone: "
-        "merge it into its base",
+        "holds an adapter for Qwen/Qwen2-VL-7B-Instruct, which is not at hand (Cannot fetch",
     ),
-    "adapter beside weights": (lambda folder: to_adapter(folder, whole=True), "merge it into its base"),
+    "adapter beside weights": (
+        lambda folder: to_adapter(folder, whole=True),
+        "give its folder in adapter_config.json (base_model_name_or_path), or merge the two",
+    ),
     "adapter's names": (
         lambda folder: reweight(folder, wrap_names),
         "still have an adapter around them (model.safetensors names base_model.model.",
@@ -181,6 +183,14 @@ REMEDIES = {
     "no known kind": (
         lambda folder: rewrite(folder / "config.json", model_type=["llava"]),
         "holds a ['llava'] model; this version reads",
+    ),
+    "linear attention": (
+        lambda folder: rewrite(folder / "config.json", model_type="qwen3_5"),
+        "holds a qwen3_5 model, which is not read: most layers of its decoder carry one state along a row",
+    ),
+    "tiles": (
+        lambda folder: rewrite(folder / "config.json", model_type="internvl"),
+        "holds a internvl model, which is not read: it cuts a picture into tiles",
     ),
     "quantized": (
         lambda folder: rewrite(folder / "config.json", quantization_config={"quant_method": "gptq"}),

@@ -118,7 +118,7 @@ def test_states_are_the_model_s_own(tiny):
     assert torch.allclose(reader.states(batch)[kept], own[kept], atol=1e-5)
 
 
-@pytest.mark.parametrize("base", ["tiny_base", "tiny_llava"])
+@pytest.mark.parametrize("base", ["tiny_base", "tiny_llava", "tiny_qwen2_5_vl", "tiny_qwen3_vl"])
 def test_the_layer_before_the_last_is_transformers_own(request, base):
     """Read in full, at one place and behind a cache."""
     backbone = load_exact(request.getfixturevalue(base))

@@ -21,7 +21,7 @@ PACKING = Compute(packing=True)
 COMMON = ["levels", "regression", "digits", "bins of the layer before", "roc", "qscorer"]
 
 
-@pytest.fixture(params=["tiny_base", "tiny_llava"])
+@pytest.fixture(params=["tiny_base", "tiny_llava", "tiny_qwen2_5_vl", "tiny_qwen3_vl"])
 def backbone(request) -> Backbone:
     return load_exact(request.getfixturevalue(request.param))
 
@@ -29,7 +29,7 @@ def backbone(request) -> Backbone:
 @pytest.fixture
 def table(backbone):
     """Six pictures of several sizes, where the base takes them; their titles differ in length anyway."""
-    return labelled(mixed_table() if backbone.model_type == "qwen2_vl" else toy_table(6))
+    return labelled(toy_table(6) if backbone.model_type == "llava" else mixed_table())
 
 
 @pytest.fixture(params=["live", "kept"])

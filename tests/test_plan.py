@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from qwen_toys import save_tiny_qwen2_5_vl, save_tiny_qwen3_vl
 from saved_bytes import Counted
 from toys import save_tiny_base, save_tiny_llava, use_toy_table
 from typer.testing import CliRunner
@@ -28,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 QWEN = "Qwen/Qwen2-VL-7B-Instruct"
 QWEN_2B = "Qwen/Qwen2-VL-2B-Instruct"
 LLAVA = "llava-hf/llava-1.5-7b-hf"
+WINDOWED = "Qwen/Qwen2.5-VL-7B-Instruct"
+DEEPSTACK = "Qwen/Qwen3-VL-8B-Instruct"
 TWO_CARDS = Compute(2, True, processes=2, sharded=True)
 KONIQ = (1024, 768)
 H100 = work.card("H100")
@@ -49,7 +52,7 @@ FULL = Learning("full")
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("name", [QWEN_2B, LLAVA])
+@pytest.mark.parametrize("name", [QWEN_2B, LLAVA, WINDOWED, DEEPSTACK])
 def test_formulas_give_what_autograd_saves(name, checkpointing):
     counted = Counted(name, FULL, torch.float32)
     compare(counted, kept=False, checkpointing=checkpointing)
@@ -77,7 +80,14 @@ def compare(counted, kept=False, checkpointing=False, autocast=False):
 
 
 @pytest.mark.parametrize(
-    ("name", "weights"), [(QWEN, 8_291_375_616), (QWEN_2B, 2_208_985_600), (LLAVA, 7_063_427_072)]
+    ("name", "weights"),
+    [
+        (QWEN, 8_291_375_616),
+        (QWEN_2B, 2_208_985_600),
+        (LLAVA, 7_063_427_072),
+        (WINDOWED, 8_292_166_656),
+        (DEEPSTACK, 8_767_123_696),
+    ],
 )
 def test_counts_of_weights_are_the_published_ones(name, weights):
     planned = planning.plan(koniq(name, "full"), Compute(), H100, [KONIQ], 100)
@@ -86,7 +96,7 @@ def test_counts_of_weights_are_the_published_ones(name, weights):
 
 
 @pytest.mark.parametrize("recipe", ["lm", "lora", "full", "head", "qscorer"])
-@pytest.mark.parametrize("save", [save_tiny_base, save_tiny_llava])
+@pytest.mark.parametrize("save", [save_tiny_base, save_tiny_llava, save_tiny_qwen2_5_vl, save_tiny_qwen3_vl])
 def test_a_shape_is_the_model_that_is_trained(recipe, save, tmp_path, monkeypatch):
     use_toy_table(monkeypatch)
     scorer = "bins" if recipe == "head" else "qscorer"

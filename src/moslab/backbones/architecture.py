@@ -89,7 +89,10 @@ class Architecture(Protocol):
         """Number of visual tokens of each picture."""
 
     def look(self, model: Any, inputs: "Tensors") -> "torch.Tensor":
-        """Visual tokens [all pictures' tokens, width], end to end."""
+        """Visual tokens [all pictures' tokens, width], end to end.
+
+        A token holds all that the language model is given of it, whatever it does with which part.
+        """
 
     def states(self, model: Any, batch: dict[str, Any], cache: "Cache | None" = None) -> "torch.Tensor":
         """Last hidden states [batch, time, width]; see `inputs.model_inputs` for what a batch holds."""

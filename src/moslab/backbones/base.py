@@ -114,6 +114,15 @@ class Backbone:
         """Width of the language model's hidden states."""
         return self.model.config.get_text_config().hidden_size
 
+    @property
+    def visual_width(self) -> int:
+        """Width of a visual token: of the hidden states, and as much again for each addition to them later.
+
+        Qwen3-VL's tower has such additions (DeepStack).
+        """
+        tower = self.model.config.vision_config
+        return self.width * (1 + len(getattr(tower, "deepstack_visual_indexes", ())))
+
     def tokens(self, text: str) -> list[int]:
         """Token ids of a piece of text that follows other text.
 
@@ -174,7 +183,7 @@ class Backbone:
         return self.architecture.count(self.model, inputs)
 
     def look(self, inputs: "Tensors") -> "torch.Tensor":
-        """Visual tokens [all pictures' tokens, width], end to end."""
+        """Visual tokens [all pictures' tokens, visual_width], end to end."""
         with self.computing():
             return self.architecture.look(self.model, inputs)
 

@@ -1,12 +1,13 @@
 """Which backbones there are, where they lie, and what a folder of one holds; nothing is loaded here."""
 
 import os
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from moslab.utils.content import digests_of
-from moslab.utils.errors import UserError
+from moslab.utils.errors import UserError, first_line
 from moslab.utils.files import digest, read_json
 from moslab.utils.paths import user_path
 
@@ -16,8 +17,23 @@ if TYPE_CHECKING:
 # What is read here: model_type in config.json, which names a module of this folder -> what it is called.
 ARCHITECTURES = {
     "qwen2_vl": "Qwen2-VL",
+    "qwen2_5_vl": "Qwen2.5-VL",
+    "qwen3_vl": "Qwen3-VL",
     "llava": "LLaVA-1.5",
     "mplug_owl2": "mPLUG-Owl2",
+}
+# What transformers has and is not read here: model_type -> why.
+_RECURRENT = (
+    "most layers of its decoder carry one state along a row, which mixes rows that stand end to end and "
+    "cannot be read on from in several ways"
+)
+_TILES = "it cuts a picture into tiles, and here every picture is one input of the vision tower"
+REFUSED = {
+    "qwen3_5": _RECURRENT,
+    "qwen3_5_moe": _RECURRENT,
+    "qwen3_vl_moe": "its layers choose among experts, which no recipe here trains; take a dense Qwen3-VL",
+    "llava_onevision": _TILES,
+    "internvl": _TILES,
 }
 WEIGHTS = Path(__file__).parent / "weights"
 # The bases that come with the package, by folder: the base, two checkpoints from early in its training, one
@@ -45,6 +61,8 @@ SETTINGS = (
     "added_tokens.json",
     "special_tokens_map.json",
 )
+ADAPTER_FILE = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 _HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
@@ -113,17 +131,71 @@ def _from_hub(name: str) -> Path:
         ) from problem
 
 
+def base_name(folder: Path) -> str:
+    """The backbone that a folder's adapter changes, '' for a folder without an adapter.
+
+    A relative path is taken from the folder, or else from the working directory.
+
+    Raises:
+        UserError: for an adapter that names no base.
+    """
+    path = folder / ADAPTER_FILE
+    if not path.is_file():
+        return ""
+    try:
+        name = read_json(path)["base_model_name_or_path"]
+    except (KeyError, TypeError, UserError):
+        name = None
+    if not name or not isinstance(name, str):
+        raise UserError(
+            f"{folder} holds an adapter that names no base: write its folder or hub id into {ADAPTER_FILE} "
+            "(base_model_name_or_path)."
+        )
+    beside = folder / name
+    return str(beside) if beside.is_dir() else name
+
+
+def whole_folder(name: str) -> Path:
+    """The folder of the whole model behind a name: its own, or that of the base which its adapter changes.
+
+    Raises:
+        UserError: for a base that is neither here nor can be fetched.
+    """
+    folder = resolve(name)
+    base = base_name(folder)
+    if not base:
+        return folder
+    try:
+        return resolve(base)
+    except UserError as problem:
+        raise UserError(
+            f"{folder} holds an adapter for {base}, which is not at hand ({first_line(problem)}): give its "
+            f"folder in {ADAPTER_FILE} (base_model_name_or_path), or merge the two (peft's merge_and_unload, "
+            "then save_pretrained) and give that folder."
+        ) from problem
+
+
 def fingerprint(name: str) -> str:
     """Digest of what is loaded of a checkpoint: settings, tokenizer, and every byte of the weights.
 
     Files are read once; their digests are then remembered.
     """
     folder = resolve(name)
+    if base_name(folder):
+        adapter = [folder / file for file in (ADAPTER_FILE, ADAPTER_WEIGHTS) if (folder / file).is_file()]
+        return digest([_contents(adapter), _contents(_files(whole_folder(name)))])
+    return digest(_contents(_files(folder)))
+
+
+def _files(folder: Path) -> list[Path]:
+    """What is read of a checkpoint folder."""
     settings = [folder / file for file in SETTINGS if (folder / file).is_file()]
-    files = settings + weight_files(folder)
-    return digest(
-        [[path.name, path.stat().st_size, content] for path, content in zip(files, digests_of(files))]
-    )
+    return settings + weight_files(folder)
+
+
+def _contents(files: Sequence[Path]) -> list[list[object]]:
+    """Name, size and digest of each file."""
+    return [[path.name, path.stat().st_size, content] for path, content in zip(files, digests_of(files))]
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -146,6 +218,12 @@ def weight_files(folder: Path) -> list[Path]:
         raise UserError(f"{index} is no weight map: take the file as it was published.") from None
     paths = [folder / str(shard) for shard in sorted(shards, key=str)]
     return [index, *(path for path in paths if path.is_file())]
+
+
+def known() -> str:
+    """What the architectures are called that are read, as words."""
+    *others, last = ARCHITECTURES.values()
+    return f"{', '.join(others)} and {last}"
 
 
 def architecture_of(model_type: str) -> "Architecture":

@@ -16,7 +16,15 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging
 
-from moslab.backbones.catalogue import ARCHITECTURES, INDEX_FILE, WEIGHTS_FILE, architecture_of
+from moslab.backbones.catalogue import (
+    ADAPTER_FILE,
+    ARCHITECTURES,
+    INDEX_FILE,
+    REFUSED,
+    WEIGHTS_FILE,
+    architecture_of,
+    known,
+)
 from moslab.utils.errors import UserError, first_line
 
 if TYPE_CHECKING:
@@ -41,12 +49,16 @@ def read_config(folder: Path) -> PreTrainedConfig:
         model_type = str(stated["model_type"])
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise _no_checkpoint(folder, problem) from problem
+    if model_type in REFUSED:
+        raise UserError(
+            f"{folder} holds a {model_type} model, which is not read: {REFUSED[model_type]}. "
+            f"This version reads {known()} checkpoints."
+        )
     if model_type not in ARCHITECTURES:
         brings_code = "auto_map" in stated
         own_code = ", whose own Python code (auto_map in config.json) is never run" if brings_code else ""
         raise UserError(
-            f"{folder} holds a {model_type} model{own_code}; "
-            f"this version reads {' and '.join(ARCHITECTURES.values())} checkpoints."
+            f"{folder} holds a {model_type} model{own_code}; this version reads {known()} checkpoints."
         )
     if stated.get("quantization_config"):
         raise UserError(
@@ -74,11 +86,10 @@ def _no_checkpoint(folder: Path, problem: Exception) -> UserError:
 
 def _check_kind(folder: Path) -> None:
     """UserError for a folder that is known to be something else than a checkpoint."""
-    if (folder / "adapter_config.json").is_file():
+    if (folder / ADAPTER_FILE).is_file():
         raise UserError(
-            f"{folder} holds an adapter{_base_of(folder)} and not a model that stands alone: "
-            "merge it into its base (peft's merge_and_unload, then save_pretrained) and give "
-            "that folder."
+            f"{folder} holds an adapter and is named as the base of another one: merge it into its own base "
+            "(peft's merge_and_unload, then save_pretrained) and name that folder."
         )
     _check_files(folder)
     if not (folder / "config.json").is_file():
@@ -116,14 +127,6 @@ def _check_folders(folder: Path) -> None:
             f"{folder} holds no checkpoint itself, but {', '.join(map(str, inner[:3]))} below it "
             f"{verb}: give that folder."
         )
-
-
-def _base_of(folder: Path) -> str:
-    try:
-        settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        return f" for {settings['base_model_name_or_path']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
 
 
 # --- weights ---
@@ -224,7 +227,7 @@ def load_model(architecture: "Architecture", folder: Path, dtype: torch.dtype) -
     """
     check_weights(folder)
     try:
-        with _no_load_report():
+        with no_load_report():
             # Tensors of another shape are asked for as well, to be named below.
             loaded = architecture.Model.from_pretrained(
                 folder,
@@ -246,7 +249,7 @@ def load_model(architecture: "Architecture", folder: Path, dtype: torch.dtype) -
 
 
 @contextmanager
-def _no_load_report() -> Iterator[None]:
+def no_load_report() -> Iterator[None]:
     """transformers prints a table of all names that do not fit; here they become a sentence."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()

@@ -159,7 +159,7 @@ def announce(home: Path, table: ImageTable, rows: Sequence[int], backbone: Backb
     counts = [backbone.count(backbone.inputs([table.pixels.open(row)]))[0] for row in some]
     tokens = sum(counts) / len(some)
     weight = next(backbone.vision_weights())
-    needed = int(len(rows) * tokens * backbone.width * weight.element_size())
+    needed = int(len(rows) * tokens * backbone.visual_width * weight.element_size())
     home.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(home.parent).free
     what = (

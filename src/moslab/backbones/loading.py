@@ -3,9 +3,9 @@
 import torch
 from transformers.utils import is_flash_attn_2_available, logging
 
-from moslab.backbones import catalogue, checkpoints, processors, templates
+from moslab.backbones import adapters, catalogue, checkpoints, processors, templates
 from moslab.backbones.base import Backbone
-from moslab.backbones.catalogue import EMBEDDED, architecture_of, resolve
+from moslab.backbones.catalogue import EMBEDDED, architecture_of, resolve, whole_folder
 from moslab.utils.errors import UserError
 
 
@@ -24,7 +24,8 @@ def load(
     Weights are read with safetensors only, and no code of a folder runs.
 
     Args:
-        name: one of `catalogue.EMBEDDED`, a checkpoint folder, or a hub id.
+        name: one of `catalogue.EMBEDDED`, a checkpoint folder, a hub id, or the folder of an adapter, which
+            is merged into the base that it names; tokenizer and image processor are the base's.
         scratch: keep the architecture and draw new weights from `seed`.
         dtype: of the weights, float32 if None.
         min_pixels, max_pixels: limits of a picture's size in pixels, the checkpoint's own if None.
@@ -41,7 +42,10 @@ def load(
             "attention='flash_attention_2' needs the library flash-attn and a GPU, and one of them is "
             "missing: install it, or set attention in the file of compute to auto."
         )
-    folder = resolve(name)
+    given = resolve(name)
+    folder = whole_folder(name)
+    if given != folder:
+        adapters.check(given)
     config = checkpoints.read_config(folder)
     architecture = architecture_of(config.model_type)
     processor = architecture.read_processor(folder)
@@ -55,6 +59,8 @@ def load(
         model.to(dtype or torch.float32)  # type: ignore[arg-type]  # the stub takes it for `self`
     else:
         model = checkpoints.load_model(architecture, folder, dtype or torch.float32)
+        if given != folder:
+            adapters.merge(given, model)
     if name not in EMBEDDED:
         catalogue.LOADED.add(name)
     if attention != "auto":

@@ -22,8 +22,7 @@ from transformers.models.qwen2_vl import modeling_qwen2_vl as qwen2_vl
 from transformers.models.qwen2_vl.configuration_qwen2_vl import Qwen2VLVisionConfig
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from moslab.backbones import packing, processors, templates
-from moslab.backbones.inputs import model_inputs
+from moslab.backbones import grids, packing, processors, templates
 from moslab.utils.errors import UserError
 
 Model = Qwen2VLForConditionalGeneration
@@ -132,11 +131,11 @@ class MatrixPatchEmbed(qwen2_vl.PatchEmbed):
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
         weight = self.proj.weight.flatten(1)  # [width, channels * frames * patch * patch]
-        return F.linear(patches.to(weight.dtype), weight)
+        return F.linear(patches.to(weight.dtype), weight, self.proj.bias)
 
 
 class BatchedVisionAttention(qwen2_vl.VisionAttention):
-    """Attention over pictures of equal size in one call; falls back to transformers' loop for mixed sizes."""
+    """Attention over all pictures of one size, or windows, in one call."""
 
     def forward(
         self,
@@ -146,32 +145,45 @@ class BatchedVisionAttention(qwen2_vl.VisionAttention):
         max_seqlen: int | None = None,
         **kwargs: Any,
     ) -> torch.Tensor:
-        lengths = cu_seqlens.diff()
-        is_sdpa = self.config._attn_implementation == "sdpa"
-        if not is_sdpa or position_embeddings is None or bool((lengths != lengths[0]).any()):
+        if self.config._attn_implementation != "sdpa" or position_embeddings is None:
             return super().forward(hidden_states, cu_seqlens, position_embeddings, max_seqlen, **kwargs)
         joint = self.qkv(hidden_states).view(len(hidden_states), 3, self.num_heads, self.head_dim)
         query, key, value = joint.unbind(1)
         query, key = qwen2_vl.apply_rotary_pos_emb_vision(query, key, *position_embeddings)
-        attended = F.scaled_dot_product_attention(
-            _by_picture(query, len(lengths)),
-            _by_picture(key, len(lengths)),
-            _by_picture(value, len(lengths)),
-            scale=self.scaling,
-        )
-        return self.proj(attended.transpose(1, 2).reshape(hidden_states.shape))
+        attended = _attended(query, key, value, cu_seqlens.diff(), self.scaling)
+        return self.proj(attended.reshape(hidden_states.shape))
 
 
-def _by_picture(heads: torch.Tensor, pictures: int) -> torch.Tensor:
-    """[all patches, heads, width] as [pictures, heads, patches, width]."""
-    return heads.unflatten(0, (pictures, -1)).transpose(1, 2)
+def _attended(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float
+) -> torch.Tensor:
+    """Attention within each picture or window, [all patches, heads, width]; lengths: in patches."""
+    if bool((lengths == lengths[0]).all()):
+        return _together(query, key, value, len(lengths), scale)
+    attended = torch.zeros_like(query)
+    length_of_patch = lengths.repeat_interleave(lengths)
+    for length in lengths.unique().tolist():
+        places = length_of_patch == length
+        pictures = int((lengths == length).sum())
+        some = _together(query[places], key[places], value[places], pictures, scale)
+        attended = attended.index_put((places,), some)
+    return attended
+
+
+def _together(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pictures: int, scale: float
+) -> torch.Tensor:
+    """Attention within pictures of one size, [all patches, heads, width]."""
+    one, two, three = (part.unflatten(0, (pictures, -1)).transpose(1, 2) for part in (query, key, value))
+    return F.scaled_dot_product_attention(one, two, three, scale=scale).transpose(1, 2).flatten(0, 1)
 
 
 def accelerate(model: Model) -> None:
     """Exchange two methods of the vision tower in place for faster ones.
 
     Numbers, weights and their names stay. The patch embedding is a 3-d convolution whose kernel equals its
-    stride (a plain matrix product), and transformers' attention walks through the pictures one by one.
+    stride (a plain matrix product), and transformers' attention walks through pictures, or windows of
+    them, one by one.
     """
     model.model.visual.patch_embed.__class__ = MatrixPatchEmbed
     for block in model.model.visual.blocks:
@@ -227,13 +239,7 @@ def look(model: Model, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
 
 def states(model: Model, batch: dict[str, Any], cache: Cache | None = None) -> torch.Tensor:
     """Last hidden states, [batch, time, width]."""
-    if "position_ids" not in batch:
-        batch = batch | {"position_ids": _rotary_positions(model, batch)}
-    return model.model(
-        **model_inputs(batch, cache),
-        image_grid_thw=batch["image_grid_thw"],
-        mm_token_type_ids=_kinds(model, batch),
-    ).last_hidden_state
+    return model.model(**grids.arguments(model, batch, cache)).last_hidden_state
 
 
 def positions(model: Model, batch: dict[str, Any]) -> torch.Tensor:
@@ -242,7 +248,7 @@ def positions(model: Model, batch: dict[str, Any]) -> torch.Tensor:
     First each token's place in its row, by which transformers tells rows apart, then those in time, height
     and width. Without the first it takes all rows for one, and nothing says so.
     """
-    return torch.cat([packing.places_in_rows(batch)[None], _rotary_positions(model, batch)])
+    return torch.cat([packing.places_in_rows(batch)[None], grids.rotary_positions(model, batch)])
 
 
 def ahead(model: Model, batch: dict[str, Any]) -> torch.Tensor:
@@ -250,32 +256,7 @@ def ahead(model: Model, batch: dict[str, Any]) -> torch.Tensor:
 
     A picture takes as many positions as its longer side has tokens.
     """
-    grids = batch["image_grid_thw"]
+    sizes = batch["image_grid_thw"]
     merge = _vision_config(model.config).spatial_merge_size
-    merged = grids // torch.tensor([1, merge, merge], device=grids.device)
+    merged = sizes // torch.tensor([1, merge, merge], device=sizes.device)
     return (merged.amax(1) - merged.prod(1))[:, None]
-
-
-def _kinds(model: Model, batch: dict[str, Any]) -> torch.Tensor:
-    """1 for the tokens of pictures, else 0, [batch, time]."""
-    return (batch["input_ids"] == model.config.image_token_id).int()
-
-
-def _rotary_positions(model: Model, batch: dict[str, Any]) -> torch.Tensor:
-    """Positions in time, height and width, [3, batch, time].
-
-    They are worked out once where every row has its picture at the same place.
-    """
-    ids = batch["input_ids"]
-    grids = batch["image_grid_thw"]
-    mask = batch.get("attention_mask")
-    kinds = _kinds(model, batch)
-    if bool((grids != grids[0]).any()) or bool((kinds != kinds[0]).any()):
-        places, _ = model.model.get_rope_index(
-            ids, mm_token_type_ids=kinds, image_grid_thw=grids, attention_mask=mask
-        )
-        return places
-    longest = int(mask.sum(1).argmax()) if mask is not None else 0
-    row = slice(longest, longest + 1)
-    places, _ = model.model.get_rope_index(ids[row], mm_token_type_ids=kinds[row], image_grid_thw=grids[:1])
-    return places.expand(-1, len(kinds), -1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from moslab import datasets
 from moslab.analysis.conversion import restored_labels, rounded_predictor
-from moslab.backbones.catalogue import architecture_of, resolve
+from moslab.backbones.catalogue import architecture_of, whole_folder
 from moslab.backbones.checkpoints import read_config
 from moslab.datasets.table import ImageTable, training_rows
 from moslab.measures import ncm
@@ -145,7 +145,7 @@ def answer_tokens(backbone: str) -> int:
 
     'The score of this image is 3.99.' has 13 in Qwen2-VL.
     """
-    folder = resolve(backbone)
+    folder = whole_folder(backbone)
     architecture = architecture_of(read_config(folder).model_type)
     answer = f"{architecture.LEAD}{digits.SENTENCE} {digits.written(399, 3)}."
     return len(architecture.tokens(architecture.read_processor(folder).tokenizer, answer)) + 1

@@ -181,8 +181,12 @@ def tower_layer(layer: Layer, numbers: Numbers, entered: bool, stream: int) -> f
         stream: bytes of a number between layers.
     """
     inner = layer.narrow.inputs
-    made = 4 if numbers.wide_norms and numbers.cast else stream  # what a norm makes
-    norms = layer.width * max(made, stream) * (1 + (entered or layer.norms_learn)) + 4 * STATISTICS
+    gated = len(layer.wide) == 2  # as in a decoder, whose norms such a tower has, too
+    made = 4 if numbers.wide_norms and numbers.cast and not gated else stream  # what a norm makes
+    norms: float = layer.width * max(made, stream) * (1 + (entered or layer.norms_learn)) + 4 * STATISTICS
+    if gated:
+        norms = _root_mean_square(layer.width, layer.norms_learn, numbers, entered)
+        norms += _root_mean_square(layer.width, layer.norms_learn, numbers, True)
     joint = len(layer.first) == 1  # values are then a view of queries, keys and values together
     attention = layer.width * (6 if joint else 4)
     return (
@@ -192,19 +196,21 @@ def tower_layer(layer: Layer, numbers: Numbers, entered: bool, stream: int) -> f
         + layer.heads * STATISTICS
         + _inputs([layer.out], numbers, numbers.products, held=True)
         + _inputs(layer.wide, numbers, made)
-        + (1 + layer.sigmoid) * inner * numbers.products
+        + (3 if gated else 1 + layer.sigmoid) * inner * numbers.products
         + _inputs([layer.narrow], numbers, numbers.products)
     )
 
 
 def _joining(anatomy: Anatomy, batch: Batch, numbers: Numbers, stream: int) -> float:
-    """What merger or projector keeps: inputs of both matrices, the state between them, a norm's input."""
-    first, second = anatomy.joining
+    """What mergers or a projector keep: inputs of both matrices, the state between them, a norm's input."""
     visual = batch.patches / anatomy.merged
-    normed = first.inputs * stream if anatomy.merged > 1 else 0
-    between = first.outputs * numbers.products
-    inputs = _inputs([first], numbers, stream) + _inputs([second], numbers, numbers.products)
-    return visual * (normed + between + inputs)
+    total = 0.0
+    for first, second in zip(anatomy.joining[::2], anatomy.joining[1::2]):
+        normed = first.inputs * stream if anatomy.merged > 1 else 0
+        between = first.outputs * numbers.products
+        inputs = _inputs([first], numbers, stream) + _inputs([second], numbers, numbers.products)
+        total += visual * (normed + between + inputs)
+    return total
 
 
 def _inputs(

@@ -5,7 +5,8 @@ learns.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from moslab.backbones.base import Backbone
@@ -55,6 +56,7 @@ class Layer:
         heads: of attention.
         norms_learn: whether the norms' weights do.
         sigmoid: whether the activation keeps its sigmoid beside its input (quick GELU).
+        window: how many tokens attention looks at, 0 for all.
     """
 
     first: tuple[Matrix, ...]
@@ -64,6 +66,7 @@ class Layer:
     heads: int
     norms_learn: bool
     sigmoid: bool = False
+    window: int = 0
 
     @property
     def matrices(self) -> tuple[Matrix, ...]:
@@ -156,21 +159,31 @@ def _decoder_layer(layer: Any, backbone: Backbone) -> Layer:
 # --- vision towers ------------------------------------------------------------------------------------------
 
 
-def _qwen2_vl(model: Any, backbone: Backbone) -> dict[str, Any]:
+def _qwen_vl(model: Any, backbone: Backbone) -> dict[str, Any]:
     tower = model.model.visual
+    settings = tower.config
+    everywhere = getattr(settings, "fullatt_block_indexes", range(len(tower.blocks)))
+    window = (getattr(settings, "window_size", 0) // settings.patch_size) ** 2
     layers = []
-    for block in tower.blocks:
-        layers.append(
-            _tower_layer([block.attn.qkv], block.attn.proj, block.mlp, block.norm1, tower.config.num_heads)
-        )
+    for number, block in enumerate(tower.blocks):
+        layer = _tower_layer([block.attn.qkv], block.attn.proj, block.mlp, block.norm1, settings.num_heads)
+        layers.append(layer if number in everywhere else replace(layer, window=window))
+    mergers = [tower.merger, *getattr(tower, "deepstack_merger_list", ())]
     return dict(
         tower=tuple(layers),
         patches=Matrix.of(tower.patch_embed.proj),
-        joining=_matrices([tower.merger.mlp[0], tower.merger.mlp[2]]),
-        merged=tower.config.spatial_merge_size**2,
+        joining=tuple(chain.from_iterable(_merging(merger) for merger in mergers)),
+        merged=settings.spatial_merge_size**2,
         added=0,
         widened=False,
     )
+
+
+def _merging(merger: Any) -> tuple[Matrix, ...]:
+    """The two matrices that make visual tokens of patches."""
+    if hasattr(merger, "linear_fc1"):
+        return _matrices([merger.linear_fc1, merger.linear_fc2])
+    return _matrices([merger.mlp[0], merger.mlp[2]])
 
 
 def _llava(model: Any, backbone: Backbone) -> dict[str, Any]:
@@ -195,16 +208,25 @@ def _llava(model: Any, backbone: Backbone) -> dict[str, Any]:
 
 
 def _tower_layer(first: Sequence[Any], out: Any, network: Any, norm: Any, heads: int) -> Layer:
-    activation = getattr(network, "act", None) or network.activation_fn
+    wide, narrow, activation = _network(network)
     return Layer(
         first=_matrices(first),
         out=Matrix.of(out),
-        wide=_matrices([network.fc1]),
-        narrow=Matrix.of(network.fc2),
+        wide=_matrices(wide),
+        narrow=Matrix.of(narrow),
         heads=heads,
         norms_learn=norm.weight.requires_grad,
         sigmoid=type(activation).__name__ == "QuickGELUActivation",
     )
 
 
-TOWERS = {"qwen2_vl": _qwen2_vl, "llava": _llava}
+def _network(network: Any) -> tuple[list[Any], Any, Any]:
+    """Of a layer's network: what reads its input, its last matrix, and the activation between."""
+    if hasattr(network, "gate_proj"):
+        return [network.gate_proj, network.up_proj], network.down_proj, network.act_fn
+    if hasattr(network, "linear_fc1"):
+        return [network.linear_fc1], network.linear_fc2, network.act_fn
+    return [network.fc1], network.fc2, getattr(network, "act", None) or network.activation_fn
+
+
+TOWERS = {"qwen2_vl": _qwen_vl, "qwen2_5_vl": _qwen_vl, "qwen3_vl": _qwen_vl, "llava": _llava}

@@ -168,7 +168,7 @@ class Shape:
             anatomy=Anatomy.of(backbone),
             weights=Weights.of(backbone, scorer),
             numbers=Numbers(weights=decoder, products=2 if experiment.precision == "bfloat16" else 4),
-            feature_bytes=backbone.width * visual,
+            feature_bytes=backbone.visual_width * visual,
             mean=_over(seen, np.mean),
             largest=_over(seen, np.max),
             sizes=sizes,

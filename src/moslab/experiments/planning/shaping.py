@@ -41,7 +41,9 @@ def settings_folder(name: str) -> Path:
         UserError: for a name whose shape is not at hand.
     """
     if name in catalogue.EMBEDDED or Path(name).expanduser().is_dir():
-        return catalogue.resolve(name)
+        folder = catalogue.resolve(name)
+        base = catalogue.base_name(folder)
+        return settings_folder(base) if base else folder
     try:
         cached = try_to_load_from_cache(name, "config.json")
     except HFValidationError:

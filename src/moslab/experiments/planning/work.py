@@ -145,7 +145,8 @@ def _layer_backward(layer: Layer, tokens: float, entered: bool, causal: bool) ->
 
 
 def _attention(layer: Layer, tokens: float, causal: bool) -> float:
-    return (2.0 if causal else 4.0) * tokens**2 * layer.out.inputs
+    looked_at = min(tokens, layer.window) if layer.window else tokens
+    return (2.0 if causal else 4.0) * tokens * looked_at * layer.out.inputs
 
 
 def matrix_forward(matrix: Matrix) -> float:

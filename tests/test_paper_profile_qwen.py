@@ -1,0 +1,49 @@
+"""The paper profile on Qwen2.5-VL and Qwen3-VL, a notebook each."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from paper_toys import Batch, make_home, reproduce
+from qwen_toys import save_tiny_qwen2_5_vl, save_tiny_qwen3_vl
+
+AS_ON_A_GPU = "{per_device_batch: 8, checkpointing: true, packing: true, tokens_at_once: 1024}"
+ROC = {"paper_table": "roc4mllm.table1", "scorers": ["levels", "roc"], "lengths": []}
+
+
+def home_of(tmp_path_factory: pytest.TempPathFactory, save_base: Callable[[Path], Path]) -> Path:
+    home = make_home(tmp_path_factory.mktemp("paper"), save_base)
+    (home / "compute.yaml").write_text(AS_ON_A_GPU)
+    return home
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Batch:
+    """The sweep of bins on Qwen2.5-VL."""
+    home = home_of(tmp_path_factory, save_tiny_qwen2_5_vl)
+    return reproduce(home, "01", bins=[5, 15], compute=home / "compute.yaml")
+
+
+@pytest.fixture(scope="module")
+def forms(tmp_path_factory: pytest.TempPathFactory) -> Batch:
+    """Two forms of output on Qwen3-VL."""
+    home = home_of(tmp_path_factory, save_tiny_qwen3_vl)
+    return reproduce(home, "05", compute=home / "compute.yaml", **ROC)
+
+
+@pytest.mark.parametrize("name", ["sweep", "forms"])
+def test_a_notebook_runs_to_the_end(request: pytest.FixtureRequest, name: str) -> None:
+    batch = request.getfixturevalue(name)
+    assert batch.status == 0, batch.printed[-3000:]
+
+
+def test_bins_are_trained_as_rvtc_did(sweep: Batch) -> None:
+    experiments = sweep.experiments("01_bin_sweep")
+    assert {(one.dataset, one.recipe, one.text) for one in experiments} == {("ava", "full", "image")}
+    assert {one.options.get("bins") for one in experiments} >= {5, 15}
+
+
+def test_forms_are_trained_as_roc4mllm_did(forms: Batch) -> None:
+    experiments = forms.experiments("05_regression_vs_ntp")
+    assert {(one.dataset, one.recipe, one.text) for one in experiments} == {("ava", "full", "roc4mllm")}
+    assert {one.scorer for one in experiments} >= {"levels", "roc"}
