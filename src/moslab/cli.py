@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from moslab.publish import outside_commands
 from moslab.publish.plan_command import plan
 from moslab.utils.endings import UsageProblem, end, end_usage, own_error
 from moslab.utils.errors import UserError
@@ -25,6 +26,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(world_app, name="world")
 app.add_typer(base_app, name="base")
 app.command("plan")(plan)
+outside_commands.register(app)
 
 Notebooks = Annotated[str, typer.Option(help='Numbers or names, like "00 01"; all if empty.')]
 Jobs = Annotated[Optional[int], typer.Option(help="Training processes; one per core if not given.")]
