@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -51,7 +52,7 @@ def test_a_model_that_knows_numbers_makes_no_mistake():
         for measure in ("accuracy", "recall", "rising"):
             assert shown["sorting", form, measure] == 1
         assert shown["copying", form, "in_place"] == 1
-        assert shown["comparing", form].tolist() == [1, 1]
+        assert shown.loc["comparing", form].tolist() == [1, 1]
         assert shown["repeating", form, "greedy"] == 1
         assert shown["repeating", form, "expectation off by"] == pytest.approx(0, abs=1e-6)
 
@@ -59,7 +60,7 @@ def test_a_model_that_knows_numbers_makes_no_mistake():
 def test_a_model_that_does_not_is_found_out():
     shown = number_tests.table(number_tests.measure(Knowing(right=False), trials=6))["mean"]
     assert shown["sorting", "no example", "recall"] == pytest.approx(0.1)
-    assert shown["comparing", "no example"].tolist() == [0, 0]
+    assert shown.loc["comparing", "no example"].tolist() == [0, 0]
 
 
 def test_the_question_is_the_paper_s_and_examples_are_solved():
@@ -119,6 +120,20 @@ def talk_of(words: str) -> list[dict[str, str]]:
 def test_answers_do_not_depend_on_who_else_is_asked(tiny):
     talks = [talk_of("1.5"), talk_of("A much longer question than that, 2.25?")]
     assert tiny.write(talks, 6) == [tiny.write([talk], 6)[0] for talk in talks]
+
+
+def test_what_is_shared_is_read_once_without_a_difference(tiny):
+    talks = [talk_of("Which is larger, 1.5 or 2.25?"), talk_of("Which is larger, 9 or 10.5? Say it.")]
+    for talk, text in zip(talks, tiny.write(talks, 6)):
+        written = tiny.model.generate(
+            input_ids=torch.tensor([tiny.prompt(talk)]), max_new_tokens=6, do_sample=False, pad_token_id=0
+        )
+        assert text == tiny.tokenizer.decode(written[0, len(tiny.prompt(talk)) :], skip_special_tokens=True)
+    for talk in (talks[0], talks[0], talks[1]):
+        tokens, logits = tiny.forced(talk, "2.25")
+        before = tiny.prompt(talk)
+        alone = tiny.model(input_ids=torch.tensor([before + tokens])).logits[0, len(before) - 1 : -1]
+        assert torch.allclose(logits, alone, atol=1e-5)
 
 
 def test_a_greedy_answer_is_the_likeliest_token_by_token(tiny):

@@ -9,13 +9,14 @@ what it depends on (llm and llama-cpp-python, which is compiled) is not needed:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
+from os.path import commonprefix
 from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.cache_utils import DynamicCache
 
 from moslab.utils.errors import UserError
 
@@ -25,17 +26,23 @@ AT_ONCE = 20  # conversations that are answered together
 Conversation = Sequence[dict[str, str]]  # turns with role and content; the last one is the user's
 
 
-@dataclass(frozen=True)
 class LanguageModel:
-    """A causal language model with its tokenizer, which has a chat template."""
+    """A causal language model with its tokenizer, which has a chat template.
 
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
+    What several conversations begin with, such as examples, is read once.
+    """
 
-    def prompt(self, conversation: Conversation) -> str:
-        """A conversation in the model's own format, with the opening of the assistant's turn."""
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self._read: list[int] = []  # tokens that the cache holds
+        self._cache = DynamicCache(config=model.config)
+
+    def prompt(self, conversation: Conversation) -> list[int]:
+        """A conversation in the model's own format, with the opening of the assistant's turn, as tokens."""
         turns = list(conversation)
-        return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return self._ids(str(text))
 
     def write(self, conversations: Sequence[Conversation], longest: int) -> list[str]:
         """What the model answers to each conversation, greedily, in `longest` tokens at most."""
@@ -46,29 +53,51 @@ class LanguageModel:
 
     def _write_together(self, conversations: Sequence[Conversation], longest: int) -> list[str]:
         prompts = [self.prompt(one) for one in conversations]
-        batch = self.tokenizer(
-            prompts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False
-        )
-        read = batch["input_ids"].shape[1]
+        shared = commonprefix([one[:-1] for one in prompts])
+        width = max(len(one) for one in prompts)
+        filler = self.tokenizer.pad_token_id
+        rows = []
+        masks = []
+        for one in prompts:  # what is missing is filled up behind what is shared
+            missing = width - len(one)
+            rows.append(shared + [filler] * missing + one[len(shared) :])
+            masks.append([1] * len(shared) + [0] * missing + [1] * (len(one) - len(shared)))
         with torch.no_grad():
             written = self.model.generate(  # type: ignore[operator]  # a mixin's method
-                input_ids=batch["input_ids"],
-                attention_mask=batch["attention_mask"],
+                input_ids=torch.tensor(rows),
+                attention_mask=torch.tensor(masks),
+                past_key_values=self._begun(shared, len(rows)),
                 max_new_tokens=longest,
                 do_sample=False,
                 repetition_penalty=1.0,
-                pad_token_id=self.tokenizer.pad_token_id,
+                pad_token_id=filler,
                 eos_token_id=self.tokenizer.eos_token_id,
             )
-        return self.tokenizer.batch_decode(written[:, read:], skip_special_tokens=True)
+        return self.tokenizer.batch_decode(written[:, width:], skip_special_tokens=True)
+
+    def _begun(self, tokens: list[int], rows: int) -> DynamicCache:
+        """A cache that holds some tokens in each of several rows."""
+        cache = DynamicCache(config=self.model.config)
+        if tokens:
+            self.model(input_ids=torch.tensor([tokens]), past_key_values=cache, use_cache=True)
+            cache.batch_repeat_interleave(rows)
+        return cache
 
     def forced(self, conversation: Conversation, answer: str) -> tuple[list[int], torch.Tensor]:
-        """The tokens of a given answer, and the logits [tokens, vocabulary] before each of them."""
-        before = self._ids(self.prompt(conversation))
+        """The tokens of a given answer, and the logits [tokens, vocabulary] before each of them.
+
+        What the one before it began with is not read again.
+        """
+        before = self.prompt(conversation)
         tokens = self._ids(answer)
+        known = min(len(commonprefix([self._read, before + tokens])), len(before) - 1)
+        if known < len(self._read):
+            self._cache.crop(known - len(self._read))
+        self._read = before + tokens
         with torch.no_grad():
-            logits = self.model(input_ids=torch.tensor([before + tokens])).logits[0]
-        return tokens, logits[len(before) - 1 : -1].float()
+            new = torch.tensor([self._read[known:]])
+            logits = self.model(input_ids=new, past_key_values=self._cache, use_cache=True).logits[0]
+        return tokens, logits[len(before) - 1 - known : -1].float()
 
     def log_likelihood(self, conversation: Conversation, answer: str) -> float:
         """Mean log-probability of the tokens of a given answer, in nats."""

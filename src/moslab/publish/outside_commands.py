@@ -157,7 +157,7 @@ def conversations(
 
 
 def numbers(
-    trials: Annotated[int, typer.Option(min=1, help="Lists, pairs and numbers that are asked about.")] = 200,
+    trials: Annotated[int, typer.Option(min=1, help="Lists, pairs and numbers that are asked about.")] = 100,
     path: Annotated[Optional[Path], typer.Option(help="JSON file; the package's own if not given.")] = None,
 ) -> None:
     """Ask SmolLM2 to sort, copy and compare numbers, and keep the results; some minutes on two cores.
