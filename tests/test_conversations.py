@@ -40,7 +40,7 @@ def test_what_is_exported_is_what_is_taught(scorer, base, tmp_path):
     for row, line, labels in zip(rows, lines, batch["labels"]):
         taught = reader.backbone.tokenizer.decode(labels[labels != IGNORED], skip_special_tokens=True)
         user, assistant = line["messages"]
-        assert taught.strip() == assistant["content"]
+        assert taught.strip() == assistant["content"].lower()  # the tiny tokenizer knows no capitals
         assert user["content"] == "<image>" + reader.wording.question(int(row))
         assert line["solution"] == table.frame["mos"][row]
 

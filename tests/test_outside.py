@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from toys import use_toy_table
 from typer.testing import CliRunner
 
 from moslab import cli
 from moslab.analysis import outside, score_tables
 from moslab.analysis.measured import Measured
+from moslab.experiments.experiment import make
 from moslab.experiments.grid import Results
 from moslab.experiments.store import Run, Store
 from moslab.measures.metrics import srcc
@@ -226,6 +228,20 @@ def test_labels_have_splits_and_may_be_dmos(tmp_path):
         score_tables.target_of_file(path, "val")
 
 
+def test_labels_come_from_a_dataset(tmp_path, monkeypatch):
+    table = use_toy_table(monkeypatch)
+    target = score_tables.target_of_dataset("koniq10k", split="test")
+    rows = table.rows("test")
+    names = table.frame["image"].tolist()
+    scores = table.frame["mos"].to_numpy() + 0.5
+    file = write(tmp_path / "a.csv", scores[::-1], [f"koniq/{name}.jpg" for name in names[::-1]])
+    assert score_tables.run_of(file, target) == pytest.approx(scores[rows])
+    judged = outside.judge({"a": [file]}, target)
+    assert (judged.measured.dataset, judged.measured.split) == ("koniq10k", "test")
+    assert judged.systems.loc["a", "MAE"] == "0.5000"
+    assert judged.gaps.empty
+
+
 # the command
 
 
@@ -254,8 +270,6 @@ def test_names_stand_before_the_last_equals_sign(tmp_path):
 
 
 def toy_results(images: list[str]) -> Results:
-    from moslab.experiments.experiment import make
-
     experiment = make(dataset="iqa", learning_rate=1.0)
     predictions = pd.DataFrame({"image": images, "split": "test", "target": MOS, "score": NEAR})
     run = Run(experiment, "key", predictions, {}, [], {})
