@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from moslab.utils.words import plural
 
 MARGIN = 0.01  # of an equivalence that gives none
 SHOWN = ("srcc", "plcc", "mae")
-Systems = Mapping[str, Sequence[Path]]  # a system's name -> a file for each of its training runs
+Systems = Mapping[str, Sequence[str | Path]]  # a system's name -> a file for each of its training runs
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _own_claim(text: str, metric: str) -> Claim | None:
     same = re.fullmatch(r"\s*(.+?)\s+=\s+(.+?)(?:\s+within\s+(\d*\.?\d+))?\s*", text)
     if not (order or same):
         return None
-    fields = {
+    fields: dict[str, Any] = {
         "paper": "own",
         "place": Place(where="asked for", row="none", column="none"),
         "source": "our own control",

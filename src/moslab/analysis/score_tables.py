@@ -282,7 +282,7 @@ def _check_apart(path: Path, pictures: pd.Series, rows: np.ndarray, target: Targ
 
 
 def system_of(
-    files: Sequence[Path], target: Target, answers: bool = False, scale: Scale | None = None
+    files: Sequence[str | Path], target: Target, answers: bool = False, scale: Scale | None = None
 ) -> tuple[np.ndarray, int]:
     """The scores of a system, [runs, n], as an arm of a comparison, and how many answers are unread.
 
@@ -292,6 +292,6 @@ def system_of(
         files: one for each training run.
         target, answers, scale: see `run_of`.
     """
-    runs = [run_of(path, target, answers, scale) for path in files]
+    runs = [run_of(Path(path), target, answers, scale) for path in files]
     unread = sum(int(np.isnan(run).sum()) for run in runs)
     return np.stack([unread_as_mean(pd.Series(run)) for run in runs]), unread

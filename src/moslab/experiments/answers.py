@@ -100,7 +100,7 @@ def ask(
     asked = question_of(question)
     rows: list[dict[str, Any]] = []
     for file in tqdm(files, desc="asking", unit="picture", leave=False, disable=None):
-        row = {"picture": str(file), "answer": "", "score": np.nan, "problem": ""}
+        row: dict[str, Any] = {"picture": str(file), "answer": "", "score": np.nan, "problem": ""}
         try:
             row["answer"] = write(backbone, open_picture(file), [asked], longest)[0]
             row["score"] = read_answer(row["answer"], scale)

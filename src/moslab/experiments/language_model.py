@@ -53,7 +53,7 @@ class LanguageModel:
 
     def _write_together(self, conversations: Sequence[Conversation], longest: int) -> list[str]:
         prompts = [self.prompt(one) for one in conversations]
-        shared = commonprefix([one[:-1] for one in prompts])
+        shared = list(commonprefix([one[:-1] for one in prompts]))
         width = max(len(one) for one in prompts)
         filler = self.tokenizer.pad_token_id
         rows = []
