@@ -1,9 +1,12 @@
 """Training conversations written for other programs: the turns that are taught, in the forms they read."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from toys import save_tiny_base, toy_experiment, use_toy_table
@@ -75,6 +78,18 @@ def test_pictures_in_memory_are_written_out(base, tmp_path):
         path = Path(line["images"][0])
         assert path.is_absolute()
         assert np.array_equal(np.asarray(Image.open(path)), np.asarray(table.pixels.open(int(row))))
+
+
+def test_a_chain_tells_its_attributes_first(tmp_path, monkeypatch):
+    exposure = pd.DataFrame({"exposure": ["dark", "properly exposed"] * 20})
+    table = replace(use_toy_table(monkeypatch), annotations=exposure)
+    monkeypatch.setattr(conversations, "labelled", lambda _: table)
+    experiment = toy_experiment("embedded", scorer="chain", options={"attributes": ("exposure",)})
+    answers = [line["messages"][1]["content"] for line in read(conversations.export(experiment, tmp_path))]
+    forms = [
+        re.fullmatch(r"the exposure is (dark|properly exposed)\. (.*) \d\.\d\d\.", one) for one in answers
+    ]
+    assert {form[2] for form in forms} == {"The score of this image is"}
 
 
 def test_without_words_the_picture_is_the_question(base, tmp_path):
