@@ -164,6 +164,7 @@ def test_committed_results_stand_in_table_3_without_the_package():
     shown = sorting_table(lists, {}, table_of("realqa.table3"))
     for form in number_tests.FORMS:
         assert 0 <= shown.loc[("measured, 10 numbers", f"{record['model']}, {form}"), "accuracy"] <= 1
+    assert record["command"] in number_tests.made_with(record)
     assert len(number_tests.table(record["values"])) == 2 * (5 + 3 + 2 + 2)
 
 

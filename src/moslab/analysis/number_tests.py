@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from moslab.analysis import sorting
+from moslab.analysis.tables import Sentence
 from moslab.experiments.language_model import PACKAGE, SMOLLM2, load_smollm2
 from moslab.measures.statistics import share_interval
 from moslab.utils import paths
@@ -223,6 +224,16 @@ def write_results(trials: int = TRIALS, path: Path = RESULTS) -> pd.DataFrame:
 def results(path: Path = RESULTS) -> dict[str, Any]:
     """The committed results, which need no package."""
     return read_json(path)
+
+
+def made_with(record: dict[str, Any]) -> Sentence:
+    """Which model was asked, by which command, with which versions and on which machine."""
+    machine, versions = record["machine"], record["versions"]
+    return Sentence(
+        f"{record['model']} (package {record['package']}, {record['license']}), asked by `{record['command']}` "
+        f"with transformers {versions['transformers']} and torch {versions['torch']} on {machine['cpu']}, "
+        f"{machine['threads']} of {machine['cores']} cores, in {record['seconds'] / 60:.0f} minutes."
+    )
 
 
 def sorting_lists(record: dict[str, Any]) -> dict[str, dict[str, list[float]]]:
