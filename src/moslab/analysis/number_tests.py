@@ -230,8 +230,8 @@ def made_with(record: dict[str, Any]) -> Sentence:
     """Which model was asked, by which command, with which versions and on which machine."""
     machine, versions = record["machine"], record["versions"]
     return Sentence(
-        f"{record['model']} (package {record['package']}, {record['license']}), asked by `{record['command']}` "
-        f"with transformers {versions['transformers']} and torch {versions['torch']} on {machine['cpu']}, "
+        f"{record['model']} (package {record['package']}, {record['license']}), asked by "
+        f"`{record['command']}` with transformers {versions['transformers']} and torch {versions['torch']} on {machine['cpu']}, "
         f"{machine['threads']} of {machine['cores']} cores, in {record['seconds'] / 60:.0f} minutes."
     )
 
