@@ -7,8 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from moslab.publish.convert_command import convert
-from moslab.publish.plan_command import plan
+from moslab.publish import convert_command, outside_commands, plan_command
 from moslab.utils.endings import UsageProblem, end, end_usage, own_error
 from moslab.utils.errors import UserError
 from moslab.utils.files import FULL_DISK
@@ -25,8 +24,9 @@ data_app = typer.Typer(help="Published datasets in your folders.", no_args_is_he
 app.add_typer(data_app, name="data")
 app.add_typer(world_app, name="world")
 app.add_typer(base_app, name="base")
-app.command("convert")(convert)
-app.command("plan")(plan)
+app.command("convert")(convert_command.convert)
+app.command("plan")(plan_command.plan)
+outside_commands.register(app)
 
 Notebooks = Annotated[str, typer.Option(help='Numbers or names, like "00 01"; all if empty.')]
 Jobs = Annotated[Optional[int], typer.Option(help="Training processes; one per core if not given.")]

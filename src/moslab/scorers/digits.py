@@ -144,6 +144,7 @@ class Digits(base.Scorer[Options]):
     first_digits: torch.Tensor  # tokens of 0 to 9 before the point, [10]
     later_digits: torch.Tensor  # and after it, [10]
     point: torch.Tensor  # [1]
+    blank = ""  # what of the blank before a number belongs to the opening; `attach` sees it
 
     @property
     def reads_on(self) -> bool:
