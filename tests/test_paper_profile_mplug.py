@@ -11,7 +11,7 @@ WHOLE_SQUARES = {"min_pixels": 0, "max_pixels": 0}  # every picture is shown in 
 def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_mplug)
     first = reproduce(home, "01", bins=[5, 15], paper_table="rvtc.table1", **WHOLE_SQUARES)
-    other = reproduce(home, "06", mix=[], **WHOLE_SQUARES)
+    other = reproduce(home, "06", mix=[], scorers=["soft_levels"], **WHOLE_SQUARES)
     return Batch(other.folder, first.status or other.status, first.printed + other.printed)
 
 

@@ -120,7 +120,7 @@ class Backbone:
 
         Qwen3-VL's tower has such additions (DeepStack).
         """
-        tower = self.model.config.vision_config
+        tower = getattr(self.model.config, "vision_config", None)
         return self.width * (1 + len(getattr(tower, "deepstack_visual_indexes", ())))
 
     def tokens(self, text: str) -> list[int]:

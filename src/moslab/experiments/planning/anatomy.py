@@ -113,17 +113,7 @@ class Anatomy:
 
     @classmethod
     def of(cls, backbone: Backbone) -> "Anatomy":
-        """Of a backbone whose trainable part is set.
-
-        Raises:
-            UserError: for an architecture that no formulas were worked out for.
-        """
-        if backbone.model_type not in TOWERS:
-            planned = " or ".join(ARCHITECTURES[name] for name in TOWERS)
-            raise UserError(
-                f"What a training of {ARCHITECTURES[backbone.model_type]} takes was not worked out: "
-                f"plan that of a {planned} of its size instead."
-            )
+        """Of a backbone whose trainable part is set."""
         model: Any = backbone.model
         decoder = tuple(_decoder_layer(layer, backbone) for layer in backbone.layers)
         embeds = model.get_input_embeddings().weight.requires_grad
@@ -230,3 +220,13 @@ def _network(network: Any) -> tuple[list[Any], Any, Any]:
 
 
 TOWERS = {"qwen2_vl": _qwen_vl, "qwen2_5_vl": _qwen_vl, "qwen3_vl": _qwen_vl, "llava": _llava}
+
+
+def check_known(model_type: str) -> None:
+    """UserError for an architecture that no formulas were worked out for."""
+    if model_type not in TOWERS:
+        planned = " or ".join(ARCHITECTURES[name] for name in TOWERS)
+        raise UserError(
+            f"What a training of {ARCHITECTURES[model_type]} takes was not worked out: "
+            f"plan that of a {planned} of its size instead."
+        )

@@ -15,6 +15,7 @@ from moslab.backbones.prompts import SHOWN, Wording
 from moslab.datasets.table import ImageTable
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.inputs import fitted_scorer, training_rows
+from moslab.experiments.planning.anatomy import check_known
 from moslab.experiments.planning.work import Picture
 from moslab.experiments.reading import IGNORED, Reader
 from moslab.experiments.trainable import Learning, compute_in_halves, set_trainable, weight_type
@@ -72,6 +73,7 @@ def shaped(experiment: Experiment, scorer: Scorer) -> Backbone:
     """
     folder = settings_folder(experiment.backbone)
     config = checkpoints.read_config(folder)
+    check_known(config.model_type)
     architecture = catalogue.architecture_of(config.model_type)
     processor = _processor(folder, architecture, config.model_type)
     if experiment.min_pixels or experiment.max_pixels:
