@@ -21,6 +21,7 @@ from moslab.backbones.base import Backbone
 from moslab.experiments.planning import shaping
 
 KINDS = ["tiny_base", "tiny_qwen2_5_vl", "tiny_qwen3_vl", "tiny_llava"]
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n"
 DECODER = ["q_proj", "v_proj", "up_proj"]
 
 
@@ -138,6 +139,10 @@ def test_the_key_follows_adapter_and_base(tiny_base, adapter, tmp_path):
 
 def test_a_plan_is_that_of_the_base(tiny_base, adapter):
     assert shaping.settings_folder(str(adapter)) == tiny_base
+    rewrite(adapter / "adapter_config.json", base_model_name_or_path="Qwen/Qwen3-VL-8B-Instruct")
+    assert shaping.settings_folder(str(adapter)).name == "Qwen--Qwen3-VL-8B-Instruct"
+    rewrite(adapter / "adapter_config.json", base_model_name_or_path=str(adapter))
+    assert shaping.settings_folder(str(adapter)) == adapter
 
 
 # refused
@@ -164,6 +169,10 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "itself": (
         lambda folder: rewrite(folder / "adapter_config.json", base_model_name_or_path=str(folder)),
         "holds an adapter and is named as the base of another one",
+    ),
+    "pointer": (
+        lambda folder: (folder / "adapter_model.safetensors").write_text(POINTER),
+        "adapter_model.safetensors is a Git LFS pointer and not the file itself",
     ),
     "cut short": (
         lambda folder: (folder / "adapter_model.safetensors").write_bytes(b"abc"),

@@ -21,6 +21,7 @@ NAME = "default"  # what peft calls an adapter that has no name
 
 def check(folder: Path) -> None:
     """UserError unless a folder holds an adapter that can be merged."""
+    checkpoints.check_files(folder)
     kind = read_json(folder / ADAPTER_FILE).get("peft_type")
     if kind != "LORA":
         raise UserError(

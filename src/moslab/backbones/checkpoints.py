@@ -91,12 +91,12 @@ def _check_kind(folder: Path) -> None:
             f"{folder} holds an adapter and is named as the base of another one: merge it into its own base "
             "(peft's merge_and_unload, then save_pretrained) and name that folder."
         )
-    _check_files(folder)
+    check_files(folder)
     if not (folder / "config.json").is_file():
         _check_folders(folder)
 
 
-def _check_files(folder: Path) -> None:
+def check_files(folder: Path) -> None:
     """UserError for a folder that cannot be listed, or holds pointers instead of files."""
     try:
         entries = sorted(folder.iterdir())

@@ -174,8 +174,18 @@ def _together(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pictures: int, scale: float
 ) -> torch.Tensor:
     """Attention within pictures of one size, [all patches, heads, width]."""
-    one, two, three = (part.unflatten(0, (pictures, -1)).transpose(1, 2) for part in (query, key, value))
-    return F.scaled_dot_product_attention(one, two, three, scale=scale).transpose(1, 2).flatten(0, 1)
+    attended = F.scaled_dot_product_attention(
+        _by_picture(query, pictures),
+        _by_picture(key, pictures),
+        _by_picture(value, pictures),
+        scale=scale,
+    )
+    return attended.transpose(1, 2).flatten(0, 1)
+
+
+def _by_picture(heads: torch.Tensor, pictures: int) -> torch.Tensor:
+    """[all patches, heads, width] as [pictures, heads, patches, width]."""
+    return heads.unflatten(0, (pictures, -1)).transpose(1, 2)
 
 
 def accelerate(model: Model) -> None:

@@ -36,15 +36,18 @@ def settings_folder(name: str) -> Path:
 
     Args:
         name: one of `catalogue.EMBEDDED`, a folder, or a hub id: of the local cache, or one of those whose
-            shapes come with the package.
+            shapes come with the package. For the folder of an adapter it is that of its base.
 
     Raises:
         UserError: for a name whose shape is not at hand.
     """
+    base = catalogue.base_name(Path(name).expanduser())
+    return _settings_folder(base or name)
+
+
+def _settings_folder(name: str) -> Path:
     if name in catalogue.EMBEDDED or Path(name).expanduser().is_dir():
-        folder = catalogue.resolve(name)
-        base = catalogue.base_name(folder)
-        return settings_folder(base) if base else folder
+        return catalogue.resolve(name)
     try:
         cached = try_to_load_from_cache(name, "config.json")
     except HFValidationError:
