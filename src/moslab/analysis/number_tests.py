@@ -231,8 +231,9 @@ def made_with(record: dict[str, Any]) -> Sentence:
     machine, versions = record["machine"], record["versions"]
     return Sentence(
         f"{record['model']} (package {record['package']}, {record['license']}), asked by "
-        f"`{record['command']}` with transformers {versions['transformers']} and torch {versions['torch']} "
-        f"on {machine['cpu']}, {machine['threads']} of {machine['cores']} cores, in {record['seconds'] / 60:.0f} minutes."
+        f"`{record['command']}` with transformers {versions['transformers']} and torch "
+        f"{versions['torch']} on {machine['cpu']}, {machine['threads']} of {machine['cores']} cores, in "
+        f"{record['seconds'] / 60:.0f} minutes."
     )
 
 
