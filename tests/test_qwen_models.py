@@ -12,7 +12,7 @@ from test_backbones import mixed_table
 from test_hidden_states import UNEQUAL_TITLES
 from toys import load_exact, toy_table
 
-from moslab.backbones import asking, catalogue, features, processors, qwen2_vl
+from moslab.backbones import asking, catalogue, features, qwen2_vl
 from moslab.backbones.base import Backbone
 from moslab.backbones.continuing import Continuation
 from moslab.backbones.inputs import extra_inputs
@@ -205,7 +205,7 @@ def test_checkpointing_gives_the_same_gradients(backbone, table, packing):
     gradients = []
     for checkpointing in (False, True):
         if checkpointing:
-            model.train().gradient_checkpointing_enable({"use_reentrant": False})
+            model.train().activation_checkpointing_enable({"use_reentrant": False})
         batch = reader.to_teach(table, range(6), np.zeros(6, int))
         coding.loss(reader.states(batch), batch, reader.vocabulary).backward()
         gradients.append({name: one.grad for name, one in model.named_parameters() if one.grad is not None})
@@ -229,8 +229,6 @@ def test_adapters_go_to_linear_layers_of_the_part_that_is_named(backbone, which)
     assert not any("merger" in name for name in matched)
 
 
-def test_every_architecture_of_qwen_s_is_tried_here(backbone):
-    assert backbone.model_type in catalogue.ARCHITECTURES
-    processors.check_processor(
-        backbone.folder, backbone.processor, backbone.model.config, backbone.architecture
-    )
+def test_every_qwen_is_tried_here():
+    read = {name for name in catalogue.ARCHITECTURES if name.startswith("qwen")}
+    assert read == {"qwen2_vl", *(kind.removeprefix("tiny_") for kind in KINDS[1:])}
