@@ -138,19 +138,22 @@ def comparing(model: Model, shown: int, trials: int) -> dict[str, list[float]]:
     """Which of two numbers is larger.
 
     Returns:
-        greedy: 1 where the first of the two that the answer names is the larger one; by probability: 1 where
-        the larger one is the likelier answer, by the mean log-probability of its tokens. Each [trials].
+        greedy: 1 where the first of the two that the answer names is the larger one; unread: 1 where it names
+        neither; by probability: 1 where the larger one is the likelier answer, by the mean log-probability of
+        its tokens. Each [trials].
     """
     talks = [conversation(asked_to_compare, number, shown) for number in range(trials)]
     greedy: list[float] = []
+    unread: list[float] = []
     likelier: list[float] = []
     for number, text in enumerate(model.write(talks, longest=LONGEST_NUMBER)):
         smaller, larger = two_numbers(number)
         named = [one for one in sorting.read_numbers(text) if float(one) in (float(smaller), float(larger))]
         greedy.append(float(bool(named) and float(named[0]) == float(larger)))
+        unread.append(float(not named))
         gap = model.log_likelihood(talks[number], larger) - model.log_likelihood(talks[number], smaller)
         likelier.append(float(gap > 0))
-    return {"greedy": greedy, "by probability": likelier}
+    return {"greedy": greedy, "unread": unread, "by probability": likelier}
 
 
 def repeating(model: Model, shown: int, trials: int) -> dict[str, list[float]]:
