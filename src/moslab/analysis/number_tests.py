@@ -251,7 +251,8 @@ def finding(record: dict[str, Any]) -> Sentence:
             f"{right:.3f} of ten numbers in their place and {copied:.3f} of them copied, with {form}"
         )
     return say(
-        "**A language model that others pre-trained**: {shares}; a random order has 0.100 in place ({trials} lists). {made}",
+        "**A language model that others pre-trained**: {shares}; a random order has 0.100 in place "
+        "({trials} lists). {made}",
         shares=", ".join(shares.values()),
         trials=len(values["sorting"][form]["accuracy"]),
         made=made_with(record),
