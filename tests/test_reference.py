@@ -124,12 +124,12 @@ def test_committed_runs_are_whole_and_just_those_that_results_name(profile):
         assert np.isfinite(run.predictions["target"]).all()
 
 
-def test_tracked_files_come_to_40_mib_at_most():
+def test_tracked_files_stay_below_45_mib():
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=paths.ROOT, capture_output=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
     files = [paths.ROOT / name for name in listed.stdout.decode().split("\0") if name]
-    assert sum(path.stat().st_size for path in files if path.is_file()) <= 40 * MIB
+    assert sum(path.stat().st_size for path in files if path.is_file()) < 45 * MIB
 
 
 def test_the_page_on_runs_shows_code_that_runs(monkeypatch):
