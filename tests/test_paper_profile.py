@@ -198,7 +198,8 @@ def arguments_of(line: str, home: Path) -> list[str]:
         told = subprocess.run(
             ["make", "-n", *shlex.split(line)[1:]], capture_output=True, text=True, cwd=ROOT
         )
-        arguments = shlex.split(told.stdout.splitlines()[-1])[3:]
+        [command] = [one for one in told.stdout.splitlines() if "moslab reproduce" in one]
+        arguments = shlex.split(command)[3:]
         for name, value in given_in(home).items():
             arguments += ["--set", f"{name}={value}"]
         return arguments
