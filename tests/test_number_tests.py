@@ -96,7 +96,9 @@ def test_expected_digits_make_a_number():
 
 @pytest.fixture(scope="module")
 def tiny() -> LanguageModel:
-    signs = sorted(pre_tokenizers.ByteLevel.alphabet())
+    """Its tokens are single signs of ASCII, so that whatever it writes is read back as the same tokens."""
+    torch.manual_seed(0)
+    signs = sorted(sign for sign in pre_tokenizers.ByteLevel.alphabet() if sign.isascii() or sign in "ĠĊ")
     vocabulary = {sign: number for number, sign in enumerate(["<end>", *signs])}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
