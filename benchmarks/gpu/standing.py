@@ -79,7 +79,8 @@ def _set_checkpointing(model: torch.nn.Module, wanted: bool) -> None:
         getattr(model, f"{kind}_checkpointing_enable")(**options)
     else:
         getattr(model, f"{kind}_checkpointing_disable")()
-    model.disable_input_require_grads()  # type: ignore[operator]  # or a frozen tower is differentiated through
+    # Or a frozen tower is differentiated through.
+    model.disable_input_require_grads()  # type: ignore[operator]
 
 
 def _set_adapters(bench: Bench, wanted: Standing) -> None:

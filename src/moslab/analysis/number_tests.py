@@ -243,18 +243,18 @@ def made_with(record: dict[str, Any]) -> Sentence:
 def finding(record: dict[str, Any]) -> Sentence:
     """What the committed results say of a language model that others pre-trained, and how they were made."""
     values = record["values"]
-    shares = {}
-    for form in values["sorting"]:
-        right = np.mean(values["sorting"][form]["accuracy"])
+    shares = []
+    for form, measures in values["sorting"].items():
+        right = np.mean(measures["accuracy"])
         copied = np.mean(values["copying"][form]["in_place"])
-        shares[form] = (
+        shares.append(
             f"{right:.3f} of ten numbers in their place and {copied:.3f} of them copied, with {form}"
         )
     return say(
         "**A language model that others pre-trained**: {shares}; a random order has 0.100 in place "
         "({trials} lists). {made}",
-        shares=", ".join(shares.values()),
-        trials=len(values["sorting"][form]["accuracy"]),
+        shares=", ".join(shares),
+        trials=len(measures["accuracy"]),
         made=made_with(record),
     )
 

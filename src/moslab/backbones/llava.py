@@ -198,11 +198,7 @@ def limit(processor: ImageTextProcessor, min_pixels: int | None, max_pixels: int
     Raises:
         UserError: always, since every picture becomes a square of one size.
     """
-    size = processor.image_processor.crop_size
-    raise UserError(
-        f"LLaVA-1.5 sees every picture as a square of {size['height']} x {size['width']} pixels, "
-        "so min_pixels and max_pixels mean nothing: leave them out."
-    )
+    processors.refuse_limits("LLaVA-1.5", processor)
 
 
 def count(model: Model, inputs: dict[str, torch.Tensor]) -> list[int]:

@@ -5,7 +5,7 @@ As in `checkpoints`, whatever is wrong is raised as one sentence that names the 
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from PIL import Image
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerFast
@@ -66,6 +66,15 @@ def read_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     return cast(PreTrainedTokenizerFast, tokenizer)
+
+
+def refuse_limits(title: str, processor: "Processor") -> NoReturn:
+    """UserError for limits of pictures' sizes on an architecture that shows each as one square."""
+    size = processor.image_processor.crop_size
+    raise UserError(
+        f"{title} sees every picture as a square of {size['height']} x {size['width']} pixels, "
+        "so min_pixels and max_pixels mean nothing: leave them out."
+    )
 
 
 def check_processor(

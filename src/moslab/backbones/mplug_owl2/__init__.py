@@ -14,13 +14,12 @@ import torch
 from torch import nn
 from transformers.cache_utils import Cache
 
-from moslab.backbones import packing
+from moslab.backbones import packing, processors
 from moslab.backbones.inputs import model_inputs
 from moslab.backbones.llava import tokens
 from moslab.backbones.mplug_owl2.configuration import MPLUGOwl2Config
 from moslab.backbones.mplug_owl2.model import MPLUGOwl2LlamaForCausalLM as Model
 from moslab.backbones.mplug_owl2.processing import ImageTextProcessor, prompt_tokens
-from moslab.utils.errors import UserError
 
 __all__ = ["Model", "prompt_tokens", "tokens"]
 
@@ -72,11 +71,7 @@ def limit(processor: ImageTextProcessor, min_pixels: int | None, max_pixels: int
     Raises:
         UserError: always, since every picture becomes a square of one size.
     """
-    size = processor.image_processor.crop_size
-    raise UserError(
-        f"mPLUG-Owl2 sees every picture as a square of {size['height']} x {size['width']} pixels, "
-        "so min_pixels and max_pixels mean nothing: leave them out."
-    )
+    processors.refuse_limits("mPLUG-Owl2", processor)
 
 
 def count(model: Model, inputs: dict[str, torch.Tensor]) -> list[int]:
