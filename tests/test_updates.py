@@ -1,12 +1,10 @@
 """Updates in parts, recomputed activations, trainings that go on where they were ended: as the plain run."""
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import apart
 import pytest
 import torch
 from test_every_scorer import EVERY, experiment_with, toy  # noqa: F401  # the fixture is used by its name
@@ -141,8 +139,7 @@ def trained_apart(base: Path, folder: Path, last: int) -> tuple[int, Path]:
     """A training in a process of its own, which kills itself after a step; 0 for never."""
     result = folder / "result.json"
     arguments = [str(base), str(folder / "saved"), str(result), str(last)]
-    process = subprocess.run([sys.executable, "-c", KILLED, *arguments], env=os.environ)
-    return process.returncode, result
+    return apart.run(KILLED, *arguments), result
 
 
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(home, tiny_base, tmp_path):

@@ -4,12 +4,10 @@ Training runs in one process per core, with one thread each; with GPUs, in as ma
 on as many GPUs.
 """
 
-import multiprocessing
 import os
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.queues import Queue
 from typing import Literal
 
 from tqdm import tqdm
@@ -22,7 +20,7 @@ from moslab.experiments.store import Run, Store
 from moslab.utils import paths
 from moslab.utils.errors import UserError
 from moslab.utils.paths import profile_dir
-from moslab.utils.processes import die_with_parent
+from moslab.utils.workers import start_worker, worker_context
 
 From = Literal["reference", "headline", "reuse", "fresh"]
 _ONE_THREAD = {
@@ -142,11 +140,12 @@ def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0, co
 
     environments = slots(jobs, how.processes)[: len(groups)]
     os.environ |= _ONE_THREAD  # inherited by the workers before they load any numerical library
-    context = multiprocessing.get_context("spawn")
+    context = worker_context()
     free = context.Queue()  # one environment for each process
     for environment in environments:
         free.put(environment)
-    with ProcessPoolExecutor(len(environments), context, _start_worker, (free,)) as pool:
+    started = (dict(os.environ), free)
+    with ProcessPoolExecutor(len(environments), context, start_worker, started) as pool:
         futures = {pool.submit(train_together, group, profile, compute): group for group in groups.values()}
         try:
             for future in tqdm(as_completed(futures), total=len(futures), desc="training", unit="model"):
@@ -164,11 +163,3 @@ def _check(future: Future, experiment: Experiment) -> None:
             f"A training process was killed (out of memory?) while {experiment.label} was due: "
             "finished runs are kept, start again with fewer jobs to go on."
         ) from problem
-
-
-def _start_worker(free: "Queue[dict[str, str]]") -> None:
-    die_with_parent()
-    os.environ |= free.get()  # before torch looks for GPUs
-    import torch
-
-    torch.set_num_threads(1)

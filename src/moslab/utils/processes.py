@@ -1,5 +1,6 @@
 """Ending child processes: together with their parent, however that ends, or on demand."""
 
+import multiprocessing
 import os
 import threading
 import time
@@ -11,15 +12,18 @@ import psutil
 def die_with_parent(every: float = 0.2) -> None:
     """End this process within `every` seconds of its parent's death, kill -9 included.
 
-    Polling works on every platform and, unlike Linux's parent-death signal, does not fire when only the
-    parent's *thread* ends. Call it first thing in a child; as `initializer=` of a process pool it covers the
-    workers.
+    The parent is who asked for this process, also where another one forked it. Polling works on every
+    platform and, unlike Linux's parent-death signal, does not fire when only the parent's *thread* ends. Call
+    it first thing in a child; as `initializer=` of a process pool it covers the workers.
     """
-    parent = os.getppid()
+    asked = multiprocessing.parent_process()
+    parent = asked.pid if asked else os.getppid()
 
     def watch() -> None:
-        while os.getppid() == parent and psutil.pid_exists(parent):
-            time.sleep(every)
+        with suppress(psutil.Error):
+            process = psutil.Process(parent)
+            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(every)
         os._exit(1)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
