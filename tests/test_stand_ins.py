@@ -1,0 +1,45 @@
+"""The list of stand-ins: every entry names two datasets and says how far one replaces the other."""
+
+import pytest
+
+from moslab import datasets
+from moslab.analysis.claims.papers import PAPERS, read_paper
+from moslab.datasets.stand_ins import stand_in_for, stand_ins
+from moslab.publish.stand_ins_page import stand_ins_page, stand_ins_table
+from moslab.utils import paths
+from moslab.utils.errors import UserError
+
+
+@pytest.mark.parametrize("published", stand_ins())
+def test_an_entry_says_what_is_shared_and_what_is_lacking(published):
+    entry = stand_ins()[published]
+    assert entry.published in datasets.PUBLISHED
+    assert min(len(entry.shares), len(entry.lacks)) > 30
+
+
+def test_no_two_datasets_share_a_stand_in():
+    names = [entry.stand_in for entry in stand_ins().values()]
+    assert len(set(names)) == len(names)
+
+
+def test_every_dataset_of_the_papers_tables_has_a_stand_in():
+    for path in PAPERS.glob("*.yaml"):
+        for table in read_paper(path).tables:
+            named = {column.dataset for column in table.columns if column.dataset}
+            assert named & set(datasets.PUBLISHED) <= set(stand_ins()), table.where
+
+
+def test_joined_datasets_are_replaced_one_by_one():
+    assert stand_in_for("koniq10k") == "iqa"
+    assert stand_in_for("koniq10k+ava") == "iqa+iaa"
+
+
+def test_a_dataset_without_a_stand_in_is_named():
+    with pytest.raises(UserError, match="pipal has no embedded stand-in: these have, koniq10k, ava"):
+        stand_in_for("koniq10k+pipal")
+
+
+def test_the_committed_page_has_the_list():
+    page = (paths.ROOT / "docs" / "stand_ins.md").read_text(encoding="utf-8")
+    assert page == stand_ins_page(page), "python -m moslab world card"
+    assert stand_ins_table() in page
