@@ -136,8 +136,6 @@ def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0, co
     groups: dict[str, list[Experiment]] = {}
     for experiment in experiments:
         groups.setdefault(experiment.training, []).append(experiment)
-    from moslab.experiments.worker import train_together  # loads transformers, which only training needs
-
     environments = slots(jobs, how.processes)[: len(groups)]
     os.environ |= _ONE_THREAD  # inherited by the workers before they load any numerical library
     context = worker_context()
@@ -146,13 +144,20 @@ def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0, co
         free.put(environment)
     started = (dict(os.environ), free)
     with ProcessPoolExecutor(len(environments), context, start_worker, started) as pool:
-        futures = {pool.submit(train_together, group, profile, compute): group for group in groups.values()}
+        futures = {pool.submit(_train, group, profile, compute): group for group in groups.values()}
         try:
             for future in tqdm(as_completed(futures), total=len(futures), desc="training", unit="model"):
                 _check(future, futures[future][0])
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _train(experiments: Sequence[Experiment], profile: str, compute: str) -> None:
+    """What a worker does; it alone loads transformers."""
+    from moslab.experiments.worker import train_together
+
+    train_together(experiments, profile, compute)
 
 
 def _check(future: Future, experiment: Experiment) -> None:
