@@ -7,6 +7,7 @@ ALL       ?=
 CELL_LIMIT     ?=
 NOTEBOOK_LIMIT ?=
 SET       ?=
+TABLE     ?=
 PYTHON    ?=
 FLAGS     ?=
 MINUTES   ?= 7
@@ -16,7 +17,7 @@ MOSLAB = .venv/bin/python -m moslab
 OPTIONS = --profile "$(PROFILE)" --notebooks "$(NOTEBOOKS)" $(if $(JOBS),--jobs "$(JOBS)") \
           $(if $(filter-out 0,$(FRESH)),--fresh) $(if $(filter-out 0,$(ALL)),--runs fresh) \
           $(if $(CELL_LIMIT),--cell-limit "$(CELL_LIMIT)") $(if $(NOTEBOOK_LIMIT),--notebook-limit "$(NOTEBOOK_LIMIT)") \
-          $(foreach assignment,$(SET),--set '$(assignment)')
+          $(if $(TABLE),--table "$(TABLE)") $(foreach assignment,$(SET),--set '$(assignment)')
 export PYTHON
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
@@ -28,6 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make reproduce   train the headline runs, take the others from the committed reference, run the notebooks, compare"
 	@echo "                   PROFILE=smoke|embedded|paper   NOTEBOOKS=\"01 ...\"   JOBS=n   FRESH=1   ALL=1 (train everything)"
+	@echo "                   TABLE=realqa.table5   one printed table and nothing else (.venv/bin/python -m moslab tables lists them)"
 	@echo "                   SET=\"seeds=[0] epochs=2\"   parameters of the notebooks, without blanks in a value"
 	@echo "                   CELL_LIMIT=minutes   NOTEBOOK_LIMIT=minutes   (0 for none) after which what hangs is ended"
 	@echo "make test        the form of the code (ruff, mypy), unit tests, the stored notebooks against their stored"

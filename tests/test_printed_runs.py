@@ -1,41 +1,64 @@
-"""A printed table beside the same table made again."""
+"""A printed table as a grid of experiments, beside the same table made again, and the order of its rows."""
 
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from toys import toy_run
 
-from moslab.analysis.claims import table_of
-from moslab.analysis.printed_runs import beside, experiments
-from moslab.analysis.tables import Sentence
+from moslab.analysis.claims import printed_tables, table_of
+from moslab.analysis.printed_grids import experiments, grid_of
+from moslab.analysis.printed_orders import KINDS, orders_of, share, told
+from moslab.analysis.printed_runs import Again
+from moslab.analysis.printed_tables import section
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import Results
+from moslab.experiments.scales import BACKBONES
+from moslab.utils.errors import UserError
 
 SETTING = {"recipe": "lm", "backbone": "embedded", "learning_rate": 1e-3, "epochs": 3.0}
+SEEDS = [0, 1, 2]
+SHORT, LONG, WRITTEN = "Regression, 2 epochs", "Regression, 6 epochs", "NTP, 2 epochs"
+WITH_TRAININGS = [
+    table.id for table in printed_tables() if table.runs and table.runs.trained_on() and table.runs.columns
+]
 
 
-def results_of(table: str, rows: dict[str, float], seeds: list[int]) -> dict[str, Results]:
-    """Runs of some rows, whose scores are off by noise of the given size."""
+@pytest.fixture
+def no_data(monkeypatch) -> None:
+    """Keys without labels, pictures and weights."""
+    monkeypatch.setattr(Experiment, "key", property(lambda one: f"{one.label} {one.epochs}"))
+
+
+def again_with(noise: dict[str, float], seeds: list[int], scale: Any = "paper") -> Again:
+    """RealQA's Table 5 with runs of some rows, whose scores are off by noise of the given size."""
+    table = table_of("realqa.table5")
+    assert table.runs is not None
     runs: dict[Any, Any] = {}
-    named = table_of(table).runs
-    assert named is not None
-    for row, noise in rows.items():
-        for experiment in experiments(named, row, "SRCC", SETTING, seeds):
+    for row, size in noise.items():
+        for experiment in experiments(table.runs, row, "SRCC", SETTING, seeds, scale):
             run = toy_run(experiment)
-            predictions = run.predictions.copy()
+            predictions = run.predictions.loc[np.zeros(200, int)].reset_index(drop=True)
             dice = np.random.default_rng(experiment.seed)
             predictions["target"] = np.linspace(1, 5, len(predictions))
-            predictions["score"] = predictions["target"] + noise * dice.normal(size=len(predictions))
-            runs[row, experiment.seed] = type(run)(**{**vars(run), "predictions": predictions})
-    return {"all": Results({(row, "", seed): run for (row, seed), run in runs.items()})}
+            predictions["score"] = predictions["target"] + size * dice.normal(size=len(predictions))
+            runs[row, "", experiment.seed] = type(run)(**{**vars(run), "predictions": predictions})
+    return Again.of(table, SETTING, seeds, scale, {"all": Results(runs)})
+
+
+def cells_of(again: Again) -> dict[str, dict[str, str]]:
+    """The shown table: row -> heading -> cell."""
+    header, _, *rows = [line.strip("| ").split(" | ") for line in again.shown().split("\n")]
+    return {row[0]: dict(zip(header[1:], row[1:])) for row in rows}
+
+
+# the experiments behind a table
 
 
 def test_the_row_s_fields_win_over_the_setting_s_and_these_over_the_table_s() -> None:
     named = table_of("realqa.table5").runs
     assert named is not None
-    [long] = experiments(named, "Regression, 6 epochs", "SRCC", SETTING, [4])
+    [long] = experiments(named, LONG, "SRCC", SETTING, [4])
     assert (long.scorer, long.epochs, long.seed) == ("regression", 6.0, 4)
     assert (long.recipe, long.backbone, long.dataset) == ("lm", "embedded", "koniq10k")
     assert long.options["form"] == "logits"
@@ -45,26 +68,108 @@ def test_the_row_s_fields_win_over_the_setting_s_and_these_over_the_table_s() ->
     assert (elsewhere.dataset, elsewhere.test_dataset) == ("koniq10k", "spaq")
 
 
-@pytest.mark.parametrize("seeds", [[0], [0, 1, 2]])
-def test_cells_are_as_printed_or_made_again_or_a_dash(monkeypatch, seeds: list[int]) -> None:
-    monkeypatch.setattr(Experiment, "key", property(lambda one: one.label))  # no data is at hand
-    rows = {"Regression, 2 epochs": 0.5, "NTP, 2 epochs": 0.0}
-    shown = beside("realqa.table5", SETTING, seeds, results_of("realqa.table5", rows, seeds))
-    assert isinstance(shown, pd.DataFrame)
-    assert list(shown.index) == ["Regression, 2 epochs", "Regression, 6 epochs", "NTP, 2 epochs"]
-    assert shown.loc["NTP, 2 epochs", ("SRCC", "printed")] == "0.939"
-    exact = shown.loc["NTP, 2 epochs", ("SRCC", "ours")]
-    assert exact == "1.000" if len(seeds) == 1 else exact.startswith("1.000 [1.000, ")
-    assert shown.loc["Regression, 2 epochs", ("SRCC difference", "ours")] == "–"
-    gain = shown.loc["NTP, 2 epochs", ("SRCC difference", "ours")]
-    noisy = float(shown.loc["Regression, 2 epochs", ("SRCC", "ours")].split()[0])
-    assert float(gain.split()[0]) == pytest.approx(1 - noisy, abs=0.002)
+def test_at_the_embedded_scale_names_have_stand_ins_and_epochs_keep_their_proportion() -> None:
+    named = table_of("realqa.table5").runs
+    assert named is not None
+    [long] = experiments(named, LONG, "SRCC", SETTING, [0], "embedded")
+    assert (long.dataset, long.epochs, long.recipe, long.text) == ("iqa", 9.0, "lm", "image")
+    scratch = table_of("realqa.table6").runs
+    assert scratch is not None
+    rows = [row for row in scratch.rows if "Scratch" in row]
+    [first] = experiments(scratch, rows[0], "NCM", SETTING, [0], "embedded")
+    assert (first.recipe, first.backbone) == ("scratch", "embedded")
+    titles = table_of("rvtc.table5").runs
+    assert titles is not None
+    [shuffled] = experiments(titles, "shuffled titles", "AVA correlation", SETTING, [0], "embedded")
+    assert (shuffled.dataset, shuffled.text) == ("iaa", "permuted")
+
+
+@pytest.mark.parametrize("name", WITH_TRAININGS)
+def test_a_table_is_a_grid_that_holds_the_experiments_of_its_cells(no_data, name: str) -> None:
+    table = table_of(name)
+    assert table.runs is not None
+    for scale, backbone in (("embedded", "embedded"), ("paper", "Qwen/Qwen2-VL-7B-Instruct")):
+        setting = {"backbone": backbone, "learning_rate": 1e-4}
+        made = list(grid_of(table, setting, [0, 1], scale).experiments().values())  # type: ignore[arg-type]
+        for row in table.runs.rows:
+            for column, measured in table.runs.columns.items():
+                if not measured.of:
+                    wanted = experiments(table.runs, row, column, setting, [0, 1], scale)  # type: ignore[arg-type]
+                    assert all(one in made for one in wanted)
+
+
+def test_columns_of_absent_datasets_stay_empty() -> None:
+    table = table_of("qscorer.readme")
+    here = {"koniq10k", "spaq"}
+    grid = grid_of(table, SETTING, [0], "paper", lambda names: [name for name in names if name in here])
+    tested = {one.test_dataset for one in grid.experiments().values()}
+    assert (list(grid.datasets), tested) == (["koniq10k"], {"", "spaq"})
+    with pytest.raises(UserError, match="on datasets that are at hand"):
+        grid_of(table, SETTING, [0], "paper", lambda names: [])
+    with pytest.raises(UserError, match="No training"):
+        grid_of(table_of("realqa.table3"), SETTING, [0], "paper")
+    with pytest.raises(UserError, match="Nothing is said of the runs behind realqa.figure_dataset"):
+        grid_of(table_of("realqa.figure_dataset"), SETTING, [0], "paper")
+
+
+def test_every_backbone_that_a_table_names_has_a_stand_in() -> None:
+    named = set()
+    for table in printed_tables():
+        if table.runs:
+            rows = [row.fields for row in table.runs.rows.values()]
+            named |= {fields["backbone"] for fields in [table.runs.setting, *rows] if "backbone" in fields}
+    assert named <= set(BACKBONES)
+
+
+# its cells
+
+
+@pytest.mark.parametrize("seeds", [[0], SEEDS])
+def test_cells_are_as_printed_or_made_again_or_a_dash(no_data, seeds: list[int]) -> None:
+    shown = cells_of(again_with({SHORT: 0.5, WRITTEN: 0.0}, seeds))
+    assert list(shown) == [SHORT, LONG, WRITTEN]
+    assert shown[WRITTEN]["SRCC: printed"] == "0.939"
+    lines = again_with({SHORT: 0.5, WRITTEN: 0.0}, seeds).shown().split("\n")
+    exact = lines[-1].split(" | ")
+    assert exact[5] == "1.000" if len(seeds) == 1 else exact[5].startswith("1.000 [1.000, ")
+    assert exact[6] == "+0.061"  # ours less the printed one
+    assert exact[2] == "–"  # epochs are no measurement
+    assert lines[-2].split(" | ")[5] == "–"  # not run
+    assert lines[-3].split(" | ")[8] == "–"  # no difference to itself
+    gain, noisy = exact[8], lines[-3].split(" | ")[5]
+    assert float(gain.split()[0]) == pytest.approx(1 - float(noisy.split()[0]), abs=0.002)
     assert ("[" in gain) == (len(seeds) == 3)
-    assert shown.loc["NTP, 2 epochs", ("Epochs", "ours")] == "–"
-    assert shown.loc["Regression, 6 epochs", ("SRCC", "ours")] == "–"
 
 
-def test_no_table_and_none_that_can_be_made_again_are_said() -> None:
-    assert "names one" in str(beside("", SETTING, [0], {}))
-    said = beside("realqa.table7", SETTING, [0], {})
-    assert isinstance(said, Sentence)
+def test_at_the_embedded_scale_no_numbers_are_compared(no_data) -> None:
+    again = again_with({SHORT: 0.5, WRITTEN: 0.0}, SEEDS, "embedded")
+    text = section(again, orders_of(again))
+    assert "| difference |" not in text
+    assert "Stand-ins: `iqa` for koniq10k." in text
+    assert "Left open by the paper, and chosen: The regression is a linear layer" in text
+
+
+# the order of its rows
+
+
+def test_two_rows_come_out_in_the_printed_order_or_the_other_way_round(no_data) -> None:
+    as_printed = again_with({SHORT: 0.5, WRITTEN: 0.0}, SEEDS, "embedded")
+    assert orders_of(as_printed) == dict(zip(KINDS, (2, 0, 0, 0)))  # SRCC and PLCC
+    reversed_ones = again_with({SHORT: 0.0, WRITTEN: 0.5}, SEEDS, "embedded")
+    assert orders_of(reversed_ones) == dict(zip(KINDS, (0, 2, 0, 0)))
+    alike = again_with({SHORT: 0.0, WRITTEN: 0.0}, SEEDS, "embedded")
+    assert orders_of(alike) == dict(zip(KINDS, (0, 0, 2, 0)))
+    few = again_with({SHORT: 0.5, WRITTEN: 0.0}, [0], "embedded")
+    assert orders_of(few) == dict(zip(KINDS, (0, 0, 0, 2)))
+    assert sum(orders_of(again_with({SHORT: 0.5}, SEEDS, "embedded")).values()) == 0
+
+
+def test_orders_are_told_with_what_guessing_gives() -> None:
+    counts = dict(zip(KINDS, (2, 1, 3, 4)))
+    assert share(counts) == "67 %"
+    assert told(counts) == (
+        "Of 10 pairs of rows within a column, 2 come out in the printed order and 1 the other way round; "
+        "3 are too close to call and 4 open. In the printed order: 67 % of the decided; guessing gives half."
+    )
+    assert share(dict.fromkeys(KINDS, 0)) == "–"
+    assert told(dict.fromkeys(KINDS, 0)) == "No two rows of a column were made again."

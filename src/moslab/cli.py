@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from moslab.publish import convert_command, outside_commands, plan_command
+from moslab.publish import convert_command, outside_commands, plan_command, tables_command
 from moslab.utils.endings import UsageProblem, end, end_usage, own_error
 from moslab.utils.errors import UserError
 from moslab.utils.files import FULL_DISK
@@ -26,6 +26,8 @@ app.add_typer(world_app, name="world")
 app.add_typer(base_app, name="base")
 app.command("convert")(convert_command.convert)
 app.command("plan")(plan_command.plan)
+app.command("recipes")(plan_command.recipe_presets)
+app.command("tables")(tables_command.tables)
 outside_commands.register(app)
 
 Notebooks = Annotated[str, typer.Option(help='Numbers or names, like "00 01"; all if empty.')]
@@ -62,6 +64,9 @@ def reproduce(
         ),
     ] = None,
     notebook_limit: Annotated[Optional[float], typer.Option(help="The same for a whole notebook.")] = None,
+    table: Annotated[
+        str, typer.Option(help="Make a printed table alone, like realqa.table5; see `tables`.")
+    ] = "",
     set_: Annotated[
         Optional[list[str]],
         typer.Option("--set", help="A notebook parameter, like seeds=[0,1]; may be repeated."),
@@ -77,6 +82,7 @@ def reproduce(
         fresh=fresh,
         runs=runs,
         given=assignments(set_ or []),
+        table=table,
         cell_limit=cell_limit,
         notebook_limit=notebook_limit,
     )
@@ -386,14 +392,3 @@ def main() -> None:
     if status == 130:  # how typer passes Ctrl-C on
         end(130, "Interrupted; finished runs are kept, the same command goes on from there.")
     sys.exit(status if isinstance(status, int) else 0)
-
-
-@app.command("recipes")
-def recipe_presets(
-    name: Annotated[Optional[str], typer.Argument(help="A preset; a row for each if not given.")] = None,
-    docs: Annotated[bool, typer.Option("--docs", help="Write docs/recipes.md anew instead.")] = False,
-) -> None:
-    """The papers' training recipes: every value with its source, and what was chosen where there is none."""
-    from moslab.publish import recipes_page
-
-    print(recipes_page.write_page() if docs else recipes_page.shown(name))

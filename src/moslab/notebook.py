@@ -12,6 +12,7 @@ from moslab.analysis import measured, verdict_tables
 from moslab.analysis.answer import answer, picture
 from moslab.analysis.claims import Claim, Verdict, judge_value
 from moslab.analysis.measured import Measured
+from moslab.analysis.printed_tables import PrintedTables
 from moslab.analysis.tables import Sentence, say
 from moslab.batch import parameters
 from moslab.batch.record import Record
@@ -251,6 +252,21 @@ class Study(Record):
     ) -> pd.DataFrame:
         """Paired differences between arms, without a verdict; see `measured.gaps`."""
         return measured.gaps(measurements, pairs, metric, resamples)
+
+    def tables(self, **changes: Any) -> PrintedTables:
+        """The printed tables that this notebook makes again; at the papers' scale the one in `paper_table`.
+
+        Args:
+            changes: fields with other values than the parameters say.
+        """
+        return PrintedTables.of(
+            self.name,
+            self.parameters.get("paper_table", ""),
+            setting=self.setting(**changes),
+            seeds=self.parameters["seeds"],
+            at_hand=self.at_hand,
+            part=self.part,
+        )
 
     # --- what labels alone say ------------------------------------------------------------------------
 

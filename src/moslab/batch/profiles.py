@@ -16,6 +16,7 @@ from moslab.utils.errors import UserError
 
 FILE = paths.PACKAGE / "profiles.yaml"
 NOTEBOOKS = "notebooks"  # the entry of a profile that holds what it sets of single notebooks
+ONE_TABLE = "80_printed_table"  # the notebook that makes any table
 WHOLE = {"train_images": 0, "test_images": 0}  # a printed table is trained and tested on all pictures
 
 
@@ -63,6 +64,16 @@ def table_values(table: str) -> dict[str, Any]:
     if runs.tested_elsewhere():
         values["others"] = runs.tested_elsewhere()
     return values | WHOLE | {"paper_table": table}
+
+
+def values_for(table: str, profile: str) -> dict[str, str]:
+    """What the notebook that makes any one table is given; the model and data of the paper at its scale.
+
+    Raises:
+        UserError: for a table that there is not, or one of which no runs are named.
+    """
+    table_values(table)
+    return {"table": table, "paper_table": table} if profile == "paper" else {"table": table}
 
 
 def _first(name: str, *sources: Mapping[str, Any]) -> Any:

@@ -19,6 +19,7 @@ from moslab.batch.failures import TIMED_OUT, why_failed
 from moslab.batch.folder import empty_notebook, exclusive, prepare
 from moslab.batch.ledger import Ledger
 from moslab.batch.plan import checked_parameters, find_notebooks, left_out, plan
+from moslab.batch.profiles import ONE_TABLE, values_for
 from moslab.batch.progress import Watch, count_runs, print_line
 from moslab.batch.results import read_reference
 from moslab.batch.tables import plan_table, summary_table
@@ -46,6 +47,7 @@ def reproduce(
     fresh: bool = False,
     runs: str = "headline",
     given: dict[str, Any] | None = None,
+    table: str = "",
     console: Console | None = None,
     cell_limit: float | None = None,
     notebook_limit: float | None = None,
@@ -61,6 +63,7 @@ def reproduce(
             from the reference where it has them, `fresh` trains all that the local store lacks, `reuse` takes
             every run that the reference has.
         given: further notebook parameters.
+        table: a printed table that is made again, and nothing else.
         console: where progress and tables go, standard output if None.
         cell_limit: minutes until a cell that hangs is ended; None for the profile's limit, 0 for never.
         notebook_limit: the same for a whole notebook.
@@ -70,6 +73,10 @@ def reproduce(
     """
     console = console or Console()
     folder = paths.profile_dir(profile)
+    if table:
+        if notebooks:
+            raise UserError("Name notebooks or a table, not both: a table has a notebook of its own.")
+        notebooks, given = ONE_TABLE, {**values_for(table, profile), **(given or {})}
     sources = find_notebooks(notebooks)
     if runs not in SOURCES:
         raise UserError(f"Unknown source of runs {runs!r}: a batch takes 'headline', 'fresh' or 'reuse'.")

@@ -1,4 +1,7 @@
-"""The command `moslab plan`. It imports what it needs when it runs: the command line starts quickly."""
+"""The commands `moslab plan` and `moslab recipes`.
+
+They import what they need when they run: the command line starts quickly.
+"""
 
 from dataclasses import replace
 from typing import Annotated, Optional
@@ -86,3 +89,13 @@ def picture_size(given: str | None) -> tuple[int, int] | None:
     if not (cross and width.isdigit() and height.isdigit() and int(width) and int(height)):
         raise UserError(f"Cannot read the size {given!r}: write width and height in pixels, like 1024x768.")
     return int(width), int(height)
+
+
+def recipe_presets(
+    name: Annotated[Optional[str], typer.Argument(help="A preset; a row for each if not given.")] = None,
+    docs: Annotated[bool, typer.Option("--docs", help="Write docs/recipes.md anew instead.")] = False,
+) -> None:
+    """The papers' training recipes: every value with its source, and what was chosen where there is none."""
+    from moslab.publish import recipes_page
+
+    print(recipes_page.write_page() if docs else recipes_page.shown(name))

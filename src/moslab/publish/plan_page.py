@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from moslab import datasets
-from moslab.analysis.claims import table_of
-from moslab.analysis.printed_runs import experiments
+from moslab.analysis.claims import Table, table_of
+from moslab.analysis.printed_grids import experiments, runs_of, trained_and_tested
 from moslab.analysis.tables import markdown
 from moslab.batch.plan import checked_parameters, find_notebooks
 from moslab.datasets.table import ImageTable
@@ -152,19 +152,7 @@ def of_table(name: str, request: Request) -> str:
     Raises:
         UserError: for a table that there is not, or one of which no runs are named.
     """
-    runs = table_of(name).runs
-    if runs is None:
-        raise UserError(f"Nothing is said of the runs behind {name}: choose another table.")
-    setting = {field: value for field, value in request.fields.items() if value is not None}
-    trainings: dict[tuple[str, str], Experiment] = {}
-    for row in runs.rows:
-        for column, measured in runs.columns.items():
-            dataset = measured.dataset or runs.setting.get("dataset", "")
-            if dataset and not measured.of:
-                [experiment] = experiments(runs, row, column, setting, [0])
-                alone = experiment.model_copy(update={"test_dataset": ""})
-                if alone not in trainings.values():  # other rows may measure the same training
-                    trainings[row, dataset] = alone
+    trainings = trainings_of(table_of(name), request)
     if not trainings:
         raise UserError(f"No training is behind {name}.")
     rows: list[list[str]] = []
@@ -178,6 +166,26 @@ def of_table(name: str, request: Request) -> str:
     listed = markdown(["row", "trained on", *SHORT], rows)
     which = "each" if len(plans) == len(rows) else "each that could be planned"
     return f"{listed}\n\nOne seed of {which}: {hours(plans):.1f} hours on one card, evaluation on top."
+
+
+def trainings_of(table: Table, request: Request) -> dict[tuple[str, str], Experiment]:
+    """(row, dataset that is trained on) -> each training behind a printed table, once.
+
+    Raises:
+        UserError: for a table of which no runs are named.
+    """
+    runs = runs_of(table)
+    setting = {field: value for field, value in request.fields.items() if value is not None}
+    trainings: dict[tuple[str, str], Experiment] = {}
+    for row in runs.rows:
+        for column, measured in runs.columns.items():
+            dataset, _ = trained_and_tested(runs, measured)
+            if dataset and not measured.of:
+                [experiment] = experiments(runs, row, column, setting, [0])
+                alone = experiment.model_copy(update={"test_dataset": ""})
+                if alone not in trainings.values():  # other rows may measure the same training
+                    trainings[row, dataset] = alone
+    return trainings
 
 
 def _in_short(planned: Plan) -> list[str]:

@@ -15,7 +15,14 @@ everything else is *open*. Outside every count stand *arithmetic*, *by construct
 A difference is written so that positive means better, for MAE too.
 """
 
-from moslab.analysis.claims.judging import LEVELS, decide, judge, judge_value, signed_weights
+from moslab.analysis.claims.judging import (
+    LEVELS,
+    decide,
+    decide_equivalence,
+    judge,
+    judge_value,
+    signed_weights,
+)
 from moslab.analysis.claims.papers import (
     PAPERS,
     Column,
@@ -25,6 +32,7 @@ from moslab.analysis.claims.papers import (
     headline_arms,
     load_claims,
     load_paper,
+    printed_tables,
     read_paper,
     table_of,
 )
@@ -61,12 +69,14 @@ __all__ = [
     "Table",
     "Verdict",
     "decide",
+    "decide_equivalence",
     "headline_arms",
     "judge",
     "judge_value",
     "load_claims",
     "load_paper",
     "marked",
+    "printed_tables",
     "read_paper",
     "signed_weights",
     "table_of",

@@ -228,7 +228,7 @@ def _outcome(
 def decide(claim: Claim, low: float, high: float) -> Outcome:
     """The rule of the claim's kind on an interval; an undefined interval decides nothing."""
     if claim.margin is not None:
-        return _decide_equivalence(claim.margin, low, high)
+        return decide_equivalence(claim.margin, low, high)
     if low > 0:
         return "agrees"
     if high < 0 or (claim.kind == "existence" and high <= 0):
@@ -238,7 +238,8 @@ def decide(claim: Claim, low: float, high: float) -> Outcome:
     return "open"
 
 
-def _decide_equivalence(margin: float, low: float, high: float) -> Outcome:
+def decide_equivalence(margin: float, low: float, high: float) -> Outcome:
+    """The rule of an equivalence, and of a published number, on the interval of a difference."""
     if -margin <= low and high <= margin:
         return "agrees"
     if low > margin or high < -margin:

@@ -36,6 +36,7 @@ class Table(Frozen):
         notebook: the number of the notebook that measures it again; '' while none does.
         note: what is unclear or wrong about the printed table.
         runs: what makes it again; None where nothing is said of it.
+        why_not: why it cannot be made again, in a sentence.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Table(Frozen):
     columns: tuple[Column, ...]
     rows: dict[str, tuple[float | None, ...]]
     runs: TableRuns | None = None
+    why_not: str = ""
 
     @model_validator(mode="after")
     def rectangular(self) -> "Table":
@@ -157,6 +159,18 @@ def table_of(name: str) -> Table:
         if table.id == name:
             return table
     raise UserError(f"There is no printed table {name!r}: see src/moslab/papers.")
+
+
+def printed_tables(notebook: str = "") -> list[Table]:
+    """All printed tables, or those that a notebook makes again, in the order of the files.
+
+    Args:
+        notebook: its number; '' for all.
+    """
+    found = []
+    for path in sorted(PAPERS.glob("*.yaml")):
+        found += [table for table in load_paper(path.stem).tables if notebook in ("", table.notebook)]
+    return found
 
 
 def load_claims(paper: str) -> dict[str, Claim]:

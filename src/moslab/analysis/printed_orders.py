@@ -1,0 +1,91 @@
+"""Which rows of a printed table come out in the printed order, and which the other way round.
+
+At the embedded scale numbers cannot be compared with printed ones; the order of two rows in a column can.
+Pairs share rows, so their share is a description and no test.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+from moslab.analysis.claims import LOWER_IS_BETTER
+from moslab.analysis.printed_runs import Again, same
+from moslab.analysis.tables import Sentence, say
+from moslab.measures.metrics import METRICS
+from moslab.measures.statistics import compare
+from moslab.utils.words import plural
+
+WORTH = 0.01  # the smallest difference worth knowing, as for claims
+KINDS = ("same", "opposite", "too close", "open")
+
+
+def orders_of(again: Again) -> dict[str, int]:
+    """How many pairs of rows, column by column, come out how.
+
+    Returns:
+        same, opposite: the 95 % interval of the difference leaves out zero. too close: it holds zero and lies
+        within `WORTH` of it. open: everything else, and all pairs where there are fewer than three seeds.
+        Rows that are printed equal, or are one experiment here, are no pair.
+    """
+    found = Counter(_order(again, better, worse, column) for better, worse, column in _pairs(again))
+    return {kind: found[kind] for kind in KINDS}
+
+
+def _pairs(again: Again) -> Iterator[tuple[str, str, str]]:
+    """(row printed better, row printed worse, column) for every two rows that were made again."""
+    for column, made in again.runs.columns.items():
+        if made.of or made.metric not in METRICS:
+            continue
+        rows = [row for row in again.runs.rows if len(again.scores(row, column)[0])]
+        for one, other in combinations(rows, 2):
+            printed = again.table.cell(one, column), again.table.cell(other, column)
+            if None in printed or printed[0] == printed[1] or _is_one(again, one, other, column):
+                continue
+            first_is_better = (printed[0] > printed[1]) != (made.metric in LOWER_IS_BETTER)  # type: ignore[operator]
+            yield (one, other, column) if first_is_better else (other, one, column)
+
+
+def _is_one(again: Again, row: str, other: str, column: str) -> bool:
+    return same(again.experiments(row, column)[0], again.experiments(other, column)[0])
+
+
+def _order(again: Again, better: str, worse: str, column: str) -> str:
+    metric = again.runs.columns[column].metric
+    scores, target = again.scores(better, column)
+    rival, _ = again.scores(worse, column)
+    difference = compare(metric, scores, rival, target, allow_few=True)
+    low, high = difference.low95, difference.high95
+    if metric in LOWER_IS_BETTER:
+        low, high = -high, -low
+    if difference.few:
+        return "open"
+    if low > 0 or high < 0:
+        return "same" if low > 0 else "opposite"
+    return "too close" if max(-low, high) <= WORTH else "open"
+
+
+def share(orders: Mapping[str, int]) -> str:
+    """'67 %' of the decided pairs; a dash where none is."""
+    decided = orders["same"] + orders["opposite"]
+    return f"{orders['same'] / decided:.0%}".replace("%", " %") if decided else "–"
+
+
+def told(orders: Mapping[str, int]) -> Sentence:
+    """The pairs of a table in a sentence or two."""
+    pairs = sum(orders.values())
+    if not pairs:
+        return say("No two rows of a column were made again.")
+    decided = orders["same"] + orders["opposite"]
+    counted = say(
+        "Of {pairs} of rows within a column, {same} come out in the printed order and {opposite} the other "
+        "way round; {close} are too close to call and {open} open.",
+        pairs=plural(pairs, "pair", "pairs"),
+        same=orders["same"],
+        opposite=orders["opposite"],
+        close=orders["too close"],
+        open=orders["open"],
+    )
+    if not decided:
+        return counted
+    shared = say(" In the printed order: {share} of the decided; guessing gives half.", share=share(orders))
+    return Sentence(counted + shared)
