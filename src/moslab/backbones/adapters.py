@@ -42,9 +42,7 @@ def check(folder: Path) -> None:
         pickle = Path(name).with_suffix(".bin").name
         if (folder / pickle).is_file() and not (folder / name).is_file():
             raise UserError(
-                f"The weights in {folder} cannot be read ({pickle} is pickled, and reading a pickle can run "
-                f"code): convert it once with `moslab convert {folder}`, which runs nothing and writes "
-                "safetensors."
+                f"The weights in {folder} cannot be read ({checkpoints.instead_pickled(folder, pickle)}"
             )
     if not (folder / ADAPTER_WEIGHTS).is_file():
         raise UserError(

@@ -21,6 +21,9 @@ class NewTokens(nn.Module):
     checkpoint may have there are left out. Where a checkpoint brings the tokens, since such a scorer was
     trained on it, they start as they are there.
 
+    Attributes:
+        brought: whether it does.
+
     Raises:
         UserError: for a name that is already taken.
 
@@ -29,8 +32,8 @@ class NewTokens(nn.Module):
 
     def __init__(self, backbone: Backbone, names: Sequence[str]) -> None:
         super().__init__()
-        brought = _are_brought(backbone, names)
-        numbers = _numbers(backbone, names) if brought else _add_names(backbone, names)
+        self.brought = _are_brought(backbone, names)
+        numbers = _numbers(backbone, names) if self.brought else _add_names(backbone, names)
         self.first = numbers[0]  # behind all others, also where a vocabulary leaves numbers out
         if numbers != list(range(self.first, self.first + len(names))):
             raise UserError(
@@ -39,7 +42,7 @@ class NewTokens(nn.Module):
             )
         old_inputs = cast(nn.Embedding, backbone.model.get_input_embeddings())
         old_outputs = backbone.vocabulary
-        start = self._rows_of if brought else self._mean_of
+        start = self._rows_of if self.brought else self._mean_of
         self.inputs = start(old_inputs, len(names))
         self.outputs = start(old_outputs, len(names))
         backbone.model.set_input_embeddings(WiderInput(old_inputs, self))

@@ -16,10 +16,12 @@ from safetensors import safe_open
 from moslab.backbones import adapters, catalogue, checkpoints, loading
 from moslab.backbones.base import Backbone
 from moslab.backbones.catalogue import ADAPTER_FILE, TRAINED_WHOLE
+from moslab.backbones.new_tokens import NewTokens
 from moslab.experiments.compute import load_compute
 from moslab.experiments.published.forms import FORMS
 from moslab.experiments.reading import Reader
 from moslab.scorers import qscorer
+from moslab.scorers.base import Scorer
 from moslab.utils.errors import UserError, first_line
 from moslab.utils.files import read_json
 
@@ -125,16 +127,19 @@ def load(
         raise UserError(f"There is no published scorer {kind!r}: choose one of {', '.join(FORMS)}.")
     published = Published.read(folder)
     kind = kind or published.kind
+    network = published.network()
+    if kind == "qscorer" and not network:
+        raise UserError(f"{folder} holds no network of Q-Scorer's ({NETWORK}...): complete the folder.")
     backbone = _backbone(published, base)
     score_tokens = _score_tokens(backbone) if kind == "qscorer" else 0
     form = FORMS[kind](published.settings | {"score_tokens": score_tokens})
     scorer = form.made()
     scorer.attach(backbone)
+    _check_tokens(folder, scorer)
     if isinstance(scorer, qscorer.QScorer):
-        _fill(scorer, published)
+        _fill(folder, scorer, network)
     backbone.processor.chat_template = form.template
-    device = next(backbone.model.parameters()).device
-    scorer.eval().to(device)
+    scorer.eval().to(next(backbone.model.parameters()).device)
     return Reader(backbone, scorer, form.words, compute=load_compute()), form.scale
 
 
@@ -143,6 +148,8 @@ def _backbone(published: Published, base: str | None) -> Backbone:
     adapted = (published.folder / ADAPTER_FILE).is_file()
     if base and not adapted:
         raise UserError(f"{published.folder} holds a whole model: leave its backbone out.")
+    if adapted and not base:
+        _check_base(published.folder)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", LEFT_OUT)
         on_gpu = torch.cuda.is_available()
@@ -159,26 +166,47 @@ def _backbone(published: Published, base: str | None) -> Backbone:
     return backbone
 
 
+def _check_base(folder: Path) -> None:
+    """UserError unless the base that an adapter names is here."""
+    try:
+        catalogue.whole_folder(str(folder))
+    except UserError as problem:
+        raise UserError(
+            f"{folder} holds an adapter, and its base, {catalogue.base_name(folder)}, is not at hand: give "
+            "its folder as backbone."
+        ) from problem
+
+
 def _score_tokens(backbone: Backbone) -> int:
-    """How many score tokens Q-Scorer's vocabulary ends with.
+    """How many score tokens Q-Scorer's vocabulary ends with, one at least.
 
     Beside an adapter there is no tokenizer that knows them: rows without a name are theirs.
     """
     tokenizer = backbone.tokenizer
     unnamed = len(backbone.vocabulary.weight) - len(tokenizer)
     tokenizer.add_tokens(qscorer.names(unnamed), special_tokens=True)
-    count = 0
+    count = 1
     while f"<score{count + 1}>" in tokenizer.get_vocab():
         count += 1
     return count
 
 
-def _fill(scorer: qscorer.QScorer, published: Published) -> None:
+def _check_tokens(folder: Path, scorer: Scorer) -> None:
+    """UserError for a scorer with tokens of its own that the folder does not bring."""
+    tokens = getattr(scorer, "tokens", None)
+    if isinstance(tokens, NewTokens) and not tokens.brought:
+        raise UserError(
+            f"The vocabulary in {folder} does not end with the tokens of such a scorer: take tokenizer "
+            "(added_tokens.json) and weights as they were published."
+        )
+
+
+def _fill(folder: Path, scorer: qscorer.QScorer, network: dict[str, torch.Tensor]) -> None:
     """Put in the weights of the network."""
     try:
-        scorer.network.load_state_dict(published.network())
+        scorer.network.load_state_dict(network)
     except RuntimeError as problem:
         raise UserError(
-            f"The weights in {published.folder} hold no network of Q-Scorer's ({first_line(problem)}): "
-            "complete the folder, or say with --as whose scorer it is."
+            f"The network of Q-Scorer's in {folder} does not fit the model ({first_line(problem)}): take the "
+            "folder as it was published."
         ) from problem
