@@ -8,14 +8,16 @@ import pytest
 import torch
 from checkpoint_folders import reweight, rewrite
 from mplug_fixture import FOLDER, arrays, pictures
-from published_toys import save_adapted, save_base, save_deqa, save_qscorer, save_roc
+from published_toys import extra_of, save_adapted, save_base, save_deqa, save_qscorer, save_roc
 from test_exit_status import ending
 from torch import nn
+from toys import load_exact
 
 import moslab
-from moslab.backbones import loading
+from moslab.backbones import catalogue, converting, loading
+from moslab.backbones.new_tokens import NewTokens
 from moslab.experiments.published import FORMS
-from moslab.scorers import roc, soft_levels
+from moslab.scorers import qscorer, roc, soft_levels
 from moslab.scorers.base import Reading
 from moslab.utils.errors import UserError
 
@@ -140,6 +142,26 @@ def test_adapters_with_what_was_trained_whole(folders, tmp_path, kind, monkeypat
     assert table["score"].tolist() == pytest.approx(arrays(f"scorers/{kind}")[name].tolist(), **CLOSE)
 
 
+def test_such_a_folder_is_a_backbone_like_any_other(folders, tmp_path):
+    """With what was trained whole, which also counts in its key."""
+    adapted = save_adapted(tmp_path / "adapted", tmp_path / "base", folders["deqa"], WORDS)
+    list(converting.convert(adapted))
+    rewrite(adapted / "adapter_config.json", base_model_name_or_path=str(tmp_path / "base"))
+    expected = load_exact(folders["deqa"]).model.state_dict()
+    for name, weight in load_exact(adapted).model.state_dict().items():
+        torch.testing.assert_close(weight, expected[name], atol=1e-5, rtol=1e-5)
+    before = catalogue.fingerprint(str(adapted))
+    (adapted / catalogue.TRAINED_WHOLE).unlink()
+    assert catalogue.fingerprint(str(adapted)) != before
+
+
+def test_training_goes_on_from_published_tokens(folders):
+    tokens = NewTokens(load_exact(folders["qscorer"]), qscorer.names(5))
+    published = extra_of("qscorer")
+    assert torch.equal(tokens.outputs, published["lm_head.weight"][400:])
+    assert torch.equal(tokens.inputs, published["model.embed_tokens.weight"][400:])
+
+
 # unread answers
 
 
@@ -169,6 +191,16 @@ def test_what_does_not_tell_is_asked_for(folders):
         moslab.load_scorer(folders["qalign"], kind="q-align")
     with pytest.raises(UserError, match="say which is meant, such as asked="):
         scores(folders["qalign"], kind="qalign")
+
+
+def test_the_command_is_told(folders, tmp_path, monkeypatch, capsys):
+    pictures()[0].save(tmp_path / "0.png")
+    command = ["score", folders["qalign"], tmp_path / "0.png", "--csv", tmp_path / "scores.csv"]
+    status, last = ending(monkeypatch, capsys, *command)
+    assert status == 2 and "choose one of qalign, qalign-score, deqa, qscorer, roc4mllm with --as" in last
+    assert ending(monkeypatch, capsys, *command, "--as", "qalign", "--asked", "aesthetics")[0] == 0
+    expected = arrays("scorers/qalign")["aesthetics.scorer_class_0_1"][0].item()
+    assert pd.read_csv(tmp_path / "scores.csv")["score"][0] == pytest.approx(expected, **CLOSE)
 
 
 def test_the_name_of_a_folder_tells_nothing(folders, tmp_path):
@@ -211,6 +243,7 @@ def test_other_models_are_no_scorers(tiny_base, tmp_path):
         moslab.load_scorer(tmp_path, kind="deqa")
     adapter = tmp_path / "adapter"
     adapter.mkdir()
+    (adapter / "config.json").write_text("{}")
     rewrite(adapter / "adapter_config.json", peft_type="IA3", base_model_name_or_path=str(tiny_base))
     with pytest.raises(UserError, match="holds an adapter of kind IA3"):
         moslab.load_scorer(adapter, kind="deqa")

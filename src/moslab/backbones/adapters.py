@@ -116,7 +116,7 @@ def _widen(model: PreTrainedModel, rows: int) -> None:
 def _config(folder: Path) -> PeftConfig:
     """The adapter's settings; names of layers begin below the model, whose parts may have moved."""
     config = PeftConfig.from_pretrained(str(folder))
-    if not isinstance(config.target_modules, str):
+    if config.target_modules and not isinstance(config.target_modules, str):
         config.target_modules = {name.removeprefix("model.") for name in config.target_modules}
     return config
 

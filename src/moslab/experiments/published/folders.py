@@ -103,8 +103,8 @@ class Published:
 
 
 def holds(folder: Path) -> bool:
-    """Whether a folder holds a checkpoint of any kind."""
-    return any((folder / name).is_file() for name in ("config.json", ADAPTER_FILE))
+    """Whether a folder holds a checkpoint, or an adapter with what was trained whole."""
+    return (folder / "config.json").is_file() or any(folder.glob(f"{Path(TRAINED_WHOLE).stem}.*"))
 
 
 def load(
