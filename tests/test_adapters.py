@@ -157,7 +157,14 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda folder: rewrite(folder / "adapter_config.json", peft_type="IA3"),
         "holds an adapter of kind IA3, and only low-rank ones (LORA) are merged",
     ),
-    "pickled": (to_pickle, "where they are pickled (adapter_model.bin), save them again with peft"),
+    "pickled": (
+        to_pickle,
+        "(adapter_model.bin is pickled, and reading a pickle can run code): convert it once",
+    ),
+    "another pickle": (
+        lambda folder: (folder / "non_lora_trainables.bin").touch(),
+        "(non_lora_trainables.bin is pickled, and reading a pickle can run code): convert it once",
+    ),
     "no base": (
         lambda folder: rewrite(folder / "adapter_config.json", base_model_name_or_path=None),
         "holds an adapter that names no base: write its folder or hub id into adapter_config.json",

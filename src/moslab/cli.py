@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from moslab.publish import convert_command, outside_commands, plan_command, tables_command
+from moslab.publish import convert_command, outside_commands, plan_command, score_command, tables_command
 from moslab.utils.endings import UsageProblem, end, end_usage, own_error
 from moslab.utils.errors import UserError
 from moslab.utils.files import FULL_DISK
@@ -122,32 +122,7 @@ def tune(
         print(line)
 
 
-@app.command()
-def score(
-    scorer: Annotated[
-        str,
-        typer.Argument(
-            metavar="FOLDER", help="A saved scorer, or the key of a run whose scorer the profile keeps."
-        ),
-    ],
-    pictures: Annotated[list[Path], typer.Argument(help="Picture files, and folders that hold some.")],
-    csv: Annotated[Optional[Path], typer.Option(help="Where the table goes; printed if not given.")] = None,
-    texts: Annotated[Optional[Path], typer.Option(help="CSV file with the columns picture, text.")] = None,
-    asked: Annotated[Optional[str], typer.Option(help="What is judged, for a model of two scores.")] = None,
-    backbone: Annotated[
-        Optional[str], typer.Option(help="Where its backbone is here; as in training if not given.")
-    ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 32,
-    profile: Annotated[str, typer.Option(help="Whose scorers a key names.")] = "embedded",
-) -> None:
-    """Score picture files with a saved scorer; exit status 1 if any of them has no score."""
-    from moslab.experiments import scoring_files
-
-    folder = scoring_files.folder_of(scorer, profile)
-    table = scoring_files.score_files(folder, pictures, texts, asked, backbone, batch, csv)
-    print(csv or table.to_string(index=False, na_rep=""))
-    if failed := scoring_files.without_score(table):
-        end(1, failed)
+app.command("score")(score_command.score)
 
 
 @app.command("scorers")

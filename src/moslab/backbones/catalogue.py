@@ -63,6 +63,7 @@ SETTINGS = (
 )
 ADAPTER_FILE = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+TRAINED_WHOLE = "non_lora_trainables.safetensors"  # what LLaVA's programs train whole beside an adapter
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 _HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
@@ -182,7 +183,8 @@ def fingerprint(name: str) -> str:
     """
     folder = resolve(name)
     if base_name(folder):
-        adapter = [folder / file for file in (ADAPTER_FILE, ADAPTER_WEIGHTS) if (folder / file).is_file()]
+        files = (ADAPTER_FILE, ADAPTER_WEIGHTS, TRAINED_WHOLE)
+        adapter = [folder / file for file in files if (folder / file).is_file()]
         return digest([_contents(adapter), _contents(_files(whole_folder(name)))])
     return digest(_contents(_files(folder)))
 

@@ -184,11 +184,16 @@ def _instead(folder: Path) -> str:
             "transformers' layout, or give the folder of another revision."
         )
     if pickled:
-        return (
-            f"{pickled[0]} is pickled, and reading a pickle can run code): convert it once with "
-            f"`moslab convert {folder}`, which runs nothing and writes safetensors."
-        )
+        return instead_pickled(folder, pickled[0])
     return f"there is neither {WEIGHTS_FILE} nor {INDEX_FILE}): complete the folder."
+
+
+def instead_pickled(folder: Path, name: str) -> str:
+    """The second half of a sentence about weights that are there as a pickle alone."""
+    return (
+        f"{name} is pickled, and reading a pickle can run code): convert it once with "
+        f"`moslab convert {folder}`, which runs nothing and writes safetensors."
+    )
 
 
 def _shards(folder: Path, index: Path) -> list[Path]:

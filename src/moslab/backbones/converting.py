@@ -11,11 +11,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from moslab.backbones.catalogue import INDEX_FILE, WEIGHTS_FILE
+from moslab.backbones.catalogue import ADAPTER_WEIGHTS, INDEX_FILE, TRAINED_WHOLE, WEIGHTS_FILE
 from moslab.utils.errors import UserError, first_line
 
 SINGLE = "pytorch_model.bin"
 INDEX = "pytorch_model.bin.index.json"
+ADAPTER = {"adapter_model.bin": ADAPTER_WEIGHTS, "non_lora_trainables.bin": TRAINED_WHOLE}
 BESIDE = (".json", ".jinja", ".txt", ".model")  # what goes along into another folder
 
 
@@ -26,7 +27,7 @@ def convert(folder: Path, out: Path | None = None) -> Iterator[Path]:
     are written anew.
 
     Args:
-        folder: with pytorch_model.bin, or the files that its index names.
+        folder: with pytorch_model.bin, or the files that its index names, or those of an adapter.
         out: where to; the folder itself if None. Another one gets a copy of settings and tokenizer.
 
     Yields:
@@ -37,19 +38,20 @@ def convert(folder: Path, out: Path | None = None) -> Iterator[Path]:
     """
     out = out or folder
     sources = pickled(folder)
+    shards = len(sources) > 1 and sources[0].name not in ADAPTER
     out.mkdir(parents=True, exist_ok=True)
     weight_map: dict[str, str] = {}
     size = 0
     for number, source in enumerate(sources, start=1):
         tensors = read(source)
-        name = WEIGHTS_FILE
-        if len(sources) > 1:
+        name = ADAPTER.get(source.name, WEIGHTS_FILE)
+        if shards:
             name = f"model-{number:05}-of-{len(sources):05}.safetensors"
         save_file(tensors, out / name, metadata={"format": "pt"})
         weight_map |= dict.fromkeys(tensors, name)
         size += sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
         yield out / name
-    if len(sources) > 1:
+    if shards:
         index = {"metadata": {"total_size": size}, "weight_map": weight_map}
         (out / INDEX_FILE).write_text(json.dumps(index, indent=2), encoding="utf-8")
         yield out / INDEX_FILE
@@ -72,11 +74,14 @@ def pickled(folder: Path) -> list[Path]:
     """
     if (folder / SINGLE).is_file():
         return [folder / SINGLE]
+    of_adapter = [folder / name for name in ADAPTER if (folder / name).is_file()]
+    if of_adapter:
+        return of_adapter
     index = folder / INDEX
     if not index.is_file():
         raise UserError(
-            f"{folder} holds no pickled weights ({SINGLE} or {INDEX}): give the folder that was published, "
-            "with all its files."
+            f"{folder} holds no pickled weights ({SINGLE}, {INDEX} or those of an adapter): give the folder "
+            "that was published, with all its files."
         )
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))

@@ -18,6 +18,7 @@ def load(
     min_pixels: int | None = None,
     max_pixels: int | None = None,
     attention: str = "auto",
+    base: str | None = None,
 ) -> Backbone:
     """Load a backbone on the CPU.
 
@@ -30,6 +31,7 @@ def load(
         dtype: of the weights, float32 if None.
         min_pixels, max_pixels: limits of a picture's size in pixels, the checkpoint's own if None.
         attention: by which of transformers' implementations, its own choice if 'auto'.
+        base: of an adapter, where that is not the one which its folder names.
 
     Raises:
         UserError: for an unknown name, a folder without a checkpoint, an architecture not in `ARCHITECTURES`,
@@ -43,7 +45,7 @@ def load(
             "missing: install it, or set attention in the file of compute to auto."
         )
     given = resolve(name)
-    folder = whole_folder(name)
+    folder = resolve(base) if base else whole_folder(name)
     if given != folder:
         adapters.check(given)
     config = checkpoints.read_config(folder)

@@ -18,7 +18,11 @@ class NewTokens(nn.Module):
     """Input and output rows of k new tokens, each [k, width] and starting at the mean of the old ones.
 
     Making one teaches the backbone's tokenizer the names and puts the rows behind its own. Spare rows that a
-    checkpoint may have there are left out.
+    checkpoint may have there are left out. Where a checkpoint brings the tokens, since such a scorer was
+    trained on it, they start as they are there.
+
+    Attributes:
+        brought: whether it does.
 
     Raises:
         UserError: for a name that is already taken.
@@ -28,7 +32,8 @@ class NewTokens(nn.Module):
 
     def __init__(self, backbone: Backbone, names: Sequence[str]) -> None:
         super().__init__()
-        numbers = _add_names(backbone, names)
+        self.brought = _are_brought(backbone, names)
+        numbers = _numbers(backbone, names) if self.brought else _add_names(backbone, names)
         self.first = numbers[0]  # behind all others, also where a vocabulary leaves numbers out
         if numbers != list(range(self.first, self.first + len(names))):
             raise UserError(
@@ -37,8 +42,9 @@ class NewTokens(nn.Module):
             )
         old_inputs = cast(nn.Embedding, backbone.model.get_input_embeddings())
         old_outputs = backbone.vocabulary
-        self.inputs = self._mean_of(old_inputs, len(names))
-        self.outputs = self._mean_of(old_outputs, len(names))
+        start = self._rows_of if self.brought else self._mean_of
+        self.inputs = start(old_inputs, len(names))
+        self.outputs = start(old_outputs, len(names))
         backbone.model.set_input_embeddings(WiderInput(old_inputs, self))
         backbone.model.set_output_embeddings(WiderOutput(old_outputs, self))
 
@@ -46,9 +52,25 @@ class NewTokens(nn.Module):
         """The mean of a vocabulary's rows, `count` times."""
         return nn.Parameter(old.weight.detach()[: self.first].float().mean(0).repeat(count, 1))
 
+    def _rows_of(self, old: nn.Embedding | nn.Linear, count: int) -> nn.Parameter:
+        """A vocabulary's own rows of the tokens."""
+        return nn.Parameter(old.weight.detach()[self.first : self.first + count].float().clone())
+
     def logits(self, states: torch.Tensor) -> torch.Tensor:
         """Of the new tokens alone, [..., k]."""
         return F.linear(states.float(), self.outputs)
+
+
+def _are_brought(backbone: Backbone, names: Sequence[str]) -> bool:
+    """Whether a checkpoint's own vocabulary ends with these tokens; a scorer's may be taken once."""
+    if isinstance(backbone.vocabulary, Wider) or not set(names) <= backbone.tokenizer.get_vocab().keys():
+        return False
+    last = max(_numbers(backbone, names))
+    return last == len(backbone.tokenizer) - 1 < len(backbone.vocabulary.weight)
+
+
+def _numbers(backbone: Backbone, names: Sequence[str]) -> list[int]:
+    return cast(list[int], backbone.tokenizer.convert_tokens_to_ids(list(names)))
 
 
 def _add_names(backbone: Backbone, names: Sequence[str]) -> list[int]:
@@ -61,7 +83,7 @@ def _add_names(backbone: Backbone, names: Sequence[str]) -> list[int]:
             "which this scorer would add: load the backbone anew for each scorer."
         )
     tokenizer.add_tokens(list(names), special_tokens=True)
-    return cast(list[int], tokenizer.convert_tokens_to_ids(list(names)))
+    return _numbers(backbone, names)
 
 
 class Wider(nn.Module):

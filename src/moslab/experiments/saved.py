@@ -30,7 +30,7 @@ from torch import nn
 from moslab.backbones.catalogue import fingerprint
 from moslab.backbones.prompts import SHOWN, Wording
 from moslab.datasets.table import ImageTable
-from moslab.experiments import digests, evaluation, keeping, training
+from moslab.experiments import digests, evaluation, keeping, published, training
 from moslab.experiments.building import built
 from moslab.experiments.compute import load_compute
 from moslab.experiments.experiment import Experiment, make
@@ -55,12 +55,12 @@ class SavedScorer:
     """A trained scorer that was loaded from its folder.
 
     Attributes:
-        experiment: how it was trained.
+        experiment: how it was trained; None for one that others published.
         reader: the model.
         scale: lowest and highest score of the labels' nominal scale.
     """
 
-    experiment: Experiment
+    experiment: Experiment | None
     reader: Reader
     scale: tuple[float, float]
 
@@ -208,20 +208,28 @@ def _move_in(working: Path, folder: Path) -> None:
 # --- reading ------------------------------------------------------------------------------------------------
 
 
-def load_scorer(folder: Path | str, backbone: str | None = None, merged: bool = False) -> SavedScorer:
-    """A saved scorer, ready to score pictures.
+def load_scorer(
+    folder: Path | str, backbone: str | None = None, merged: bool = False, kind: str | None = None
+) -> SavedScorer:
+    """A saved scorer, or one that others published, ready to score pictures.
 
     Args:
-        folder: written by `save_scorer`.
+        folder: written by `save_scorer`, or a published one, see `published`.
         backbone: name, folder or hub id of the backbone it was trained from; as in training if None.
         merged: adapters are added to the weights that they adapt, which is faster and the same but for
             rounding; bfloat16 weights would be rounded too much, and keep theirs apart.
+        kind: whose scorer a published folder holds, one of `published.FORMS`, where it does not tell.
 
     Raises:
         UserError: for a folder that is missing or damaged, and for a backbone that is missing or has other
             weights.
     """
     folder = user_path(str(folder), "the saved scorer")
+    if not (folder / RECORD).is_file() and published.holds(folder):
+        reader, scale = published.load(folder, backbone, kind)
+        return SavedScorer(None, reader, scale)
+    if kind is not None:
+        raise UserError(f"{folder} is no scorer that others published: leave {kind!r} out.")
     record = _read_record(folder)
     name = _same_backbone(folder, record.backbone, backbone)
     experiment = make(**record.experiment | {"backbone": name})

@@ -51,6 +51,7 @@ def score_files(
     backbone: str | None = None,
     batch: int = 32,
     csv: Path | None = None,
+    kind: str | None = None,
 ) -> pd.DataFrame:
     """Score picture files; no more than a batch of them is in memory at once.
 
@@ -58,7 +59,7 @@ def score_files(
         folder: the saved scorer's.
         places: picture files, and folders that are searched for some.
         texts: a CSV file, see `read_texts`.
-        asked, backbone, batch: see `SavedScorer.score` and `load_scorer`.
+        asked, backbone, batch, kind: see `SavedScorer.score` and `load_scorer`.
         csv: where the table is written, complete or not at all.
 
     Returns:
@@ -71,7 +72,7 @@ def score_files(
     if csv is not None:
         _check_place(csv)
     shown = read_texts(texts, files) if texts else None
-    scorer = load_scorer(folder, backbone, merged=True)
+    scorer = load_scorer(folder, backbone, merged=True, kind=kind)
     scorer.reader.wording.loose(len(files), shown, asked)  # refused here rather than after a while
     rows: list[Row] = []
     with tqdm(total=len(files), desc="scoring", unit="picture", leave=False, disable=None) as bar:

@@ -40,10 +40,11 @@ LOWEST, HIGHEST = 0.0, 5.0  # of what the network may say; scores lie on 1 to 5
 
 class Options(base.Options):
     tokens: int = Field(5, ge=1, le=100, description="k, how many score tokens")
-    read: Literal["before", "token"] = Field(
+    read: Literal["before", "token", "blank"] = Field(
         "before",
-        description="scores are read where the token is predicted, as in training, "
-        "or on the token itself, as the released code would with a tokenizer that makes no lone blank",
+        description="scores are read where the token is predicted, as in training; "
+        "or on the token itself, as the released code would with a tokenizer that makes no lone blank; "
+        "or on the lone blank before it, as the released code does with its own",
     )
     clamp: Literal["loss", "score"] = Field(
         "score",
@@ -83,6 +84,11 @@ def encode(mos: np.ndarray, sd: np.ndarray, k: int, low: float, high: float) -> 
 
 
 # --- attach ---------------------------------------------------------------------------------------
+
+
+def names(count: int) -> list[str]:
+    """What so many score tokens are called."""
+    return [f"<score{number}>" for number in range(1, count + 1)]
 
 
 class Network(nn.Module):
@@ -155,7 +161,7 @@ class QScorer(base.Scorer[Options]):
 
     @property
     def reads_on(self) -> bool:
-        return self.options.read == "token"
+        return self.options.read != "before"
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         base.check_range(low, high)
@@ -183,8 +189,7 @@ class QScorer(base.Scorer[Options]):
         return f"<score{int(target[0]) + 1}>."
 
     def attach(self, backbone: Backbone) -> None:
-        names = [f"<score{number}>" for number in range(1, self.options.tokens + 1)]
-        self.tokens = NewTokens(backbone, names)
+        self.tokens = NewTokens(backbone, names(self.options.tokens))
         self.network = Network(backbone.width, self.options.hyper)
 
     def loss(
@@ -236,15 +241,16 @@ class QScorer(base.Scorer[Options]):
     def decode(self, read: base.Reading) -> base.Scores:
         """Scores, and how the score tokens share their probability.
 
-        On the token: the likeliest of the whole vocabulary is appended and the score read there, as in the
-        released code's second pass.
+        On the token or the blank: the likeliest of the whole vocabulary is appended and the score read there,
+        as in the released code's second pass.
         """
         states = read.states
-        if self.options.read == "token":
+        if self.reads_on:
             likeliest = read.vocabulary(states).argmax(-1, keepdim=True)
             states = read.follow(likeliest, [-1])[:, 0]
         output = self.network(states.float()).double().cpu().numpy()
-        probability = base.probabilities(self.tokens.logits(read.states))
+        before_token = states if self.options.read == "blank" else read.states
+        probability = base.probabilities(self.tokens.logits(before_token))
         return base.Scores(decode(output, self.low, self.high), probability)
 
     def outcomes(self) -> np.ndarray | None:

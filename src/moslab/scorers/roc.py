@@ -8,7 +8,8 @@ Loss: (eq. 6) next-token prediction of "The aesthetics of the image is[SCORE]." 
     votes (the paper's text; the released AVA script has weight 10 for this one and 0 for the other), or
     their earth mover's distance.
 Decoding: (eq. 5) where the position token is predicted, the softmax over the score tokens alone,
-    averaged over their scores.
+    averaged over their scores. That is behind the words that begin the answer, as in training; or where
+    the model comes to the position token by itself, as in the released code (read='written').
 
 The two losses meet in no token: that is the decoupling of the paper's table 6. In that table, form
 'coupled' is the stage before: Q-Align's word stands in the text, and the score is read from the five
@@ -33,6 +34,7 @@ from moslab.utils.errors import UserError
 
 POSITION = "[SCORE]"
 LOWEST, HIGHEST = 1.0, 10.0  # the scale on which scores and smooth L1 lie
+LONGEST = 512  # how many tokens the model may write before its score, as released
 
 
 class Options(base.Options):
@@ -54,6 +56,13 @@ class Options(base.Options):
     )
     then: str = Field(
         "", description="an annotation with text, such as a comment, that is taught behind the scores"
+    )
+    # Left out of runs' keys while it is the default: it came later.
+    read: Literal["prefix", "written"] = Field(
+        "prefix",
+        exclude_if=lambda how: how == "prefix",
+        description="the score is read right behind the words that begin the answer, "
+        "or where the model, writing on by itself, comes to [SCORE]",
     )
 
 
@@ -113,6 +122,33 @@ def squared_differences(probability: torch.Tensor, votes: torch.Tensor) -> torch
 # --- decoding -------------------------------------------------------------------------------------
 
 
+def where_written(read: base.Reading, token: int, end: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where a model that writes by itself, greedily, first writes a token.
+
+    Args:
+        read: n pictures, read up to where it begins.
+        token: the one that is waited for.
+        end: the one that ends what is written.
+
+    Returns:
+        The states that predict it, [n, width], those at the beginning for a model that never writes it; and
+        whether it does, [n].
+    """
+    states, found_states = read.states, read.states.clone()
+    found = torch.zeros(len(states), dtype=torch.bool, device=states.device)
+    ended = found.clone()
+    for step in range(LONGEST):
+        likeliest = read.vocabulary(states).argmax(-1)
+        here = (likeliest == token) & ~found & ~ended
+        found_states[here] = states[here]
+        found |= here
+        ended |= likeliest == end
+        if bool((found | ended).all()):
+            break
+        states = read.follow(likeliest[:, None], [step - 1])[:, 0]
+    return found_states, found
+
+
 def decode(probability: np.ndarray, low: float, high: float) -> np.ndarray:
     """Scores [n] from probabilities [n, N] of the score tokens, evenly over the range, ends included."""
     return probability @ np.linspace(low, high, probability.shape[1])
@@ -127,6 +163,7 @@ class Roc(base.Scorer[Options]):
     family = "regressed"
     Options = Options
     CODING = ("low", "high", "count", "ranges", "texts")
+    READING = frozenset({"read"})
 
     words: torch.Tensor  # coupled: first tokens of the level words, [5]
     further: torch.Tensor  # decoupled: tokens from the first position token to the last, [time]
@@ -143,7 +180,7 @@ class Roc(base.Scorer[Options]):
 
     @property
     def reads_on(self) -> bool:
-        return bool(self.options.also)
+        return bool(self.options.also) or self.options.read == "written"
 
     def fit(self, labels: base.Labels, low: float, high: float) -> None:
         base.check_range(low, high)
@@ -156,6 +193,8 @@ class Roc(base.Scorer[Options]):
                     f"roc compares {self.count} tokens with votes on {votes.shape[1]} levels: "
                     f"use tokens={votes.shape[1]} and form='decoupled'."
                 )
+        if self.options.read == "written" and (self.coupled or self.options.also):
+            raise UserError("roc with read='written' reads one score at [SCORE]: leave form and also out.")
         if self.coupled and self.options.also:
             raise UserError(
                 "roc with form='coupled' has one score in its sentence: use form='decoupled' with also=...."
@@ -209,6 +248,7 @@ class Roc(base.Scorer[Options]):
         if self.coupled:
             self.register_buffer("words", torch.tensor(levels.first_tokens(backbone)), persistent=False)
             return
+        self.end = backbone.tokenizer.eos_token_id
         self.tokens = NewTokens(backbone, [POSITION, *(f"[IMG{number}]" for number in range(self.count))])
         further: list[int] = []
         self.ends: list[int] = []  # where in `further` each further score is read
@@ -270,9 +310,16 @@ class Roc(base.Scorer[Options]):
         return target[:, :scores], target[:, after_level : after_level + self.count]
 
     def decode(self, read: base.Reading) -> base.Scores:
-        probability = base.probabilities(self.logits(read.states, read.vocabulary))  # [n, N]
+        states = read.states
+        found = None
+        if self.options.read == "written":
+            states, found = where_written(read, self.tokens.first, self.end)
+        probability = base.probabilities(self.logits(states, read.vocabulary))  # [n, N]
+        scores = decode(probability, self.low, self.high)
+        if found is not None:
+            scores = np.where(found.cpu().numpy(), scores, np.nan)
         answers = self.further_scores(read) if self.options.also else None
-        return base.Scores(decode(probability, self.low, self.high), probability, answers)
+        return base.Scores(scores, probability, answers)
 
     def outcomes(self) -> np.ndarray:
         return np.linspace(self.low, self.high, self.count)

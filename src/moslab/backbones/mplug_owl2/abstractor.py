@@ -59,9 +59,10 @@ class QueryAttention(Attention):
             queries: [pictures, queries, width].
             seen: the queries and behind them the tower's output.
         """
-        positions = torch.cat([self.q_pos_embed, self.k_pos_embed])
+        own = self.q_pos_embed.to(self.query.weight.dtype)  # kept in float32, whatever the weights are in
+        positions = torch.cat([own, self.k_pos_embed.to(own.dtype)])
         return self.attend(
-            self.by_head(self.query(queries + self.q_pos_embed)),
+            self.by_head(self.query(queries + own)),
             self.by_head(self.key(seen + positions)),
             self.by_head(self.value(seen)),
         )
