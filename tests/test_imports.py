@@ -61,7 +61,12 @@ INSIDE_FUNCTIONS = {
     ("moslab.publish.outside_commands", "moslab.experiments.scoring_files"): STARTS_SLOWLY,
     ("moslab.publish.plan_command", "moslab.experiments.compute"): STARTS_SLOWLY,
     ("moslab.publish.plan_command", "moslab.publish.plan_page"): STARTS_SLOWLY,
+    ("moslab.publish.plan_command", "moslab.publish.recipes_page"): STARTS_SLOWLY,
     ("moslab.publish.score_command", "moslab.experiments.scoring_files"): STARTS_SLOWLY,
+    ("moslab.publish.tables_command", "moslab.experiments.compute"): STARTS_SLOWLY,
+    ("moslab.publish.tables_command", "moslab.publish.plan_page"): STARTS_SLOWLY,
+    ("moslab.publish.tables_command", "moslab.publish.tables_page"): STARTS_SLOWLY,
+    ("moslab.publish.tables_command", "moslab.utils.paths"): STARTS_SLOWLY,
     ("moslab.utils.cores", "torch.cuda"): FEW_NEED_IT,
     ("moslab.world.probe", "torch"): FEW_NEED_IT,
 }
