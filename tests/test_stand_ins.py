@@ -8,18 +8,28 @@ from moslab.datasets.stand_ins import stand_in_for, stand_ins
 from moslab.publish.stand_ins_page import stand_ins_page, stand_ins_table
 from moslab.utils import paths
 from moslab.utils.errors import UserError
+from moslab.world.tasks import TASKS
 
 
 @pytest.mark.parametrize("published", stand_ins())
 def test_an_entry_says_what_is_shared_and_what_is_lacking(published):
     entry = stand_ins()[published]
-    assert entry.published in datasets.PUBLISHED
+    assert entry.published in datasets.PUBLISHED and entry.stand_in in datasets.EMBEDDED
+    assert datasets.aspect(entry.stand_in) == datasets.aspect(published)
     assert min(len(entry.shares), len(entry.lacks)) > 30
 
 
 def test_no_two_datasets_share_a_stand_in():
     names = [entry.stand_in for entry in stand_ins().values()]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    "published, preset", [("agiqa3k", "alignment"), ("icaa17k", "color"), ("para", "quality")]
+)
+def test_another_score_of_a_published_set_is_one_of_its_stand_in(published, preset):
+    assert preset in datasets.module_of(published).PRESETS
+    assert preset in TASKS[stand_in_for(published)].PRESETS
 
 
 def test_every_dataset_of_the_papers_tables_has_a_stand_in():
