@@ -23,7 +23,7 @@ from moslab.world.version import COVERED, LIKE
 STORED = json.loads((Path(__file__).parent / "data" / "like_labels.json").read_text(encoding="utf-8"))
 PASS_THROUGH_PIXELS = ("like_kadid10k", "like_csiq")
 STILL = [name for name in SIZES if name != "like_konvid1k"]
-WITHOUT_DEVIATIONS = {"like_spaq", "like_tad66k", "like_icaa17k", "like_aadb", "like_konvid1k"}
+WITHOUT_DEVIATIONS = {"like_tad66k", "like_icaa17k", "like_aadb", "like_konvid1k"}
 WITH_VOTES = {"like_para": 9, "like_avacaptions": 10}
 
 

@@ -2,8 +2,8 @@
 
 Faults come together as they do in a telephone: what is dark is noisy and shaken. Next to the score stand
 SPAQ's five attributes by name, each the mean of the same raters on the same scale; noisiness is high where
-there is *less* noise, so that all five are high for better pictures. As in the published file there are
-neither votes nor deviations.
+there is *less* noise, so that all five are high for better pictures. Deviations of the score are there, which
+SPAQ's authors give out separately from the scores; votes are not.
 """
 
 import numpy as np
@@ -61,11 +61,10 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     visible = WORST_SCORE + (BEST_SCORE - WORST_SCORE) * quality(spec, MINDED)
     truth = np.clip(visible + TASTE * normal(seed, f"{NAME}.taste", ids), *SCALE)
     attributes = seen(spec)
-    answers = {"MOS": truth, **attributes}
-    rated = {name: _rated(name, seed, ids, mean) for name, mean in answers.items()}
-    mos = rated.pop("MOS")
+    mos, sd = _rated("MOS", seed, ids, truth)
+    rated = {name: _rated(name, seed, ids, mean)[0] for name, mean in attributes.items()}
     return Made(
-        frame=labels(NAME, seed, ids, mos),
+        frame=labels(NAME, seed, ids, mos, sd=sd),
         images=render_all(spec, size),
         votes=None,
         bounds=pd.DataFrame({"truth": truth, "image_only": visible, **attributes}),
@@ -74,11 +73,11 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     )
 
 
-def _rated(name: str, seed: int, ids: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Mean answer of the raters to one question, [n]."""
+def _rated(name: str, seed: int, ids: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of the raters' answers to one question, [n] each."""
     stream = f"{NAME}.{name}"
-    _, mos, _ = opinions(stream, seed, ids, mean, raters=RATERS, deviation=RATER_DEVIATION, scale=SCALE)
-    return np.round(mos, 4)
+    _, mos, sd = opinions(stream, seed, ids, mean, raters=RATERS, deviation=RATER_DEVIATION, scale=SCALE)
+    return np.round(mos, 4), np.round(sd, 4)
 
 
 def seen(spec: Spec) -> dict[str, np.ndarray]:
