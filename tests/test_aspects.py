@@ -9,6 +9,7 @@ from moslab.experiments.tuning import table, tuned_rate
 from moslab.utils.errors import UserError
 
 AESTHETICS = {"iaa", "ava", "avacaptions", "tad66k", "icaa17k", "para", "aadb"}
+AESTHETICS |= {"like_avacaptions", "like_tad66k", "like_icaa17k", "like_para", "like_aadb"}
 FACTS = ("a dataset", None, "nowhere", "open")
 
 

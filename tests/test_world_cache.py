@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from world_toys import SIZES
+from world_toys import OWN_NAMES, SIZES
 
 from moslab.datasets.embedded import table_of
 from moslab.utils import paths
@@ -108,7 +108,7 @@ class TestCache:
         assert table_of(generate("iqa", n=3, size=(48, 64))).pixels.open(0).size == (64, 48)
 
 
-@pytest.mark.parametrize("task", list(tasks.TASKS))
+@pytest.mark.parametrize("task", OWN_NAMES)
 def test_sheets_are_drawn(worlds, tmp_path, monkeypatch, task):
     monkeypatch.setattr(tasks.TASKS[task], "PICTURES", SIZES[task])
     assert Image.open(sheet.contact_sheet(task, tmp_path / "sheet.png", n=12, columns=6)).size[0] > 600

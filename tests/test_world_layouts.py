@@ -11,6 +11,7 @@ from moslab.datasets import ava, koniq10k, layouts
 from moslab.datasets.embedded import table_of
 from moslab.utils.errors import UserError
 from moslab.world import (
+    World,
     generate,
     ugc,
 )
@@ -66,3 +67,7 @@ class TestLayouts:
         (tmp_path / "ava" / "mine.txt").write_text("mine")
         with pytest.raises(UserError, match="not empty"):
             layouts.export(generate("iaa", n=4), tmp_path)
+
+    def test_a_set_without_a_layout_is_named(self, tmp_path):
+        with pytest.raises(UserError, match="like_csiq is not written in a published layout: .* iqa, iaa"):
+            layouts.export(World("like_csiq", "default", tmp_path), tmp_path)

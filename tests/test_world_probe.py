@@ -27,7 +27,7 @@ def test_every_latent_of_the_labels_is_readable():
     assert {field: readable.get(field) for field in labelled if readable.get(field, 0) < probe.FLOOR} == {}
 
 
-@pytest.mark.parametrize("task", ["aigiqa", "ugc"])
+@pytest.mark.parametrize("task", [task for task in probe.LABELLED if task != "iaa"])
 def test_every_latent_of_the_later_tasks_is_readable(task):
     readable = measured(task)
     assert set(readable) == set(probe.LABELLED[task]) | (set(aigiqa.STRENGTH) if task == "aigiqa" else set())
@@ -37,6 +37,13 @@ def test_every_latent_of_the_later_tasks_is_readable(task):
 def test_every_distortion_is_readable():
     readable = measured("iqa")
     assert {kind: readable.get(kind) for kind in KINDS if readable.get(kind, 0) < probe.FLOOR} == {}
+
+
+@pytest.mark.parametrize("task", probe.SINGLE)
+def test_every_fault_alone_is_readable(task):
+    readable = measured(task)
+    assert set(readable) == set(probe.SINGLE[task].FAULTS)
+    assert {fault: value for fault, value in readable.items() if value < probe.FLOOR} == {}
 
 
 @pytest.mark.parametrize(
@@ -51,12 +58,16 @@ def test_a_probe_learns_and_reads(monkeypatch):
     """A small measurement runs, names every latent once, and beats guessing on the easiest one."""
     monkeypatch.setattr(probe, "TRAIN", 1280)
     monkeypatch.setattr(probe, "EPOCHS", 2)
-    monkeypatch.setattr(probe, "HELD_OUT", {"iaa": 200, "iqa": 300, "aigiqa": 300, "ugc": 300})
+    few = dict.fromkeys(probe.HELD_OUT, 60)
+    monkeypatch.setattr(probe, "HELD_OUT", few | {"iaa": 200, "iqa": 300, "aigiqa": 300, "ugc": 300})
     result = probe.measure("test", report=lambda line: None)
     rows = {(row["task"], row["latent"]): row["readability"] for row in result["table"]}
     assert (
         len(rows)
         == len(result["table"])
-        == sum(map(len, probe.LABELLED.values())) + len(aigiqa.STRENGTH) + len(KINDS)
+        == sum(map(len, probe.LABELLED.values()))
+        + len(aigiqa.STRENGTH)
+        + len(KINDS)
+        + sum(len(module.FAULTS) for module in probe.SINGLE.values())
     )
     assert rows["iaa", "scene"] > 0.3

@@ -5,6 +5,12 @@ import numpy as np
 from moslab.world import World, generate, iaa, raters
 
 SIZES = {"iqa": 900, "iaa": 1500, "aigiqa": 1500, "alignment": 1500, "ugc": 900}
+OWN_NAMES = (
+    "iqa",
+    "iaa",
+    "aigiqa",
+    "ugc",
+)  # of these tasks; the sets of moslab.world.like have tests of their own
 
 
 def make_worlds() -> dict[str, World]:

@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from moslab.datasets.about import Aspect
-from moslab.datasets.table import COLUMNS, ArrayPixels, ImageTable, Pixels
+from moslab.datasets.table import COLUMNS, ArrayPixels, ImageTable, MemoryPixels, Pixels
 from moslab.world import World, generate
 
 # The tasks, and what the scores of their default presets judge.
@@ -17,6 +17,16 @@ ASPECTS: dict[str, Aspect] = {
     "iaa": "aesthetics",
     "aigiqa": "quality",
     "ugc": "quality",
+    "like_spaq": "quality",
+    "like_livec": "quality",
+    "like_kadid10k": "quality",
+    "like_csiq": "quality",
+    "like_tad66k": "aesthetics",
+    "like_icaa17k": "aesthetics",
+    "like_aadb": "aesthetics",
+    "like_para": "aesthetics",
+    "like_konvid1k": "quality",
+    "like_avacaptions": "aesthetics",
 }
 
 
@@ -49,12 +59,28 @@ def table_of(world: World) -> ImageTable:
     return ImageTable(
         world.task,
         frame,
-        ArrayPixels(world.images),
+        VideoPixels(world.images) if world.images.ndim == 5 else ArrayPixels(world.images),
         world.scale,
         world.votes,
+        higher_is_better=world.higher_is_better,
         version=world.version,
         annotations=world.annotations,
     )
+
+
+@dataclass(frozen=True)
+class VideoPixels(MemoryPixels):
+    """Videos in memory, a row each; as those of KoNViD-1k a row opens as the frame in the middle."""
+
+    array: np.ndarray  # uint8 [n, frames, height, width, 3]
+
+    def open(self, row: int) -> Image.Image:
+        """The frame in the middle, the later of two."""
+        return self.frames(row)[self.array.shape[1] // 2]
+
+    def frames(self, row: int) -> list[Image.Image]:
+        """All frames of a row, in their order."""
+        return [Image.fromarray(frame) for frame in np.asarray(self.array[row])]
 
 
 @dataclass(frozen=True)

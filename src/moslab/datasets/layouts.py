@@ -35,8 +35,12 @@ def export(world: World, root: Path) -> Path:
         The dataset's folder.
 
     Raises:
-        UserError: the folder holds something already or cannot be written.
+        UserError: the folder holds something already or cannot be written, or the task has no such layout.
     """
+    if world.task not in _LAYOUTS:
+        raise UserError(
+            f"{world.task} is not written in a published layout: these tasks are, {', '.join(_LAYOUTS)}."
+        )
     name, write = _LAYOUTS[world.task]
     folder = Path(root) / name
     if folder.exists() and any(folder.iterdir()):

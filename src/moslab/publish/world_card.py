@@ -1,27 +1,23 @@
 """The data card, docs/data_card.md: its prose stands here, its numbers are measured when it is written."""
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from moslab.analysis.leaks import leaks
 from moslab.analysis.tables import markdown
-from moslab.datasets.embedded import table_of
+from moslab.publish.stand_ins_page import write_stand_ins
+from moslab.publish.world_tables import Worlds, leaks_table, oracles_table, probe_table, scores_table
 from moslab.utils.files import write_atomic
 from moslab.world import aigiqa, iaa, iqa, language, probe, sheet, ugc
-from moslab.world.tasks import SEED, TASKS, World, generate
+from moslab.world.tasks import SEED, generate
 from moslab.world.titles import HELD_OUT, titles
 from moslab.world.version import LABELS, PIXELS
 
-ORACLES = ("truth", "image_text", "image_only", "text_only", "wrong_text", "annotated")
-Worlds = Mapping[tuple[str, str], World]  # by task and preset
+TASKS = {"iqa": iqa, "iaa": iaa, "aigiqa": aigiqa, "ugc": ugc}  # the others stand on the page on stand-ins
 
 
 def write_card(docs: Path) -> Path:
     """Measure all tasks and presets, draw the sheets into docs/sheets and write docs/data_card.md.
 
-    Some three minutes on one core.
+    The stand-ins of published sets, on docs/stand_ins.md, too. Some ten minutes on one core.
     """
     docs = Path(docs)
     worlds = {}
@@ -31,6 +27,7 @@ def write_card(docs: Path) -> Path:
     for task in TASKS:
         sheet.contact_sheet(task, docs / "sheets" / f"{task}.png")
     sheet.degradation_sheet(docs / "sheets" / "distortions.png")
+    write_stand_ins(docs)
     return write_atomic(docs / "data_card.md", _text(worlds))
 
 
@@ -38,14 +35,14 @@ def _text(worlds: Worlds) -> str:
     # The other presets of iaa are variants of one score.
     scored = [world for (task, preset), world in worlds.items() if task != "iaa" or preset == "default"]
     return TEMPLATE.format(
-        versions=", ".join(f"{task} {version}" for task, version in LABELS.items()),
+        versions=", ".join(f"{task} {LABELS[task]}" for task in TASKS),
         pixels=PIXELS,
         seed=SEED,
-        scores=_scores(scored),
-        oracles=_oracles(worlds),
-        leaks=_leaks(scored),
+        scores=scores_table(scored),
+        oracles=oracles_table(worlds.values()),
+        leaks=leaks_table(scored),
         floor=probe.FLOOR,
-        probe=_probe(),
+        probe=probe_table(TASKS),
         presets=_presets(),
         generators=_generators(),
         attributes=_attributes(),
@@ -63,94 +60,6 @@ def _text(worlds: Worlds) -> str:
         clear=probe.CLEAR_SEVERITY,
         train=probe.TRAIN,
     )
-
-
-def _scores(worlds: Iterable[World]) -> str:
-    header = [
-        "task",
-        "n",
-        "scale",
-        "mean",
-        "SD of the MOS",
-        "lowest",
-        "highest",
-        "votes per picture",
-        "SD over raters",
-    ]
-    return markdown(header, [_score_row(world) for world in worlds])
-
-
-def _score_row(world: World) -> list[str]:
-    frame = world.labels
-    mos = frame["mos"]
-    low, high = world.scale
-    raters = "-"
-    spread = "-"
-    if world.votes is not None:
-        raters = f"{world.votes.sum(1).mean():.0f}"
-        spread = f"{frame['sd'].mean():.2f}"
-    return [
-        f"{world.task} {world.preset}",
-        f"{len(frame):,}",
-        f"{low:g} to {high:g}",
-        f"{mos.mean():.2f}",
-        f"{mos.std():.2f}",
-        f"{mos.min():.2f}",
-        f"{mos.max():.2f}",
-        raters,
-        spread,
-    ]
-
-
-def _oracles(worlds: Worlds) -> str:
-    rows = []
-    for world in worlds.values():
-        rows += oracles_table(world)
-    return markdown(["task", "split", "n", *ORACLES], rows)
-
-
-def oracles_table(world: World) -> list[list[str]]:
-    """One row per split: name, number of pictures, PLCC of each oracle with the MOS.
-
-    '-' where an oracle says the same of all pictures, or is absent.
-    """
-    frame = world.labels
-    rows = []
-    for split in ("train", "val", "test", "test_novel"):
-        chosen = (frame["split"] == split).to_numpy()
-        if not chosen.any():
-            continue
-        row = [f"{world.task} {world.preset}", split, f"{chosen.sum():,}"]
-        for name in ORACLES:
-            exists = name in world.bounds
-            row.append(_plcc(world.bounds[name][chosen], frame["mos"][chosen]) if exists else "-")
-        rows.append(row)
-    return rows
-
-
-def _plcc(oracle: Iterable[float], mos: Iterable[float]) -> str:
-    oracle = np.asarray(oracle)
-    return "-" if np.ptp(oracle) < 1e-9 else f"{np.corrcoef(oracle, np.asarray(mos))[0, 1]:.3f}"
-
-
-def _leaks(worlds: Iterable[World]) -> str:
-    """PLCC from each shallow view, '-' where a task has none of the kind."""
-    measured = {f"{world.task} {world.preset}": leaks(table_of(world)) for world in worlds}
-    views: dict[str, None] = {}  # in the order in which they occur
-    for values in measured.values():
-        views |= dict.fromkeys(values)
-    rows = []
-    for name, values in measured.items():
-        rows.append([name, *(f"{values[view]:.3f}" if view in values else "-" for view in views)])
-    return markdown(["task", *views], rows)
-
-
-def _probe() -> str:
-    rows = []
-    for row in probe.table()["table"]:
-        readability = f"{row['readability']:.2f}"
-        rows.append([row["task"], row["latent"], str(row["classes"]), f"{row['n']:,}", readability])
-    return markdown(["task", "latent", "classes", "n", "readability"], rows)
 
 
 def _presets() -> str:
@@ -199,7 +108,7 @@ Version of the pixels {pixels}, of the labels {versions}, seed {seed}. This page
 Small pictures (64 x 64 by default, any multiples of 16) drawn by rule in numpy: one subject out of eight in
 one of seven scenes, with colour, texture, size, place, clutter, light, saturation, focus, tilt, motion,
 blur, grain, compression, haze, subjects cut off or covered, litter on them and bent shapes. Four tasks are
-built on them.
+built on them, and ten sets that [stand in](stand_ins.md) for further published ones.
 
 * **iqa**, after KonIQ-10k: an intact picture is distorted in one or two of eight ways; its true mean
   opinion is a frozen logistic of full-reference differences. {iqa_raters} raters per picture, scale 1 to 5,

@@ -29,7 +29,7 @@ class Made:
 
     Attributes:
         frame: columns text, split, group, mos, sd.
-        images: uint8 [n, height, width, 3].
+        images: uint8 [n, height, width, 3]; [n, frames, height, width, 3] of videos.
         votes: counts [n, levels], or None where there are no votes.
         bounds: what the best predictors would say, on the label scale.
         annotations: further labels of a picture that a model may be trained on.

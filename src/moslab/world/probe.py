@@ -16,6 +16,8 @@ import numpy as np
 from moslab.utils.files import read_json, write_json
 from moslab.world.aigiqa import STRENGTH, prompted
 from moslab.world.distort import KINDS, distorted
+from moslab.world.like import aadb, csiq, icaa17k, kadid10k, konvid1k, livec, para, spaq, tad66k
+from moslab.world.like.single import LEVELS
 from moslab.world.render import render_all
 from moslab.world.specs import FIELDS, MIXES, Spec, draw
 
@@ -26,7 +28,11 @@ RESULT = Path(__file__).with_name("probe.json")
 FLOOR = 0.4
 TRAIN, EPOCHS, BATCH, RATE, SEED = 22_000, 4, 64, 3e-3, 4321
 HELD_OUT = {"iaa": 3_000, "iqa": 4_000, "aigiqa": 3_000, "ugc": 3_000}
-LABELLED = {  # the fields that a task's labels speak of
+HELD_OUT |= dict.fromkeys(("like_spaq", "like_livec", "like_konvid1k", "like_tad66k", "like_icaa17k"), 2_000)
+HELD_OUT |= dict.fromkeys(("like_aadb", "like_para", "like_kadid10k", "like_csiq"), 2_000)
+_COMPOSED = ("position", "clutter", "focus", "motion", "tilt", "size")
+_CONTENT = ("color", "kind", "scene", "texture")
+LABELLED: dict[str, tuple[str, ...]] = {  # the fields that a task's labels speak of
     "iaa": tuple(field for field in FIELDS if np.count_nonzero(MIXES["iaa"][field]) > 1),
     "aigiqa": ("color", "kind", "scene", "texture", "saturation", "light", "fog"),
     "ugc": (
@@ -47,12 +53,27 @@ LABELLED = {  # the fields that a task's labels speak of
         "texture",
         "focus",
     ),
+    "like_spaq": ("blur", "motion", "noise", "jpeg", "fog", "light", "saturation"),
+    "like_livec": ("blur", "motion", "noise", "jpeg", "fog", "light", "saturation"),
+    "like_konvid1k": ("blur", "noise", "jpeg", "fog", "light"),
+    "like_tad66k": (*_COMPOSED, *_CONTENT, "saturation", "light", "blur"),
+    "like_icaa17k": ("color", "scene", "saturation", "light", "fog", *_COMPOSED[:5], "blur"),
+    "like_aadb": (*_COMPOSED, *_CONTENT, "saturation", "light", "fog", "blur"),
+    "like_para": (*_COMPOSED, *_CONTENT[:3], "saturation", "light", "fog", "blur", "noise", "jpeg"),
 }
-DRAWN = {
+DRAWN: dict[str, Callable[[np.ndarray], Spec]] = {
     "iaa": lambda ids: draw("probe iaa", SEED, ids, MIXES["iaa"], severity="calm"),
     "aigiqa": lambda ids: prompted("probe aigiqa", SEED, ids).spec,
     "ugc": lambda ids: draw("probe ugc", SEED, ids, MIXES["ugc"], severity="calm"),
+    "like_spaq": lambda ids: spaq.drawn("probe like_spaq", SEED, ids),
+    "like_livec": lambda ids: livec.drawn("probe like_livec", SEED, ids),
+    "like_konvid1k": lambda ids: konvid1k.drawn("probe like_konvid1k", SEED, ids).scene,
+    "like_tad66k": lambda ids: tad66k.drawn("probe like_tad66k", SEED, ids)[0],
+    "like_icaa17k": lambda ids: icaa17k.drawn("probe like_icaa17k", SEED, ids),
+    "like_aadb": lambda ids: aadb.drawn("probe like_aadb", SEED, ids),
+    "like_para": lambda ids: para.drawn("probe like_para", SEED, ids),
 }
+SINGLE = {"like_kadid10k": kadid10k, "like_csiq": csiq}  # one fault per picture
 # A distortion or artefact of at least the clear severity must be told from none, or from a faint one.
 CLEAR_SEVERITY, FAINT = 0.5, 0.1
 DEGRADED = {  # the classes that say a distortion is there
@@ -64,6 +85,8 @@ DEGRADED = {  # the classes that say a distortion is there
     "over": ("light", ("bright", "overexposed")),
     "fog": ("fog", ("hazy", "foggy")),
     "fade": ("saturation", ("gray", "muted")),
+    "vivid": ("saturation", ("vivid",)),
+    "bend": ("warp", ("warped", "mangled")),
 }
 
 
@@ -93,6 +116,8 @@ def measure(version: str, report: Callable[[str], None] = print) -> dict[str, An
             rows += _read_classes(network, task)
         rows += _read_artefacts(network)
         rows += _read_iqa(network)
+        for task in SINGLE:
+            rows += _read_single(network, task)
     finally:
         torch.set_num_threads(threads)
     return {"version": version, "seconds": round(perf_counter() - started), "table": rows}
@@ -237,12 +262,29 @@ def _read_iqa(network: "torch.nn.Module") -> list[dict[str, Any]]:
     predicted = _predicted(network, drawn.spec)
     rows = []
     for kind in KINDS:
-        field, degraded = DEGRADED[kind]
         severity = drawn.severity(kind)
-        seen = np.isin(predicted[field], [FIELDS[field].index(name) for name in degraded])
         measured = (severity == 0) | (severity >= CLEAR_SEVERITY)
-        rows.append(_row("iqa", kind, measured, severity > 0, seen))
+        rows.append(_row("iqa", kind, measured, severity > 0, _degraded(kind, predicted)))
     return rows
+
+
+def _read_single(network: "torch.nn.Module", task: str) -> list[dict[str, Any]]:
+    """Each fault at a clear level must be told from every other fault."""
+    module = SINGLE[task]
+    drawn = module.drawn(f"probe {task}", SEED, np.arange(HELD_OUT[task]))
+    predicted = _predicted(network, drawn.spec)
+    clear = np.array(LEVELS)[drawn.level - 1] >= CLEAR_SEVERITY
+    rows = []
+    for number, fault in enumerate(module.FAULTS):
+        has_it = drawn.fault == number
+        rows.append(_row(task, fault, clear | ~has_it, has_it, _degraded(fault, predicted)))
+    return rows
+
+
+def _degraded(kind: str, predicted: dict[str, np.ndarray]) -> np.ndarray:
+    """Whether the probe sees a distortion in each picture, [n]."""
+    field, classes = DEGRADED[kind]
+    return np.isin(predicted[field], [FIELDS[field].index(name) for name in classes])
 
 
 def _row(

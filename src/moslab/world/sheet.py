@@ -29,6 +29,37 @@ def contact_sheet(task: str, path: Path, n: int = 60, preset: str = "default", c
     return _save(pictures, captions, columns, path)
 
 
+def small_sheet(task: str, path: Path, n: int = 6, preset: str = "default") -> Path:
+    """A row of `n` pictures from the lowest to the highest score, or a row of frames for each of `n` videos.
+
+    Colours are reduced to a palette, which keeps the file small; written as PNG.
+    """
+    world = generate(task, preset)
+    order = np.argsort(world.labels["mos"].to_numpy(), kind="stable")
+    rows = order[np.linspace(0, len(order) - 1, n + 2).astype(int)[1:-1]]
+    pictures, captions = [], []
+    for row in rows.tolist():
+        frames = np.asarray(world.images[row])
+        frames = frames if world.images.ndim == 5 else frames[None]
+        pictures += [Image.fromarray(frame) for frame in frames]
+        captions += [_numbers(world, row), *[""] * (len(frames) - 1)]
+    columns = len(pictures) if world.images.ndim == 4 else len(pictures) // n
+    return _save(pictures, captions, columns, path, palette=True)
+
+
+def _numbers(world: World, row: int) -> str:
+    """The score of a picture of a stand-in, with its text and everything else that is published of it."""
+    lines = [f"MOS {world.labels['mos'][row]:.2f} {world.labels['text'][row]}".strip()]
+    for name, value in world.annotations.iloc[row].items():
+        if isinstance(value, float):
+            lines.append(f"{str(name).removesuffix('Score_mean')} {value:.1f}")
+        elif name == "captions":
+            lines += value
+        elif name in ("distortion", "level"):
+            lines.append(f"{name} {value}")
+    return "\n".join(lines)
+
+
 def _caption(world: World, row: int) -> str:
     """Everything that a person is to agree or disagree with."""
     mos, text = world.labels["mos"][row], world.labels["text"][row]
@@ -76,7 +107,9 @@ def _wrapped(caption: str) -> str:
     return "\n".join(lines)
 
 
-def _save(pictures: list[Image.Image], captions: list[str], columns: int, path: Path) -> Path:
+def _save(
+    pictures: list[Image.Image], captions: list[str], columns: int, path: Path, *, palette: bool = False
+) -> Path:
     captions = [_wrapped(caption) for caption in captions]
     width, height = (ZOOM * side for side in pictures[0].size)
     lines = max(caption.count("\n") for caption in captions) + 1
@@ -87,6 +120,8 @@ def _save(pictures: list[Image.Image], captions: list[str], columns: int, path: 
         x, y = number % columns * cell[0], number // columns * cell[1]
         sheet.paste(picture.resize((width, height), Image.Resampling.NEAREST), (x, y))
         pen.multiline_text((x, y + height), caption, fill="black", font_size=FONT, spacing=1)
+    if palette:
+        sheet = sheet.quantize(128)
     buffer = BytesIO()
     sheet.save(buffer, "PNG", optimize=True)
     return write_atomic(path, buffer.getvalue())

@@ -3,6 +3,7 @@
 Pictures, labels, votes and bounds lie in a cache folder named after everything that shapes them.
 """
 
+import json
 import os
 import shutil
 import tempfile
@@ -21,12 +22,13 @@ from moslab.world import aigiqa, iaa, iqa, language, ugc
 from moslab.world.draws import Dice
 from moslab.world.frame import Size, frame_of
 from moslab.world.made import Made
-from moslab.world.version import LABELS
+from moslab.world.version import LABELS, LIKE
 
-# Each module has SCALE, PICTURES (the default number), PRESETS and make().
-TASKS = {"iqa": iqa, "iaa": iaa, "aigiqa": aigiqa, "ugc": ugc}
+# Each module has SCALE, PICTURES (the default number), PRESETS and make(); HIGHER_IS_BETTER where it is not.
+TASKS = {"iqa": iqa, "iaa": iaa, "aigiqa": aigiqa, "ugc": ugc} | {module.NAME: module for module in LIKE}
 COLUMNS = ("image", "text", "mos", "sd", "split", "group")  # of labels.csv
 SEED = 1
+LISTS = ("captions", "authors")  # annotations that are lists of texts, kept as JSON
 SUMS = "SHA256SUMS"  # of a task's files, as sha256sum writes and checks them
 _ID_BITS, _ID_DIGITS, _ID_STEP = 36, 11, 0x9E3779B1  # picture numbers are scattered over 36 bits, one to one
 
@@ -50,13 +52,18 @@ class World:
         return float(low), float(high)
 
     @property
+    def higher_is_better(self) -> bool:
+        """False for DMOS; bounds are always higher for better pictures."""
+        return getattr(TASKS[self.task], "HIGHER_IS_BETTER", True)
+
+    @property
     def version(self) -> str:
         """What decides the labels: the world's version and the preset."""
         return f"world {LABELS[self.task]} {self.preset}"
 
     @cached_property
     def images(self) -> np.ndarray:
-        """Pictures [n, height, width, 3], uint8, memory-mapped."""
+        """Pictures [n, height, width, 3], or videos [n, frames, height, width, 3]; uint8, memory-mapped."""
         return np.load(self.folder / "images.npy", mmap_mode="r")
 
     @cached_property
@@ -76,15 +83,20 @@ class World:
     @cached_property
     def annotations(self) -> pd.DataFrame:
         """Further data of each picture: captions, comments, attributes."""
-        texts = dict.fromkeys(ugc.OPTIONS, str)
-        return pd.read_csv(self.folder / "annotations.csv", dtype=texts, keep_default_na=False)
+        return pd.read_csv(
+            self.folder / "annotations.csv",
+            dtype=dict.fromkeys(ugc.OPTIONS, str),
+            converters=dict.fromkeys(LISTS, json.loads),
+            keep_default_na=False,
+        )
 
     @cached_property
     def bounds(self) -> pd.DataFrame:
         """What the best predictors would say, on the label scale, one row per picture.
 
         Columns, as far as a task has them: truth (before the votes), image_text, image_only, text_only,
-        wrong_text, annotated.
+        wrong_text, annotated (from published attributes), frames_alone (from a video's frames one by one);
+        then the attributes as the latents have them, by name.
         """
         return pd.read_csv(self.folder / "bounds.csv")
 
@@ -154,7 +166,8 @@ def _write(folder: Path, task: str, preset: str, n: int, size: Size, seed: int) 
     ids = np.arange(n)
     made = TASKS[task].make(preset, seed, ids, size)
     labels = made.frame.assign(image=picture_ids(task, ids))[list(COLUMNS)]
-    annotations = pd.concat([made.annotations, _texts(task, made, seed)], axis=1)
+    texts = _texts(task, made, seed)
+    annotations = pd.concat([made.annotations, texts.drop(columns=made.annotations, errors="ignore")], axis=1)
     temporary = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +189,8 @@ def _save(folder: Path, made: Made, labels: pd.DataFrame, annotations: pd.DataFr
     if made.votes is not None:
         np.save(folder / "votes.npy", made.votes)
     labels.to_csv(folder / "labels.csv", index=False)
-    annotations.to_csv(folder / "annotations.csv", index=False)
+    lists = {name: annotations[name].map(json.dumps) for name in LISTS if name in annotations}
+    annotations.assign(**lists).to_csv(folder / "annotations.csv", index=False)
     made.bounds.to_csv(folder / "bounds.csv", index=False)
     files = sorted(folder.iterdir())
     sums = [f"{content}  {file.name}\n" for file, content in zip(files, digests_of(files))]
@@ -190,6 +204,8 @@ def _texts(task: str, made: Made, seed: int) -> pd.DataFrame:
     """
     low, high = TASKS[task].SCALE
     fifths = np.minimum((5 * (made.frame["mos"] - low) / (high - low)).astype(int), 4)
+    if not getattr(TASKS[task], "HIGHER_IS_BETTER", True):
+        fifths = 4 - fifths
     words = [language.RATING_WORDS[4 - fifth] for fifth in fifths]
     texts: dict[str, list[str]] = {"caption": [], "comment": [], "rated_comment": []}
     for row, number in enumerate(made.spec.ids.tolist()):

@@ -23,10 +23,41 @@ from moslab.world import (
     titles,
     ugc,
 )
+from moslab.world.like import (
+    aadb,
+    appeal,
+    authors,
+    avacaptions,
+    csiq,
+    faults,
+    icaa17k,
+    kadid10k,
+    konvid1k,
+    livec,
+    opinions,
+    para,
+    single,
+    spaq,
+    tad66k,
+)
 
 # These numbers are bumped when code changes pixels or labels while every constant stays.
 PIXELS_NUMBER = 1
 LABELS_NUMBERS = {"iqa": 1, "iaa": 1, "aigiqa": 1, "ugc": 1}
+# The sets of `moslab.world.like`, and what else each is made with.
+LIKE: dict[ModuleType, tuple[ModuleType, ...]] = {
+    spaq: (opinions, faults),
+    livec: (opinions, faults),
+    kadid10k: (opinions, fidelity, single),
+    csiq: (opinions, fidelity, single),
+    tad66k: (opinions, appeal, iaa),
+    icaa17k: (opinions, appeal),
+    aadb: (opinions, appeal),
+    para: (opinions, appeal, faults),
+    konvid1k: (opinions, faults),
+    avacaptions: (titles, iaa, authors),
+}
+LABELS_NUMBERS |= {module.NAME: 1 for module in LIKE}
 
 # The constants of each module that a version covers, separated by blanks.
 # Names and order are part of the digest.
@@ -55,6 +86,33 @@ COVERED: dict[ModuleType, str] = {
         "MARK_ERROR SLIP WEIGHTS EYE COMPOSITION USUAL CENTER SPREAD TASTE FEEDBACK COMPOSITE_SPREAD"
     ),
     titles: "SEED PAIRS HELD_OUT NEUTRAL SHARE CONCEPTS",
+    opinions: "TRAIN VAL",
+    faults: "WORST ACUTE DARK BRIGHT SEVERE PALE",
+    single: "LEVELS VIVID BENT FIELD",
+    spaq: "SCALE MIX CAUSES MINDED WORST_SCORE BEST_SCORE TASTE RATERS RATER_DEVIATION DIM",
+    livec: "SCALE MIX CAUSES MINDED WORST_SCORE BEST_SCORE TASTE RATERS RATER_DEVIATION",
+    kadid10k: (
+        "SCALE FAULTS REFERENCES MIDDLE STEEPNESS WORST_SCORE BEST_SCORE TASTE RATERS RATER_DEVIATION"
+    ),
+    csiq: (
+        "SCALE HIGHER_IS_BETTER FAULTS REFERENCES SHARES MIDDLE STEEPNESS TASTE RATERS RATER_DEVIATION ANSWER"
+    ),
+    authors: "EVERYTHING AUTHORS SILENCE",
+    avacaptions: "NAME SCALE",
+    konvid1k: (
+        "SCALE SHARES FRAMES MIX PAN OCCURS LEAST FLICKER SHAKE ROLL HELD MINDED MINDED_IN_TIME SAY_OF_MEAN "
+        "WORST_SCORE BEST_SCORE TASTE RATERS RATER_DEVIATION"
+    ),
+    appeal: "NO_HUE LEAST_CHROMA SEEN_AT SEEN_THROUGH STREWN",
+    tad66k: "SCALE LANDSCAPE THEMES MEAN CENTER GAIN TASTE RATERS RATER_DEVIATION",
+    icaa17k: "SCALE MIX COLORS_LIKED REST_LIKED SAY MEAN GAIN TASTE RATERS RATER_DEVIATION",
+    aadb: (
+        "SCALE MIX ATTRIBUTES SAY UNNAMED MEAN GAIN TASTE ATTRIBUTE_TASTE RATERS RATER_DEVIATION "
+        "ATTRIBUTE_DEVIATION ANSWER"
+    ),
+    para: (
+        "SCALE MIX CAUSES MINDED QUALITY ATTRIBUTES MIDDLE SAY AESTHETICS TASTE RATERS RATER_DEVIATION HALF"
+    ),
 }
 
 
@@ -95,3 +153,5 @@ LABELS = {
     "aigiqa": _labels("aigiqa", [*_covered(language, aigiqa), _constants(titles, "NEAR_COLORS")]),
     "ugc": _labels("ugc", _covered(language, ugc)),
 }
+for _module, _others in LIKE.items():
+    LABELS[_module.NAME] = _labels(_module.NAME, _covered(language, *_others, _module))
