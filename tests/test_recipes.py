@@ -370,6 +370,18 @@ def test_an_edited_notebook_trains_by_its_preset(home, make_notebook, tiny_base)
     assert {name: written[name] for name in fields} == fields
 
 
+def test_a_notebook_s_limit_of_0_wins_over_its_preset_s(home, make_notebook, tiny_base):
+    cell = CELL + "min_pixels: int = 0   # 0 for the checkpoint's limit\n"
+    make_notebook("00_toy", cell)
+    for given, expected in (("", 200704), ("min_pixels = 0", None)):
+        injected = f'recipe = "realqa"\n{given}'
+        namespace: dict[str, Any] = {"In": ["", cell, f"# Parameters\n{injected}"]}
+        exec(f"{cell}{injected}", namespace)
+        grid = Study.open("00_toy", namespace).grid({"digits": {"scorer": "digits"}}, "iqa", seeds=[0])
+        [experiment] = grid.experiments().values()
+        assert (experiment.min_pixels, experiment.max_pixels) == (expected, 401408)
+
+
 # shown
 
 
