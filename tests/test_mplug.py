@@ -23,8 +23,6 @@ from toys import load_exact, toy_experiment, use_toy_table
 
 from moslab.backbones import features, loading, mplug_owl2
 from moslab.backbones.mplug_owl2.configuration import MPLUGOwl2Config
-from moslab.experiments import planning
-from moslab.experiments.compute import Compute
 from moslab.experiments.evaluation import predict
 from moslab.experiments.training import execute, prepare
 from moslab.scorers import NAMES
@@ -303,9 +301,3 @@ def test_visual_tokens_have_as_many_places_as_there_are(tiny):
     batch = {"input_ids": torch.tensor([[1, 0, 0, 5]]), "pixel_values": torch.zeros(1, 3, 56, 56)}
     with pytest.raises(ValueError, match="9 visual tokens for 2 places"):
         tiny.states(batch)
-
-
-def test_its_trainings_are_not_planned(tiny_mplug):
-    experiment = toy_experiment(tiny_mplug, scorer="levels", options={})
-    with pytest.raises(UserError, match="training of mPLUG-Owl2 takes was not worked out"):
-        planning.plan(experiment, Compute(), planning.card("H100"), [(64, 64)], pictures=20)
