@@ -13,12 +13,10 @@ from mplug_fixture import FOLDER, arrays
 from PIL import Image
 from readers import labelled
 from safetensors.torch import load_file
-from saved_toys import save_trained
 from test_backbones import mixed_table
 from test_backbones import reader_of as plain_reader
-from test_every_scorer import TITLES, WORDS_ONLY, reader_of
+from test_every_scorer import TITLES, reader_of
 from test_packing import PACKING, assert_same, loss_and_gradients
-from test_saved import assert_same as assert_same_scores
 from toys import load_exact, toy_experiment, use_toy_table
 
 from moslab.backbones import features, loading, mplug_owl2
@@ -223,13 +221,6 @@ def test_kept_tokens_are_another_set_for_other_settings(tiny_mplug, tmp_path):
 
 
 # training
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_scorer_trains_and_is_the_same_again(tmp_path, tiny_mplug, name):
-    recipe = "lora" if name in WORDS_ONLY else "full"
-    reader = save_trained(tmp_path / "kept", name, tiny_mplug, recipe=recipe)
-    assert_same_scores(tmp_path / "kept", reader)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def parts(names: set[str]) -> set[str]:
     """Which parts of a model weights belong to."""
     found = set()
     for name in names:
-        tower = "visual" in name or "vision_tower" in name or "projector" in name
+        tower = any(word in name for word in ("visual", "vision_tower", "vision_model", "projector"))
         part = "vision" if tower else "decoder"
         if name.replace(".old", "") in (EMBEDDING, "lm_head.weight"):
             part = "vocabulary"
