@@ -13,7 +13,7 @@ from toys import toy_table
 from transformers.initialization import no_init_weights
 
 from moslab.backbones.base import Backbone
-from moslab.backbones.catalogue import architecture_of, resolve
+from moslab.backbones.catalogue import architecture_of
 from moslab.backbones.features import compute_features
 from moslab.backbones.prompts import Wording
 from moslab.experiments.planning import shaping
@@ -23,19 +23,36 @@ from moslab.experiments.trainable import Learning, set_trainable
 from moslab.scorers import levels
 from moslab.scorers.base import Labels
 
-# Published shapes, cut to a few layers, a small vocabulary and, on LLaVA, a small square.
-CUT = {
-    "Qwen/Qwen2-VL-2B-Instruct": ({"num_hidden_layers": 2, "vocab_size": 1024}, {"depth": 1}),
-    "Qwen/Qwen2.5-VL-7B-Instruct": ({"num_hidden_layers": 1, "vocab_size": 1024}, {"depth": 1}),
-    "Qwen/Qwen3-VL-8B-Instruct": (
-        {"num_hidden_layers": 2, "vocab_size": 1024},
-        {"depth": 2, "deepstack_visual_indexes": [0]},
-    ),
-    "llava-hf/llava-1.5-7b-hf": (
-        {"num_hidden_layers": 1, "vocab_size": 1024, "pad_token_id": 0},
-        {"num_hidden_layers": 2, "image_size": 56},
-    ),
+MPLUG = "MAGAer13/mplug-owl2-llama2-7b"
+LLAVA = "llava-hf/llava-1.5-7b-hf"
+# Published shapes, cut to a few layers, a small vocabulary and, where every picture is a square, a small one.
+CUT: dict[str, dict[str, Any]] = {
+    "Qwen/Qwen2-VL-2B-Instruct": {
+        "text_config": {"num_hidden_layers": 2, "vocab_size": 1024},
+        "vision_config": {"depth": 1},
+    },
+    "Qwen/Qwen2.5-VL-7B-Instruct": {
+        "text_config": {"num_hidden_layers": 1, "vocab_size": 1024},
+        "vision_config": {"depth": 1},
+    },
+    "Qwen/Qwen3-VL-8B-Instruct": {
+        "text_config": {"num_hidden_layers": 2, "vocab_size": 1024},
+        "vision_config": {"depth": 2, "deepstack_visual_indexes": [0]},
+    },
+    LLAVA: {
+        "text_config": {"num_hidden_layers": 1, "vocab_size": 1024, "pad_token_id": 0},
+        "vision_config": {"num_hidden_layers": 2, "image_size": 56},
+    },
+    MPLUG: {
+        "num_hidden_layers": 1,
+        "vocab_size": 1024,
+        "visual_config": {
+            "visual_model": {"num_hidden_layers": 1, "image_size": 112},
+            "visual_abstractor": {"num_hidden_layers": 1, "num_learnable_queries": 16, "grid_size": 8},
+        },
+    },
 }
+SQUARES = {LLAVA: 56, MPLUG: 112}
 PICTURES = 2
 SIZE = (56, 28)  # width and height in pixels
 
@@ -84,21 +101,22 @@ class Counted:
         assert loss.requires_grad
         seen = 0 if kept else PICTURES * self.backbone.patches(SIZE)
         taught = int((batch["labels"] >= 0).sum())
-        return counted, Batch(batch["input_ids"].numel(), seen, PICTURES, taught, not kept)
+        tokens = batch["input_ids"]
+        visual = int((tokens == self.backbone.model.config.image_token_id).sum())
+        return counted, Batch(tokens.numel(), visual, seen, PICTURES, taught, not kept)
 
 
 def cut_backbone(name: str, dtype: torch.dtype) -> Backbone:
     """A published shape with few layers; its weights are whatever lies in memory."""
-    settings = json.loads((shaping.settings_folder(name) / "config.json").read_text())
-    text, vision = CUT[name]
-    settings["text_config"] |= text
-    settings["vision_config"] |= vision
+    folder = shaping.settings_folder(name)
+    settings = json.loads((folder / "config.json").read_text())
+    put_into(settings, CUT[name])
     architecture = architecture_of(settings["model_type"])
-    folder = resolve("embedded-llava" if settings["model_type"] == "llava" else "embedded")
-    processor = architecture.read_processor(folder)
-    processor.image_processor = type(processor.image_processor).from_pretrained(shaping.settings_folder(name))
-    if settings["model_type"] == "llava":
-        processor.image_processor.crop_size = {"height": 56, "width": 56}
+    processor = shaping.processor_of(folder, architecture, settings["model_type"])
+    if name in SQUARES:
+        side = SQUARES[name]
+        processor.image_processor.size = {"shortest_edge": side}
+        processor.image_processor.crop_size = {"height": side, "width": side}
     image = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
     settings |= {"image_token_id": image, "image_token_index": image}
     config = architecture.Model.config_class.from_dict(settings)
@@ -106,6 +124,15 @@ def cut_backbone(name: str, dtype: torch.dtype) -> Backbone:
         model = architecture.Model(config).to(dtype)
     architecture.accelerate(model)
     return Backbone(name, folder, model, processor, architecture)
+
+
+def put_into(settings: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Put changes into settings, also into those of parts."""
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            put_into(settings[name], value)
+        else:
+            settings[name] = value
 
 
 class Box:

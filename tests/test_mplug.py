@@ -13,18 +13,14 @@ from mplug_fixture import FOLDER, arrays
 from PIL import Image
 from readers import labelled
 from safetensors.torch import load_file
-from saved_toys import save_trained
 from test_backbones import mixed_table
 from test_backbones import reader_of as plain_reader
-from test_every_scorer import TITLES, WORDS_ONLY, reader_of
+from test_every_scorer import TITLES, reader_of
 from test_packing import PACKING, assert_same, loss_and_gradients
-from test_saved import assert_same as assert_same_scores
 from toys import load_exact, toy_experiment, use_toy_table
 
 from moslab.backbones import features, loading, mplug_owl2
 from moslab.backbones.mplug_owl2.configuration import MPLUGOwl2Config
-from moslab.experiments import planning
-from moslab.experiments.compute import Compute
 from moslab.experiments.evaluation import predict
 from moslab.experiments.training import execute, prepare
 from moslab.scorers import NAMES
@@ -227,13 +223,6 @@ def test_kept_tokens_are_another_set_for_other_settings(tiny_mplug, tmp_path):
 # training
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_scorer_trains_and_is_the_same_again(tmp_path, tiny_mplug, name):
-    recipe = "lora" if name in WORDS_ONLY else "full"
-    reader = save_trained(tmp_path / "kept", name, tiny_mplug, recipe=recipe)
-    assert_same_scores(tmp_path / "kept", reader)
-
-
 @pytest.mark.parametrize(
     "fields",
     [
@@ -303,9 +292,3 @@ def test_visual_tokens_have_as_many_places_as_there_are(tiny):
     batch = {"input_ids": torch.tensor([[1, 0, 0, 5]]), "pixel_values": torch.zeros(1, 3, 56, 56)}
     with pytest.raises(ValueError, match="9 visual tokens for 2 places"):
         tiny.states(batch)
-
-
-def test_its_trainings_are_not_planned(tiny_mplug):
-    experiment = toy_experiment(tiny_mplug, scorer="levels", options={})
-    with pytest.raises(UserError, match="training of mPLUG-Owl2 takes was not worked out"):
-        planning.plan(experiment, Compute(), planning.card("H100"), [(64, 64)], pictures=20)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from qwen_toys import save_tiny_qwen2_5_vl, save_tiny_qwen3_vl
 from saved_bytes import Counted
-from toys import save_tiny_base, save_tiny_llava, use_toy_table
+from toys import save_tiny_base, save_tiny_llava, save_tiny_mplug, toy_experiment, use_toy_table
 from typer.testing import CliRunner
 
 from moslab.cli import app
@@ -17,7 +17,7 @@ from moslab.experiments.building import built
 from moslab.experiments.compute import Compute
 from moslab.experiments.grid import make_on
 from moslab.experiments.inputs import labelled
-from moslab.experiments.planning import activations, plans, shaping, work
+from moslab.experiments.planning import activations, anatomy, plans, shaping, work
 from moslab.experiments.planning.activations import Numbers
 from moslab.experiments.planning.anatomy import Anatomy
 from moslab.experiments.recipes import presets
@@ -31,6 +31,7 @@ QWEN_2B = "Qwen/Qwen2-VL-2B-Instruct"
 LLAVA = "llava-hf/llava-1.5-7b-hf"
 WINDOWED = "Qwen/Qwen2.5-VL-7B-Instruct"
 DEEPSTACK = "Qwen/Qwen3-VL-8B-Instruct"
+TWOFOLD = "MAGAer13/mplug-owl2-llama2-7b"
 TWO_CARDS = Compute(2, True, processes=2, sharded=True)
 KONIQ = (1024, 768)
 H100 = work.card("H100")
@@ -48,17 +49,22 @@ def koniq(backbone=QWEN, recipe="lora", **fields):
 
 LORA = Learning("lora", rank=16)
 WITH_DROPOUT = Learning("lora", rank=128, dropout=0.15, targets="all")
+AS_QSCORER = Learning("lora", rank=128, dropout=0.05, targets="qv", vision=True, vocabulary=True)
 FULL = Learning("full")
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("name", [QWEN_2B, LLAVA, WINDOWED, DEEPSTACK])
+@pytest.mark.parametrize("name", [QWEN_2B, LLAVA, WINDOWED, DEEPSTACK, TWOFOLD])
 def test_formulas_give_what_autograd_saves(name, checkpointing):
     counted = Counted(name, FULL, torch.float32)
     compare(counted, kept=False, checkpointing=checkpointing)
     counted.learn(LORA)
     compare(counted, kept=False, checkpointing=checkpointing)
     compare(counted, kept=True, checkpointing=checkpointing)
+
+
+def test_formulas_know_adapters_of_visual_tokens_alone():
+    compare(Counted(TWOFOLD, AS_QSCORER, torch.float32))
 
 
 def test_formulas_know_dropout_and_casts():
@@ -87,6 +93,7 @@ def compare(counted, kept=False, checkpointing=False, autocast=False):
         (LLAVA, 7_063_427_072),
         (WINDOWED, 8_292_166_656),
         (DEEPSTACK, 8_767_123_696),
+        (TWOFOLD, 8_197_859_328),
     ],
 )
 def test_counts_of_weights_are_the_published_ones(name, weights):
@@ -96,7 +103,10 @@ def test_counts_of_weights_are_the_published_ones(name, weights):
 
 
 @pytest.mark.parametrize("recipe", ["lm", "lora", "full", "head", "qscorer"])
-@pytest.mark.parametrize("save", [save_tiny_base, save_tiny_llava, save_tiny_qwen2_5_vl, save_tiny_qwen3_vl])
+@pytest.mark.parametrize(
+    "save",
+    [save_tiny_base, save_tiny_llava, save_tiny_qwen2_5_vl, save_tiny_qwen3_vl, save_tiny_mplug],
+)
 def test_a_shape_is_the_model_that_is_trained(recipe, save, tmp_path, monkeypatch):
     use_toy_table(monkeypatch)
     scorer = "bins" if recipe == "head" else "qscorer"
@@ -127,14 +137,24 @@ def test_every_scorer_has_a_plan(scorer):
     assert planned.picture.visual == 16 < planned.picture.tokens - 10
 
 
-def test_config_json_alone_is_enough(tmp_path):
+@pytest.mark.parametrize(("name", "visual"), [(LLAVA, 576), (TWOFOLD, 65)])
+def test_config_json_alone_is_enough(tmp_path, name, visual):
+    """Words are counted with an embedded base's tokenizer."""
     for file in ("config.json", "preprocessor_config.json"):
-        shutil.copyfile(shaping.SHAPES / "llava-hf--llava-1.5-7b-hf" / file, tmp_path / file)
+        shutil.copyfile(shaping.SHAPES / name.replace("/", "--") / file, tmp_path / file)
     planned = planning.plan(koniq(str(tmp_path)), Compute(8), H100, [KONIQ], 100)
-    assert planned.picture.visual == 576
+    assert planned.picture.visual == visual
+    assert visual + 15 < planned.picture.tokens < visual + 45
     (tmp_path / "preprocessor_config.json").unlink()
     with pytest.raises(UserError, match="preprocessor_config.json beside"):
         planning.plan(koniq(str(tmp_path)), Compute(8), H100, [KONIQ], 100)
+
+
+def test_an_architecture_without_formulas_is_refused(tmp_path, monkeypatch):
+    monkeypatch.delitem(anatomy.TOWERS, "mplug_owl2")
+    experiment = toy_experiment(save_tiny_mplug(tmp_path), scorer="levels")
+    with pytest.raises(UserError, match="training of mPLUG-Owl2 takes was not worked out"):
+        planning.plan(experiment, Compute(), H100, [(64, 64)], pictures=20)
 
 
 def test_nothing_is_fetched():

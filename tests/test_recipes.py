@@ -73,7 +73,7 @@ def parts(names: set[str]) -> set[str]:
     """Which parts of a model weights belong to."""
     found = set()
     for name in names:
-        tower = "visual" in name or "vision_tower" in name or "projector" in name
+        tower = any(word in name for word in ("visual", "vision_tower", "vision_model", "projector"))
         part = "vision" if tower else "decoder"
         if name.replace(".old", "") in (EMBEDDING, "lm_head.weight"):
             part = "vocabulary"
@@ -288,6 +288,21 @@ def test_an_arm_s_preset_wins_over_the_setting_and_its_recipe_over_the_setting_s
     assert made["iqa", "setting", 0].lora_rank == 128 and made["iqa", "setting", 0].epochs == 1
 
 
+def test_all_arms_see_pictures_within_the_setting_s_limits(tiny_base):
+    """A limit of 0, the checkpoint's own, wins over a preset's like any other; an arm's own over both."""
+    shared = {"backbone": str(tiny_base), "recipe": "realqa", "scorer": "digits"}
+    arms = {"shared": {}, "scratch": {"recipe": "realqa-scratch"}, "own": {"max_pixels": 4096}}
+    for given, expected in ((0, None), (1024, 1024), (None, 200704)):
+        setting = shared | {"min_pixels": given, "max_pixels": 0}
+        made = Grid(["iqa"], arms, [0], setting).experiments()
+        limits = {arm: (one.min_pixels, one.max_pixels) for (_, arm, _), one in made.items()}
+        assert limits == dict.fromkeys(("shared", "scratch"), (expected, None)) | {"own": (expected, 4096)}
+
+
+def test_a_limit_of_0_is_the_checkpoint_s_own(tiny_base):
+    assert toy_experiment(tiny_base, min_pixels=0, max_pixels=0) == toy_experiment(tiny_base)
+
+
 def test_an_unknown_recipe_names_recipes_and_presets(make_notebook):
     sentence = (
         f"Unknown recipe 'realga': choose one of lm, lora, full, scratch, head, or a paper's preset: "
@@ -349,6 +364,18 @@ def test_an_edited_notebook_trains_by_its_preset(home, make_notebook, tiny_base)
     fields = recipes.preset("realqa").fields
     written = experiment.model_dump() | {"lora_alpha": 256}  # twice the rank goes without saying
     assert {name: written[name] for name in fields} == fields
+
+
+def test_a_notebook_s_limit_of_0_wins_over_its_preset_s(home, make_notebook, tiny_base):
+    cell = CELL + "min_pixels: int = 0   # 0 for the checkpoint's limit\n"
+    make_notebook("00_toy", cell)
+    for given, expected in (("", 200704), ("min_pixels = 0", None)):
+        injected = f'recipe = "realqa"\n{given}'
+        namespace: dict[str, Any] = {"In": ["", cell, f"# Parameters\n{injected}"]}
+        exec(f"{cell}{injected}", namespace)
+        grid = Study.open("00_toy", namespace).grid({"digits": {"scorer": "digits"}}, "iqa", seeds=[0])
+        [experiment] = grid.experiments().values()
+        assert (experiment.min_pixels, experiment.max_pixels) == (expected, 401408)
 
 
 # shown

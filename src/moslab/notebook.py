@@ -21,7 +21,7 @@ from moslab.experiments import digests
 from moslab.experiments.collecting import collect, missing, stores
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import Grid, Results
-from moslab.experiments.recipes import preset_fields
+from moslab.experiments.recipes import LIMITS, preset_fields
 from moslab.utils import paths
 from moslab.utils.cores import cores
 from moslab.utils.errors import UserError
@@ -71,9 +71,10 @@ class Study(Record):
                 fields[field] = self.parameters[parameter] or None
         if not fields.get("text"):
             fields.pop("text", None)  # the picture alone, as experiments have it
-        adapted = preset_fields(fields.get("recipe")).get("recipe") == "lora"
-        if adapted and "lora_dropout" in self.parameters:
-            fields["lora_dropout"] = self.parameters["lora_dropout"]  # over the preset's, 0 too
+        of_preset = preset_fields(fields.get("recipe"))
+        for name in ("lora_dropout", *LIMITS):
+            if name in of_preset and name in self.parameters:
+                fields[name] = self.parameters[name]  # over the preset's, 0 too
         return fields | changes
 
     def grid(

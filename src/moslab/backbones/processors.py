@@ -73,7 +73,7 @@ def refuse_limits(title: str, processor: "Processor") -> NoReturn:
     size = processor.image_processor.crop_size
     raise UserError(
         f"{title} sees every picture as a square of {size['height']} x {size['width']} pixels, "
-        "so min_pixels and max_pixels mean nothing: leave them out."
+        "so min_pixels and max_pixels mean nothing: leave them out, or set both to 0 where a preset has them."
     )
 
 

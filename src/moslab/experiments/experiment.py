@@ -9,7 +9,7 @@ from moslab import datasets
 from moslab.datasets.protocols import check_protocol
 from moslab.datasets.spec import DatasetSpec
 from moslab.experiments import digests
-from moslab.experiments.recipes import Recipe
+from moslab.experiments.recipes import LIMITS, Recipe
 from moslab.scorers import scorer_class, scorer_options
 from moslab.utils.errors import UserError
 from moslab.utils.files import digest
@@ -68,11 +68,13 @@ class Experiment(BaseModel):
     precision: Literal["float32", "bfloat16"] = "float32"
     min_pixels: int | None = Field(
         None,
-        ge=1,
-        description="smaller pictures are enlarged to this area; the checkpoint's own limit if None",
+        ge=0,
+        description="smaller pictures are enlarged to this area; the checkpoint's own limit if None or 0",
     )
     max_pixels: int | None = Field(
-        None, ge=1, description="larger pictures are shrunk to this area; the checkpoint's own limit if None"
+        None,
+        ge=0,
+        description="larger pictures are shrunk to this area; the checkpoint's own limit if None or 0",
     )
     lora_rank: int | None = Field(None, ge=1, description=f"of recipe lora; {LORA_RANK} if None")
     lora_alpha: int | None = Field(None, ge=1, description="of recipe lora; twice the rank if None")
@@ -143,6 +145,9 @@ class Experiment(BaseModel):
         self._settle_learning()
         if self.optimizer == "adamw":
             self._unset("optimizer")
+        for limit in LIMITS:
+            if getattr(self, limit) == 0:
+                self._unset(limit)
         if self.protocol:
             for name in [*_parts(self.dataset), *_parts(self.test_dataset)]:
                 check_protocol(self.protocol, name)

@@ -26,7 +26,7 @@ class Grid:
         arms: name -> fields of the experiment that make this arm.
         seeds: training seeds.
         setting: fields that all experiments share; an arm's own fields win over them, those of a preset that
-            is its recipe among them.
+            is its recipe among them, see `recipes.laid_over`.
         headline: arms that a plain `make reproduce` trains anew, see `moslab.analysis.claims.headline_arms`.
         certainty: a claim or figure reads entropy or top probability of these runs' pictures, so the
             committed reference keeps them.

@@ -15,6 +15,7 @@ RECIPES: tuple[str, ...] = get_args(Recipe)
 FILE = paths.PACKAGE / "recipes.yaml"
 # Fields that say more of a recipe, and nothing of another one.
 DETAILS = ("lora_rank", "lora_alpha", "lora_dropout", "lora_targets", "vision", "vocabulary")
+LIMITS = ("min_pixels", "max_pixels")  # of pictures; 0 is the checkpoint's own
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,12 @@ def laid_over(setting: Mapping[str, Any], arm: Mapping[str, Any]) -> dict[str, A
     """The fields of an arm within a setting: the arm's own win, also those of a preset that is its recipe.
 
     An arm with a recipe of its own takes nothing of what the setting says of another one, such as the rank.
+    The setting's limits of pictures win over a preset's, so that all arms see the same pictures.
 
     Raises:
         UserError: for an unknown recipe.
     """
     own = expanded(arm)
     shared = {name: value for name, value in setting.items() if "recipe" not in own or name not in DETAILS}
-    return shared | own
+    limits = {name: setting[name] for name in LIMITS if setting.get(name) is not None and name not in arm}
+    return shared | own | limits

@@ -24,7 +24,8 @@ from moslab.utils.errors import UserError
 from moslab.utils.files import write_atomic
 
 PICTURE = (1024, 768)  # KonIQ-10k's
-BACKBONES = ("Qwen/Qwen2-VL-7B-Instruct", "llava-hf/llava-1.5-7b-hf")  # of the tables in docs/plan.md
+# Of the tables in docs/plan.md.
+BACKBONES = ("Qwen/Qwen2-VL-7B-Instruct", "MAGAer13/mplug-owl2-llama2-7b", "llava-hf/llava-1.5-7b-hf")
 SHORT = ("GiB", "fits", "pictures/s", "hours", "disk GB", "fits with")
 HEADER = ("recipe", "weights that learn", *SHORT)
 

@@ -5,7 +5,8 @@ keeps, in a layer of width W with an inner width I:
 
     norm        the input in float32, 4 W; where its weight learns also the normalised input, `weights` W
     matrices    an input for each matrix that learns or has an adapter. Matrices that share an input keep one,
-                unless it has to be cast or drop out for each of them
+                unless it has to be cast or drop out for each of them, or words and visual tokens are told
+                apart before each
     adapter     its narrow state, rank numbers, and the mask of its dropout
     attention   queries, keys, values and output, and 4 bytes a head. What is kept is that of flash attention,
                 on a GPU and on a CPU; attention written out would also keep its probabilities, as many a head
@@ -26,7 +27,7 @@ the forward pass ends, and those of frozen ones as long as the activations behin
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from moslab.experiments.planning.anatomy import Anatomy, Layer, Matrix
+from moslab.experiments.planning.anatomy import Anatomy, Gathering, Layer, Matrix
 
 STATISTICS = 4  # bytes of one number that a norm keeps of a token
 
@@ -60,6 +61,7 @@ class Batch:
 
     Attributes:
         tokens: of all sequences, text and pictures.
+        visual: of these, the pictures' own.
         patches: of all pictures.
         pictures: how many there are.
         taught: tokens whose logits are computed.
@@ -67,6 +69,7 @@ class Batch:
     """
 
     tokens: float
+    visual: float
     patches: float
     pictures: float
     taught: float
@@ -123,7 +126,8 @@ def _decoder(anatomy: Anatomy, batch: Batch, numbers: Numbers, checkpointing: bo
     total = 0.0
     full = 0.0
     for layer in anatomy.decoder:
-        full = batch.tokens * decoder_layer(layer, numbers, entered)
+        full = (batch.tokens - batch.visual) * decoder_layer(layer, layer.first, numbers, entered)
+        full += batch.visual * decoder_layer(layer, layer.for_visual, numbers, entered)
         total += batch.tokens * layer.width * numbers.weights if checkpointing else full
         entered = entered or layer.learns
     last = anatomy.decoder[-1]
@@ -131,15 +135,25 @@ def _decoder(anatomy: Anatomy, batch: Batch, numbers: Numbers, checkpointing: bo
     return total, full
 
 
-def decoder_layer(layer: Layer, numbers: Numbers, entered: bool) -> float:
-    """Bytes that a layer of the decoder keeps of a token; entered: its input requires gradients."""
+def decoder_layer(layer: Layer, first: Sequence[Matrix], numbers: Numbers, entered: bool) -> float:
+    """Bytes that a layer of the decoder keeps of a token.
+
+    Args:
+        layer: the layer.
+        first: what reads its first norm of this kind of token.
+        numbers: see `Numbers`.
+        entered: whether its input requires gradients.
+    """
     inner = layer.narrow.inputs
+    flows = entered or layer.norms_learn
+    groups = [[matrix] for matrix in first] if layer.visual else [first]  # that share an input
+    inputs = sum(_inputs(group, numbers, numbers.weights, flows=flows) for group in groups)
     norms = _root_mean_square(layer.width, layer.norms_learn, numbers, entered)
     norms += _root_mean_square(layer.width, layer.norms_learn, numbers, True)
-    attention = sum(matrix.outputs for matrix in layer.first) + layer.out.inputs
+    attention = sum(matrix.outputs for matrix in first) + layer.out.inputs
     return (
         norms
-        + _inputs(layer.first, numbers, numbers.weights, flows=entered or layer.norms_learn)
+        + inputs
         + attention * numbers.products
         + layer.heads * STATISTICS
         + _inputs([layer.out], numbers, numbers.products, held=True)
@@ -168,6 +182,11 @@ def _vision(anatomy: Anatomy, batch: Batch, numbers: Numbers, checkpointing: boo
         full = tokens * tower_layer(layer, numbers, entered, stream)
         total += tokens * layer.width * stream if checkpointing else full
         entered = entered or layer.learns
+    for one in anatomy.gathering:
+        whole = _gathering(one, batch, tokens, numbers, stream)
+        total += batch.pictures * one.queries * one.layer.width * stream if checkpointing else whole
+    if anatomy.gathering:  # the tower's output, before and behind its last norm
+        total += 2 * tokens * anatomy.tower[-1].width * stream
     return total + _joining(anatomy, batch, numbers, stream), full
 
 
@@ -188,7 +207,7 @@ def tower_layer(layer: Layer, numbers: Numbers, entered: bool, stream: int) -> f
         norms = _root_mean_square(layer.width, layer.norms_learn, numbers, entered)
         norms += _root_mean_square(layer.width, layer.norms_learn, numbers, True)
     joint = len(layer.first) == 1  # values are then a view of queries, keys and values together
-    attention = layer.width * (6 if joint else 4)
+    attention = layer.width * (6 if joint and layer.turned else 4)
     return (
         norms
         + _inputs(layer.first, numbers, made, flows=entered or layer.norms_learn)
@@ -199,6 +218,17 @@ def tower_layer(layer: Layer, numbers: Numbers, entered: bool, stream: int) -> f
         + (3 if gated else 1 + layer.sigmoid) * inner * numbers.products
         + _inputs([layer.narrow], numbers, numbers.products)
     )
+
+
+def _gathering(one: Gathering, batch: Batch, tokens: float, numbers: Numbers, stream: int) -> float:
+    """Bytes that a layer with queries keeps; tokens: of the tower's output."""
+    queries = batch.pictures * one.queries
+    total = queries * tower_layer(one.layer, numbers, entered=True, stream=stream)
+    made = 4 if numbers.wide_norms and numbers.cast else stream  # what a norm makes
+    for matrix in one.both:  # positions are added to what keys are made of
+        total += (tokens + queries) * _inputs([matrix], numbers, made)
+        total += (tokens + queries) * matrix.outputs * numbers.products
+    return total
 
 
 def _joining(anatomy: Anatomy, batch: Batch, numbers: Numbers, stream: int) -> float:
@@ -248,10 +278,10 @@ def _casts(anatomy: Anatomy, batch: Batch, numbers: Numbers, checkpointing: bool
     """Bytes of weights in bfloat16 beside their own type."""
     if not numbers.cast:
         return 0.0
-    layers = list(anatomy.decoder)
+    layers: list[Layer | Gathering] = list(anatomy.decoder)
     outside = [anatomy.vocabulary]  # of layers, where nothing is checkpointed
     if tower_flows(anatomy, batch.looks):
-        layers += anatomy.tower
+        layers += anatomy.of_tower
         outside += [anatomy.patches, *anatomy.joining]
     frozen = numbers.weights > numbers.products
     total = _cast_weights(outside, frozen)

@@ -57,6 +57,8 @@ class Layer:
         norms_learn: whether the norms' weights do.
         sigmoid: whether the activation keeps its sigmoid beside its input (quick GELU).
         window: how many tokens attention looks at, 0 for all.
+        turned: whether queries and keys are rotated, and so copied where one matrix gives them with values.
+        visual: keys and values of visual tokens, where these have matrices and norms of their own.
     """
 
     first: tuple[Matrix, ...]
@@ -67,11 +69,18 @@ class Layer:
     norms_learn: bool
     sigmoid: bool = False
     window: int = 0
+    turned: bool = True
+    visual: tuple[Matrix, ...] = ()
 
     @property
     def matrices(self) -> tuple[Matrix, ...]:
         """All of them."""
-        return (*self.first, self.out, *self.wide, self.narrow)
+        return (*self.first, *self.visual, self.out, *self.wide, self.narrow)
+
+    @property
+    def for_visual(self) -> tuple[Matrix, ...]:
+        """What reads the first norm of a visual token; of other tokens it is `first`."""
+        return (self.first[0], *self.visual) if self.visual else self.first
 
     @property
     def width(self) -> int:
@@ -82,6 +91,26 @@ class Layer:
     def learns(self) -> bool:
         """Whether anything in it does."""
         return self.norms_learn or any(matrix.learns or matrix.rank for matrix in self.matrices)
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """A layer in which learned queries gather what the vision tower made of a picture.
+
+    Attributes:
+        layer: what the queries go through; they alone are in `first`.
+        both: keys and values, of the tower's output and of the queries themselves.
+        queries: how many there are for each picture.
+    """
+
+    layer: Layer
+    both: tuple[Matrix, ...]
+    queries: int
+
+    @property
+    def matrices(self) -> tuple[Matrix, ...]:
+        """All of them."""
+        return (*self.layer.matrices, *self.both)
 
 
 @dataclass(frozen=True)
@@ -99,6 +128,7 @@ class Anatomy:
             type also under autocast.
         embeds: whether the input embeddings learn.
         vocabulary: the output matrix.
+        gathering: layers between the tower and what joins it.
     """
 
     decoder: tuple[Layer, ...]
@@ -110,6 +140,7 @@ class Anatomy:
     widened: bool
     embeds: bool
     vocabulary: Matrix
+    gathering: tuple[Gathering, ...] = ()
 
     @classmethod
     def of(cls, backbone: Backbone) -> "Anatomy":
@@ -129,6 +160,11 @@ class Anatomy:
         apart = any(matrix.learns for matrix in (self.patches, *self.joining))
         return apart or any(layer.learns for layer in self.tower)
 
+    @property
+    def of_tower(self) -> tuple[Layer | Gathering, ...]:
+        """All layers that pictures go through before the decoder."""
+        return (*self.tower, *self.gathering)
+
 
 def _matrices(modules: Sequence[Any]) -> tuple[Matrix, ...]:
     return tuple(Matrix.of(module) for module in modules)
@@ -136,14 +172,21 @@ def _matrices(modules: Sequence[Any]) -> tuple[Matrix, ...]:
 
 def _decoder_layer(layer: Any, backbone: Backbone) -> Layer:
     attention, network = layer.self_attn, layer.mlp
+    words, *visual = zip(_copies(attention.k_proj), _copies(attention.v_proj))
     return Layer(
-        first=_matrices([attention.q_proj, attention.k_proj, attention.v_proj]),
+        first=_matrices([attention.q_proj, *words]),
         out=Matrix.of(attention.o_proj),
         wide=_matrices([network.gate_proj, network.up_proj]),
         narrow=Matrix.of(network.down_proj),
         heads=backbone.model.config.get_text_config().num_attention_heads,
-        norms_learn=layer.input_layernorm.weight.requires_grad,
+        norms_learn=next(layer.input_layernorm.parameters()).requires_grad,
+        visual=_matrices(list(chain(*visual))),
     )
+
+
+def _copies(module: Any) -> Sequence[Any]:
+    """A linear layer, or its copies for words and for visual tokens."""
+    return getattr(module, "multiway", [module])
 
 
 # --- vision towers ------------------------------------------------------------------------------------------
@@ -197,6 +240,41 @@ def _llava(model: Any, backbone: Backbone) -> dict[str, Any]:
     )
 
 
+def _mplug_owl2(model: Any, backbone: Backbone) -> dict[str, Any]:
+    tower, abstractor = model.model.vision_model, model.model.visual_abstractor
+    layers = []
+    for layer in tower.encoder.layers:
+        attention, norm = layer.self_attn, layer.input_layernorm
+        heads = tower.config.num_attention_heads
+        made = _tower_layer([attention.query_key_value], attention.dense, layer.mlp, norm, heads)
+        layers.append(replace(made, turned=False))
+    return dict(
+        tower=tuple(layers),
+        patches=Matrix.of(tower.embeddings.patch_embed),
+        gathering=tuple(
+            _gathering(layer.crossattention, abstractor.config) for layer in abstractor.encoder.layers
+        ),
+        joining=_matrices([abstractor.visual_fc]),
+        merged=1,
+        added=1,
+        widened=True,
+    )
+
+
+def _gathering(layer: Any, settings: Any) -> Gathering:
+    attention, output = layer.attention, layer.output
+    queries = Layer(
+        first=_matrices([attention.query]),
+        out=Matrix.of(output.out_proj),
+        wide=_matrices([output.mlp.w1, output.mlp.w3]),
+        narrow=Matrix.of(output.mlp.w2),
+        heads=settings.num_attention_heads,
+        norms_learn=layer.norm1.weight.requires_grad,
+        turned=False,
+    )
+    return Gathering(queries, _matrices([attention.key, attention.value]), settings.num_learnable_queries)
+
+
 def _tower_layer(first: Sequence[Any], out: Any, network: Any, norm: Any, heads: int) -> Layer:
     wide, narrow, activation = _network(network)
     return Layer(
@@ -219,7 +297,13 @@ def _network(network: Any) -> tuple[list[Any], Any, Any]:
     return [network.fc1], network.fc2, getattr(network, "act", None) or network.activation_fn
 
 
-TOWERS = {"qwen2_vl": _qwen_vl, "qwen2_5_vl": _qwen_vl, "qwen3_vl": _qwen_vl, "llava": _llava}
+TOWERS = {
+    "qwen2_vl": _qwen_vl,
+    "qwen2_5_vl": _qwen_vl,
+    "qwen3_vl": _qwen_vl,
+    "llava": _llava,
+    "mplug_owl2": _mplug_owl2,
+}
 
 
 def check_known(model_type: str) -> None:

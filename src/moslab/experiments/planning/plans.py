@@ -216,6 +216,7 @@ def _batch(shape: Shape, setting: Setting) -> Batch:
     largest = shape.largest
     return Batch(
         tokens=setting.at_once * largest.tokens,
+        visual=setting.at_once * largest.visual,
         patches=setting.at_once * largest.patches,
         pictures=setting.at_once,
         taught=setting.at_once * largest.taught,

@@ -8,7 +8,7 @@ from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from PIL import Image
 
-from moslab.backbones import catalogue, checkpoints
+from moslab.backbones import catalogue, checkpoints, processors
 from moslab.backbones.architecture import Architecture, Processor
 from moslab.backbones.base import Backbone
 from moslab.backbones.prompts import SHOWN, Wording
@@ -25,6 +25,7 @@ from moslab.utils.errors import UserError, first_line
 
 SHAPES = Path(__file__).with_name("shapes")
 TITLE = "Black and white portrait"  # stands for a picture's own text
+LIKE_LLAMA = ("llava", "mplug_owl2")  # architectures whose special tokens are LLaMA's
 LONG = 10**9  # no sequence is too long for a tokenizer that stands for another
 SOME = 64  # rows of a table whose answers are written out
 # Stand for the labels of a dataset that is not at hand.
@@ -78,7 +79,7 @@ def shaped(experiment: Experiment, scorer: Scorer) -> Backbone:
     config = checkpoints.read_config(folder)
     check_known(config.model_type)
     architecture = catalogue.architecture_of(config.model_type)
-    processor = _processor(folder, architecture, config.model_type)
+    processor = processor_of(folder, architecture, config.model_type)
     if experiment.min_pixels or experiment.max_pixels:
         architecture.limit(processor, experiment.min_pixels, experiment.max_pixels)
     with torch.device("meta"):
@@ -94,13 +95,16 @@ def shaped(experiment: Experiment, scorer: Scorer) -> Backbone:
     return backbone
 
 
-def _processor(folder: Path, architecture: Architecture, model_type: str) -> Processor:
+def processor_of(folder: Path, architecture: Architecture, model_type: str) -> Processor:
     """The folder's own, or an embedded base's with the folder's image processor where it has no tokenizer."""
     if any((folder / file).is_file() for file in ("tokenizer.json", "tokenizer.model", "vocab.json")):
         return architecture.read_processor(folder)
-    stand_in = "embedded-llava" if model_type == "llava" else "embedded"
-    processor = architecture.read_processor(catalogue.resolve(stand_in))
+    stand_in = catalogue.resolve("embedded-llava" if model_type in LIKE_LLAMA else "embedded")
+    processor = architecture.read_processor(stand_in)
+    processor.tokenizer = processors.read_tokenizer(stand_in)  # as it is, not with another one's spelling
     processor.tokenizer.model_max_length = LONG
+    template = str(processor.chat_template)
+    processor.chat_template = template.replace("<image>", processor.image_token)
     try:
         kind = type(processor.image_processor)
         processor.image_processor = kind.from_pretrained(folder, trust_remote_code=False)

@@ -4,6 +4,7 @@ Two operations for each multiplication; causal attention counted half; the backw
 a half times its forward. What is carried out is counted, also what checkpointing does twice; padding is not.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from moslab.experiments.planning.anatomy import Anatomy, Layer, Matrix
+from moslab.experiments.planning.anatomy import Anatomy, Gathering, Layer, Matrix
 from moslab.utils.errors import UserError
 
 FILE = Path(__file__).with_name("rates.yaml")
@@ -102,8 +103,9 @@ def training(
     entered = anatomy.embeds or tower_flows
     total = picture.taught * (matrix_forward(anatomy.vocabulary) + _backward(anatomy.vocabulary, True))
     for layer in anatomy.decoder:
-        forward = layer_forward(layer, picture.tokens, causal=True)
-        total += forward * (1 + checkpointing) + _layer_backward(layer, picture.tokens, entered, causal=True)
+        tokens, visual = picture.tokens, picture.visual
+        total += layer_forward(layer, tokens, visual, causal=True) * (1 + checkpointing)
+        total += _layer_backward(layer, tokens, visual, entered, causal=True)
         entered = entered or layer.learns
     if looks:
         total += looking(anatomy, picture)
@@ -117,7 +119,8 @@ def looking(anatomy: Anatomy, picture: Picture) -> float:
     seen = picture.patches + anatomy.added
     total = picture.patches * matrix_forward(anatomy.patches)
     total += picture.visual * sum(matrix_forward(matrix) for matrix in anatomy.joining)
-    return total + sum(layer_forward(layer, seen, causal=False) for layer in anatomy.tower)
+    total += sum(_gathering_forward(one, seen) for one in anatomy.gathering)
+    return total + sum(layer_forward(layer, seen) for layer in anatomy.tower)
 
 
 def _tower_backward(anatomy: Anatomy, picture: Picture, checkpointing: bool) -> float:
@@ -126,22 +129,58 @@ def _tower_backward(anatomy: Anatomy, picture: Picture, checkpointing: bool) -> 
     total = picture.patches * _backward(anatomy.patches, False)
     total += picture.visual * sum(_backward(matrix, True) for matrix in anatomy.joining)
     for layer in anatomy.tower:
-        total += _layer_backward(layer, seen, True, causal=False)
-        total += layer_forward(layer, seen, causal=False) * checkpointing
+        total += _layer_backward(layer, seen, 0.0, True, causal=False)
+        total += layer_forward(layer, seen) * checkpointing
+    for one in anatomy.gathering:
+        total += _gathering_backward(one, seen) + _gathering_forward(one, seen) * checkpointing
     return total
 
 
-def layer_forward(layer: Layer, tokens: float, causal: bool) -> float:
-    """Of a layer, on a sequence."""
-    matrices = sum(matrix_forward(matrix) for matrix in layer.matrices)
-    return tokens * matrices + _attention(layer, tokens, causal)
+def layer_forward(layer: Layer, tokens: float, visual: float = 0.0, causal: bool = False) -> float:
+    """Of a layer, on a sequence.
+
+    Args:
+        layer: of the decoder or the tower.
+        tokens: of the sequence.
+        visual: of these, how many are a picture's.
+        causal: whether a token looks only at those before it.
+    """
+    total = _attention(layer, tokens, causal)
+    for matrix, seen in _seen(layer, tokens, visual):
+        total += seen * matrix_forward(matrix)
+    return total
 
 
-def _layer_backward(layer: Layer, tokens: float, entered: bool, causal: bool) -> float:
+def _layer_backward(layer: Layer, tokens: float, visual: float, entered: bool, causal: bool) -> float:
     total = ATTENTION_BACKWARD * _attention(layer, tokens, causal)
-    for matrix in layer.matrices:
-        total += tokens * _backward(matrix, entered or matrix not in layer.first)
+    first = (*layer.first, *layer.visual)
+    for matrix, seen in _seen(layer, tokens, visual):
+        total += seen * _backward(matrix, entered or matrix not in first)
     return total
+
+
+def _seen(layer: Layer, tokens: float, visual: float) -> Iterator[tuple[Matrix, float]]:
+    """Each matrix with the tokens that go through it."""
+    for matrix in (layer.out, *layer.wide, layer.narrow):
+        yield matrix, tokens
+    for words, pictures in zip(layer.first, layer.for_visual):
+        yield words, tokens - visual
+        yield pictures, visual
+
+
+def _gathering_forward(one: Gathering, seen: float) -> float:
+    """Of a layer with queries, on a picture; seen: tokens of the tower's output."""
+    both = seen + one.queries
+    total = 4.0 * one.queries * both * one.layer.out.inputs
+    total += one.queries * sum(matrix_forward(matrix) for matrix in one.layer.matrices)
+    return total + both * sum(matrix_forward(matrix) for matrix in one.both)
+
+
+def _gathering_backward(one: Gathering, seen: float) -> float:
+    both = seen + one.queries
+    total = ATTENTION_BACKWARD * 4.0 * one.queries * both * one.layer.out.inputs
+    total += one.queries * sum(_backward(matrix, True) for matrix in one.layer.matrices)
+    return total + both * sum(_backward(matrix, True) for matrix in one.both)
 
 
 def _attention(layer: Layer, tokens: float, causal: bool) -> float:

@@ -1,4 +1,4 @@
-"""Every scorer, recipe and preset trains a step on Qwen2.5-VL and Qwen3-VL, saved and loaded equal."""
+"""Every scorer, recipe and preset trains a step on Qwen2.5-VL, Qwen3-VL and mPLUG-Owl2, saved and loaded."""
 
 from pathlib import Path
 
@@ -11,16 +11,19 @@ from saved_toys import save_trained
 from test_every_scorer import RECIPES
 from test_recipes import LEARNS, NAMED, gradients, one_step, parts
 from test_saved import assert_same
-from toys import use_toy_table
+from toys import toy_experiment, use_toy_table
 from typer.testing import CliRunner
 
 from moslab.backbones import loading
 from moslab.backbones.catalogue import ARCHITECTURES, REFUSED, architecture_of
 from moslab.cli import app
 from moslab.experiments import digests
+from moslab.experiments.recipes import preset
+from moslab.experiments.training import prepare
 from moslab.scorers import NAMES
+from moslab.utils.errors import UserError
 
-KINDS = ["tiny_qwen2_5_vl", "tiny_qwen3_vl"]
+KINDS = ["tiny_qwen2_5_vl", "tiny_qwen3_vl", "tiny_mplug"]
 
 
 @pytest.fixture(autouse=True)
@@ -46,14 +49,27 @@ def test_every_recipe_is_saved(tmp_path, base, recipe):
     assert_same(tmp_path / "kept", save_trained(tmp_path / "kept", "qscorer", base, recipe=recipe))
 
 
+def test_a_recipe_that_leaves_nothing_to_train_is_refused(home, monkeypatch, base):
+    use_toy_table(monkeypatch)
+    with pytest.raises(UserError, match="Recipe 'head' leaves nothing to train for scorer 'levels'"):
+        prepare(toy_experiment(base, scorer="levels", recipe="head"))
+
+
 @pytest.mark.parametrize("name", NAMED)
 def test_a_preset_trains_what_it_says(home, monkeypatch, base, name):
+    """One with limits of pictures is refused where they have one size, unless the limits are taken back."""
     use_toy_table(monkeypatch)
-    reader, moved = gradients(one_step(name, base))
+    taken_back = {}
+    if "min_pixels" in preset(name).fields and "mplug" in base.name:
+        taken_back = {"min_pixels": 0, "max_pixels": 0}
+        with pytest.raises(UserError, match="sees every picture as a square .* set both to 0 where a preset"):
+            prepare(one_step(name, base))
+    reader, moved = gradients(one_step(name, base, **taken_back))
     assert parts(moved) == LEARNS[name]
-    assert (reader.features is None) == any("visual" in weight for weight in moved)
+    assert (reader.features is None) == any(part.startswith("vision") for part in parts(moved))
 
 
+@pytest.mark.parametrize("base", KINDS[:2], indirect=True)
 def test_half_precision_weights_are_read_as_they_are_asked_for(base, tmp_path):
     model = loading.load(str(base)).model.to(torch.bfloat16)
     loading.load(str(base)).processor.save(tmp_path)
