@@ -254,14 +254,16 @@ class Study(Record):
         """Paired differences between arms, without a verdict; see `measured.gaps`."""
         return measured.gaps(measurements, pairs, metric, resamples)
 
-    def tables(self, **changes: Any) -> PrintedTables:
+    def tables(self, table: str = "", **changes: Any) -> PrintedTables:
         """The printed tables that this notebook makes again; at the papers' scale the one in `paper_table`.
 
         Args:
+            table: one instead of the notebook's own.
             changes: fields with other values than the parameters say.
         """
         return PrintedTables.of(
             self.name,
+            table,
             self.parameters.get("paper_table", ""),
             setting=self.setting(**changes),
             seeds=self.parameters["seeds"],

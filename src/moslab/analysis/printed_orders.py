@@ -7,16 +7,18 @@ Pairs share rows, so their share is a description and no test.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import combinations
+from typing import Any
 
 from moslab.analysis.claims import LOWER_IS_BETTER
 from moslab.analysis.printed_runs import Again, same
 from moslab.analysis.tables import Sentence, say
 from moslab.measures.metrics import METRICS
-from moslab.measures.statistics import compare
+from moslab.measures.statistics import Difference, compare
 from moslab.utils.words import plural
 
 WORTH = 0.01  # the smallest difference worth knowing, as for claims
 KINDS = ("same", "opposite", "too close", "open")
+PAIR = ("column", "better", "worse", "printed", "ours", "low", "high", "order")
 
 
 def orders_of(again: Again) -> dict[str, int]:
@@ -27,8 +29,37 @@ def orders_of(again: Again) -> dict[str, int]:
         within `WORTH` of it. open: everything else, and all pairs where there are fewer than three seeds.
         Rows that are printed equal, or are one experiment here, are no pair.
     """
-    found = Counter(_order(again, better, worse, column) for better, worse, column in _pairs(again))
+    found = Counter(pair["order"] for pair in pairs_of(again))
     return {kind: found[kind] for kind in KINDS}
+
+
+def pairs_of(again: Again) -> list[dict[str, Any]]:
+    """Each pair as a row of `PAIR`.
+
+    Returns:
+        column, and which of its rows is printed better and which worse; printed and ours: the differences in
+        favour of the first; low and high: our 95 % interval; order: one of `KINDS`.
+    """
+    found = []
+    for better, worse, column in _pairs(again):
+        metric = again.runs.columns[column].metric
+        sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+        ours = _difference(again, better, worse, column)
+        low, high = sorted((sign * ours.low95, sign * ours.high95))
+        printed = [again.table.cell(row, column) or 0.0 for row in (better, worse)]
+        order = "open" if ours.few else _order(low, high)
+        values = (
+            column,
+            better,
+            worse,
+            sign * (printed[0] - printed[1]),
+            sign * ours.value,
+            low,
+            high,
+            order,
+        )
+        found.append(dict(zip(PAIR, values, strict=True)))
+    return found
 
 
 def _pairs(again: Again) -> Iterator[tuple[str, str, str]]:
@@ -49,16 +80,13 @@ def _is_one(again: Again, row: str, other: str, column: str) -> bool:
     return same(again.experiments(row, column)[0], again.experiments(other, column)[0])
 
 
-def _order(again: Again, better: str, worse: str, column: str) -> str:
-    metric = again.runs.columns[column].metric
+def _difference(again: Again, better: str, worse: str, column: str) -> Difference:
     scores, target = again.scores(better, column)
     rival, _ = again.scores(worse, column)
-    difference = compare(metric, scores, rival, target, allow_few=True)
-    low, high = difference.low95, difference.high95
-    if metric in LOWER_IS_BETTER:
-        low, high = -high, -low
-    if difference.few:
-        return "open"
+    return compare(again.runs.columns[column].metric, scores, rival, target, allow_few=True)
+
+
+def _order(low: float, high: float) -> str:
     if low > 0 or high < 0:
         return "same" if low > 0 else "opposite"
     return "too close" if max(-low, high) <= WORTH else "open"

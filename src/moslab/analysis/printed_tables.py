@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import pandas as pd
+
 from moslab.analysis.claims import Table, printed_tables, table_of
-from moslab.analysis.printed_grids import grid_of, trained_and_tested
-from moslab.analysis.printed_orders import orders_of, told
+from moslab.analysis.printed_grids import grid_of, runs_of, trained_and_tested
+from moslab.analysis.printed_orders import KINDS, PAIR, orders_of, pairs_of, told
 from moslab.analysis.printed_runs import Again
 from moslab.analysis.tables import Sentence
 from moslab.datasets.stand_ins import stand_in_for
 from moslab.experiments.grid import Grid, Results
 from moslab.experiments.scales import Scale
+from moslab.utils.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,26 @@ class PrintedTables:
     part: Callable[[str, str, Callable[[], Any]], Any]
 
     @classmethod
-    def of(cls, notebook: str, named: str, **how: Any) -> "PrintedTables":
+    def of(cls, notebook: str, table: str, named: str, **how: Any) -> "PrintedTables":
         """Those of a notebook.
 
         Args:
             notebook: its name, which begins with its number.
-            named: the table that is made at the papers' scale; '' for the notebook's own at the embedded one.
+            table: made at the embedded scale; '' for all of the notebook's own.
+            named: made at the papers' scale instead; '' for none.
             how: the other attributes.
 
         Raises:
-            UserError: for a table that there is not.
+            UserError: for a table that there is not, and a named one without trainings.
         """
-        tables = [table_of(named)] if named else printed_tables(notebook.partition("_")[0])
-        return cls([one for one in tables if one.runs], "paper" if named else "embedded", **how)
+        scale: Scale = "paper" if named else "embedded"
+        if not (named or table):
+            own = printed_tables(notebook.partition("_")[0])
+            return cls([one for one in own if one.runs], scale, **how)
+        chosen = table_of(named or table)
+        if not runs_of(chosen).trained_on():
+            raise UserError(f"No training is behind {chosen.id}: choose another table.")
+        return cls([chosen], scale, **how)
 
     def grids(self) -> dict[str, Grid]:
         """The experiments behind each table, by its id; none for a table that needs no training."""
@@ -58,6 +68,24 @@ class PrintedTables:
             if table.runs and table.runs.trained_on()
         }
 
+    def pairs(self, results: Mapping[str, Results]) -> pd.DataFrame:
+        """Every pair of rows of all tables, see `printed_orders.pairs_of`, as recorded."""
+        rows: list[dict[str, Any]] = []
+        for table in self.tables:
+            rows += self.part("pairs", table.id, partial(pairs_of, self._again(table, results)))
+        return pd.DataFrame(rows, columns=PAIR)
+
+    def answer(self, pairs: pd.DataFrame) -> Sentence:
+        """What comes out of one table, in two sentences.
+
+        Args:
+            pairs: as from `pairs`.
+        """
+        table = self.tables[0]
+        counts = {kind: int((pairs["order"] == kind).sum()) for kind in KINDS}
+        where = "with the paper's model and data" if self.scale == "paper" else "on stand-ins"
+        return Sentence(f"{table.where} ({table.id}) made again {where}. {told(counts)}")
+
     def shown(self, results: Mapping[str, Results]) -> Sentence:
         """Each table beside ours, recorded with the orders of its rows.
 
@@ -66,10 +94,13 @@ class PrintedTables:
         """
         sections = []
         for table in self.tables:
-            again = Again.of(table, self.setting, self.seeds, self.scale, results)
+            again = self._again(table, results)
             orders = self.part("orders", table.id, partial(orders_of, again))
             sections.append(self.part("printed tables", table.id, partial(section, again, orders)))
         return Sentence("\n\n".join(sections))
+
+    def _again(self, table: Table, results: Mapping[str, Results]) -> Again:
+        return Again.of(table, self.setting, self.seeds, self.scale, results)
 
 
 def section(again: Again, orders: dict[str, int]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from moslab.analysis.claims import APART, COUNTED
+from moslab.analysis.printed_orders import KINDS, share
 from moslab.analysis.tables import NOTHING, markdown
 from moslab.analysis.verdict_tables import FALLEN
 from moslab.publish.markers import fill
@@ -18,7 +19,8 @@ OUTSIDE = "outside the counts"
 
 def render_readme(text: str, results: list[dict[str, Any]]) -> str:
     """The README with the table of `results` between its markers."""
-    return fill(text, "results", f"{totals(results)}\n\n{results_table(results)}")
+    text = fill(text, "results", f"{totals(results)}\n\n{results_table(results)}")
+    return fill(text, "orders", orders_table(results))
 
 
 def render_performance(text: str, results: list[dict[str, Any]]) -> str:
@@ -98,6 +100,28 @@ def notebook_title(stem: str) -> str:
         if cell["cell_type"] == "markdown" and first.startswith("# "):
             return first.removeprefix("# ").replace(" ·", "", 1)
     return stem
+
+
+# --- orders of printed rows ---------------------------------------------------------------------------------
+
+
+def orders_table(results: list[dict[str, Any]]) -> str:
+    """A row per printed table: how many pairs of its rows come out in the printed order, and how many not."""
+    rows = []
+    seen: set[str] = set()  # notebook 80 makes a table that another one makes, too
+    total: Counter[str] = Counter()
+    for result in results:
+        for table, orders in result.get("values", {}).get("orders", {}).items():
+            if table not in seen:
+                rows.append([f"`{table}`", notebook_link(result["notebook"]), *_of_pairs(orders)])
+                total.update(orders)
+                seen.add(table)
+    rows.append(["**all**", "", *_of_pairs(total)])
+    return markdown(["printed table", "notebook", *KINDS, "same of decided"], rows)
+
+
+def _of_pairs(orders: Mapping[str, int]) -> list[str]:
+    return [*(str(orders[kind]) for kind in KINDS), share(orders)]
 
 
 # --- costs ------------------------------------------------------------------------------------------------

@@ -14,7 +14,14 @@ from moslab.analysis.figures.curves import (
 )
 from moslab.analysis.figures.digits import ncm_curves, numerical_ambiguity
 from moslab.analysis.figures.pictures import beliefs, contact_sheet, votes
-from moslab.analysis.figures.rows import coding_ceilings, differences, dots, rounding, semantic_confusion
+from moslab.analysis.figures.rows import (
+    coding_ceilings,
+    differences,
+    dots,
+    printed_orders,
+    rounding,
+    semantic_confusion,
+)
 from moslab.analysis.figures.scores import conversion_error, side_by_side
 from moslab.analysis.figures.style import PALETTE, save, use_style
 
@@ -34,6 +41,7 @@ __all__ = [
     "lines",
     "ncm_curves",
     "numerical_ambiguity",
+    "printed_orders",
     "rounding",
     "save",
     "semantic_confusion",

@@ -71,6 +71,28 @@ def differences(frame: pd.DataFrame, margin: float | None = None, metric: str = 
     return figure
 
 
+def printed_orders(frame: pd.DataFrame, where: str) -> Figure:
+    """Pairs of a printed table's rows: the printed difference as a mark, ours with its interval.
+
+    Args:
+        frame: columns of `printed_orders.PAIR`.
+        where: the table's place in the paper, for the title.
+    """
+    need_rows(frame, "pairs of printed rows")
+    figure, axis = plt.subplots(figsize=(8.5, 0.55 * len(frame) + 1.8))
+    rows = np.arange(len(frame))[::-1]
+    axis.axvline(0, color="0.3", linewidth=1)
+    axis.hlines(rows, frame["low"], frame["high"], color=PALETTE[0], linewidth=3)
+    axis.plot(frame["ours"], rows, "o", color=PALETTE[0], label="ours, with 95 % interval")
+    axis.plot(frame["printed"], rows, "D", color=PALETTE[3], label="printed")
+    names = frame["column"] + ": " + frame["better"] + "\nless " + frame["worse"]
+    axis.set_yticks(rows, labels=names, fontsize=8)
+    axis.set(xlabel="difference in favour of the row that is printed ahead", ylim=(-0.7, len(frame) - 0.3))
+    axis.set_title(f"{where}: the order of its rows", fontsize=11)
+    legend_below(figure, axis)
+    return figure
+
+
 def dots(
     frame: pd.DataFrame,
     xlabel: str,
