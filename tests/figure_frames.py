@@ -59,6 +59,14 @@ def by_task(draw: Callable[[dict[str, pd.DataFrame]], Figure], frame: pd.DataFra
     return draw({task: frame for task in TASKS})
 
 
+PAIRS = pd.DataFrame(
+    [
+        ("SRCC", "long", "short", 0.03, 0.02, 0.01, 0.03, "same"),
+        ("SRCC", "long", "none", 0.1, 0.0, -0.1, 0.1, "open"),
+    ],
+    columns=["column", "better", "worse", "printed", "ours", "low", "high", "order"],
+)
+
 # Every figure made from a frame: what draws it, its frame, and the column of its series ('' if none).
 CASES: dict[str, tuple[Draw, pd.DataFrame, str]] = {
     "ceilings": (partial(by_task, figures.ceilings), CEILINGS, "convention"),
@@ -76,6 +84,7 @@ CASES: dict[str, tuple[Draw, pd.DataFrame, str]] = {
     "lines": (partial(figures.lines, x="x", xlabel="epochs", ylabel="SRCC"), LINES, "arm"),
     "dots": (partial(figures.dots, xlabel="SRCC"), DOTS, "arm"),
     "rounding": (partial(figures.rounding, printed=PRINTED), ROUNDED, "mapping"),
+    "printed_orders": (partial(figures.printed_orders, where="Table 1"), PAIRS, ""),
     "ncm_curves": (partial(figures.ncm_curves, width=10), STEPS, "arm"),
     "numerical_ambiguity": (partial(figures.numerical_ambiguity, truth=4.0, marked=(3.9,)), SAID, ""),
     "conversion_error": (figures.conversion_error, ERRORS, "arm"),

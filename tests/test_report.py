@@ -5,7 +5,14 @@ from typing import Any
 from moslab.analysis.claims import PAPERS, load_paper
 from moslab.publish.claims_page import claims_page
 from moslab.publish.markers import fill
-from moslab.publish.readme import cost_table, render_performance, render_readme, results_table, totals
+from moslab.publish.readme import (
+    cost_table,
+    orders_table,
+    render_performance,
+    render_readme,
+    results_table,
+    totals,
+)
 
 RESULT: dict[str, Any] = {
     "notebook": "01_bin_sweep",
@@ -108,6 +115,15 @@ def test_a_notebook_without_a_title_goes_by_its_file_name(home, make_notebook) -
     make_notebook("20_toy", "x: int = 1   # a number")
     (row,) = results_table([{"notebook": "20_toy"}]).splitlines()[2:]
     assert row == "| [20_toy](notebooks/20_toy.ipynb) | – | – | – | – | – | – | – |"
+
+
+def test_orders_of_printed_rows_are_counted_once_for_each_table() -> None:
+    counts = {"same": 2, "opposite": 1, "too close": 0, "open": 3}
+    one = {"notebook": "05_regression_vs_ntp", "values": {"orders": {"realqa.table5": counts}}}
+    again = {"notebook": "80_printed_table", "values": {"orders": {"realqa.table5": counts}}}
+    _, _, row, total = orders_table([RESULT, one, again]).splitlines()
+    assert row.startswith("| `realqa.table5` | [05 ")
+    assert row.endswith("| 2 | 1 | 0 | 3 | 67 % |") and total.endswith("| 2 | 1 | 0 | 3 | 67 % |")
 
 
 def test_rendering_twice_changes_nothing() -> None:

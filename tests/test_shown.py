@@ -206,7 +206,11 @@ def changed(text: str, position: int) -> str:
     return text[:position] + other(text[position]) + text[position + 1 :]
 
 
-TABLES = {"results": (README, render_readme), "cost": (PERFORMANCE, render_performance)}
+TABLES = {
+    "results": (README, render_readme),
+    "orders": (README, render_readme),
+    "cost": (PERFORMANCE, render_performance),
+}
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.8, 0.999])

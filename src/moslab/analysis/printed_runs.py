@@ -75,10 +75,18 @@ class Again:
         for column in self.table.columns:
             printed = self.table.cell(row, column.name)
             ours = self.value(row, column.name)
-            cells += [NOTHING if printed is None else f"{printed:g}", self._told(ours, column.name)]
+            cells += [self._as_printed(printed, column.name), self._told(ours, column.name)]
             if self.scale == "paper":
                 cells.append(self._apart(ours, printed))
         return cells
+
+    def _as_printed(self, value: float | None, column: str) -> str:
+        """With as many decimals as the column has."""
+        if value is None:
+            return NOTHING
+        column_values = [self.table.cell(row, column) for row in self.table.rows]
+        decimals = [len(f"{one:g}".partition(".")[2]) for one in column_values if one is not None]
+        return f"{value:.{max(decimals)}f}"
 
     def value(self, row: str, column: str) -> Difference | None:
         """What our runs give for a cell; None for one that was not run, or is about steps of a training."""

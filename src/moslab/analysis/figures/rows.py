@@ -88,6 +88,7 @@ def printed_orders(frame: pd.DataFrame, where: str) -> Figure:
     names = frame["column"] + ": " + frame["better"] + "\nless " + frame["worse"]
     axis.set_yticks(rows, labels=names, fontsize=8)
     axis.set(xlabel="difference in favour of the row that is printed ahead", ylim=(-0.7, len(frame) - 0.3))
+    axis.set_ylabel("two rows of a column")
     axis.set_title(f"{where}: the order of its rows", fontsize=11)
     legend_below(figure, axis)
     return figure
