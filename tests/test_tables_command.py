@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from moslab.analysis.claims import printed_tables
+from moslab.analysis.claims import printed_figures, printed_tables
 from moslab.batch.profiles import values_for
 from moslab.batch.runner import reproduce
 from moslab.cli import app
@@ -30,7 +30,8 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 
 
 def test_every_table_has_a_row_with_a_notebook_or_a_reason(rows: dict[str, list[str]]) -> None:
-    assert list(rows) == [table.id for table in printed_tables()]
+    printed = [*printed_tables(), *printed_figures()]
+    assert list(rows) == [one.id for one in printed]
     for _, notebook, *_, note in rows.values():
         assert re.fullmatch(r"\d\d", notebook) or note
 

@@ -1,10 +1,10 @@
-"""Every printed table: where it is made again, what it needs and what that takes at the papers' scale."""
+"""Every printed table and figure: its notebook, what it needs and what that takes at the papers' scale."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from moslab import datasets
-from moslab.analysis.claims import Table, printed_tables
+from moslab.analysis.claims import Table, printed_figures, printed_tables
 from moslab.analysis.printed_grids import trained_and_tested
 from moslab.analysis.tables import NOTHING, markdown
 from moslab.experiments.planning import Plan, hours
@@ -12,7 +12,7 @@ from moslab.publish.plan_page import Request, trainings_of
 from moslab.utils.errors import UserError
 
 HEADER = (
-    "table",
+    "table or figure",
     "in the paper",
     "notebook",
     "datasets",
@@ -25,13 +25,16 @@ GENERIC = "80"  # the notebook that makes any table of which runs are named
 
 
 def overview(root: Path | None, request: Request) -> str:
-    """A row for each printed table.
+    """A row for each printed table, and one for each figure.
 
     Args:
         root: of the published datasets; those that are not there are said to be absent.
         request: the card and the way of training; its fields win over those that tables name.
     """
-    return markdown(HEADER, [_row(table, root, request) for table in printed_tables()])
+    rows = [_row(table, root, request) for table in printed_tables()]
+    for figure in printed_figures():
+        rows.append([figure.id, figure.where, figure.notebook or NOTHING, *[NOTHING] * 4, figure.why_not])
+    return markdown(HEADER, rows)
 
 
 def _row(table: Table, root: Path | None, request: Request) -> list[str]:

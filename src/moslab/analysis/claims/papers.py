@@ -86,6 +86,31 @@ class Table(Frozen):
         return self.rows[row][names.index(column)]
 
 
+class PrintedFigure(Frozen):
+    """A figure of a paper, in our words: what it draws is measured again by a notebook, or cannot be.
+
+    Attributes:
+        where: such as 'Figure 4'.
+        what: what it shows.
+        notebook: the number of the notebook that measures it again; '' for none.
+        why_not: why none does, in a sentence.
+    """
+
+    id: str
+    where: str
+    what: str
+    source: Source
+    notebook: str = ""
+    why_not: str = ""
+
+    @model_validator(mode="after")
+    def answered(self) -> "PrintedFigure":
+        """It has a notebook or a reason."""
+        if bool(self.notebook) == bool(self.why_not):
+            raise ValueError(f"figure {self.id} has either a notebook or a reason why it has none")
+        return self
+
+
 class Contradiction(Frozen):
     """Two places of one paper, or a paper and its code, that cannot both be true."""
 
@@ -104,6 +129,7 @@ class Paper(Frozen):
     note: str
     claims: tuple[Claim, ...]
     tables: tuple[Table, ...] = ()
+    figures: tuple[PrintedFigure, ...] = ()
     contradictions: tuple[Contradiction, ...] = ()
 
     @model_validator(mode="after")
@@ -111,6 +137,7 @@ class Paper(Frozen):
         """Ids begin with the paper and occur once."""
         ids = [claim.id for claim in self.claims]
         ids += [table.id for table in self.tables]
+        ids += [figure.id for figure in self.figures]
         ids += [contradiction.id for contradiction in self.contradictions]
         foreign = [name for name in ids if not name.startswith(f"{self.paper}.")]
         repeated = sorted({name for name in ids if ids.count(name) > 1})
@@ -118,7 +145,9 @@ class Paper(Frozen):
             raise ValueError(f"ids begin with the paper, {self.paper}., and {', '.join(foreign)} does not")
         if repeated:
             names = ", ".join(repeated)
-            raise ValueError(f"holds {names} twice: give every claim, table and contradiction its own id")
+            raise ValueError(
+                f"holds {names} twice: give every claim, table, figure and contradiction its own id"
+            )
         return self
 
 
@@ -171,6 +200,12 @@ def printed_tables(notebook: str = "") -> list[Table]:
     for path in sorted(PAPERS.glob("*.yaml")):
         found += [table for table in load_paper(path.stem).tables if notebook in ("", table.notebook)]
     return found
+
+
+def printed_figures() -> list[PrintedFigure]:
+    """All printed figures, in the order of the files."""
+    papers = [load_paper(path.stem) for path in sorted(PAPERS.glob("*.yaml"))]
+    return [figure for paper in papers for figure in paper.figures]
 
 
 def load_claims(paper: str) -> dict[str, Claim]:
