@@ -69,7 +69,7 @@ def test_measured_tables_have_a_row_for_each_set(worlds_of_two):
     assert set(tables) == {"versions", "scores", "oracles", "attributes", "leaks", "visibility"}
     for name in ("scores", "oracles", "leaks"):
         assert "like_aadb default" in tables[name] and "like_csiq default" in tables[name]
-    assert tables["attributes"].count("like_aadb default") == 10
+    assert tables["attributes"].count("like_aadb") == 10
     assert "like_csiq" not in tables["attributes"]
 
 

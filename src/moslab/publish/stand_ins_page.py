@@ -55,7 +55,7 @@ def measured_tables(worlds: Sequence[World]) -> dict[str, str]:
         "versions": ", ".join(f"`{name}` {LABELS[name]}" for name in SETS),
         "scores": scores_table(worlds),
         "oracles": oracles_table(worlds, KNOWN),
-        "attributes": attributes_table(worlds),
+        "attributes": attributes_table([world for world in worlds if world.preset == "default"]),
         "leaks": leaks_table(worlds),
         "visibility": f"Floor {probe.FLOOR:g}.\n\n{probe_table(SETS)}",
     }
@@ -75,5 +75,5 @@ def attributes_table(worlds: Sequence[World]) -> str:
             published = world.annotations[name].to_numpy()[tested]
             ceiling = np.corrcoef(world.bounds[name][tested], published)[0, 1]
             with_score = np.corrcoef(published, mos)[0, 1]
-            rows.append([f"{world.task} {world.preset}", name, f"{ceiling:.3f}", f"{with_score:.3f}"])
+            rows.append([world.task, name, f"{ceiling:.3f}", f"{with_score:.3f}"])
     return markdown(["set", "attribute", "ceiling", "with the score"], rows)

@@ -1,5 +1,4 @@
-"""like_aadb, after AADB: a score on 0 to 1 and ten of its eleven attributes from -1 to 1, by five raters
-each.
+"""like_aadb, after AADB: a score on 0 to 1 and ten of the eleven attributes from -1 to 1, by five raters.
 
 Every attribute is judged as in the original: each rater finds it good (1), bad (-1) or neither (0), and the
 mean of five is published; the score is the mean of five ratings from 1 to 5, brought to 0 to 1. Names are

@@ -1,5 +1,4 @@
-"""like_avacaptions, after AVA-Captions: the pictures of `iaa` again, with titles, votes and comments by
-several.
+"""like_avacaptions, after AVA-Captions: the pictures of `iaa` again, with comments by several authors.
 
 Pictures, scores, splits and bounds are those of `iaa` with the same number, as AVA-Captions comments on
 AVA. The annotations hold `captions`, all comments on a picture, their `authors`, and `comment`, one of

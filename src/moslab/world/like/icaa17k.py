@@ -1,5 +1,4 @@
-"""like_icaa17k, after ICAA17K: how well a picture's colours please, and the picture as a whole, both on 0
-to 10.
+"""like_icaa17k, after ICAA17K: how well the colours please, and the picture as a whole, both on 0 to 10.
 
 Preset `color` is the score of the colours: harmony of the subject's hue with its surroundings, saturation,
 light and haze. Preset `default` is that of the whole picture: the colours, and composition and sharpness

@@ -5,8 +5,8 @@ are faults of time: the light flickers, the camera shakes, frames freeze. People
 mean and by the worst, and mind each fault of time. Some 114 rate each video; neither votes nor deviations
 are published.
 
-Pictures are [n, frames, height, width, 3]. A model for stills sees frames one by one: `frames_alone` is the
-best it can know, the mean of what the frames are worth alone; `image_only` knows all frames in their order.
+Pictures are [n, frames, height, width, 3]. Of the bounds, `image_only` knows all frames in their order;
+`frames_alone` is the mean of what each frame is worth alone, as a scorer of stills without an error has it.
 Grain stands still, and what is strewn over the background does not follow the camera: neither is a latent
 of time.
 """

@@ -1,5 +1,4 @@
-"""like_livec, after LIVE In the Wild Image Quality Challenge: heavier faults, mostly several at once, 0 to
-100.
+"""like_livec, after LIVE In the Wild: heavier faults, mostly several at once, scored on 0 to 100.
 
 Nobody staged them: what moves is also dark, what was sent on is compressed and soft. Some 175 people rate
 each picture at a screen of their own; mean and deviation are published, votes are not. Its raters mind
