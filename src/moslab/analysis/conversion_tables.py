@@ -8,7 +8,7 @@ import pandas as pd
 from moslab.analysis.conversion import rounding_kept, run_errors, through_coding
 from moslab.analysis.gap_tables import in_brackets
 from moslab.analysis.measured import Measured
-from moslab.analysis.tables import NOTHING, Sentence, limits, say
+from moslab.analysis.tables import NOTHING, Sentence, limits, number, say
 from moslab.backbones.loading import load_to_ask
 from moslab.datasets.table import ImageTable
 from moslab.experiments.attribute_answers import CHOSEN, answers
@@ -343,7 +343,7 @@ def _at_home(home: Measured | None, arm: str) -> str:
     """An arm's SRCC where it was trained and tested on one dataset; a dash where it was not."""
     if home is None or arm not in home.scores:
         return NOTHING
-    return f"{np.mean([srcc(run, home.target) for run in home.scores[arm]]):.4f}"
+    return number(float(np.mean([srcc(run, home.target) for run in home.scores[arm]])))
 
 
 def _less_home(one: Measured, scores: np.ndarray, home: Measured | None, arm: str) -> str:
