@@ -36,3 +36,13 @@ def test_arms_without_a_number_of_bins_are_drawn_across():
 def test_nothing_measured_is_nothing_drawn():
     assert bin_sweep.curves(BANDS[:0], [5, 51]) == {}
     assert bin_sweep.across(BANDS, []) == {}
+
+
+def test_what_was_not_swept_is_not_spoken_of():
+    few = pd.DataFrame({"dataset": ["iqa"], "K": [5], "convention": ["linspace"], "srcc": [0.9], "used": [5]})
+    told = bin_sweep.findings([], few, BANDS, [5, 11])
+    assert not any("Labels lose" in sentence or "by not judged" in sentence for sentence in told)
+    assert bin_sweep.answer([], BANDS, [5, 51]) == (
+        "Whether more bins score better is not judged: SRCC is, with 5 and with 51 bins, 0.800 and 0.900 on "
+        "iqa, 0.600 and 0.600 on iaa. 51 bins were not compared with five level words."
+    )

@@ -145,6 +145,14 @@ def test_dots_take_arms_with_and_without_intervals(frame):
     assert texts(figure.legends[0]) == ["oracle", "first kind", "second kind"]
 
 
+def test_a_row_without_a_number_says_so():
+    (axis,) = figures.differences(JUDGED.assign(value=np.nan)).axes
+    assert [text.get_text() for text in axis.texts] == ["undefined"] * len(JUDGED)
+    frame = DOTS.assign(value=DOTS["value"].where(DOTS["arm"] != "two"))
+    for axis in figures.dots(frame, "SRCC").axes:
+        assert [(text.get_text(), text.get_position()) for text in axis.texts] == [("undefined", (0.5, 1))]
+
+
 def test_dots_of_one_kind_need_no_legend():
     figure = figures.dots(DOTS, "SRCC")
     assert not figure.legends

@@ -291,7 +291,8 @@ def test_an_arm_s_preset_wins_over_the_setting_and_its_recipe_over_the_setting_s
 def test_all_arms_see_pictures_within_the_setting_s_limits(tiny_base):
     """A limit of 0, the checkpoint's own, wins over a preset's like any other; an arm's own over both."""
     shared = {"backbone": str(tiny_base), "recipe": "realqa", "scorer": "digits"}
-    arms = {"shared": {}, "scratch": {"recipe": "realqa-scratch"}, "own": {"max_pixels": 4096}}
+    scratch = {"recipe": "realqa-scratch", "min_pixels": None}
+    arms = {"shared": {}, "scratch": scratch, "own": {"max_pixels": 4096}}
     for given, expected in ((0, None), (1024, 1024), (None, 200704)):
         setting = shared | {"min_pixels": given, "max_pixels": 0}
         made = Grid(["iqa"], arms, [0], setting).experiments()

@@ -36,6 +36,22 @@ def test_an_arm_whose_interval_reaches_zero_is_at_the_top():
     assert row["at the top"]
 
 
+@pytest.mark.filterwarnings("ignore:SRCC is undefined")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_an_arm_that_gives_all_pictures_one_score_is_never_the_best():
+    one_score = np.zeros_like(TARGET)
+    standing = stood({"digits M=3": one_score, "levels": SWAPPED, "regression": TARGET})
+    assert standing.index.get_level_values("arm").tolist() == ["regression", "levels", "digits M=3"]
+    assert not standing["at the top"].iloc[-1]
+    text = regression_tables.answer(standing)
+    assert text.startswith(
+        "Best on iqa: plain regression (SRCC 1.000), not told apart from 1 of the 1 others"
+    )
+    assert text.endswith("; the SRCC of written digits is undefined.")
+    nobody = regression_tables.answer(stood({"levels": one_score, "digits M=3": one_score}))
+    assert nobody == "No arm orders the pictures of iqa: each gives all of them one score."
+
+
 def test_an_arm_alone_is_the_best():
     standing = regression_tables.standings({"iqa": measured({"a": TARGET})}, resamples=10)
     assert standing["at the top"].tolist() == [True]

@@ -55,3 +55,4 @@ def test_numbers_that_are_not_there_are_dashes():
     assert (signed(None), signed(0.00123)) == ("–", "+0.0012")
     assert interval(None, 0.1, 0.95) == interval(0.1, 0.1, 0.95) == "–"
     assert interval(-0.1, 0.1, 0.9) == "-0.1000 to +0.1000 (90 %)"
+    assert (interval(np.nan, np.nan, 0.9), signed(np.nan)) == ("–", "undefined")

@@ -74,3 +74,10 @@ def test_written_numbers_are_counted():
 
 def test_the_first_and_the_last_are_named():
     assert tour.first_and_last(pd.Series({"a": 0.5, "b": 0.25})) == ("0.500 (a)", "0.250 (b)")
+
+
+def test_falling_scores_say_something_of_drawings_alone():
+    falling, rising = pd.Series([np.nan, -0.1, -0.1, 0.1]), pd.Series([np.nan, 0.1, 0.1])
+    assert tour.carried_over(falling.dropna(), drawings=True).endswith("carries over in part")
+    assert "does not show" in tour.carried_over(rising.dropna(), drawings=True)
+    assert tour.carried_over(falling, drawings=False) == ""

@@ -61,8 +61,13 @@ def answer(verdicts: Iterable[Verdict], bands: pd.DataFrame, bins: Sequence[int]
         "disagrees": "More bins score worse",
     }.get(more, "More bins than the fewest bring nothing that can be seen")
     few, many = min(bins), max(bins)
+    if not of_claim(judged, TREND):
+        gain = "Whether more bins score better is not judged"
     first = f"{gain}: SRCC is, with {few} and with {many} bins, {ends(bands, bins)}."
-    return f"{first} Against five level words, 51 bins differ by {by_dataset(of_claim(judged, WORDS))}."
+    against = of_claim(judged, WORDS)
+    if not against:
+        return f"{first} 51 bins were not compared with five level words."
+    return f"{first} Against five level words, 51 bins differ by {by_dataset(against)}."
 
 
 def findings(
@@ -77,22 +82,16 @@ def findings(
         bins: the values of K.
     """
     judged = list(verdicts)
-    at_51 = ceilings.query("K == 51 and convention == 'linspace'")
-    filled = ", ".join(f"{row.used} on {row.dataset}" for row in at_51.itertuples())
+    trend = of_claim(judged, TREND)
+    per_doubling = f"Per doubling of K it changes by {by_dataset(trend)}"
     return [
+        *_of_labels(ceilings),
         say(
-            "**Labels lose next to nothing with 51 bins**: the SRCC that survives is at least {least:.4f}, "
-            "and of the 51 bins {filled} hold a picture.",
-            least=at_51["srcc"].min(),
-            filled=filled,
-        ),
-        say(
-            "**The sweep**: SRCC with {few} and {many} bins is {ends}. Per doubling of K it changes by "
-            "{trend}.",
+            "**The sweep**: SRCC with {few} and {many} bins is {ends}. {per_doubling}.",
             few=min(bins),
             many=max(bins),
             ends=ends(bands, bins),
-            trend=by_dataset(of_claim(judged, TREND)),
+            per_doubling=per_doubling if trend else "What a doubling of K changes is not judged",
         ),
         say("**Beyond 51**: 101 bins less 51: {gaps}.", gaps=by_dataset(of_claim(judged, FLAT))),
         say(
@@ -102,4 +101,20 @@ def findings(
             head=by_dataset(of_claim(judged, HEAD)),
         ),
         say("**Soft labels**: 51 bins less soft levels: {gaps}.", gaps=by_dataset(of_claim(judged, SOFT))),
+    ]
+
+
+def _of_labels(ceilings: pd.DataFrame) -> list[str]:
+    """What 51 bins leave of the labels; nothing where they are not among the sweep's."""
+    at_51 = ceilings.query("K == 51 and convention == 'linspace'")
+    if at_51.empty:
+        return []
+    filled = ", ".join(f"{row.used} on {row.dataset}" for row in at_51.itertuples())
+    return [
+        say(
+            "**Labels lose next to nothing with 51 bins**: the SRCC that survives is at least {least:.4f}, "
+            "and of the 51 bins {filled} hold a picture.",
+            least=at_51["srcc"].min(),
+            filled=filled,
+        )
     ]

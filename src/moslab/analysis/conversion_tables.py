@@ -8,7 +8,7 @@ import pandas as pd
 from moslab.analysis.conversion import rounding_kept, run_errors, through_coding
 from moslab.analysis.gap_tables import in_brackets
 from moslab.analysis.measured import Measured
-from moslab.analysis.tables import NOTHING
+from moslab.analysis.tables import NOTHING, Sentence, limits, number, say
 from moslab.backbones.loading import load_to_ask
 from moslab.datasets.table import ImageTable
 from moslab.experiments.attribute_answers import CHOSEN, answers
@@ -303,7 +303,7 @@ def answers_after(
 
 def away_from_home(
     elsewhere: Mapping[str, Measured], homes: Mapping[str, Measured], trained_on: str = ""
-) -> pd.DataFrame:
+) -> pd.DataFrame | Sentence:
     """How arms do on data that they were not trained on alone.
 
     Beside it stands what the same arm reaches when it is trained on the tested dataset alone: the same test
@@ -317,15 +317,18 @@ def away_from_home(
             what the same trained models reach on its own test pictures.
 
     Returns:
-        A row per condition and arm: SRCC, interval, what is told above, n, seeds and bounds.
+        A row per condition and arm: SRCC, interval, what is told above, n, seeds and bounds; a sentence where
+        there are none.
     """
+    if not elsewhere:
+        return say("Nothing was trained for this table; what is left out is said above, with the reason.")
     rows = []
     for name, one in elsewhere.items():
         for arm, scores in one.scores.items():
             plain = arm.split(",")[0]
             there = estimate("srcc", scores, one.target, allow_few=one.few)
             row: dict[str, object] = {"tested": name, "arm": plain, "SRCC": round(there.value, 4)}
-            row["interval"] = f"{there.low95:.4f} to {there.high95:.4f} (95 %)"
+            row["interval"] = limits(there)
             if trained_on:
                 row[f"same models, on {trained_on}"] = _at_home(homes.get(trained_on), plain)
             alone = homes.get(one.dataset)
@@ -333,14 +336,14 @@ def away_from_home(
             row["less that"] = _less_home(one, scores, alone, plain)
             oracle = f"oracle {one.oracle:.4f}" if one.oracle else NOTHING
             rows.append(row | {"n": there.n, "seeds": there.seeds, "bounds": oracle})
-    return pd.DataFrame(rows).set_index(["tested", "arm"]) if rows else pd.DataFrame()
+    return pd.DataFrame(rows).set_index(["tested", "arm"])
 
 
 def _at_home(home: Measured | None, arm: str) -> str:
     """An arm's SRCC where it was trained and tested on one dataset; a dash where it was not."""
     if home is None or arm not in home.scores:
         return NOTHING
-    return f"{np.mean([srcc(run, home.target) for run in home.scores[arm]]):.4f}"
+    return number(float(np.mean([srcc(run, home.target) for run in home.scores[arm]])))
 
 
 def _less_home(one: Measured, scores: np.ndarray, home: Measured | None, arm: str) -> str:

@@ -1,12 +1,16 @@
 """Paired differences as text: in one cell, and across datasets."""
 
+import math
+
 import pandas as pd
 
-from moslab.analysis.tables import NOTHING
+from moslab.analysis.tables import NOTHING, UNDEFINED
 
 
 def in_brackets(value: float, low: float, high: float) -> str:
-    """'+0.016 [+0.011, +0.020]': a difference with its interval."""
+    """'+0.016 [+0.011, +0.020]': a difference with its interval; 'undefined' for no number."""
+    if not math.isfinite(value):
+        return UNDEFINED
     return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 

@@ -36,12 +36,14 @@ def oracles_by_knowledge(measured: Mapping[str, Measured]) -> dict[str, dict[str
 
 
 def oracle_table(measured: Mapping[str, Measured], oracles: Oracles) -> pd.DataFrame:
-    """A row per measurement, a column per oracle.
+    """A row per measurement, a column per oracle, or one that says that there is none.
 
     Args:
         oracles: as from `oracles_by_knowledge`.
     """
-    rows = {name: oracles[name] for name in measured}
+    rows: dict[str, Mapping[str, Any]] = {name: oracles[name] for name in measured}
+    if not any(rows.values()):
+        rows = dict.fromkeys(rows, {"oracles": "none, since the pictures are not drawn by rule"})
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("dataset")
     return table.rename(columns=lambda knows: knows.replace("_", " ")).round(3)
 

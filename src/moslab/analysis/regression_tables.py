@@ -45,9 +45,9 @@ def standings(measured: Mapping[str, Measured], resamples: int = RESAMPLES) -> p
     the intervals of a dataset hold together with 95 %.
 
     Returns:
-        A row per dataset and arm, best first: SRCC (mean of single runs), behind (the best arm's SRCC less
-        this one's), low, high, at the top (the interval reaches zero, so that the arm cannot be told apart
-        from the best), n and seeds.
+        A row per dataset and arm, best first and undefined ones last: SRCC (mean of single runs), behind (the
+        best arm's SRCC less this one's), low, high, at the top (the interval reaches zero, so that the arm
+        cannot be told apart from the best), n and seeds.
 
     Source:
         Hsu, 1984, on comparisons with the best; Bonferroni's bound in place of exact quantiles.
@@ -61,7 +61,7 @@ def _standing(one: Measured, resamples: int) -> pd.DataFrame:
     values = {}
     for arm, runs in one.scores.items():
         values[arm] = float(np.mean([srcc(run, one.target) for run in runs]))
-    ranked = sorted(values, key=lambda arm: values[arm], reverse=True)
+    ranked = sorted(values, key=lambda arm: np.nan_to_num(values[arm], nan=-np.inf), reverse=True)
     rivals = max(1, len(ranked) - 1)
     best = one.scores[ranked[0]]
     rows = []
@@ -117,7 +117,9 @@ def answer(standing: pd.DataFrame) -> str:
 
 def _leader(name: str, rows: pd.DataFrame) -> str:
     """The sentence of one dataset."""
-    best, rivals = rows.index[0], rows.iloc[1:]
+    best, rivals = rows.index[0], rows.iloc[1:].dropna(subset=["SRCC"])
+    if np.isnan(rows["SRCC"].iloc[0]):
+        return f"No arm orders the pictures of {name}: each gives all of them one score."
     top = rivals.index[rivals["at the top"]]
     start = say(
         "Best on {name}: {best} (SRCC {value})", name=name, best=plain(best), value=rows["SRCC"].iloc[0]
@@ -132,6 +134,8 @@ def _leader(name: str, rows: pd.DataFrame) -> str:
         if arm in rivals.index:
             row = rivals.loc[arm]
             lower.append(f"{plain(arm)} lie {row['behind']:.3f} [{row['low']:.3f}, {row['high']:.3f}] lower")
+        elif arm in rows.index and arm != best:
+            lower.append(f"the SRCC of {plain(arm)} is undefined")
     return f"{'; '.join([f'{start}, {field}', *lower])}."
 
 

@@ -17,6 +17,7 @@ from moslab.measures.statistics import Difference, estimate
 from moslab.utils.errors import UserError
 
 NOTHING = "–"
+UNDEFINED = "undefined"
 
 
 class Sentence(str):
@@ -41,7 +42,7 @@ class NumberFormatter(Formatter):
         is_float = isinstance(value, (float, np.floating))
         is_integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if is_float and not np.isfinite(value):
-            return "undefined"
+            return UNDEFINED
         if not spec and is_float:
             spec = ".3f"
         elif not spec and is_integer:
@@ -118,9 +119,9 @@ def score_row(metric: str, name: str, result: Difference, *, paper: str, oracle:
     return {
         "arm": name,
         "paper": paper,
-        "measured": f"{result.value:.4f}",
-        "interval": f"{result.low95:.4f} to {result.high95:.4f} (95 %)",
-        "runs together": f"{result.together:.4f}",
+        "measured": number(result.value),
+        "interval": limits(result),
+        "runs together": number(result.together),
         "n": count(result.n),
         "seeds": count(result.seeds),
         "protocol": protocol(metric),
@@ -136,9 +137,21 @@ def protocol(metric: str, margin: float | None = None) -> str:
     return f"{name}, {how}{allowed}"
 
 
+def number(value: float, spec: str = ".4f") -> str:
+    """'0.9120'; 'undefined' for no number, such as the SRCC of scores that are all the same."""
+    return f"{value:{spec}}" if np.isfinite(value) else UNDEFINED
+
+
+def limits(result: Difference) -> str:
+    """'0.9012 to 0.9228 (95 %)'; a dash for an interval of no number."""
+    if not np.isfinite([result.low95, result.high95]).all():
+        return NOTHING
+    return f"{result.low95:.4f} to {result.high95:.4f} (95 %)"
+
+
 def signed(value: float | None) -> str:
-    """'+0.0012'; a dash for no value."""
-    return NOTHING if value is None else f"{value:+.4f}"
+    """'+0.0012'; a dash for no value, 'undefined' for no number."""
+    return NOTHING if value is None else number(value, "+.4f")
 
 
 def count(value: int | None) -> str:
@@ -148,7 +161,7 @@ def count(value: int | None) -> str:
 
 def interval(low: float | None, high: float | None, level: float | None) -> str:
     """'+0.0012 to +0.0108 (95 %)'; a dash for a value that needs no interval."""
-    if low is None or high is None or low == high:
+    if low is None or high is None or low == high or not np.isfinite([low, high]).all():
         return NOTHING
     confidence = f" ({100 * level:.0f} %)" if level else ""
     return f"{low:+.4f} to {high:+.4f}{confidence}"

@@ -56,6 +56,20 @@ def written_numbers(scores: np.ndarray) -> dict[str, int]:
     return {"distinct": len(times), "most": int(times.max()), "n": len(scores)}
 
 
+def carried_over(steps: pd.Series, *, drawings: bool) -> str:
+    """What scores of photographs say of what was learned, as the end of a sentence.
+
+    Args:
+        steps: change of the score from one strength of a degradation to the next.
+        drawings: whether drawings were learned from; nothing is said where they were not.
+    """
+    if not drawings:
+        return ""
+    if (steps < 0).mean() > 0.5:
+        return ", so what was learned on drawings carries over in part"
+    return ", which does not show that what was learned on drawings carries over"
+
+
 def first_and_last(values: pd.Series) -> tuple[str, str]:
     """The largest and the smallest value with their names: '.940 (qscorer)'."""
     best, worst = values.idxmax(), values.idxmin()

@@ -7,7 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from moslab.analysis.claims import APART, COUNTED, Verdict
-from moslab.analysis.tables import NOTHING, Sentence, count, interval, markdown, protocol, signed
+from moslab.analysis.tables import (
+    NOTHING,
+    UNDEFINED,
+    Sentence,
+    count,
+    interval,
+    markdown,
+    number,
+    protocol,
+    signed,
+)
 from moslab.utils.words import plural
 
 MARKS = {
@@ -45,7 +55,7 @@ def verdict_table(verdicts: Iterable[Verdict]) -> Sentence:
 
 def cell(verdict: Verdict) -> str:
     """'✓ +0.006': the mark of a verdict and the difference."""
-    value = "" if verdict.value is None else f" {verdict.value:+.3f}"
+    value = "" if verdict.value is None else f" {number(verdict.value, '+.3f')}"
     return f"{MARKS[verdict.verdict]}{value}{mark(verdict)}"
 
 
@@ -64,7 +74,7 @@ def difference(verdict: Verdict) -> str:
 def with_limits(value: float, low: float | None, high: float | None) -> str:
     """'+0.006 [+0.002, +0.010]'; the value alone where it needs no interval, 'undefined' for no number."""
     if not math.isfinite(value):
-        return "undefined"
+        return UNDEFINED
     if low is None or high is None or low == high:
         return f"{value:+.3f}"
     return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"

@@ -119,5 +119,8 @@ def laid_over(setting: Mapping[str, Any], arm: Mapping[str, Any]) -> dict[str, A
     """
     own = expanded(arm)
     shared = {name: value for name, value in setting.items() if "recipe" not in own or name not in DETAILS}
-    limits = {name: setting[name] for name in LIMITS if setting.get(name) is not None and name not in arm}
-    return shared | own | limits
+    fields = shared | own
+    for limit in LIMITS:
+        if arm.get(limit) is None and setting.get(limit) is not None:
+            fields[limit] = setting[limit]
+    return fields

@@ -157,6 +157,9 @@ def subject(claim: Claim) -> str:
 def difference_in_words(claim: Claim, result: Difference, low: float, high: float, level: float) -> str:
     """The judged difference with its interval, margin, images and seeds."""
     unit = f" {claim.unit}" if claim.unit else ""
+    if not math.isfinite(result.value):
+        seeds = seeds_in_words(result.seeds, result.few)
+        return f"{subject(claim)} by an undefined {METRIC_NAMES[claim.metric]}; n = {result.n:,}, {seeds}."
     return (
         f"{subject(claim)} by {result.value:+.4f} {METRIC_NAMES[claim.metric]}{unit} "
         f"({100 * level:.0f} % interval {low:+.4f} to {high:+.4f}){margin_in_words(claim)}; "

@@ -1,6 +1,6 @@
 """Figures with a row per coding, claim or arm: values as marks, intervals as bars."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import cycle
 
 import matplotlib.pyplot as plt
@@ -66,6 +66,7 @@ def differences(frame: pd.DataFrame, margin: float | None = None, metric: str = 
     axis.axvline(0, color="0.3", linewidth=1)
     axis.hlines(rows, frame["low"], frame["high"], color=PALETTE[0], linewidth=3)
     axis.plot(frame["value"], rows, "o", color=PALETTE[3])
+    _say_undefined(axis, rows[frame["value"].isna()])
     axis.set_yticks(rows, labels=frame["label"])
     axis.set(xlabel=f"difference in {metric} (positive: the first is better)", ylim=(-0.7, len(frame) - 0.3))
     return figure
@@ -129,9 +130,11 @@ def dots(
 
 
 def _dots_of_a_kind(axis: Axes, rows: pd.DataFrame, arms: list[str], *, color: Color, label: str) -> None:
+    heights = np.array([len(arms) - 1 - arms.index(arm) for arm in rows["arm"]])
+    _say_undefined(axis, heights[rows["value"].isna()])
     axis.errorbar(
         rows["value"],
-        [len(arms) - 1 - arms.index(arm) for arm in rows["arm"]],
+        heights,
         xerr=reach(rows) if "low" in rows else None,
         marker="o",
         linestyle="none",
@@ -139,6 +142,13 @@ def _dots_of_a_kind(axis: Axes, rows: pd.DataFrame, arms: list[str], *, color: C
         capsize=3,
         label=label or None,
     )
+
+
+def _say_undefined(axis: Axes, heights: Iterable[float]) -> None:
+    """Write 'undefined' into rows that have no dot."""
+    where = axis.get_yaxis_transform()  # from 0 to 1 across
+    for height in heights:
+        axis.text(0.5, height, "undefined", transform=where, ha="center", va="center", fontsize=9)
 
 
 READINGS = {
