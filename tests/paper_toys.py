@@ -1,7 +1,6 @@
 """The paper profile on miniatures: published layouts of a few drawn pictures, and a tiny checkpoint."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -44,14 +43,14 @@ class Batch:
             fields.append(read_json(self.folder / "runs" / key / "run.json")["experiment"])
         return [make(**one) for one in fields]
 
-    def shown(self, notebook: str, code: str, row: str) -> list[str]:
-        """A row of the table below the cell of an executed notebook that holds some code."""
+    def shown(self, notebook: str, row: str) -> list[str]:
+        """A row of the printed table that an executed notebook shows beside ours: its cells in order."""
         stored = read_json(self.folder / "notebooks" / f"{notebook}.ipynb")
-        [cell] = [cell for cell in stored["cells"] if code in "".join(cell["source"])]
+        [cell] = [cell for cell in stored["cells"] if "tables.shown(results)" in "".join(cell["source"])]
         [output] = [output for output in cell["outputs"] if output["output_type"] == "execute_result"]
-        page = "".join(output["data"]["text/html"])
-        [found] = re.findall(rf"<th>{re.escape(row)}</th>(.*?)</tr>", page, re.DOTALL)
-        return re.findall("<td>(.*?)</td>", found)
+        lines = "".join(output["data"]["text/markdown"]).splitlines()
+        [found] = [line for line in lines if line.startswith(f"| {row} | ")]
+        return found.removeprefix(f"| {row} | ").removesuffix(" |").split(" | ")
 
 
 def write_data(root: Path) -> Path:

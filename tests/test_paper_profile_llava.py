@@ -31,7 +31,7 @@ def test_a_chosen_table_brings_its_data_and_recipe(batch: Batch, notebook: str) 
 
 def test_rows_of_the_chosen_table_are_made_again(batch: Batch) -> None:
     for row in ("ROC4MLLM (Ours)", "Q-Align (ICML 2024)", "mPLUG-Owl2 (CVPR 2024)"):
-        printed, ours = batch.shown("05_regression_vs_ntp", "beside(paper_table", row)[:2]
+        printed, ours = batch.shown("05_regression_vs_ntp", row)[:2]
         assert printed.startswith("0.")
         assert ours != "–"
 
