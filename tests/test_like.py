@@ -222,3 +222,9 @@ def test_small_sheets_are_small(sets, tmp_path, monkeypatch, name):
     monkeypatch.setattr(tasks.TASKS[name], "PICTURES", SIZES[name])
     path = sheet.small_sheet(name, tmp_path / "sheet.png", n=3)
     assert Image.open(path).size[0] > 380 and path.stat().st_size < 50_000
+
+
+def test_a_sheet_shows_a_video_by_one_frame(sets, tmp_path, monkeypatch):
+    monkeypatch.setattr(tasks.TASKS["like_konvid1k"], "PICTURES", SIZES["like_konvid1k"])
+    path = sheet.contact_sheet("like_konvid1k", tmp_path / "sheet.png", n=4, columns=2)
+    assert Image.open(path).size[0] == 2 * 156

@@ -24,9 +24,15 @@ def contact_sheet(task: str, path: Path, n: int = 60, preset: str = "default", c
     world = generate(task, preset)
     order = np.argsort(world.labels["mos"].to_numpy(), kind="stable")
     rows = order[np.linspace(0, len(order) - 1, n).astype(int)]
-    pictures = [Image.fromarray(np.asarray(world.images[int(row)])) for row in rows]
+    pictures = [Image.fromarray(_still(world, int(row))) for row in rows]
     captions = [_caption(world, int(row)) for row in rows]
     return _save(pictures, captions, columns, path)
+
+
+def _still(world: World, row: int) -> np.ndarray:
+    """A picture, or a video's frame in the middle, [height, width, 3]."""
+    shown = np.asarray(world.images[row])
+    return shown[len(shown) // 2] if shown.ndim == 4 else shown
 
 
 def small_sheet(task: str, path: Path, n: int = 6, preset: str = "default") -> Path:
