@@ -102,7 +102,7 @@ def reference(notebooks: Notebooks = "", jobs: Jobs = None, fresh: Fresh = False
 def tune(
     dataset: Annotated[
         Optional[list[str]],
-        typer.Option(help="An embedded task or a published dataset; all embedded tasks if not given."),
+        typer.Option(help="An embedded or published dataset; iqa, iaa, aigiqa and ugc if not given."),
     ] = None,
     scorer: Annotated[Optional[list[str]], typer.Option(help="All scorers if not given.")] = None,
     recipe: Annotated[str, typer.Option(help="lm, lora, full, scratch or head.")] = "lm",
