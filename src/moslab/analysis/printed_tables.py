@@ -23,7 +23,7 @@ class PrintedTables:
     """Tables that a notebook makes again.
 
     Attributes:
-        tables: as printed; each says of its runs.
+        tables: as printed; each says of its trainings.
         scale: the papers' or the embedded one.
         setting: fields of all experiments, which win over those that a table names.
         seeds: of the trainings.
@@ -44,7 +44,7 @@ class PrintedTables:
 
         Args:
             notebook: its name, which begins with its number.
-            table: made at the embedded scale; '' for all of the notebook's own.
+            table: made at the embedded scale; '' for all of the notebook's own that need training.
             named: made at the papers' scale instead; '' for none.
             how: the other attributes.
 
@@ -54,19 +54,16 @@ class PrintedTables:
         scale: Scale = "paper" if named else "embedded"
         if not (named or table):
             own = printed_tables(notebook.partition("_")[0])
-            return cls([one for one in own if one.runs], scale, **how)
+            return cls([one for one in own if one.runs and one.runs.trained_on()], scale, **how)
         chosen = table_of(named or table)
         if not runs_of(chosen).trained_on():
             raise UserError(f"No training is behind {chosen.id}: choose another table.")
         return cls([chosen], scale, **how)
 
     def grids(self) -> dict[str, Grid]:
-        """The experiments behind each table, by its id; none for a table that needs no training."""
-        return {
-            table.id: grid_of(table, self.setting, self.seeds, self.scale, self.at_hand)
-            for table in self.tables
-            if table.runs and table.runs.trained_on()
-        }
+        """The experiments behind each table, by its id."""
+        made = (self.setting, self.seeds, self.scale, self.at_hand)
+        return {table.id: grid_of(table, *made) for table in self.tables}
 
     def pairs(self, results: Mapping[str, Results]) -> pd.DataFrame:
         """Every pair of rows of all tables, see `printed_orders.pairs_of`, as recorded."""
