@@ -29,6 +29,7 @@ from moslab.backbones.embedded import joined_config
 from moslab.backbones.features import Features, compute_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable, ListedPixels
+from moslab.experiments.compute import Compute
 from moslab.experiments.reading import Reader
 from moslab.experiments.trainable import Learning, set_trainable
 from moslab.experiments.training import ScoringModel
@@ -346,8 +347,9 @@ class PreparedReader(Reader):
 def reader_of(
     bench: Bench, table: ImageTable, scorer: Scorer, features: Features | None = None
 ) -> PreparedReader:
-    """The repository's own path from pictures to scores, with Q-Align's question."""
-    return PreparedReader(bench.backbone, scorer, Wording.of(table, "iqa", "generic"), features)
+    """The repository's own path from pictures to scores, with Q-Align's question, packed as on one GPU."""
+    wording = Wording.of(table, "iqa", "generic")
+    return PreparedReader(bench.backbone, scorer, wording, features, Compute(packing=True))
 
 
 def features_of(bench: Bench, table: ImageTable) -> Features:
