@@ -15,28 +15,29 @@ CELL = (0.92, 0.4)  # inches
 
 
 def transfer(correlations: pd.DataFrame, leads: pd.DataFrame, tested: Sequence[str]) -> Figure:
-    """What was trained on one dataset and tested on others: SRCC above, leads of one arm over another below.
+    """What was trained on one dataset and tested on others: SRCC of level words above, leads over them below.
 
     Both colour scales are legible to the colour-blind; every cell holds its number. A lead whose 95 %
     interval leaves out zero is framed.
 
     Args:
         correlations: columns row, tested, value, low and high.
-        leads: the same, of paired differences.
+        leads: the same, of paired differences from level words.
         tested: the columns' datasets from left to right.
     """
     need_rows(correlations, "the transfer matrix")
-    heights = [correlations["row"].nunique(), max(1, leads["row"].nunique())]
+    need_rows(leads, "the transfer matrix's leads")
+    heights = [correlations["row"].nunique(), leads["row"].nunique()]
     width, height = CELL
     size = (width * len(tested) + 4.2, height * sum(heights) + 1.7)
     figure, (upper, lower) = plt.subplots(2, 1, figsize=size, height_ratios=heights)
     _cells(upper, correlations, tested, colors="cividis", limits=(0.0, 1.0), form="{:.2f}")
     upper.set_title("SRCC of level words", loc="left")
     upper.set_xticks(range(len(tested)), labels=[])
-    reach = float(leads["value"].abs().max()) if len(leads) else 1.0
+    reach = float(leads["value"].abs().max())
     _cells(lower, leads, tested, colors="PuOr", limits=(-reach, reach), form="{:+.3f}")
     _frames(lower, leads, tested)
-    lower.set_title("lead in SRCC (framed: the 95 % interval leaves out zero)", loc="left")
+    lower.set_title("lead over level words in SRCC (framed: the 95 % interval leaves out zero)", loc="left")
     lower.set_xticks(range(len(tested)), labels=tested, rotation=20, ha="right")
     lower.set_xlabel("tested on")
     return figure
@@ -59,7 +60,7 @@ def _cells(
     for row, column in np.argwhere(np.isfinite(values)):
         value = values[row, column]
         text = form.format(value)
-        ink = _ink(image.cmap(image.norm(value)))
+        ink = _ink(np.asarray(image.cmap(image.norm(value))))
         axis.text(column, row, text, ha="center", va="center", color=ink, fontsize=11)
     axis.set_yticks(range(len(wide)), labels=list(wide.index))
     axis.grid(visible=False)
@@ -79,7 +80,7 @@ def _wide(frame: pd.DataFrame, tested: Sequence[str]) -> pd.DataFrame:
     return wide.reindex(index=list(dict.fromkeys(frame["row"])), columns=list(tested))
 
 
-def _ink(color: tuple[float, ...]) -> str:
-    """Black on light colors, white on dark ones, by relative luminance."""
+def _ink(color: np.ndarray) -> str:
+    """Black on light colors, white on dark ones `[red, green, blue, ...]`, by relative luminance."""
     red, green, blue = color[:3]
     return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
