@@ -10,7 +10,7 @@ from made_up import REVERSED, SRCC_SWAPPED, SWAPPED, TARGET, existence, measured
 from toys import toy_experiment, toy_run
 
 from moslab.analysis import measured as questions
-from moslab.analysis import transfer
+from moslab.analysis import transfer, transfer_findings
 from moslab.analysis.claims import judge_value, load_claims
 from moslab.experiments.grid import Results
 
@@ -128,6 +128,18 @@ def test_faults_come_from_the_annotations_of_tested_pictures(tiny_base):
     assert len(transfer.faults_of(toy_experiment(tiny_base, **shared))) == 0
 
 
+def test_leads_are_told_for_each_third_of_the_raters_scores():
+    """Neighbours swapped: four, three and three pictures, of which the middle ones are out of order."""
+    table = transfer.by_thirds(FOUND, "iqa", ("qscorer 5", "levels"))
+    assert table["tested"].unique().tolist() == ["iqa", "like_spaq"]
+    away = table[table["tested"] == "like_spaq"].set_index("third")
+    assert away["n"].sum() == len(TARGET)
+    assert (away["value"] > 0).all() and (table[table["tested"] == "iqa"]["value"] == 0).all()
+    shown = transfer.thirds_shown(table)
+    assert shown.columns.tolist() == list(transfer.THIRDS)
+    assert shown.at["iqa", "worst third"].startswith("+0.000 [")
+
+
 def test_sets_are_named_from_the_easiest_to_the_hardest():
     text = transfer.easiest_first(FOUND, "iqa", "levels", "qscorer.readme", "Q-Align (LoRA)")
     assert text == f"printed spaq, csiq; here like_spaq {SRCC_SWAPPED:.3f}, like_csiq -1.000"
@@ -135,11 +147,12 @@ def test_sets_are_named_from_the_easiest_to_the_hardest():
 
 def test_every_judged_claim_is_in_the_papers_files():
     claims = load_claims("qscorer") | load_claims("realqa")
-    chosen = transfer.judged_here(claims)
-    assert {one.id for one in chosen if one.kind != "number"} == set(transfer.JUDGED)
-    assert claims[transfer.GROWTH].kind == "existence"
+    chosen = transfer_findings.judged_here(claims)
+    assert {one.id for one in chosen if one.kind != "number"} == set(transfer_findings.JUDGED)
+    assert claims[transfer_findings.GROWTH].kind == "existence"
 
 
+THIRDS = transfer.by_thirds(FOUND, "iqa", ("qscorer 5", "levels"))
 LOST = [{"arm": "levels", "tested": "like_csiq", "all faults": 0.5, "within a fault": 0.9}]
 
 
@@ -147,26 +160,30 @@ def verdicts() -> list:
     toy = measured({"a": TARGET, "b": REVERSED})
     [made] = questions.judge_all([order("a", "b")], {"iqa to like_spaq": toy})
     grown = judge_value(existence("lead"), 0.2, n=10, low=0.1, high=0.3, seeds=3, on="iqa to like_spaq")
-    return [replace(made, id=transfer.TOKENS, source="paper"), replace(grown, id=transfer.GROWTH)]
+    return [
+        replace(made, id=transfer_findings.TOKENS, source="paper"),
+        replace(grown, id=transfer_findings.GROWTH),
+    ]
 
 
 def test_findings_say_what_was_judged_and_what_was_not():
     settled = transfer.agreement(FOUND, ["levels"])
-    lines = transfer.findings(verdicts(), "as it comes", settled, LOST)
+    lines = transfer_findings.findings(verdicts(), "as it comes", settled, LOST, THIRDS)
     assert "five +2.000" in lines[0] and "on iqa to like_spaq (agrees" in lines[0]
     assert "One less five: not judged." in lines[0]
+    assert "like_spaq +0.500" in lines[0] and "among the best third" in lines[0]
     assert "less that at home: +0.200 [+0.100, +0.300]" in lines[1]
     assert lines[3].endswith("easiest first: as it comes.")
     assert lines[4].endswith("on like_csiq 0.500 SRCC over all pictures and 0.900 within one fault.")
     assert "were trained on with SRCC 1.000, those of other sets with 1.000 to 1.000" in lines[5]
-    alone = transfer.findings([], "x", pd.DataFrame(), [])
+    alone = transfer_findings.findings([], "x", pd.DataFrame(), [], THIRDS[:0])
     assert alone[4].endswith("no set at hand says which fault a picture has.")
     assert alone[5].endswith("with a single one nothing can be said.")
 
 
 def test_the_answer_counts_the_papers_claims():
-    text = transfer.answer(verdicts(), FOUND, "iqa")
+    text = transfer_findings.answer(verdicts(), FOUND, "iqa")
     assert "trained on iqa reach 1.000 SRCC there, -1.000 to 0.939 on 2 sets" in text
     assert "lead them by +2.000 to +2.000 (1 agrees), written digits by nothing measured." in text
     only = {("iqa", "iqa"): FOUND["iqa", "iqa"]}
-    assert "undefined to undefined on 0 sets" in transfer.answer([], only, "iqa")
+    assert "undefined to undefined on 0 sets" in transfer_findings.answer([], only, "iqa")

@@ -1,16 +1,15 @@
-"""What notebook 11 shows and says: scorers trained on one dataset and tested on others."""
+"""The tables of notebook 11: scorers trained on one dataset and tested on others."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from moslab.analysis.claims import Claim, Verdict, table_of
+from moslab.analysis.claims import table_of
+from moslab.analysis.gap_tables import in_brackets
 from moslab.analysis.measured import Measured
-from moslab.analysis.tables import NOTHING, say
-from moslab.analysis.verdict_tables import by_dataset, counts_in_words, of_claim
+from moslab.analysis.tables import NOTHING
 from moslab.datasets.stand_ins import stand_in_for
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import Results
@@ -23,24 +22,9 @@ from moslab.scorers import scorer_options
 AWAY = "tested on another dataset"  # how the claims call the condition
 MIXED = "mixed datasets"
 ALONE = "one dataset"
-TOKENS = "qscorer.transfers_better_than_levels"
-ONE_TOKEN = "qscorer.one_token_transfers_better_than_levels"
-ALIKE = "qscorer.one_token_like_five_elsewhere"
-WRITTEN = "realqa.digits_beat_levels_elsewhere"
-MEANS = "realqa.digits_by_their_means_beat_levels_elsewhere"
-GROWTH = "realqa.digits_lead_more_elsewhere"
-OF_MIXTURE = ("qscorer.mixed_datasets_beats_levels", "qscorer.mixed_datasets_beats_soft_levels")
-KEEPS = "qscorer.mixing_keeps_the_first_dataset"
-JUDGED = (TOKENS, ONE_TOKEN, ALIKE, WRITTEN, MEANS, *OF_MIXTURE, KEEPS)
 
 Route = tuple[str, str]  # trained on, tested on
 Routes = dict[Route, Measured]
-
-
-def judged_here(claims: Mapping[str, Claim]) -> list[Claim]:
-    """The claims that scores decide in this notebook, and every published number."""
-    numbers = [claim for claim in claims.values() if claim.kind == "number"]
-    return [claims[name] for name in JUDGED] + numbers
 
 
 def routes(results: Iterable[Results], arms: Mapping[str, Mapping[str, Any]]) -> Routes:
@@ -145,7 +129,7 @@ def agreement(found: Routes, arms: Sequence[str]) -> pd.DataFrame:
         for arm in arms:
             if arm in one.scores and len(one.scores[arm]) > 1:
                 row[f"{arm}: seeds with each other"] = _with_each_other(one.scores[arm])
-                row[f"{arm}: spread of SRCC"] = float(np.std(_each_seed(one, arm), ddof=1))
+                row[f"{arm}: spread of SRCC"] = float(np.std(each_seed(one, arm), ddof=1))
         if row:
             rows[trained, tested] = row
     frame = pd.DataFrame(rows).T
@@ -158,7 +142,7 @@ def _with_each_other(scores: np.ndarray) -> float:
     return float(np.mean([srcc(scores[one], scores[other]) for one, other in zip(*above, strict=True)]))
 
 
-def _each_seed(one: Measured, arm: str, metric: str = "srcc") -> np.ndarray:
+def each_seed(one: Measured, arm: str, metric: str = "srcc") -> np.ndarray:
     """The metric of each training seed `[seeds]`."""
     return np.array([METRICS[metric](run, one.target) for run in one.scores[arm]])
 
@@ -199,7 +183,7 @@ def within_faults(
     for arm in arms:
         if arm in one.scores and len(faults):
             within = np.array([_within(run, one.target, faults) for run in one.scores[arm]])
-            overall = _each_seed(one, arm)
+            overall = each_seed(one, arm)
             mean, low, high = over_seeds(within - overall)
             row = {"tested": one.dataset, "arm": arm, "all faults": float(overall.mean())}
             row |= {"within a fault": float(within.mean()), "difference": mean, "low": low, "high": high}
@@ -216,6 +200,39 @@ def _within(scores: np.ndarray, target: np.ndarray, faults: np.ndarray) -> float
             found.append(srcc(scores[rows], target[rows]))
             weights.append(rows.sum())
     return float(np.average(found, weights=weights)) if found else float("nan")
+
+
+THIRDS = ("worst third", "middle third", "best third")
+
+
+def by_thirds(found: Routes, trained: str, pair: tuple[str, str]) -> pd.DataFrame:
+    """The lead of one arm over another among the worst, middle and best pictures of each tested dataset.
+
+    Args:
+        pair: the arms; routes on which one of them was not measured stay out.
+
+    Returns:
+        A row per tested dataset and third: value, low, high (95 %) and n. Thirds are of the raters' scores.
+    """
+    rows = []
+    for (source, tested), one in found.items():
+        if source == trained and set(pair) <= set(one.scores):
+            third = np.digitize(one.target, np.quantile(one.target, [1 / 3, 2 / 3]))
+            for number, name in enumerate(THIRDS):
+                chosen = third == number
+                arms = [one.scores[arm][:, chosen] for arm in pair]
+                gap = compare("srcc", *arms, one.target[chosen], allow_few=one.few)
+                rows.append((tested, name, gap.value, gap.low95, gap.high95, gap.n))
+    columns = ["tested", "third", "value", "low", "high", "n"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def thirds_shown(leads_by_third: pd.DataFrame) -> pd.DataFrame:
+    """`by_thirds` with a row per tested dataset and a column per third."""
+    cells: dict[str, dict[str, str]] = {}
+    for row in leads_by_third.itertuples():
+        cells.setdefault(row.third, {})[row.tested] = in_brackets(row.value, row.low, row.high)
+    return pd.DataFrame(cells).rename_axis("tested on")
 
 
 # --- the change of a lead ---------------------------------------------------------------------------------
@@ -238,7 +255,7 @@ def growth_of_lead(away: Measured, home: Measured, pair: tuple[str, str]) -> dic
         first, second = (one.scores[arm] for arm in pair)
         gap = compare("srcc", first, second, one.target, allow_few=one.few)
         variance += gap.se_images**2
-        lead.append(_each_seed(one, pair[0]) - _each_seed(one, pair[1]))
+        lead.append(each_seed(one, pair[0]) - each_seed(one, pair[1]))
     n = len(away.target) + len(home.target)
     change = difference(variance, lead[0] - lead[1], n)
     return {
@@ -248,9 +265,6 @@ def growth_of_lead(away: Measured, home: Measured, pair: tuple[str, str]) -> dic
         "n": n,
         "seeds": change.seeds,
     }
-
-
-# --- words ------------------------------------------------------------------------------------------------
 
 
 def easiest_first(found: Routes, trained: str, arm: str, printed: str, row: str) -> str:
@@ -265,109 +279,9 @@ def easiest_first(found: Routes, trained: str, arm: str, printed: str, row: str)
         ours = (trained, column.dataset), (trained, stand_in_for(column.dataset))
         route = next((one for one in ours if one in found and arm in found[one].scores), None)
         if column.metric == "SRCC" and route and route[1] != trained:
-            value = float(np.mean(_each_seed(found[route], arm)))
+            value = float(np.mean(each_seed(found[route], arm)))
             values[column.dataset] = table.cell(row, column.name) or 0.0, value, route[1]
     as_printed = sorted(values, key=lambda name: -values[name][0])
     measured = sorted(values.values(), key=lambda one: -one[1])
     ours_named = ", ".join(f"{name} {value:.3f}" for _, value, name in measured)
     return f"printed {', '.join(as_printed)}; here {ours_named}"
-
-
-def findings(
-    verdicts: Iterable[Verdict], order: str, settled: pd.DataFrame, lost: Sequence[Mapping[str, Any]]
-) -> list[str]:
-    """What tokens, digits and mixtures do on other data, a sentence or two each.
-
-    Args:
-        verdicts: all of the notebook.
-        order: as from `easiest_first`.
-        settled: as from `agreement`.
-        lost: rows as from `within_faults`.
-    """
-    judged = list(verdicts)
-    said = {name: by_dataset(of_claim(judged, name)) for name in (*JUDGED, GROWTH)}
-    return [
-        f"**Score tokens**, less level words, on sets they never saw: five {said[TOKENS]}; one "
-        f"{said[ONE_TOKEN]}. One less five: {said[ALIKE]}.",
-        f"**Written digits**, less level words: {said[WRITTEN]}. Their lead there less that at home: "
-        f"{said[GROWTH]}. Read by their means, less level words: {said[MEANS]}.",
-        f"**Mixture**: Q-Scorer less level words {said[OF_MIXTURE[0]]}, less soft ones "
-        f"{said[OF_MIXTURE[1]]}. Level words of the mixture less those of the one set: {said[KEEPS]}.",
-        f"**Which sets are hard**, easiest first: {order}.",
-        f"**Where order is lost**: {_lost(lost)}",
-        f"**Seeds**: {_seeds(settled)}",
-    ]
-
-
-def _lost(rows: Sequence[Mapping[str, Any]], arm: str = "levels") -> str:
-    """Level words over all faults and within one."""
-    texts = []
-    for row in rows:
-        if row["arm"] == arm:
-            texts.append(
-                say(
-                    "on {tested} {overall} SRCC over all pictures and {within} within one fault",
-                    tested=row["tested"],
-                    overall=row["all faults"],
-                    within=row["within a fault"],
-                )
-            )
-    if not texts:
-        return "no set at hand says which fault a picture has."
-    return f"level words reach {', '.join(texts)}."
-
-
-def _seeds(settled: pd.DataFrame) -> str:
-    """How far seeds agree at home and elsewhere, over all arms."""
-    if settled.empty:
-        return "with a single one nothing can be said."
-    home = [trained == tested for trained, tested in settled.index]
-    columns = [name for name in settled if name.endswith("with each other")]
-    there = settled.loc[[not one for one in home], columns].stack()
-    return say(
-        "two seeds of an arm order the pictures of the set that they were trained on with SRCC {home}, those "
-        "of other sets with {low} to {high}.",
-        home=float(settled.loc[home, columns].stack().mean()),
-        low=float(there.min()),
-        high=float(there.max()),
-    )
-
-
-def answer(verdicts: Iterable[Verdict], found: Routes, trained: str, arm: str = "levels") -> str:
-    """What happens to level words elsewhere, and how the claims fare.
-
-    Args:
-        verdicts: all of the notebook.
-        found: as from `routes`.
-        trained: where the arms were trained.
-    """
-    judged = list(verdicts)
-    reached = {}
-    for (source, tested), one in found.items():
-        if source == trained and arm in one.scores:
-            reached[tested] = float(np.mean(_each_seed(one, arm)))
-    home = reached.pop(trained)
-    of_papers = [one for one in judged if one.source != "our own control"]
-    return say(
-        "Five level words trained on {trained} reach {home} SRCC there, {low} to {high} on {count} sets that "
-        "they never saw. There, five score tokens lead them by {tokens}, written digits by {written}. "
-        "The papers' claims on other and mixed sets get {counts}",
-        trained=trained,
-        home=home,
-        low=min(reached.values(), default=float("nan")),
-        high=max(reached.values(), default=float("nan")),
-        count=len(reached),
-        tokens=_span(of_claim(judged, TOKENS)),
-        written=_span(of_claim(judged, WRITTEN)),
-        counts=counts_in_words(of_papers),
-    )
-
-
-def _span(verdicts: Sequence[Verdict]) -> str:
-    """'-0.012 to +0.020 (2 agrees, 1 open)': the smallest and the largest difference; 'nothing measured'."""
-    values = [one.value for one in verdicts if one.value is not None]
-    if not values:
-        return "nothing measured"
-    kinds = Counter(one.verdict for one in verdicts)
-    told = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
-    return f"{min(values):+.3f} to {max(values):+.3f} ({told})"
