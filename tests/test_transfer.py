@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import REVERSED, SRCC_SWAPPED, SWAPPED, TARGET, existence, measured, order, seeds
+from made_up import GAPS, REVERSED, SRCC_SWAPPED, SWAPPED, TARGET, existence, measured, order, seeds
 from toys import toy_experiment, toy_run
 
 from moslab.analysis import measured as questions
 from moslab.analysis import transfer, transfer_findings
 from moslab.analysis.claims import judge_value, load_claims
 from moslab.experiments.grid import Results
+from moslab.utils.errors import UserError
 
 ARMS = {
     "levels": {"scorer": "levels"},
@@ -140,6 +141,22 @@ def test_leads_are_told_for_each_third_of_the_raters_scores():
     assert shown.at["iqa", "worst third"].startswith("+0.000 [")
 
 
+def test_the_first_pictures_of_a_larger_test():
+    few = replace(measured({"a": TARGET}), target=TARGET[:4], scores={"a": seeds(TARGET[:4])}, test_images=4)
+    cut = transfer.first_pictures(measured({"b": SWAPPED}), few)
+    assert cut.scores["b"].shape == (3, 4) and cut.test_images == 4
+    assert np.array_equal(cut.target, few.target)
+    with pytest.raises(UserError, match="do not begin with the same pictures"):
+        transfer.first_pictures(replace(few, target=REVERSED), few)
+
+
+def test_the_table_of_faults_has_its_columns_in_order():
+    """Records sort their keys."""
+    row = {"all faults": 0.5, "arm": "levels", "difference": 0.4, "high": 0.5, "low": 0.3, "n": 9, "seeds": 3}
+    table = transfer.faults_table([row | {"tested": "like_csiq", "within a fault": 0.9}])
+    assert table.columns.tolist()[:3] == ["all faults", "within a fault", "difference"]
+
+
 def test_sets_are_named_from_the_easiest_to_the_hardest():
     text = transfer.easiest_first(FOUND, "iqa", "levels", "qscorer.readme", "Q-Align (LoRA)")
     assert text == f"printed spaq, csiq; here like_spaq {SRCC_SWAPPED:.3f}, like_csiq -1.000"
@@ -168,15 +185,17 @@ def verdicts() -> list:
 
 def test_findings_say_what_was_judged_and_what_was_not():
     settled = transfer.agreement(FOUND, ["levels"])
-    lines = transfer_findings.findings(verdicts(), "as it comes", settled, LOST, THIRDS)
+    lines = transfer_findings.findings(verdicts(), "as it comes", settled, LOST, THIRDS, GAPS)
     assert "five +2.000" in lines[0] and "on iqa to like_spaq (agrees" in lines[0]
     assert "One less five: not judged." in lines[0]
     assert "like_spaq +0.500" in lines[0] and "among the best third" in lines[0]
     assert "less that at home: +0.200 [+0.100, +0.300]" in lines[1]
     assert lines[3].endswith("easiest first: as it comes.")
     assert lines[4].endswith("on like_csiq 0.500 SRCC over all pictures and 0.900 within one fault.")
-    assert "were trained on with SRCC 1.000, those of other sets with 1.000 to 1.000" in lines[5]
-    alone = transfer_findings.findings([], "x", pd.DataFrame(), [], THIRDS[:0])
+    assert "words -0.001" not in lines[2] and "words +0.001 [-0.001, +0.003] on iqa" in lines[2]
+    assert lines[5].endswith("it is lowest: levels 1.000 at home and 1.000 on like_spaq.")
+    alone = transfer_findings.findings([], "x", pd.DataFrame(), [], THIRDS[:0], GAPS[:0])
+    assert alone[2].endswith("No two sets were mixed.")
     assert alone[4].endswith("no set at hand says which fault a picture has.")
     assert alone[5].endswith("with a single one nothing can be said.")
 

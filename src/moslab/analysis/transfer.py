@@ -1,6 +1,7 @@
 """The tables of notebook 11: scorers trained on one dataset and tested on others."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,29 @@ from moslab.experiments.store import Run
 from moslab.measures.metrics import METRICS, srcc, unread_as_mean
 from moslab.measures.statistics import compare, difference, estimate, over_seeds
 from moslab.scorers import scorer_options
+from moslab.utils.errors import UserError
 
 AWAY = "tested on another dataset"  # how the claims call the condition
 MIXED = "mixed datasets"
 ALONE = "one dataset"
+SHORTER = "one dataset, as many of its pictures"
 
 Route = tuple[str, str]  # trained on, tested on
 Routes = dict[Route, Measured]
+
+
+def first_pictures(one: Measured, like: Measured) -> Measured:
+    """A measurement on as many of its first test pictures as another one has; UserError if they differ.
+
+    Args:
+        one: tested on all pictures of a split, or on more than `like`.
+        like: tested on the first ones of the same split.
+    """
+    n = len(like.target)
+    if not np.array_equal(one.target[:n], like.target):
+        raise UserError(f"The two measurements on {one.dataset} do not begin with the same pictures.")
+    scores = {arm: runs[:, :n] for arm, runs in one.scores.items()}
+    return replace(one, scores=scores, target=like.target, test_images=like.test_images)
 
 
 def routes(results: Iterable[Results], arms: Mapping[str, Mapping[str, Any]]) -> Routes:
@@ -189,6 +206,12 @@ def within_faults(
             row |= {"within a fault": float(within.mean()), "difference": mean, "low": low, "high": high}
             rows.append(row | {"n": len(one.target), "seeds": len(within)})
     return rows
+
+
+def faults_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows of `within_faults`, indexed by tested dataset and arm."""
+    columns = ["all faults", "within a fault", "difference", "low", "high", "n", "seeds"]
+    return pd.DataFrame(rows).set_index(["tested", "arm"])[columns].round(3)
 
 
 def _within(scores: np.ndarray, target: np.ndarray, faults: np.ndarray) -> float:

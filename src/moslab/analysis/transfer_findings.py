@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from moslab.analysis.claims import Claim, Verdict
-from moslab.analysis.gap_tables import in_brackets
+from moslab.analysis.gap_tables import in_brackets, of_pair
 from moslab.analysis.tables import say
 from moslab.analysis.transfer import THIRDS, Routes, each_seed
 from moslab.analysis.verdict_tables import by_dataset, counts_in_words, of_claim
@@ -36,6 +36,7 @@ def findings(
     settled: pd.DataFrame,
     lost: Sequence[Mapping[str, Any]],
     thirds: pd.DataFrame,
+    brought: pd.DataFrame,
 ) -> list[str]:
     """What tokens, digits and mixtures do on other data, a sentence or two each.
 
@@ -45,6 +46,7 @@ def findings(
         settled: as from `transfer.agreement`.
         lost: rows as from `transfer.within_faults`.
         thirds: five tokens less words, as from `transfer.by_thirds`.
+        brought: what mixing changes, as from `Study.gaps`.
     """
     judged = list(verdicts)
     said = {name: by_dataset(of_claim(judged, name)) for name in (*JUDGED, GROWTH)}
@@ -55,7 +57,8 @@ def findings(
         f"**Written digits**, less level words: {said[WRITTEN]}. Their lead there less that at home: "
         f"{said[GROWTH]}. Read by their means, less level words: {said[MEANS]}.",
         f"**Mixture**: Q-Scorer less level words {said[OF_MIXTURE[0]]}, less soft ones "
-        f"{said[OF_MIXTURE[1]]}. Level words of the mixture less those of the one set: {said[KEEPS]}.",
+        f"{said[OF_MIXTURE[1]]}. Level words of the mixture less those of the one set: {said[KEEPS]}. "
+        f"{_brought(brought)}",
         f"**Which sets are hard**, easiest first: {order}.",
         f"**Where order is lost**: {_lost(lost)}",
         f"**Seeds**: {_seeds(settled)}",
@@ -70,6 +73,14 @@ def _thirds(leads: pd.DataFrame) -> str:
         told = [f"{in_brackets(row.value, row.low, row.high)} among the {row.Index}" for row in ends]
         texts.append(f"on {tested} {' and '.join(told)}")
     return ", ".join(texts) or "not measured"
+
+
+def _brought(gaps: pd.DataFrame) -> str:
+    """Every row of what mixing changes, in words."""
+    texts = []
+    for what in dict.fromkeys(gaps.index.get_level_values("what")):
+        texts.append(f"{what} {of_pair(gaps, what)}")
+    return f"{'; '.join(texts)}." if texts else "No two sets were mixed."
 
 
 def _lost(rows: Sequence[Mapping[str, Any]], arm: str = "levels") -> str:
@@ -91,19 +102,27 @@ def _lost(rows: Sequence[Mapping[str, Any]], arm: str = "levels") -> str:
 
 
 def _seeds(settled: pd.DataFrame) -> str:
-    """How far seeds agree at home and elsewhere, over all arms."""
-    if settled.empty:
+    """How far two seeds of each arm agree where they were trained, and least elsewhere."""
+    texts = []
+    for column in settled:
+        arm, _, what = column.partition(": ")
+        if what == "seeds with each other":
+            values = settled[column].dropna()
+            home = [trained == tested for trained, tested in values.index]
+            away = values[[trained != tested and "+" not in trained for trained, tested in values.index]]
+            if any(home) and len(away):
+                least = away.idxmin()[1]
+                told = say(
+                    "{home} at home and {away} on {least}",
+                    home=values[home].iloc[0],
+                    away=away.min(),
+                    least=least,
+                )
+                texts.append(f"{arm} {told}")
+    if not texts:
         return "with a single one nothing can be said."
-    home = [trained == tested for trained, tested in settled.index]
-    columns = [name for name in settled if name.endswith("with each other")]
-    there = settled.loc[[not one for one in home], columns].stack()
-    return say(
-        "two seeds of an arm order the pictures of the set that they were trained on with SRCC {home}, those "
-        "of other sets with {low} to {high}.",
-        home=float(settled.loc[home, columns].stack().mean()),
-        low=float(there.min()),
-        high=float(there.max()),
-    )
+    what = "SRCC of two seeds' scores with each other, where they were trained and where it is lowest"
+    return f"{what}: {'; '.join(texts)}."
 
 
 def answer(verdicts: Iterable[Verdict], found: Routes, trained: str, arm: str = "levels") -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from moslab.analysis.figures.style import need_rows
 
 EMPTY = "0.93"  # where nothing was trained or tested
-CELL = (0.92, 0.4)  # inches
+CELL = (0.78, 0.34)  # inches
 
 
 def transfer(correlations: pd.DataFrame, leads: pd.DataFrame, tested: Sequence[str]) -> Figure:
@@ -29,17 +29,19 @@ def transfer(correlations: pd.DataFrame, leads: pd.DataFrame, tested: Sequence[s
     need_rows(leads, "the transfer matrix's leads")
     heights = [correlations["row"].nunique(), leads["row"].nunique()]
     width, height = CELL
-    size = (width * len(tested) + 4.2, height * sum(heights) + 1.7)
+    size = (width * len(tested) + 3.2, height * sum(heights) + 1.6)
     figure, (upper, lower) = plt.subplots(2, 1, figsize=size, height_ratios=heights)
     _cells(upper, correlations, tested, colors="cividis", limits=(0.0, 1.0), form="{:.2f}")
-    upper.set_title("SRCC of level words", loc="left")
+    upper.set_title("SRCC of level words", loc="left", fontsize=10)
     upper.set_xticks(range(len(tested)), labels=[])
     reach = float(leads["value"].abs().max())
     _cells(lower, leads, tested, colors="PuOr", limits=(-reach, reach), form="{:+.3f}")
     _frames(lower, leads, tested)
-    lower.set_title("lead over level words in SRCC (framed: the 95 % interval leaves out zero)", loc="left")
-    lower.set_xticks(range(len(tested)), labels=tested, rotation=20, ha="right")
-    lower.set_xlabel("tested on")
+    lower.set_title(
+        "lead over level words in SRCC (framed: the 95 % interval leaves out zero)", loc="left", fontsize=10
+    )
+    lower.set_xticks(range(len(tested)), labels=tested, rotation=20, ha="right", fontsize=9)
+    lower.set_xlabel("tested on", fontsize=10)
     return figure
 
 
@@ -56,13 +58,15 @@ def _cells(
     wide = _wide(frame, tested)
     values = wide.to_numpy(dtype=float)
     axis.set_facecolor(EMPTY)
-    image = axis.imshow(values, cmap=colors, vmin=limits[0], vmax=limits[1], aspect="auto")
+    image = axis.imshow(
+        values, cmap=colors, vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest"
+    )
     for row, column in np.argwhere(np.isfinite(values)):
         value = values[row, column]
         text = form.format(value)
         ink = _ink(np.asarray(image.cmap(image.norm(value))))
-        axis.text(column, row, text, ha="center", va="center", color=ink, fontsize=11)
-    axis.set_yticks(range(len(wide)), labels=list(wide.index))
+        axis.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
+    axis.set_yticks(range(len(wide)), labels=list(wide.index), fontsize=9)
     axis.grid(visible=False)
 
 
@@ -71,7 +75,7 @@ def _frames(axis: Axes, frame: pd.DataFrame, tested: Sequence[str]) -> None:
     rows = list(dict.fromkeys(frame["row"]))
     for cell in frame[(frame["low"] > 0) | (frame["high"] < 0)].itertuples():
         corner = tested.index(cell.tested) - 0.46, rows.index(cell.row) - 0.44
-        axis.add_patch(plt.Rectangle(corner, 0.92, 0.88, fill=False, edgecolor="0.1", linewidth=1.8))
+        axis.add_patch(plt.Rectangle(corner, 0.92, 0.88, fill=False, edgecolor="0.1", linewidth=1.5))
 
 
 def _wide(frame: pd.DataFrame, tested: Sequence[str]) -> pd.DataFrame:
