@@ -188,7 +188,7 @@ def test_findings_say_what_was_judged_and_what_was_not():
     lines = transfer_findings.findings(verdicts(), "as it comes", settled, LOST, THIRDS, GAPS)
     assert "five +2.000" in lines[0] and "on iqa to like_spaq (agrees" in lines[0]
     assert "One less five: not judged." in lines[0]
-    assert "like_spaq +0.500" in lines[0] and "among the best third" in lines[0]
+    assert "+0.500 [-1.059, +2.059] on like_spaq." in lines[0]
     assert "less that at home: +0.200 [+0.100, +0.300]" in lines[1]
     assert lines[3].endswith("easiest first: as it comes.")
     assert lines[4].endswith("on like_csiq 0.500 SRCC over all pictures and 0.900 within one fault.")
