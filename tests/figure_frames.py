@@ -52,6 +52,8 @@ ERRORS = crossed({"arm": ARMS, "low": (1.0, 2.0, 3.0)}, high=0.0, n=10, label_ap
 ERRORS["high"] = ERRORS["low"] + 1
 ANSWERS = with_interval({"kind": ("counts", "attributes"), "way": ("chosen", "written"), "arm": ARMS})
 ANSWERS["before"] = 0.7
+ROUTES = with_interval({"row": ("trained on iqa", "trained on iaa"), "tested": TASKS})
+LEADS = crossed({"row": ("digits", "tokens"), "tested": TASKS}, value=0.02, low=-0.01, high=0.05)
 
 
 def by_task(draw: Callable[[dict[str, pd.DataFrame]], Figure], frame: pd.DataFrame) -> Figure:
@@ -89,6 +91,7 @@ CASES: dict[str, tuple[Draw, pd.DataFrame, str]] = {
     "numerical_ambiguity": (partial(figures.numerical_ambiguity, truth=4.0, marked=(3.9,)), SAID, ""),
     "conversion_error": (figures.conversion_error, ERRORS, "arm"),
     "semantic_confusion": (figures.semantic_confusion, ANSWERS, "arm"),
+    "transfer": (partial(figures.transfer, leads=LEADS, tested=TASKS), ROUTES, ""),
 }
 
 

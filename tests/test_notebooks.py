@@ -107,6 +107,7 @@ class TestStored:
         ("05_regression_vs_ntp", 12),
         ("06_conversion_error", 10),
         ("80_printed_table", 8),
+        ("11_across_datasets", 12),
         ("91_label_audit", 8),
     ],
 )

@@ -47,6 +47,18 @@ PLANS: dict[str, dict[str, Any]] = {
         "lora_targets": "qv",
         "related": False,
     },
+    "11_across_datasets": {
+        "recipe": "qscorer",
+        "backbone": QWEN_7B,
+        "text": "generic",
+        "train_images": 0,
+        "test_images": 0,
+        "epochs": 3.0,
+        "dataset": "koniq10k",
+        "others": ["spaq", "kadid10k", "livec", "agiqa3k", "csiq"],
+        "aesthetic": "",
+        "mix": ["koniq10k", "spaq"],
+    },
 }
 
 
@@ -58,7 +70,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     """All notebooks; few bins in 01, since a miniature has fewer distinct scores than 101 quantiles need."""
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_base)
     first = reproduce(home, "01", bins=[5, 15])
-    others = reproduce(home, "00 02 03 04 05 06 80 91")
+    others = reproduce(home, "00 02 03 04 05 06 11 80 91")
     return Batch(others.folder, first.status or others.status, first.printed + others.printed)
 
 

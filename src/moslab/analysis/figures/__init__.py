@@ -13,6 +13,7 @@ from moslab.analysis.figures.curves import (
     title_gain,
 )
 from moslab.analysis.figures.digits import ncm_curves, numerical_ambiguity
+from moslab.analysis.figures.matrices import transfer
 from moslab.analysis.figures.pictures import beliefs, contact_sheet, votes
 from moslab.analysis.figures.rows import (
     coding_ceilings,
@@ -47,6 +48,7 @@ __all__ = [
     "semantic_confusion",
     "side_by_side",
     "title_gain",
+    "transfer",
     "use_style",
     "votes",
 ]
