@@ -243,8 +243,8 @@ def by_thirds(found: Routes, trained: str, pair: tuple[str, str]) -> pd.DataFram
             third = np.digitize(one.target, np.quantile(one.target, [1 / 3, 2 / 3]))
             for number, name in enumerate(THIRDS):
                 chosen = third == number
-                arms = [one.scores[arm][:, chosen] for arm in pair]
-                gap = compare("srcc", *arms, one.target[chosen], allow_few=one.few)
+                first, second = (one.scores[arm][:, chosen] for arm in pair)
+                gap = compare("srcc", first, second, one.target[chosen], allow_few=one.few)
                 rows.append((tested, name, gap.value, gap.low95, gap.high95, gap.n))
     columns = ["tested", "third", "value", "low", "high", "n"]
     return pd.DataFrame(rows, columns=columns)
