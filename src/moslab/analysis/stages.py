@@ -131,9 +131,9 @@ def answer(verdicts: Iterable[Verdict], steps: pd.DataFrame) -> str:
     """
     judged = list(verdicts)
     return (
-        f"In SRCC, separating the losses changes {of_pair(steps, SECOND)}, regression itself "
-        f"{of_pair(steps, FIRST)} over written digits; but reading the same digits by their means alone gives "
-        f"{of_pair(steps, READING)}. Less five level words, score tokens have {of_pair(steps, WORDS)}; "
+        f"In SRCC, separating the losses changes {of_pair(steps, SECOND)}, and regression itself "
+        f"{of_pair(steps, FIRST)} over written digits, of which reading the same digits by their means alone "
+        f"gives {of_pair(steps, READING)}. Less five level words, score tokens have {of_pair(steps, WORDS)}; "
         f"doubling their number changes {by_dataset(of_claim(judged, MORE))}."
     )
 
@@ -157,13 +157,13 @@ def findings(verdicts: Iterable[Verdict], steps: pd.DataFrame, squared: pd.DataF
         f"**Training or reading?** The same trained digits, read by their means, gain "
         f"{of_pair(steps, READING)}; what score tokens have beyond that is "
         f"{of_pair(steps, BEYOND_READING)}.",
-        f"**Level words**: score tokens less words {of_pair(steps, WORDS)}; in MAE, where positive speaks for "
-        f"the tokens, {told(WORDS_MAE)}. Smooth L1 on the words themselves changes "
+        f"**Level words**: score tokens less words {of_pair(steps, WORDS)}; in MAE, where positive speaks "
+        f"for the tokens, {told(WORDS_MAE)}. Smooth L1 on the words themselves changes "
         f"{of_pair(steps, LOSS_ON_WORDS)}.",
         f"**How many tokens**, gain per doubling of N: {told(MORE)}; five less ten: {told(FIVE)}.",
-        f"**Which loss**, on the same tokens: smooth L1 less votes alone {told(TITLE)}; votes beside smooth L1 "
-        f"{told(VOTES)}; votes alone less both {told(RELEASED)}; earth mover less smooth L1 {told(EARTH)}. "
-        f"{_squared(squared)}",
+        f"**Which loss**, on the same tokens: smooth L1 less votes alone {told(TITLE)}; votes beside smooth "
+        f"L1 {told(VOTES)}; votes alone less both {told(RELEASED)}; earth mover less smooth L1 "
+        f"{told(EARTH)}. {_squared(squared)}",
         f"**Other models**, score tokens less written digits, SRCC: {told(RANKS)}; MAE: {told(ERRS)}.",
     ]
 
