@@ -92,8 +92,10 @@ def test_the_answer_tells_the_whole_way_and_its_parts():
 
 def test_findings_say_what_was_judged_and_what_was_not():
     squared = pd.DataFrame({"errors below 1": [0.25, 0.75]})
-    said = stages.findings([verdict_on(stages.LARGER)], gaps(stages.FIRST), squared)
-    assert len(said) == 6
+    steps, numbers = gaps(stages.FIRST, stages.LOSS_ON_WORDS), gaps(stages.AS_MANY)
+    said = stages.findings([verdict_on(stages.LARGER)], steps, numbers, squared)
+    assert len(said) == 7
     assert said[0].endswith("First step less second: +2.000 on iaa (agrees).")
-    assert said[3].endswith("five less ten: not judged.")
-    assert said[4].endswith("Smooth L1 is half a squared error on 25 to 75 % of test pictures.")
+    assert said[1].endswith("these words: +0.001 [-0.001, +0.003] on iqa.")
+    assert said[4].endswith("five less ten: not judged.")
+    assert said[5].endswith("Smooth L1 is half a squared error on 25 to 75 % of test pictures.")

@@ -24,6 +24,7 @@ READING = "digits read by their means"
 BEYOND_READING = "score tokens less these"
 WORDS = "score tokens less level words"
 LOSS_ON_WORDS = "smooth L1 added to level words"
+AS_MANY = "five tokens less five words"
 PLUGGED = "score tokens less written digits"
 # Claims.
 LARGER = "roc4mllm.regression_is_the_larger_step"
@@ -144,12 +145,15 @@ def _values(steps: pd.DataFrame, pair: str) -> str:
     return ", ".join(f"{row.iloc[0]:+.3f} on {name}" for (name, _), row in rows.iterrows())
 
 
-def findings(verdicts: Iterable[Verdict], steps: pd.DataFrame, squared: pd.DataFrame) -> list[str]:
+def findings(
+    verdicts: Iterable[Verdict], steps: pd.DataFrame, numbers: pd.DataFrame, squared: pd.DataFrame
+) -> list[str]:
     """What the comparison says, a sentence or two each.
 
     Args:
         verdicts: of the notebook.
         steps: as for `answer`.
+        numbers: likewise, of arms with different numbers of tokens.
         squared: as from `squared_share`.
     """
     judged = list(verdicts)
@@ -160,12 +164,14 @@ def findings(verdicts: Iterable[Verdict], steps: pd.DataFrame, squared: pd.DataF
     return [
         f"**Two steps**: regression instead of written digits brings {of_pair(steps, FIRST)}, losses apart "
         f"bring {of_pair(steps, SECOND)} more. First step less second: {told(LARGER)}.",
+        f"**Do two losses interfere?** Smooth L1 beside the text loss, on the very same words, changes what the "
+        f"text loss reaches alone by {of_pair(steps, LOSS_ON_WORDS)}. As many tokens of their own as there "
+        f"are words less these words: {of_pair(numbers, AS_MANY)}.",
         f"**Training or reading?** The same trained digits, read by their means, gain "
         f"{of_pair(steps, READING)}; what score tokens have beyond that is "
         f"{of_pair(steps, BEYOND_READING)}.",
         f"**Level words**: score tokens less words {of_pair(steps, WORDS)}; in MAE, where positive speaks "
-        f"for the tokens, {told(WORDS_MAE)}. Smooth L1 on the words themselves changes "
-        f"{of_pair(steps, LOSS_ON_WORDS)}.",
+        f"for the tokens, {told(WORDS_MAE)}.",
         f"**How many tokens**, gain per doubling of N: {told(MORE)}; five less ten: {told(FIVE)}.",
         f"**Which loss**, on the same tokens: smooth L1 less votes alone {told(TITLE)}; votes beside smooth "
         f"L1 {told(VOTES)}; votes alone less both {told(RELEASED)}; earth mover less smooth L1 "
