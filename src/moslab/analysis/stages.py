@@ -164,9 +164,9 @@ def findings(
     return [
         f"**Two steps**: regression instead of written digits brings {of_pair(steps, FIRST)}, losses apart "
         f"bring {of_pair(steps, SECOND)} more. First step less second: {told(LARGER)}.",
-        f"**Do two losses interfere?** Smooth L1 beside the text loss, on the very same words, changes what the "
-        f"text loss reaches alone by {of_pair(steps, LOSS_ON_WORDS)}. As many tokens of their own as there "
-        f"are words less these words: {of_pair(numbers, AS_MANY)}.",
+        f"**Do two losses interfere?** Smooth L1 beside the text loss, on the very same words, changes what "
+        f"the text loss reaches alone by {of_pair(steps, LOSS_ON_WORDS)}. As many tokens of their own as "
+        f"there are words less these words: {of_pair(numbers, AS_MANY)}.",
         f"**Training or reading?** The same trained digits, read by their means, gain "
         f"{of_pair(steps, READING)}; what score tokens have beyond that is "
         f"{of_pair(steps, BEYOND_READING)}.",
