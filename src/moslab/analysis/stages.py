@@ -1,6 +1,7 @@
 """What notebook 07 shows and says of ROC4MLLM: its stages, the number of its score tokens, its losses."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from moslab.analysis.verdict_tables import by_dataset, of_claim
 from moslab.experiments.grid import Results
 from moslab.experiments.inputs import fitted_scorer, labelled
 from moslab.measures.metrics import unread_as_mean
-from moslab.scorers.roc import HIGHEST, LOWEST, squared_differences
+from moslab.scorers.roc import HIGHEST, LOWEST, Roc, squared_differences
 
 # Pairs of arms, as rows name them.
 WHOLE = "both steps: score tokens less written digits"
@@ -105,7 +106,7 @@ def squared_share(results: Mapping[str, Results], arms: Mapping[str, Sequence[st
     for name, one in results.items():
         for (dataset, arm, _), run in one.runs.items():
             if arm in arms[name]:
-                scorer = fitted_scorer(run.experiment, labelled(run.experiment.trained_on))
+                scorer = cast(Roc, fitted_scorer(run.experiment, labelled(run.experiment.trained_on)))
                 test = run.split(SPLIT)
                 missed = unread_as_mean(test["score"]) - test["target"].to_numpy()
                 per_point = (HIGHEST - LOWEST) / (scorer.high - scorer.low)
