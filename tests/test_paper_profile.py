@@ -59,6 +59,17 @@ PLANS: dict[str, dict[str, Any]] = {
         "aesthetic": "",
         "mix": ["koniq10k", "spaq"],
     },
+    "07_regression_over_classification": {
+        "recipe": "roc4mllm",
+        "backbone": QWEN_7B,
+        "text": "roc4mllm",
+        "train_images": 0,
+        "epochs": 2.0,
+        "datasets": ["ava", "icaa17k"],
+        "voted": "ava",
+        "bases": [],
+        "judged_before": [],
+    },
 }
 
 
@@ -70,7 +81,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     """All notebooks; few bins in 01, since a miniature has fewer distinct scores than 101 quantiles need."""
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_base)
     first = reproduce(home, "01", bins=[5, 15])
-    others = reproduce(home, "00 02 03 04 05 06 11 80 91")
+    others = reproduce(home, "00 02 03 04 05 06 07 11 80 91")
     return Batch(others.folder, first.status or others.status, first.printed + others.printed)
 
 

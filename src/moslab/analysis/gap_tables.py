@@ -14,17 +14,18 @@ def in_brackets(value: float, low: float, high: float) -> str:
     return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
-def across(gaps: pd.DataFrame) -> pd.DataFrame:
+def across(gaps: pd.DataFrame, metric: str = "SRCC") -> pd.DataFrame:
     """Paired differences, a row each and a column per dataset.
 
     Args:
         gaps: as from `measured.gaps`.
+        metric: of which they are, as the table says it.
     """
     cells: dict[str, dict[str, str]] = {}
     for (name, what), row in gaps.iterrows():
         cells.setdefault(name, {})[what] = in_brackets(row.iloc[0], row["low 95 %"], row["high 95 %"])
     frame = pd.DataFrame(cells).fillna(NOTHING)
-    return frame.rename_axis("difference in SRCC, 95 % interval")
+    return frame.rename_axis(f"difference in {metric}, 95 % interval")
 
 
 def of_pair(gaps: pd.DataFrame, what: str) -> str:
