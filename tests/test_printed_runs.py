@@ -7,7 +7,7 @@ import pytest
 from toys import toy_run
 
 from moslab.analysis.claims import printed_tables, table_of
-from moslab.analysis.printed_grids import experiments, grid_of
+from moslab.analysis.printed_grids import experiments, grid_of, parts_of
 from moslab.analysis.printed_orders import KINDS, orders_of, share, told
 from moslab.analysis.printed_runs import Again
 from moslab.analysis.printed_tables import section
@@ -90,7 +90,9 @@ def test_a_table_is_a_grid_that_holds_the_experiments_of_its_cells(no_data, name
     assert table.runs is not None
     for scale, backbone in (("embedded", "embedded"), ("paper", "Qwen/Qwen2-VL-7B-Instruct")):
         setting = {"backbone": backbone, "learning_rate": 1e-4}
-        made = list(grid_of(table, setting, [0, 1], scale).experiments().values())  # type: ignore[arg-type]
+        made = []
+        for part in parts_of(table, scale).values():  # type: ignore[arg-type]
+            made += grid_of(part, setting, [0, 1], scale).experiments().values()  # type: ignore[arg-type]
         for row in table.runs.rows:
             for column, measured in table.runs.columns.items():
                 if not measured.of:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from moslab.analysis.claims import Table, printed_tables, table_of
-from moslab.analysis.printed_grids import grid_of, runs_of, trained_and_tested
+from moslab.analysis.printed_grids import grid_of, parts_of, runs_of, trained_and_tested
 from moslab.analysis.printed_orders import KINDS, PAIR, orders_of, pairs_of, told
 from moslab.analysis.printed_runs import Again
 from moslab.analysis.tables import Sentence
@@ -61,12 +61,16 @@ class PrintedTables:
         return cls([chosen], scale, **how)
 
     def grids(self) -> dict[str, Grid]:
-        """The experiments behind each table, by its id; none for a table that needs no training."""
-        return {
-            table.id: grid_of(table, self.setting, self.seeds, self.scale, self.at_hand)
-            for table in self.tables
-            if table.runs and table.runs.trained_on()
-        }
+        """The experiments behind each table, by its id; none for a table that needs no training.
+
+        One that is about attributes has a grid per dataset, see `printed_grids.parts_of`.
+        """
+        grids = {}
+        for table in self.tables:
+            if table.runs and table.runs.trained_on():
+                for name, part in parts_of(table, self.scale, self.at_hand).items():
+                    grids[name] = grid_of(part, self.setting, self.seeds, self.scale, self.at_hand)
+        return grids
 
     def pairs(self, results: Mapping[str, Results]) -> pd.DataFrame:
         """Every pair of rows of all tables, see `printed_orders.pairs_of`, as recorded."""
