@@ -31,9 +31,9 @@ def trained_and_tested(runs: TableRuns, column: RunColumn) -> tuple[str, str]:
 def parts_of(
     table: Table, scale: Scale, at_hand: Callable[[Iterable[str]], list[str]] = list
 ) -> dict[str, Table]:
-    """A table as its grids take it, by their names: whole, or dataset by dataset where columns are about attributes.
+    """A table as its grids take it, by their names: whole, or dataset by dataset for columns about attributes.
 
-    Each dataset has attributes of its own, so rows are other experiments on it than on the next.
+    Each dataset has attributes of its own, so a row is another experiment on each.
 
     Args:
         table, scale, at_hand: as in `grid_of`. Datasets that are not at hand are left out, unless none is.

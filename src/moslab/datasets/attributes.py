@@ -1,7 +1,7 @@
 """A published attribute in the place of a dataset's score, so that a model can be trained for it alone.
 
-The preset 'attribute NAME' asks for it; NAME is a column of numbers among the annotations that the dataset has
-with its preset 'default'.
+The preset 'attribute NAME' asks for it; NAME is a column of numbers among the annotations that the dataset
+has with its preset 'default'.
 """
 
 from dataclasses import replace
@@ -23,8 +23,8 @@ def attribute_of(preset: str) -> str:
 def scored_by(table: ImageTable, name: str) -> ImageTable:
     """The same pictures with one of their annotations as the score.
 
-    The scale reaches from the lowest to the highest label; deviations and votes are those of another score and
-    are left out.
+    The scale reaches from the lowest to the highest label; deviations and votes, which are the score's, are
+    left out.
 
     Raises:
         UserError: for an annotation that is missing, is not a number, or is missing for a picture.

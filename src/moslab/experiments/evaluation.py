@@ -171,8 +171,8 @@ def _check_loose(number: int, picture: Image.Image) -> None:
 def predictions_frame(table: ImageTable, rows: RowNumbers, scores: Scores) -> pd.DataFrame:
     """The record kept of every evaluated picture.
 
-    Scores, and answers in numbers, are kept to seven digits, entropy and top probability to five. Each answer other than the score
-    ("said ...") stands next to the true one ("true ...").
+    Scores, and answers in numbers, are kept to seven digits, entropy and top probability to five. Each answer
+    other than the score ("said ...") stands next to the true one ("true ...").
     """
     frame = table.frame.iloc[rows]
     columns = {
