@@ -31,7 +31,7 @@ def trained_and_tested(runs: TableRuns, column: RunColumn) -> tuple[str, str]:
 def parts_of(
     table: Table, scale: Scale, at_hand: Callable[[Iterable[str]], list[str]] = list
 ) -> dict[str, Table]:
-    """A table as its grids take it, by their names: whole, or dataset by dataset for columns about attributes.
+    """A table as its grids take it, by their names: whole, or by dataset for columns about attributes.
 
     Each dataset has attributes of its own, so a row is another experiment on each.
 
