@@ -15,6 +15,7 @@ from moslab.analysis.tables import Sentence, say
 from moslab.analysis.verdict_tables import by_dataset, of_claim
 from moslab.datasets.attributes import PREFIX
 from moslab.datasets.stand_ins import stand_in_for
+from moslab.datasets.table import ImageTable
 from moslab.experiments.grid import Results
 from moslab.experiments.store import Run
 from moslab.measures.metrics import METRICS, srcc
@@ -34,6 +35,23 @@ def printed_attributes(dataset: str) -> dict[str, str]:
         if dataset in (column.dataset, stand_in_for(column.dataset)):
             names[column.attribute] = title.split(" ", 1)[1].rsplit(" ", 1)[0]
     return names
+
+
+def in_labels(table: ImageTable, names: Sequence[str]) -> pd.DataFrame:
+    """How attributes go with the score and with one another in the labels of the test pictures.
+
+    Returns:
+        A row per attribute: SRCC with the score, and the strongest one with another of the attributes.
+    """
+    assert table.annotations is not None
+    labels = table.annotations[list(names)].assign(score=table.frame["mos"].to_numpy())
+    order = labels.iloc[table.rows("test")].astype(float).corr(method="spearman")
+    rows = {}
+    for name in names:
+        others = order.loc[name, [other for other in names if other != name]]
+        strongest = others.loc[others.abs().idxmax()] if len(others) else np.nan
+        rows[name] = {"with the score": order.loc[name, "score"], "with another, at most": strongest}
+    return pd.DataFrame(rows).T.rename_axis("attribute")
 
 
 def of_attribute(together: Results, apart: Results, dataset: str, attribute: str) -> Results:
@@ -189,8 +207,8 @@ def answer(verdicts: Iterable[Verdict], table: pd.DataFrame) -> Sentence:
     judged = of_claim(verdicts, SENTENCE)
     apart = [one.value for one in judged if one.value is not None and np.isfinite(one.value)]
     text = say(
-        "One sentence with all attributes reaches an SRCC of {together}, a training for each {alone}, as means "
-        "over {count} attributes; single differences go from {low:+.3f} to {high:+.3f}.",
+        "One sentence with all attributes reaches an SRCC of {together}, a training for each {alone} (means "
+        "over {count} attributes); single differences go from {low:+.3f} to {high:+.3f}.",
         together=table["SRCC, one sentence"].mean(),
         alone=table["SRCC, alone"].mean(),
         count=len(table),
@@ -220,8 +238,8 @@ def findings(verdicts: Sequence[Verdict], table: pd.DataFrame, halos: pd.DataFra
         "**The score with attributes behind it less the score alone**: "
         f"{by_dataset(of_claim(verdicts, WHOLE))}.",
         say(
-            "**Do attributes follow the score?** Said in one sentence they go with it by {one:+.3f} more than "
-            "the labels do, said by two trainings by {two:+.3f} more, as means in SRCC.",
+            "**Do attributes follow the score?** Said in one sentence they go with it {one:+.3f} more than "
+            "labels do, said by two trainings {two:+.3f} more (means in SRCC).",
             one=more.mean(),
             two=other.mean(),
         ),
@@ -229,7 +247,7 @@ def findings(verdicts: Sequence[Verdict], table: pd.DataFrame, halos: pd.DataFra
     shares = (table["SRCC, one sentence"] / table["SRCC, ceiling"]).dropna()
     if not shares.empty:
         reached = say(
-            "**Ceilings**: one sentence reaches {best:.0%} of the ceiling for {first}, and {worst:.0%} for {last}.",
+            "**Ceilings**: one sentence reaches {best:.0%} of it for {first}, and {worst:.0%} for {last}.",
             best=shares.max(),
             first=shares.idxmax(),
             worst=shares.min(),
