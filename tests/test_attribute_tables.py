@@ -88,6 +88,18 @@ def test_a_halo_is_more_agreement_with_the_score_than_labels_have():
     assert rows.loc["like_aadb, DoF"].tolist() == pytest.approx([1, 1, SRCC_SWAPPED])
 
 
+def test_seeds_stand_side_by_side_with_their_spread():
+    runs = together().runs
+    other = runs["like_aadb", attribute.TOGETHER, 2].predictions.assign(**{"said Light": TARGET})
+    last = run_of(
+        TARGET, TARGET, 2, **{name: other[name] for name in other if name.startswith(("said", "true"))}
+    )
+    row = attribute.by_seed(
+        Results(dict(runs) | {("like_aadb", attribute.TOGETHER, 2): last}), "like_aadb", ["Light"]
+    ).iloc[0]
+    assert row.tolist() == pytest.approx([SRCC_SWAPPED, SRCC_SWAPPED, -1, 1 + SRCC_SWAPPED])
+
+
 def test_labels_tell_how_attributes_go_together():
     frame = pd.DataFrame({"image": list("abcd"), "mos": [1.0, 2, 3, 4], "split": ["train", *["test"] * 3]})
     notes = pd.DataFrame({"x": [9.0, 1, 2, 3], "y": [0.0, 3, 2, 1]})
@@ -114,13 +126,17 @@ def test_findings_and_answer_say_what_was_measured():
     table = attribute.league(one_measured())
     halos = pd.DataFrame({"labels": [0.1], "said in one sentence": [0.4], "said by two trainings": [0.2]})
     judged = [judged_as(-0.02)]
-    lines = attribute.findings(judged, table, halos)
-    assert len(lines) == 4 and "-0.020" in lines[1] and "not judged" in lines[0]
-    assert "+0.300 more than labels do, said by two trainings +0.100 more" in lines[3]
+    seeds = pd.DataFrame({"spread": [0.4, 0.1]}, index=["toy, Depth", "toy, Light"])
+    lines = attribute.findings(judged, table, seeds, halos)
+    assert len(lines) == 5 and "-0.020" in lines[1] and "not judged" in lines[0]
+    assert "+0.300 more than labels do, said by two trainings +0.100 more" in lines[4]
+    assert "most for toy, Depth (spread 0.400 in SRCC), least for toy, Light (0.100)" in lines[3]
     assert "single differences go from -0.020 to -0.020" in attribute.answer(judged, table)
     known = table.assign(**{"SRCC, ceiling": 1.0})
     assert "The ceilings lie at 1.000 on average." in attribute.answer(judged, known)
-    assert attribute.findings(judged, known, halos)[-1].startswith("**Ceilings**: one sentence reaches 94%")
+    assert attribute.findings(judged, known, seeds, halos)[-1].startswith(
+        "**Ceilings**: one sentence reaches 94%"
+    )
 
 
 def test_the_claims_of_the_notebook_are_there():

@@ -140,6 +140,21 @@ def gaps(measured: Mapping[str, Measured], resamples: int = RESAMPLES) -> pd.Dat
     return pd.DataFrame(rows).T.rename_axis("one sentence less one training each")
 
 
+def by_seed(together: Results, dataset: str, names: Sequence[str]) -> pd.DataFrame:
+    """How well each training of one sentence says each of its attributes.
+
+    Returns:
+        A row per attribute: SRCC of every seed, and the spread between the best and the worst.
+    """
+    rows = {}
+    for name in names:
+        row = {}
+        for seed, run in _by_seed(together, dataset, TOGETHER).items():
+            row[f"seed {seed}"] = _order(run[f"said {name}"], run[f"true {name}"])
+        rows[f"{dataset}, {name}"] = row | {"spread": max(row.values()) - min(row.values())}
+    return pd.DataFrame(rows).T.rename_axis("SRCC in one sentence")
+
+
 def halo(
     together: Results, whole: Results, apart: Results, dataset: str, names: Sequence[str]
 ) -> pd.DataFrame:
@@ -221,12 +236,15 @@ def answer(verdicts: Iterable[Verdict], table: pd.DataFrame) -> Sentence:
     return Sentence(f"{text} {say('The ceilings lie at {mean} on average.', mean=ceilings.mean())}")
 
 
-def findings(verdicts: Sequence[Verdict], table: pd.DataFrame, halos: pd.DataFrame) -> list[str]:
+def findings(
+    verdicts: Sequence[Verdict], table: pd.DataFrame, seeds: pd.DataFrame, halos: pd.DataFrame
+) -> list[str]:
     """The notebook's findings, a sentence each.
 
     Args:
         verdicts: all of the notebook.
         table: as from `league`.
+        seeds: as from `by_seed`.
         halos: as from `halo`.
     """
     more = halos["said in one sentence"] - halos["labels"]
@@ -237,6 +255,14 @@ def findings(verdicts: Sequence[Verdict], table: pd.DataFrame, halos: pd.DataFra
         f"**One sentence less a training for each attribute**: {by_dataset(of_claim(verdicts, SENTENCE))}.",
         "**The score with attributes behind it less the score alone**: "
         f"{by_dataset(of_claim(verdicts, WHOLE))}.",
+        say(
+            "**Learned or not yet?** From seed to seed one sentence differs most for {most} (spread {high} in "
+            "SRCC), least for {least} ({low}).",
+            most=seeds["spread"].idxmax(),
+            high=seeds["spread"].max(),
+            least=seeds["spread"].idxmin(),
+            low=seeds["spread"].min(),
+        ),
         say(
             "**Do attributes follow the score?** Said in one sentence they go with it {one:+.3f} more than "
             "labels do, said by two trainings {two:+.3f} more (means in SRCC).",
