@@ -8,6 +8,8 @@ from toys import toy_run
 
 from moslab.analysis import attribute_tables as attribute
 from moslab.analysis.claims import Verdict, load_claims
+from moslab.batch.parameters import declared
+from moslab.batch.plan import checked_parameters, find_notebooks
 from moslab.datasets.table import ImageTable, ListedPixels
 from moslab.experiments.experiment import Experiment, make
 from moslab.experiments.grid import Results
@@ -130,7 +132,7 @@ def test_findings_and_answer_say_what_was_measured():
     lines = attribute.findings(judged, table, seeds, halos)
     assert len(lines) == 5 and "-0.020" in lines[1] and "not judged" in lines[0]
     assert "+0.300 more than labels do, said by two trainings +0.100 more" in lines[4]
-    assert "most for toy, Depth (spread 0.400 in SRCC), least for toy, Light (0.100)" in lines[3]
+    assert "most for toy, Depth (spread 0.400, SRCC), least for toy, Light (0.100)" in lines[3]
     assert "single differences go from -0.020 to -0.020" in attribute.answer(judged, table)
     known = table.assign(**{"SRCC, ceiling": 1.0})
     assert "The ceilings lie at 1.000 on average." in attribute.answer(judged, known)
@@ -142,3 +144,16 @@ def test_findings_and_answer_say_what_was_measured():
 def test_the_claims_of_the_notebook_are_there():
     claims = load_claims("roc4mllm")
     assert {attribute.LEVELS, attribute.WHOLE, attribute.SENTENCE} <= set(claims)
+
+
+def test_the_plan_at_the_papers_scale_is_table_4s():
+    [notebook] = find_notebooks("08")
+    planned = {name: one.default for name, one in declared(notebook).items()}
+    planned |= checked_parameters([notebook], "paper", {"profile": "paper"})[notebook]
+    assert planned["datasets"] == ["aadb", "para"]
+    assert (planned["recipe"], planned["text"]) == ("roc4mllm", "roc4mllm")
+    assert (planned["train_images"], planned["test_images"]) == (0, 0)
+    assert set(planned["apart"]) < {
+        *attribute.printed_attributes("aadb"),
+        *attribute.printed_attributes("para"),
+    }

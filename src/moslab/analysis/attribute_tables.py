@@ -256,7 +256,7 @@ def findings(
         "**The score with attributes behind it less the score alone**: "
         f"{by_dataset(of_claim(verdicts, WHOLE))}.",
         say(
-            "**Learned or not yet?** From seed to seed one sentence differs most for {most} (spread {high} in "
+            "**Learned or not yet?** From seed to seed one sentence differs most for {most} (spread {high}, "
             "SRCC), least for {least} ({low}).",
             most=seeds["spread"].idxmax(),
             high=seeds["spread"].max(),
