@@ -65,6 +65,13 @@ def test_an_attribute_is_compared_as_if_it_were_the_score():
     assert both.experiment("like_aadb").preset == "attribute Light"
 
 
+def test_a_shorter_training_stands_beside_them():
+    shorter = alone("Light", SWAPPED, LIGHT)
+    both = attribute.of_attribute(together(), alone("Light", LIGHT, LIGHT), "like_aadb", "Light", shorter)
+    scores, _ = both.scores("like_aadb")
+    assert scores[attribute.SHORTER].tolist() == [SWAPPED.tolist()] * 3
+
+
 def one_measured(**fields):
     arms = {attribute.TOGETHER: SWAPPED, attribute.APART: TARGET}
     return {"toy, Light": measured(arms, **fields)}
@@ -134,6 +141,12 @@ def test_findings_and_answer_say_what_was_measured():
     assert "+0.300 more than labels do, said by two trainings +0.100 more" in lines[4]
     assert "most for toy, Depth (spread 0.400, SRCC), least for toy, Light (0.100)" in lines[3]
     assert "single differences go from -0.020 to -0.020" in attribute.answer(judged, table)
+    steps = pd.DataFrame(
+        [("toy, Light", "fewer steps", -0.1, -0.2, 0.0)],
+        columns=["dataset", "what", "difference in SRCC", "low 95 %", "high 95 %"],
+    ).set_index(["dataset", "what"])
+    told = attribute.findings(judged, table, seeds, halos, steps)[-1]
+    assert told.endswith("for each attribute: fewer steps: -0.100 [-0.200, +0.000] on toy, Light.")
     known = table.assign(**{"SRCC, ceiling": 1.0})
     assert "The ceilings lie at 1.000 on average." in attribute.answer(judged, known)
     assert attribute.findings(judged, known, seeds, halos)[-1].startswith(

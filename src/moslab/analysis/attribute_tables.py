@@ -8,7 +8,7 @@ import pandas as pd
 
 from moslab.analysis import oracles
 from moslab.analysis.claims import Verdict, table_of
-from moslab.analysis.gap_tables import in_brackets
+from moslab.analysis.gap_tables import in_brackets, of_pair
 from moslab.analysis.measured import RESAMPLES, Measured
 from moslab.analysis.printed_grids import runs_of
 from moslab.analysis.tables import Sentence, say
@@ -23,6 +23,7 @@ from moslab.measures.statistics import compare
 
 TABLE = "roc4mllm.table4"
 TOGETHER, APART = "roc, attributes in one sentence", "roc, one attribute each"
+SHORTER = "roc, one attribute each, fewer steps"
 SENTENCE = "roc4mllm.one_sentence_like_separate_trainings"
 WHOLE = "roc4mllm.attributes_leave_the_score_alone"
 LEVELS = "roc4mllm.beats_levels"
@@ -54,20 +55,24 @@ def in_labels(table: ImageTable, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows).T.rename_axis("attribute")
 
 
-def of_attribute(together: Results, apart: Results, dataset: str, attribute: str) -> Results:
-    """What two ways of training say of an attribute, as if it were the score.
+def of_attribute(
+    together: Results, apart: Results, dataset: str, attribute: str, shorter: Results | None = None
+) -> Results:
+    """What several ways of training say of an attribute, as if it were the score.
 
     Args:
         together: runs that say it behind the score, in one sentence with others.
         apart: runs of arms named after attributes, each trained for its own alone.
+        shorter: the same, trained for fewer steps; None for none.
     """
     runs = {}
     for (name, _, seed), run in together.runs.items():
         if name == dataset:
             runs[name, TOGETHER, seed] = _about(run, attribute)
-    for (name, arm, seed), run in apart.runs.items():
-        if (name, arm) == (dataset, attribute):
-            runs[name, APART, seed] = run
+    for called, results in ((APART, apart), (SHORTER, shorter)):
+        for (name, arm, seed), run in (results.runs if results else {}).items():
+            if (name, arm) == (dataset, attribute):
+                runs[name, called, seed] = run
     return Results(runs)
 
 
@@ -237,7 +242,11 @@ def answer(verdicts: Iterable[Verdict], table: pd.DataFrame) -> Sentence:
 
 
 def findings(
-    verdicts: Sequence[Verdict], table: pd.DataFrame, seeds: pd.DataFrame, halos: pd.DataFrame
+    verdicts: Sequence[Verdict],
+    table: pd.DataFrame,
+    seeds: pd.DataFrame,
+    halos: pd.DataFrame,
+    steps: pd.DataFrame | None = None,
 ) -> list[str]:
     """The notebook's findings, a sentence each.
 
@@ -246,6 +255,7 @@ def findings(
         table: as from `league`.
         seeds: as from `by_seed`.
         halos: as from `halo`.
+        steps: as from `measured.gaps`, what is lost with fewer steps and what in a sentence; None for none.
     """
     more = halos["said in one sentence"] - halos["labels"]
     other = halos["said by two trainings"] - halos["labels"]
@@ -270,6 +280,10 @@ def findings(
             two=other.mean(),
         ),
     ]
+    if steps is not None:
+        pairs = dict.fromkeys(steps.index.get_level_values("what"))
+        lost = "; ".join(f"{pair}: {of_pair(steps, str(pair))}" for pair in pairs)
+        lines.append(f"**Slower, or worse?** Less a training for each attribute: {lost}.")
     shares = (table["SRCC, one sentence"] / table["SRCC, ceiling"]).dropna()
     if not shares.empty:
         reached = say(
