@@ -7,7 +7,7 @@ import pytest
 from toys import toy_run
 
 from moslab.analysis.claims import printed_tables, table_of
-from moslab.analysis.printed_grids import experiments, grid_of
+from moslab.analysis.printed_grids import experiments, grid_of, parts_of
 from moslab.analysis.printed_orders import KINDS, orders_of, share, told
 from moslab.analysis.printed_runs import Again
 from moslab.analysis.printed_tables import section
@@ -90,7 +90,9 @@ def test_a_table_is_a_grid_that_holds_the_experiments_of_its_cells(no_data, name
     assert table.runs is not None
     for scale, backbone in (("embedded", "embedded"), ("paper", "Qwen/Qwen2-VL-7B-Instruct")):
         setting = {"backbone": backbone, "learning_rate": 1e-4}
-        made = list(grid_of(table, setting, [0, 1], scale).experiments().values())  # type: ignore[arg-type]
+        made = []
+        for part in parts_of(table, scale).values():  # type: ignore[arg-type]
+            made += grid_of(part, setting, [0, 1], scale).experiments().values()  # type: ignore[arg-type]
         for row in table.runs.rows:
             for column, measured in table.runs.columns.items():
                 if not measured.of:
@@ -110,6 +112,33 @@ def test_columns_of_absent_datasets_stay_empty() -> None:
         grid_of(table_of("realqa.table3"), SETTING, [0], "paper")
     with pytest.raises(UserError, match="Nothing is said of the runs behind realqa.figure_dataset"):
         grid_of(table_of("realqa.figure_dataset"), SETTING, [0], "paper")
+
+
+def test_columns_about_attributes_make_one_sentence_a_dataset(no_data) -> None:
+    table = table_of("roc4mllm.table4")
+    assert table.runs is not None
+    [one] = experiments(table.runs, "ROC4MLLM (Ours)", "PARA DoF SRCC", SETTING, [0])
+    said = ("compositionScore_mean", "colorScore_mean", "dofScore_mean", "lightScore_mean")
+    assert (one.dataset, tuple(one.options["also"])) == ("para", said)
+    parts = parts_of(table, "paper", lambda names: [name for name in names if name == "para"])
+    assert list(parts) == ["roc4mllm.table4, para"]
+    grid = grid_of(parts["roc4mllm.table4, para"], SETTING, [0], "paper")
+    assert list(grid.experiments().values()) == [one]
+    assert list(parts_of(table_of("realqa.table5"), "paper")) == ["realqa.table5"]
+
+
+def test_a_cell_about_an_attribute_is_what_was_said_of_it(no_data) -> None:
+    table = table_of("roc4mllm.table4")
+    assert table.runs is not None
+    [one] = experiments(table.runs, "ROC4MLLM (Ours)", "AADB Light SRCC", SETTING, [0])
+    run = toy_run(one)
+    count = len(run.predictions)
+    light = {"said Light": np.linspace(-1, 1, count), "true Light": np.linspace(-0.5, 0.5, count)}
+    run = type(run)(**{**vars(run), "predictions": run.predictions.assign(**light)})
+    again = Again.of(table, SETTING, [0], "paper", {"all": Results({("aadb", "x", 0): run})})
+    scores, target = again.scores("ROC4MLLM (Ours)", "AADB Light SRCC")
+    assert scores[0].tolist() == light["said Light"].tolist()
+    assert target.tolist() == light["true Light"].tolist()
 
 
 def test_every_backbone_that_a_table_names_has_a_stand_in() -> None:

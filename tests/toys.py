@@ -348,7 +348,7 @@ def train_here(folder: Path, monkeypatch: Any, plan: pretraining.Plan, loader: b
         lambda work, args, nprocs: [work(rank, *args) for rank in range(nprocs)],
     )
     newton = torch.optim._muon._zeropower_via_newtonschulz
-    monkeypatch.setattr(  # Muon in bfloat16 takes two seconds a step on some processors, five sixths of it here
+    monkeypatch.setattr(  # Muon in bfloat16 takes two seconds a step on some processors
         torch.optim._muon,
         "_zeropower_via_newtonschulz",
         lambda gradient, coefficients, steps, eps: newton(gradient, coefficients, 1, eps),

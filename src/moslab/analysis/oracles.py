@@ -11,6 +11,7 @@ from typing import TypedDict, Unpack
 import numpy as np
 
 from moslab.datasets import EMBEDDED
+from moslab.datasets.attributes import attribute_of
 from moslab.measures.metrics import METRICS
 from moslab.measures.statistics import compare
 from moslab.utils.errors import UserError
@@ -46,6 +47,9 @@ def oracle_scores(
     """
     if dataset not in EMBEDDED:
         return None
+    attribute = attribute_of(preset)
+    if attribute:  # what the latents say of it
+        preset, knows = "default", attribute if knows == "image_only" else ""
     world = generate(dataset, preset, images)
     if knows not in world.bounds:
         return None

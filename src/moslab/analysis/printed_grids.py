@@ -28,6 +28,34 @@ def trained_and_tested(runs: TableRuns, column: RunColumn) -> tuple[str, str]:
     return trained, column.tested_on or trained
 
 
+def parts_of(
+    table: Table, scale: Scale, at_hand: Callable[[Iterable[str]], list[str]] = list
+) -> dict[str, Table]:
+    """A table as its grids take it, by their names: whole, or by dataset for columns about attributes.
+
+    Each dataset has attributes of its own, so a row is another experiment on each.
+
+    Args:
+        table, scale, at_hand: as in `grid_of`. Datasets that are not at hand are left out, unless none is.
+    """
+    runs = runs_of(table)
+    if not any(column.attribute for column in runs.columns.values()):
+        return {table.id: table}
+    parts = {}
+    for name in at_hand_of(runs.trained_on(), scale, at_hand) or runs.trained_on():
+        own = {title: one for title, one in runs.columns.items() if trained_and_tested(runs, one)[0] == name}
+        part = runs.model_copy(update={"columns": own})
+        parts[f"{table.id}, {name}"] = table.model_copy(update={"runs": part})
+    return parts
+
+
+def at_hand_of(
+    names: Iterable[str], scale: Scale, at_hand: Callable[[Iterable[str]], list[str]]
+) -> list[str]:
+    """Those of a table's datasets that are there."""
+    return [name for name in names if at_hand([dataset_at(scale, name)])]
+
+
 def grid_of(
     table: Table,
     setting: Mapping[str, Any],
@@ -57,8 +85,8 @@ def grid_of(
     if not pairs:
         raise UserError(f"No training on datasets that are at hand is behind {table.id}.")
     arms: dict[str, dict[str, Any]] = {}
-    for row, made in runs.rows.items():
-        fields = fields_at(scale, _shared(runs), made.fields, setting)
+    for row in runs.rows:
+        fields = _fields(runs, row, "", setting, scale)
         for trained, tested in pairs:
             itself = trained == tested
             name = row if itself else f"{row}, on {tested}"
@@ -84,9 +112,27 @@ def experiments(
         scale: see `moslab.experiments.scales`.
     """
     trained, tested = trained_and_tested(runs, runs.columns[column])
-    fields = fields_at(scale, _shared(runs), runs.rows[row].fields, setting)
+    fields = _fields(runs, row, trained, setting, scale)
     fields["test_dataset"] = dataset_at(scale, tested)
     return [make_on(dataset_at(scale, trained), **{**fields, "seed": seed}) for seed in seeds]
+
+
+def _fields(
+    runs: TableRuns, row: str, trained: str, setting: Mapping[str, Any], scale: Scale
+) -> dict[str, Any]:
+    """The fields of a row's experiments, but for the datasets.
+
+    Args:
+        trained: what is trained on, whose attributes the model says; '' for what all columns are trained on.
+    """
+    fields = fields_at(scale, _shared(runs), runs.rows[row].fields, setting)
+    told: dict[str, None] = {}
+    for column in runs.columns.values():
+        if column.attribute and trained in ("", trained_and_tested(runs, column)[0]):
+            told[column.attribute] = None
+    if told:
+        fields["options"] = {**fields.get("options", {}), "also": tuple(told)}
+    return fields
 
 
 def _shared(runs: TableRuns) -> dict[str, Any]:

@@ -102,13 +102,19 @@ class Again:
         return estimate(made.metric, scores, target, allow_few=True) if len(scores) else None
 
     def scores(self, row: str, column: str) -> tuple[np.ndarray, np.ndarray]:
-        """Scores [seeds, n] and targets [n] of a cell's runs; both empty where one of them is missing."""
+        """Scores [seeds, n] and targets [n] of a cell's runs; both empty where one of them is missing.
+
+        Of a column about an attribute they are what was said of it, and its labels.
+        """
+        attribute = self.runs.columns[column].attribute
+        names = (f"said {attribute}", f"true {attribute}") if attribute else ("score", "target")
         found = []
         for experiment in self.experiments(row, column):
             found += [run.split(SPLIT) for run in self.finished if same(run.experiment, experiment)][:1]
         if len(found) < len(self.seeds):
             return np.zeros(0), np.zeros(0)
-        return np.stack([unread_as_mean(one["score"]) for one in found]), found[0]["target"].to_numpy()
+        scores = np.stack([unread_as_mean(one[names[0]]) for one in found])
+        return scores, found[0][names[1]].to_numpy(dtype=float)
 
     def experiments(self, row: str, column: str) -> list[Experiment]:
         """Those behind a cell, one a seed."""

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from moslab.analysis.claims import Table, printed_tables, table_of
-from moslab.analysis.printed_grids import grid_of, runs_of, trained_and_tested
+from moslab.analysis.printed_grids import grid_of, parts_of, runs_of, trained_and_tested
 from moslab.analysis.printed_orders import KINDS, PAIR, orders_of, pairs_of, told
 from moslab.analysis.printed_runs import Again
 from moslab.analysis.tables import Sentence
@@ -61,9 +61,15 @@ class PrintedTables:
         return cls([chosen], scale, **how)
 
     def grids(self) -> dict[str, Grid]:
-        """The experiments behind each table, by its id."""
-        made = (self.setting, self.seeds, self.scale, self.at_hand)
-        return {table.id: grid_of(table, *made) for table in self.tables}
+        """The experiments behind each table, by its id.
+
+        One that is about attributes has a grid per dataset, see `printed_grids.parts_of`.
+        """
+        grids = {}
+        for table in self.tables:
+            for name, part in parts_of(table, self.scale, self.at_hand).items():
+                grids[name] = grid_of(part, self.setting, self.seeds, self.scale, self.at_hand)
+        return grids
 
     def pairs(self, results: Mapping[str, Results]) -> pd.DataFrame:
         """Every pair of rows of all tables, see `printed_orders.pairs_of`, as recorded."""

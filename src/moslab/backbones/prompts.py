@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from moslab import datasets
+from moslab.datasets.attributes import attribute_of
 from moslab.datasets.table import ImageTable
 from moslab.utils.errors import UserError
 from moslab.world.draws import Dice, integers
@@ -30,9 +31,10 @@ def aspect(dataset: str, preset: str = "default") -> str:
     """What is judged in a dataset: 'quality' or 'aesthetics'.
 
     Where a preset takes another score, it is what that one judges: 'alignment' of generated images, 'color
-    aesthetics'.
+    aesthetics', or the name of a published attribute.
     """
-    return OTHER_ASPECTS.get(preset) or datasets.aspect(dataset)
+    attribute = attribute_of(preset).replace("_", " ")
+    return attribute or OTHER_ASPECTS.get(preset) or datasets.aspect(dataset)
 
 
 @dataclass(frozen=True)

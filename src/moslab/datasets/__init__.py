@@ -8,11 +8,13 @@ first paragraph the page on data quotes, and
     load     (root, preset) -> ImageTable
 """
 
+from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from moslab.datasets import embedded, koniq10k, protocols
+from moslab.datasets.attributes import attribute_of, scored_by
 from moslab.datasets.spec import DatasetSpec
 from moslab.datasets.table import ImageTable, within
 from moslab.utils.errors import UserError
@@ -104,6 +106,9 @@ def load(dataset: DatasetSpec | str, *, size: tuple[int, int] | None = None, **w
     if "+" in spec.name:
         return protocols.join([load(part, size=size) for part in spec.parts])
     check_name(spec.name)
+    attribute = attribute_of(spec.preset)
+    if attribute:
+        return scored_by(load(replace(spec, preset="default"), size=size), attribute)
     if spec.name in EMBEDDED:
         return _load_embedded(spec, size)
     return _load_published(spec, size)

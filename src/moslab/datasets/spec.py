@@ -11,6 +11,7 @@ class DatasetSpec:
         name: one of `moslab.datasets.NAMES`, or several joined by '+'.
         root: folder of the published datasets, see `moslab.utils.paths.data_root`; embedded ones need none.
         preset: the dataset's variant; a size of KonIQ-10k's pictures is ignored by other datasets.
+            'attribute NAME' takes a published attribute as the score, see `moslab.datasets.attributes`.
         protocol: splits other than the dataset's own, see `moslab.datasets.protocols`.
         images: how many pictures an embedded dataset is generated with; published ones have their own number.
     """

@@ -171,8 +171,8 @@ def _check_loose(number: int, picture: Image.Image) -> None:
 def predictions_frame(table: ImageTable, rows: RowNumbers, scores: Scores) -> pd.DataFrame:
     """The record kept of every evaluated picture.
 
-    Scores are kept to seven digits, entropy and top probability to five. Each answer other than the score
-    ("said ...") stands next to the true one ("true ...").
+    Scores, and answers in numbers, are kept to seven digits, entropy and top probability to five. Each answer
+    other than the score ("said ...") stands next to the true one ("true ...").
     """
     frame = table.frame.iloc[rows]
     columns = {
@@ -189,7 +189,7 @@ def predictions_frame(table: ImageTable, rows: RowNumbers, scores: Scores) -> pd
             raise UserError(f"{table.name} has no annotations to compare the other answers with.")
         true = table.annotations.iloc[rows]
         for name in scores.said:
-            columns[f"said {name}"] = scores.said[name].to_numpy()
+            columns[f"said {name}"] = scores.said[name].round(7).to_numpy()  # words stay as they are
             columns[f"true {name}"] = true[name].to_numpy()
     return pd.DataFrame(columns)
 

@@ -20,7 +20,7 @@ STEP = 8  # of a sheet's colours, of 256; nobody sees the difference, and the fi
 CHARACTERS = 30  # of one line under a picture
 
 
-def contact_sheet(task: str, path: Path, n: int = 60, preset: str = "default", columns: int = 12) -> Path:
+def contact_sheet(task: str, path: Path, n: int = 36, preset: str = "default", columns: int = 12) -> Path:
     """`n` pictures from the lowest to the highest score, each with its labels; written as PNG."""
     world = generate(task, preset)
     order = np.argsort(world.labels["mos"].to_numpy(), kind="stable")

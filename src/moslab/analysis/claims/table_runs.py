@@ -27,6 +27,8 @@ class RunColumn(Frozen):
         dataset: what is trained on; the table's own if ''.
         tested_on: what is tested on; what is trained on if ''.
         metric: as `METRIC_NAMES` spells it; '' for a difference.
+        attribute: the annotation that its cells are about, which the model says in the sentence of its score,
+            with those of the dataset's other columns (option `also` of `roc`); '' for the score itself.
         of: the column whose cells are compared with one row's, for a difference.
         less: the row that they are compared with.
     """
@@ -34,6 +36,7 @@ class RunColumn(Frozen):
     dataset: str = ""
     tested_on: str = ""
     metric: str = ""
+    attribute: str = ""
     of: str = ""
     less: str = ""
 

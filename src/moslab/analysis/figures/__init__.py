@@ -16,6 +16,7 @@ from moslab.analysis.figures.digits import ncm_curves, numerical_ambiguity
 from moslab.analysis.figures.matrices import transfer
 from moslab.analysis.figures.pictures import beliefs, contact_sheet, votes
 from moslab.analysis.figures.rows import (
+    attributes,
     coding_ceilings,
     differences,
     dots,
@@ -28,6 +29,7 @@ from moslab.analysis.figures.style import PALETTE, save, use_style
 
 __all__ = [
     "PALETTE",
+    "attributes",
     "base_curve",
     "beliefs",
     "bin_sweep",
