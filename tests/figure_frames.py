@@ -85,6 +85,11 @@ CASES: dict[str, tuple[Draw, pd.DataFrame, str]] = {
     "base_curve": (partial(by_task, figures.base_curve), BASES, "arm"),
     "lines": (partial(figures.lines, x="x", xlabel="epochs", ylabel="SRCC"), LINES, "arm"),
     "dots": (partial(figures.dots, xlabel="SRCC"), DOTS, "arm"),
+    "attributes": (
+        figures.attributes,
+        DOTS.assign(panel=DOTS["dataset"], attribute="light", ceiling=0.9),
+        "arm",
+    ),
     "rounding": (partial(figures.rounding, printed=PRINTED), ROUNDED, "mapping"),
     "printed_orders": (partial(figures.printed_orders, where="Table 1"), PAIRS, ""),
     "ncm_curves": (partial(figures.ncm_curves, width=10), STEPS, "arm"),
