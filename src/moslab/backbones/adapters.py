@@ -115,7 +115,8 @@ def _widen(model: PreTrainedModel, rows: int) -> None:
 
 def _config(folder: Path) -> PeftConfig:
     """The adapter's settings; names of layers begin below the model, whose parts may have moved."""
-    config = PeftConfig.from_pretrained(str(folder))
+    written = PeftConfig.from_json_file(str(folder / ADAPTER_FILE))
+    config = PeftConfig.from_peft_type(**PeftConfig.check_kwargs(**written))
     if config.target_modules and not isinstance(config.target_modules, str):
         config.target_modules = {name.removeprefix("model.") for name in config.target_modules}
     return config

@@ -16,6 +16,7 @@ from moslab.world.render import render_all
 from moslab.world.tasks import SEED, World, generate
 
 ZOOM, GAP, LINE, FONT = 2, 6, 12, 10
+COLORS = 128  # of a small sheet
 STEP = 8  # of a sheet's colours, of 256; nobody sees the difference, and the file is half as large
 CHARACTERS = 30  # of one line under a picture
 
@@ -39,7 +40,7 @@ def _still(world: World, row: int) -> np.ndarray:
 def small_sheet(task: str, path: Path, n: int = 6, preset: str = "default") -> Path:
     """A row of `n` pictures from the lowest to the highest score, or a row of frames for each of `n` videos.
 
-    Written as PNG.
+    Colours are reduced to a palette, which keeps the file small; written as PNG.
     """
     world = generate(task, preset)
     order = np.argsort(world.labels["mos"].to_numpy(), kind="stable")
@@ -51,7 +52,7 @@ def small_sheet(task: str, path: Path, n: int = 6, preset: str = "default") -> P
         pictures += [Image.fromarray(frame) for frame in frames]
         captions += [_numbers(world, row), *[""] * (len(frames) - 1)]
     columns = len(pictures) if world.images.ndim == 4 else len(pictures) // n
-    return _save(pictures, captions, columns, path)
+    return _save(pictures, captions, columns, path, palette=True)
 
 
 def _numbers(world: World, row: int) -> str:
@@ -114,7 +115,9 @@ def _wrapped(caption: str) -> str:
     return "\n".join(lines)
 
 
-def _save(pictures: list[Image.Image], captions: list[str], columns: int, path: Path) -> Path:
+def _save(
+    pictures: list[Image.Image], captions: list[str], columns: int, path: Path, *, palette: bool = False
+) -> Path:
     captions = [_wrapped(caption) for caption in captions]
     width, height = (ZOOM * side for side in pictures[0].size)
     lines = max(caption.count("\n") for caption in captions) + 1
@@ -126,7 +129,8 @@ def _save(pictures: list[Image.Image], captions: list[str], columns: int, path: 
         sheet.paste(picture.resize((width, height), Image.Resampling.NEAREST), (x, y))
         pen.multiline_text((x, y + height), caption, fill="black", font_size=FONT, spacing=1)
     buffer = BytesIO()
-    _in_steps(sheet).save(buffer, "PNG", optimize=True)
+    reduced = sheet.quantize(COLORS) if palette else _in_steps(sheet)
+    reduced.save(buffer, "PNG", optimize=True)
     return write_atomic(path, buffer.getvalue())
 
 
