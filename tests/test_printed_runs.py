@@ -96,7 +96,7 @@ def test_a_table_is_a_grid_that_holds_the_experiments_of_its_cells(no_data, name
         for row in table.runs.rows:
             for column, measured in table.runs.columns.items():
                 if not measured.of:
-                    wanted = experiments(table.runs, row, column, setting, [0, 1], scale)  # type: ignore[arg-type]
+                    wanted = experiments(table.runs, row, column, setting, [0, 1], scale)
                     assert all(one in made for one in wanted)
 
 

@@ -69,10 +69,12 @@ def _pairs(again: Again) -> Iterator[tuple[str, str, str]]:
             continue
         rows = [row for row in again.runs.rows if len(again.scores(row, column)[0])]
         for one, other in combinations(rows, 2):
-            printed = again.table.cell(one, column), again.table.cell(other, column)
-            if None in printed or printed[0] == printed[1] or _is_one(again, one, other, column):
+            first, second = again.table.cell(one, column), again.table.cell(other, column)
+            if first is None or second is None or first == second:
                 continue
-            first_is_better = (printed[0] > printed[1]) != (made.metric in LOWER_IS_BETTER)  # type: ignore[operator]
+            if _is_one(again, one, other, column):
+                continue
+            first_is_better = (first > second) != (made.metric in LOWER_IS_BETTER)
             yield (one, other, column) if first_is_better else (other, one, column)
 
 
