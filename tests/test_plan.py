@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 from moslab.cli import app
 from moslab.experiments import planning
 from moslab.experiments.building import built
-from moslab.experiments.compute import Compute
+from moslab.experiments.compute import Compute, load_compute
 from moslab.experiments.grid import make_on
 from moslab.experiments.inputs import labelled
 from moslab.experiments.planning import activations, anatomy, plans, shaping, work
@@ -26,6 +27,10 @@ from moslab.publish.plan_page import plan_page
 from moslab.utils.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.gpu.whole import CASES  # noqa: E402
+
 QWEN = "Qwen/Qwen2-VL-7B-Instruct"
 QWEN_2B = "Qwen/Qwen2-VL-2B-Instruct"
 LLAVA = "llava-hf/llava-1.5-7b-hf"
@@ -37,6 +42,7 @@ KONIQ = (1024, 768)
 H100 = work.card("H100")
 PAGE = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
 BENCHMARK = json.loads((ROOT / "benchmarks/results/gpu_h200.json").read_text())["workloads"]
+WHOLE = json.loads((ROOT / "benchmarks/results/whole_h200.json").read_text())
 
 
 def koniq(backbone=QWEN, recipe="lora", **fields):
@@ -213,12 +219,22 @@ def test_eight_bits_and_shards_take_less():
         ("T1-large", "ours-live-checkpointing", Compute(8, True, True)),
     ],
 )
-def test_memory_is_what_the_card_said(monkeypatch, workload, way, compute):
-    """When it was measured, the backward pass went through the frozen tower wherever that looked."""
-    monkeypatch.setattr(activations, "tower_flows", lambda _, looks: looks)
+def test_memory_is_what_the_card_said(workload, way, compute):
     measured = BENCHMARK[workload]["arms"][way]
     planned = planning.plan(koniq(batch_size=8), compute, work.card("H200"), [KONIQ], 100)
     assert planned.memory.allocated / work.GIB == pytest.approx(measured["peak_allocated"], rel=0.1)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_memory_of_whole_trainings_is_what_the_card_said(case):
+    found = WHOLE["cases"][case]
+    fields = CASES[case][1] | {"batch_size": WHOLE["batch"], "epochs": 1.0}
+    experiment = make_on("koniq10k", backbone=QWEN_2B if found["shapes"] == "2b" else QWEN, **fields)
+    sizes = [tuple(found["picture"])]
+    planned = planning.plan(experiment, load_compute("one-gpu"), work.card("H200"), sizes, WHOLE["pictures"])
+    peak = found["training_peak"]
+    assert planned.memory.allocated / work.GIB == pytest.approx(peak["allocated"], rel=0.03)
+    assert planned.memory.total / work.GIB == pytest.approx(peak["reserved"], rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +246,7 @@ def test_shares_are_what_the_benchmark_reached(way, arm):
     assert entry["pictures_per_second"] == round(rate, 2) and arm in entry["source"]
     looks = way != "kept"
     shape = plans.Shape.of(koniq(), [KONIQ], looks, None)
-    operations = work.training(shape.anatomy, shape.mean, looks, looks, way == "checkpointing")
+    operations = work.training(shape.anatomy, shape.mean, looks, False, way == "checkpointing")
     assert entry["share"] == pytest.approx(rate * operations / (H100.teraflops * 1e12), abs=0.006)
 
 

@@ -55,6 +55,15 @@ QWEN_TEXT = dict(
     rope_parameters={"rope_type": "default", "mrope_section": [16, 24, 24], "rope_theta": 1e6},
 )
 QWEN_VISION = dict(depth=32, embed_dim=1280, hidden_size=3584, num_heads=16, mlp_ratio=4)
+# Qwen2-VL-2B-Instruct has the same tower, and one matrix for words in and out.
+SMALL_QWEN_TEXT = dict(
+    QWEN_TEXT,
+    vocab_size=151936,
+    hidden_size=1536,
+    intermediate_size=8960,
+    num_attention_heads=12,
+    num_key_value_heads=2,
+)
 LLAVA_TEXT = dict(
     vocab_size=32064,
     hidden_size=4096,
@@ -83,6 +92,7 @@ TINY_QWEN_TEXT = dict(
     max_position_embeddings=2048,
     rope_parameters={"rope_type": "default", "mrope_section": [4, 2, 2], "rope_theta": 1e4},
 )
+QWEN_TEXTS = {"7b": QWEN_TEXT, "2b": SMALL_QWEN_TEXT, "tiny": TINY_QWEN_TEXT}
 TINY_QWEN_VISION = dict(depth=2, embed_dim=64, hidden_size=64, num_heads=2, mlp_ratio=2)
 TINY_LLAVA_TEXT = dict(
     vocab_size=2048,
@@ -182,27 +192,29 @@ def config_of(
         assert isinstance(number, int)
         return number
 
-    tiny = shapes == "tiny"
-    return _qwen2_vl_config(tiny, token) if architecture == "qwen2_vl" else _llava_config(tiny, token)
+    if architecture == "qwen2_vl":
+        return _qwen2_vl_config(shapes, token)
+    return _llava_config(shapes == "tiny", token)
 
 
-def _qwen2_vl_config(tiny: bool, token: Callable[[str], int]) -> Qwen2VLConfig:
+def _qwen2_vl_config(shapes: str, token: Callable[[str], int]) -> Qwen2VLConfig:
+    tied = shapes == "2b"
     text = dict(
-        TINY_QWEN_TEXT if tiny else QWEN_TEXT,
-        tie_word_embeddings=False,
+        QWEN_TEXTS[shapes],
+        tie_word_embeddings=tied,
         bos_token_id=None,
         eos_token_id=token("<|im_end|>"),
         pad_token_id=token("<|endoftext|>"),
     )
     vision = dict(
-        TINY_QWEN_VISION if tiny else QWEN_VISION,
+        TINY_QWEN_VISION if shapes == "tiny" else QWEN_VISION | {"hidden_size": text["hidden_size"]},
         patch_size=PATCH,
         spatial_merge_size=2,
         temporal_patch_size=2,
         in_channels=3,
         hidden_act="quick_gelu",
     )
-    return joined_config(text, vision, token, tied=False)
+    return joined_config(text, vision, token, tied=tied)
 
 
 def _llava_config(tiny: bool, token: Callable[[str], int]) -> LlavaConfig:
