@@ -7,6 +7,7 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import gc  # noqa: E402
 import json  # noqa: E402
 import socket  # noqa: E402
 from collections.abc import Callable, Iterator  # noqa: E402
@@ -28,6 +29,11 @@ HOME_FOLDERS = {
     "REFERENCE": "papermill_runs/reference",
     "CACHE": "papermill_runs/cache",
 }
+
+
+def pytest_collection_finish() -> None:
+    """Libraries and tests stay for good: garbage is looked for among what comes later, as in workers."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

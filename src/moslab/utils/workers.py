@@ -1,8 +1,10 @@
 """How worker processes start: with the libraries loaded once for all of them, where that is safe."""
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from multiprocessing.context import BaseContext
 from multiprocessing.queues import Queue
 
@@ -38,6 +40,11 @@ def start_worker(environment: Mapping[str, str], slots: "Queue[dict[str, str]]")
     os.environ |= environment
     os.environ |= slots.get()
     die_with_parent()
+    for name in LIBRARIES:
+        import_module(name)
+    # The libraries' own objects stay for good. The Trainer collects garbage after each training, which takes half
+    # a second where it has to look through all of them.
+    gc.freeze()
     import torch  # looks for GPUs
 
     torch.set_num_threads(1)
