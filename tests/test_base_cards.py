@@ -15,7 +15,7 @@ from moslab.analysis import sorting
 from moslab.backbones import catalogue, loading, pretraining
 from moslab.backbones.asking import write
 from moslab.backbones.pretraining import Plan, new_base
-from moslab.publish import base_card
+from moslab.publish import base_card, base_overview
 from moslab.world import language, specs
 
 # cards
@@ -89,7 +89,7 @@ def test_committed_bases_are_small_and_their_cards_are_of_this_world():
 
 
 def test_a_base_trained_again_is_held_against_the_committed_cards():
-    before = base_card.stored()
+    before = base_overview.stored()
     assert set(before) == set(committed())
     assert base_card.agreement(before, before)["within"].all()
     worse = before["embedded"] | {"caption_loss": before["embedded"]["caption_loss"] + 0.06}

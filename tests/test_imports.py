@@ -37,6 +37,8 @@ NEWBORN_CHILD = "a child first ties itself to its parent; the batch runner reads
 NEWBORN_WORKER = "a worker's first act; its parent does without it"
 INSIDE_FUNCTIONS = {
     ("moslab", "moslab.experiments.saved"): STARTS_SLOWLY,
+    ("moslab.backbones.attention", "torch.nn.attention"): FEW_NEED_IT,
+    ("moslab.backbones.base", "moslab.backbones.attention"): FEW_NEED_IT,
     ("moslab.backbones.catalogue", "huggingface_hub"): FEW_NEED_IT,
     ("moslab.backbones.catalogue", "huggingface_hub.errors"): FEW_NEED_IT,
     ("moslab.batch.profiles", "moslab.analysis.claims.papers"): STARTS_SLOWLY,

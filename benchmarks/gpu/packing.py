@@ -6,11 +6,12 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.shapes import Bench
-from moslab.backbones import packing
+from moslab.backbones import attention, packing
+from moslab.backbones.attention import Kernel, one_by_one, varlen
 from moslab.backbones.base import Backbone
-from moslab.backbones.packing import Kernel, Sequences, one_by_one, varlen
+from moslab.backbones.packing import Sequences
 
-NAME = packing.ATTENTION
+NAME = attention.ATTENTION
 OFF = 0.05  # difference of a kernel, by the largest value, from which on it does not give the right numbers
 NO_CARD = (1000, 0)  # a compute capability that none has
 
@@ -66,10 +67,10 @@ def choose_kernel(bench: Bench) -> str:
         head_dim = text.hidden_size // text.num_attention_heads
         error = _difference(bench, text.num_attention_heads, text.num_key_value_heads, head_dim)
         if not error < OFF:
-            packing.OLDEST = NO_CARD
+            attention.OLDEST = NO_CARD
             return f"a dense call for each sequence (varlen_attn is off by {error:.3g})"
     except Exception as problem:
-        packing.OLDEST = NO_CARD
+        attention.OLDEST = NO_CARD
         why = f"{type(problem).__name__}: {str(problem)[:200]}"
         return f"a dense call for each sequence (varlen_attn fails: {why})"
     return f"torch.nn.attention.varlen.varlen_attn (off by {error:.2g} of the largest value at most)"

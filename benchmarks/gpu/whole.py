@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 SIZE = (1024, 768)  # of KonIQ-10k's pictures
 PICTURES = 140  # of which 7 in 10 are trained on
@@ -103,7 +103,7 @@ def write_pictures(root: Path, size: tuple[int, int]) -> None:
 def write_model(folder: Path, shapes: str) -> None:
     """A folder of a Qwen2-VL in the published layout, with random weights in bfloat16."""
     import torch
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     from benchmarks.gpu import shapes as true_shapes
     from moslab.backbones.catalogue import WEIGHTS, architecture_of
@@ -111,7 +111,7 @@ def write_model(folder: Path, shapes: str) -> None:
     if folder.is_dir():
         return
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    tokenizer = AutoTokenizer.from_pretrained(WEIGHTS)
+    tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(WEIGHTS))
     config = true_shapes.config_of("qwen2_vl", shapes, tokenizer)
     module = architecture_of("qwen2_vl")
     model = true_shapes.random_model(module.Model, config, device, torch.bfloat16)

@@ -309,13 +309,13 @@ def train(
     It takes about an hour on two cores, half of that for llava, ten minutes for small.
     """
     from moslab.backbones import pretraining
-    from moslab.publish import base_card
+    from moslab.publish import base_card, base_overview
 
     if architecture not in pretraining.PLANS:
         raise UserError(
             f"Unknown architecture {architecture!r}: choose one of {', '.join(pretraining.PLANS)}."
         )
-    committed = base_card.stored()
+    committed = base_overview.stored()
     weights = pretraining.train(folder, pretraining.PLANS[architecture])
     print(base_card.agreement(base_card.write_cards(weights), committed).to_string(index=False))
 
@@ -328,9 +328,9 @@ def card(
 
     It takes about two minutes each.
     """
-    from moslab.publish import base_card
+    from moslab.publish import base_card, base_overview
 
-    committed = base_card.stored()
+    committed = base_overview.stored()
     print(base_card.agreement(base_card.write_cards(folder), committed).to_string(index=False))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from moslab.backbones.architecture import Architecture, Processor
-from moslab.backbones.packing import ATTENTION, Packed, has_padding
+from moslab.backbones.packing import Packed, has_padding
 from moslab.backbones.places import Layer, given_to, only_at
 from moslab.backbones.templates import conversation
 
@@ -244,6 +244,8 @@ class Backbone:
         """A batch without its padding; None where it has none, or is read on."""
         if cache is not None or not has_padding(batch):
             return None
+        from moslab.backbones.attention import ATTENTION  # the kernels take seconds to import
+
         self.language_model.config._attn_implementation = ATTENTION
         vision = batch["vision"] if "vision" in batch else (self.look(batch),)
         return Packed.of(batch, self.positions(batch), vision)

@@ -293,16 +293,6 @@ def sorting_by_list(backbone: Backbone, length: int, trials: int = TRIALS) -> di
 # --- cards ----------------------------------------------------------------------------------------------
 
 
-def stored(folder: Path = WEIGHTS) -> dict[str, dict[str, Any]]:
-    """The cards that lie next to the package's bases, by backbone name."""
-    cards = {}
-    for name, subfolder in EMBEDDED.items():
-        path = folder / subfolder / "card.json"
-        if path.is_file():
-            cards[name] = read_json(path)
-    return cards
-
-
 def agreement(found: Mapping[str, dict[str, Any]], committed: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
     """Measured cards next to stored ones, one row per base and measure of `TOLERANCES`.
 

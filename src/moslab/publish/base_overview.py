@@ -1,10 +1,13 @@
 """What bases can do, by their stored model cards, as notebooks show it."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from moslab.publish.base_card import stored
+from moslab.backbones.catalogue import EMBEDDED, WEIGHTS
+from moslab.utils.files import read_json
 
 COLUMNS = [
     "parameters",
@@ -12,6 +15,16 @@ COLUMNS = [
     "captions, nats per token",
     "perplexity of digits",
 ]
+
+
+def stored(folder: Path = WEIGHTS) -> dict[str, dict[str, Any]]:
+    """The cards that lie next to the package's bases, by backbone name."""
+    cards = {}
+    for name, subfolder in EMBEDDED.items():
+        path = folder / subfolder / "card.json"
+        if path.is_file():
+            cards[name] = read_json(path)
+    return cards
 
 
 def overview(names: Sequence[str]) -> pd.DataFrame:

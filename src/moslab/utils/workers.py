@@ -42,8 +42,8 @@ def start_worker(environment: Mapping[str, str], slots: "Queue[dict[str, str]]")
     die_with_parent()
     for name in LIBRARIES:
         import_module(name)
-    # The libraries' own objects stay for good. The Trainer collects garbage after each training, which takes half
-    # a second where it has to look through all of them.
+    # The libraries' own objects stay for good. The Trainer collects garbage after each training, which takes
+    # half a second where it has to look through all of them.
     gc.freeze()
     import torch  # looks for GPUs
 
