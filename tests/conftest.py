@@ -15,6 +15,7 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
+from transformers import PreTrainedConfig  # noqa: E402
 
 from moslab import datasets  # noqa: E402
 from moslab.backbones import catalogue  # noqa: E402
@@ -32,7 +33,12 @@ HOME_FOLDERS = {
 
 
 def pytest_collection_finish() -> None:
-    """Libraries and tests stay for good: garbage is looked for among what comes later, as in workers."""
+    """Libraries and tests stay for good: garbage is looked for among what comes later, as in workers.
+
+    Transformers writes every configuration out for a log that is switched off, a tenth of all the time that
+    tests with models take; here it only says what it is.
+    """
+    PreTrainedConfig.__repr__ = object.__repr__  # type: ignore[method-assign]
     gc.freeze()
 
 
