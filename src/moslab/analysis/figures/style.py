@@ -11,12 +11,15 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from moslab.utils.errors import UserError
 from moslab.utils.files import write_atomic
 
 Color = tuple[float, float, float]
 PALETTE: Sequence[Color] = sns.color_palette("colorblind")
+COLORS = 256
 MARKERS = "osD^vPX"
 ORACLE: dict[str, Any] = {"color": "0.35", "linestyle": ":"}  # how lines of oracles look
 
@@ -35,13 +38,19 @@ def use_style() -> None:
 def save(figure: Figure, path: Path, runs: Iterable[str] = ()) -> Path:
     """Write a figure to `path` as PNG, without a time stamp: the same figure is the same file.
 
+    It has 256 colours at most, which takes a third of the space.
+
     Args:
         runs: keys of the runs that it shows, for the file's metadata (`Runs`).
     """
-    stream = io.BytesIO()
-    metadata = {"Software": None, "Runs": " ".join(sorted(runs))}
-    figure.savefig(stream, format="png", dpi=110, metadata=metadata)
-    return write_atomic(path, stream.getvalue())
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=110)
+    picture = Image.open(drawn).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+    facts = PngInfo()
+    facts.add_text("Runs", " ".join(sorted(runs)))
+    written = io.BytesIO()
+    picture.save(written, "PNG", optimize=True, pnginfo=facts)
+    return write_atomic(path, written.getvalue())
 
 
 def need_rows(data: Sized, figure: str) -> None:
