@@ -1,7 +1,7 @@
 """What trainings take, as tables for a terminal and for docs/plan.md."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from moslab.analysis.claims import Table, table_of
 from moslab.analysis.printed_grids import experiments, runs_of, trained_and_tested
 from moslab.analysis.tables import markdown
 from moslab.batch.plan import checked_parameters, find_notebooks
+from moslab.datasets.spec import DatasetSpec
 from moslab.datasets.table import ImageTable
 from moslab.experiments.compute import Compute, load_compute
 from moslab.experiments.experiment import Experiment
@@ -40,6 +41,7 @@ class Request:
         compute: how the training is carried out.
         picture: width and height of all pictures.
         images: how many are trained on.
+        read: labels of datasets that plans needed so far, each read once.
     """
 
     fields: Mapping[str, Any]
@@ -47,6 +49,7 @@ class Request:
     compute: Compute = Compute()
     picture: tuple[int, int] | None = None
     images: int | None = None
+    read: dict[DatasetSpec, ImageTable] = field(default_factory=dict)
 
     def plan(self, recipe: str) -> Plan:
         """The plan of one recipe, or of a paper's preset.
@@ -60,7 +63,7 @@ class Request:
         """The plan of an experiment."""
         table, sizes = None, [self.picture or PICTURE]
         if self.picture is None or self.images is None:
-            table, sizes = _at_hand(experiment, sizes)
+            table, sizes = self._at_hand(experiment, sizes)
         return plan(
             experiment,
             self.compute,
@@ -70,6 +73,21 @@ class Request:
             table=table,
         )
 
+    def _at_hand(
+        self, experiment: Experiment, sizes: list[tuple[int, int]]
+    ) -> tuple[ImageTable | None, list[tuple[int, int]]]:
+        """The dataset that is trained on, with sizes of some of its pictures; None and `sizes` if not here.
+
+        Where its labels are here without pictures, the labels count.
+        """
+        spec = experiment.trained_on
+        try:
+            if spec not in self.read:
+                self.read[spec] = labelled(spec)
+            return self.read[spec], sizes_of(experiment, self.read[spec])
+        except UserError:
+            return self.read.get(spec), sizes
+
     def _experiment(self, recipe: str) -> Experiment:
         fields = {name: value for name, value in self.fields.items() if value is not None}
         if recipe in RECIPES:
@@ -77,21 +95,6 @@ class Request:
         elif recipe in presets():
             fields = {"scorer": presets()[recipe].scorer} | fields
         return make_on(fields.pop("dataset", "koniq10k"), recipe=recipe, precision="bfloat16", **fields)
-
-
-def _at_hand(
-    experiment: Experiment, sizes: list[tuple[int, int]]
-) -> tuple[ImageTable | None, list[tuple[int, int]]]:
-    """The dataset that is trained on, with sizes of some of its pictures; None and `sizes` if it is not here.
-
-    Where its labels are here without pictures, the labels count.
-    """
-    table = None
-    try:
-        table = labelled(experiment.trained_on)
-        return table, sizes_of(experiment, table)
-    except UserError:
-        return table, sizes
 
 
 def _images(experiment: Experiment, table: ImageTable | None) -> int:
