@@ -1,8 +1,8 @@
 """Attributes that a model gives a dataset by itself, which the same model is taught in front of the score.
 
-A training with `Experiment.labelled_by` needs the finished run of its `Experiment.labeller`: what that one says
-of each training picture stands where annotations of attributes would. An answer that cannot be read becomes an
-option of its own, `UNKNOWN`.
+A training with `Experiment.labelled_by` needs the finished run of its `Experiment.labeller`: what that one
+says of each training picture stands where annotations of attributes would. An answer that cannot be read
+becomes an option of its own, `UNKNOWN`.
 
 Source: RealQA, section 3.3 (a cold start on its own attributes, then KonIQ-10k and AVA are labelled).
 """
