@@ -129,6 +129,9 @@ def with_mos(tested: Mapping[str, Results], resamples: int = 300) -> pd.DataFram
     for name, results in tested.items():
         for attribute in ATTRIBUTES:
             said, target = _written(list(results.runs.values()), attribute)
+            if not np.ptp(said, axis=1).all():  # a run that says the same of every picture
+                rows.append((name, in_words(attribute), np.nan, np.nan, np.nan))
+                continue
             band = estimate("srcc", said, target, n=resamples, allow_few=True)
             rows.append((name, in_words(attribute), band.value, band.low95, band.high95))
     return pd.DataFrame(rows, columns=["dataset", "arm", "value", "low", "high"])
@@ -294,7 +297,7 @@ def _of_attributes(right: pd.DataFrame) -> str:
 def _of_labels(bands: pd.DataFrame, strong: Mapping[str, Any] | None) -> str:
     texts = []
     for name, rows in bands.groupby("dataset", sort=False):
-        best = rows.loc[rows["value"].abs().idxmax()]
+        best = rows.loc[rows["value"].abs().fillna(0.0).idxmax()]
         texts.append(f"{best['arm']} {best['value']:+.3f} on {name}")
     text = f"**Self-labelled attributes** go with MOS at most by an SRCC of {', '.join(texts)}."
     if strong is None:

@@ -231,8 +231,7 @@ def answers(predictions: pd.DataFrame) -> pd.DataFrame:
     names = [column.removeprefix("true ") for column in predictions if column.startswith("true ")]
     if not names:
         raise UserError(
-            "This run answered nothing beside its scores that labels could be held against: use "
-            "scorer='chain', or roc with also=...."
+            "This run answered nothing beside its scores: use scorer='chain', or roc with also=...."
         )
     rows = [_answers_measured(predictions[f"said {name}"], predictions[f"true {name}"]) for name in names]
     return pd.DataFrame(rows, index=pd.Index(names, name="attribute")).assign(n=len(predictions))
