@@ -12,7 +12,7 @@ from moslab import datasets
 from moslab.analysis import chain_tables as chain
 from moslab.analysis.claims import load_claims
 from moslab.experiments.experiment import Experiment, make
-from moslab.experiments.grid import Results
+from moslab.experiments.grid import Grid, Results
 from moslab.experiments.store import Run
 from moslab.scorers.chain import ATTRIBUTES
 from moslab.world import ugc
@@ -45,12 +45,20 @@ def test_options_have_places_from_one():
     assert np.isnan(chain.places("level_shot", pd.Series([""]))).all()
 
 
-def test_the_longer_arms_have_the_papers_names():
+def test_the_arms_as_printed_have_the_claims_names():
     arms = {chain.DIRECT: {"scorer": "digits"}, chain.CHAIN: {"scorer": "chain"}}
-    longer = chain.longer(arms, [12.0])
-    assert longer["chain, 6 epochs"] == {"scorer": "chain", "epochs": 12.0}
-    assert longer["digits M=3, 6 epochs"]["epochs"] == 12.0
-    assert chain.longer(arms, []) == {}
+    assert chain.as_printed(arms, 2.0) == {
+        "digits M=3": {"scorer": "digits", "epochs": 2.0},
+        "digits M=3, 6 epochs": {"scorer": "digits", "epochs": 6.0},
+        "chain, 6 epochs": {"scorer": "chain", "epochs": 6.0},
+    }
+
+
+def test_rows_of_another_base_are_left_out():
+    arms = {"Ours": {"backbone": "here"}, "Q-Align": {"backbone": "elsewhere"}}
+    grid = Grid(["ugc"], arms, [0], {})
+    assert list(chain.of_base({"table": grid}, "here")["table"].arms) == ["Ours"]
+    assert chain.of_base({"table": grid}, "nowhere") == {}
 
 
 def test_a_weighted_sum_finds_what_options_are_worth():
@@ -80,7 +88,7 @@ def test_attributes_are_held_against_the_commonest_option_and_the_truth():
             **{f"true {name}": table.annotations[name].to_numpy()[rows] for name in ATTRIBUTES}
         )
         runs["ugc", chain.CHAIN, seed] = replace(run, predictions=frame)
-    right = chain.accuracy(Results(runs), table, 300, [chain.CHAIN])
+    right = chain.accuracy({chain.CHAIN: Results(runs)}, table, 300)
     assert list(right) == [chain.CHAIN, "commonest option", "ceiling"]
     assert len(right) == 9
     assert right["ceiling"].drop(["eye catching", "composition"]).mean() > 0.8  # annotators slip now and then

@@ -78,7 +78,7 @@ PLANS["10_chain_of_thought"] = REALQA | {
     "labelled": "koniq10k",
     "others": ["spaq", "livec"],
     "correlated": ["koniq10k", "ava"],
-    "lengths": [6.0],
+    "printed_epochs": 2.0,
 }
 PLANS["80_printed_table"] = REALQA | {"table": "realqa.table5", "paper_table": "realqa.table5"}
 

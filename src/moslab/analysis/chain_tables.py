@@ -12,7 +12,7 @@ from moslab.analysis.measured import Measured
 from moslab.analysis.tables import Sentence, say
 from moslab.analysis.verdict_tables import by_dataset, of_claim
 from moslab.datasets.table import ImageTable
-from moslab.experiments.grid import Results
+from moslab.experiments.grid import Grid, Results
 from moslab.experiments.self_labels import UNKNOWN, attributes_of
 from moslab.experiments.store import Run
 from moslab.measures.metrics import srcc, unread_as_mean
@@ -24,7 +24,7 @@ from moslab.world.tasks import SEED
 
 DIRECT, CHAIN = "digits M=3", "chain"
 SUM = "chain, weighted sum of its attributes"
-LONG = "6 epochs"  # as the paper prints it; three times the epochs of a direct answer
+LONG = "6 epochs"  # three times those of the direct answer as printed
 ELSEWHERE = "tested on another dataset"
 RIDGE = 1.0  # pictures' worth of pull towards no weight at all
 HELPS = "realqa.chain_helps"
@@ -38,13 +38,22 @@ DIGITS_ADD = "realqa.chain_beats_its_own_attributes"
 JUDGED = (HELPS, AS_PRINTED, BEYOND, WORDS, HELPS_ELSEWHERE, WORDS_ELSEWHERE, DIGITS_ADD)
 
 
-def longer(arms: Mapping[str, Mapping[str, Any]], lengths: Sequence[float]) -> dict[str, dict[str, Any]]:
-    """Chain and direct answer for the epochs that the paper prints as six; none without a length."""
-    longest = {}
-    for length in lengths:
-        for arm in (DIRECT, CHAIN):
-            longest[f"{arm}, {LONG}"] = {**arms[arm], "epochs": length}
-    return longest
+def as_printed(arms: Mapping[str, Mapping[str, Any]], epochs: float) -> dict[str, dict[str, Any]]:
+    """Level words and direct answer for so many epochs; chain and direct answer for three times as many."""
+    printed = {arm: {**fields, "epochs": epochs} for arm, fields in arms.items() if arm != CHAIN}
+    for arm in (DIRECT, CHAIN):
+        printed[f"{arm}, {LONG}"] = {**arms[arm], "epochs": 3 * epochs}
+    return printed
+
+
+def of_base(grids: Mapping[str, Grid], backbone: str) -> dict[str, Grid]:
+    """Grids of printed tables without the rows that another base makes (Q-Align's, at the papers' scale)."""
+    own = {}
+    for name, grid in grids.items():
+        arms = {arm: fields for arm, fields in grid.arms.items() if fields["backbone"] == backbone}
+        if arms:
+            own[name] = replace(grid, arms=arms)
+    return own
 
 
 # --- attributes -------------------------------------------------------------------------------------------
@@ -56,14 +65,13 @@ def places(name: str, words: pd.Series) -> np.ndarray:
     return words.map(numbers).to_numpy(dtype=float)
 
 
-def accuracy(results: Results, table: ImageTable, images: int | None, arms: Sequence[str]) -> pd.DataFrame:
+def accuracy(chains: Mapping[str, Results], table: ImageTable, images: int | None) -> pd.DataFrame:
     """How often each attribute is written as it was annotated, on the test pictures of its own dataset.
 
     Args:
-        results: runs of chains on the dataset.
+        chains: by the name of an arm, results that have its runs; the last one was trained longest.
         table: the dataset, for its training labels.
         images: with how many pictures an embedded dataset was generated.
-        arms: which.
 
     Returns:
         A row per attribute: the share of right answers of each arm (mean over seeds), of the option that is
@@ -73,11 +81,12 @@ def accuracy(results: Results, table: ImageTable, images: int | None, arms: Sequ
     rows: dict[str, dict[str, float]] = {}
     for name in ATTRIBUTES:
         row = {}
-        for arm in arms:
+        for arm, results in chains.items():
             row[arm] = float(np.mean([_right(run, name) for run in _runs(results, arm)]))
         rows[in_words(name)] = row
     frame = pd.DataFrame(rows).T
-    [tested, *_] = [run.split("test") for run in _runs(results, arms[0])]
+    arm, results = next(iter(chains.items()))
+    tested = _runs(results, arm)[0].split("test")
     return frame.assign(**_bounds(tested, table, images)).rename_axis("attribute")
 
 
@@ -279,7 +288,7 @@ def findings(
 
 
 def _of_attributes(right: pd.DataFrame) -> str:
-    arm = right.columns[-3]  # the chain that was trained longest
+    arm = str(right.columns[-3])  # the chain that was trained longest
     ahead = int((right[arm] > right["commonest option"]).sum())
     text = say(
         "**Attributes**: {arm} writes {mean:.0%} of them as annotated; always writing the commonest option "
