@@ -78,6 +78,15 @@ def test_the_sum_is_an_arm_beside_the_chain():
     assert (np.diff(one.scores[chain.SUM][0]) > 0).all()
 
 
+def test_a_sum_of_annotated_attributes_and_copies_of_labels():
+    runs = results(composition=MARKS)
+    for run in runs.runs.values():
+        run.predictions["true composition"] = MARKS
+    labels = chain.own_labels(results("train", composition=MARKS))[0]
+    assert chain.sum_of_annotated(runs, labels) == pytest.approx(1.0)
+    assert chain.agreement(runs, results(composition=MARKS[::-1])) == pytest.approx(80 / 90)
+
+
 def test_attributes_are_held_against_the_commonest_option_and_the_truth():
     table = datasets.load("ugc", images=300)
     rows = table.rows("test")[:10]
@@ -121,9 +130,9 @@ def test_findings_are_sentences_with_and_without_a_labelled_set():
     right = pd.DataFrame({"chain": [0.5], "commonest option": [0.4], "ceiling": [np.nan]}, index=["exposure"])
     bands = chain.with_mos({"iqa": results(composition=MARKS)})
     strong = {"attribute": "composition", "value": 0.25}
-    lines = chain.findings([], right, bands, strong)
+    lines = chain.findings([], right, 0.9, bands, strong)
     assert "composition +1.000 on iqa" in lines[-1]
     assert "Chosen among training pictures: composition, +0.750" in lines[-1]
     assert "The ceiling" not in lines[-2]
-    assert len(chain.findings([], right, chain.with_mos({}), None)) == 5
+    assert len(chain.findings([], right, 0.9, chain.with_mos({}), None)) == 5
     assert "not judged" in str(chain.answer([]))

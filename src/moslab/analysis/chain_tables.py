@@ -213,6 +213,33 @@ def weighted_sum(attributes: pd.DataFrame, mos: np.ndarray, said: pd.DataFrame) 
     return mos.mean() + asked.to_numpy() @ weights
 
 
+def sum_of_annotated(results: Results, labels: tuple[pd.DataFrame, np.ndarray]) -> float:
+    """SRCC that the weighted sum would reach if a chain wrote every attribute of a test picture as annotated.
+
+    Args:
+        results: with the arm `CHAIN`, on a dataset with attributes.
+        labels: as from `taught_labels`.
+    """
+    rows = _runs(results, CHAIN)[0].split("test")
+    true = pd.DataFrame({name: rows[f"true {name}"] for name in ATTRIBUTES})
+    return srcc(weighted_sum(*labels, true), rows["target"].to_numpy())
+
+
+def agreement(taught: Results, labelling: Results) -> float:
+    """How often a chain writes the attribute that its labeller says of the same test picture.
+
+    Args:
+        taught: chains on a dataset that was labelled by the model itself.
+        labelling: the arm of the same name that labels, asked about the test pictures of this dataset.
+    """
+    said = {seed: run.split("test") for (_, arm, seed), run in taught.runs.items() if arm == CHAIN}
+    shares = []
+    for (_, _, seed), run in labelling.runs.items():
+        same = attributes_of(said[seed]).to_numpy() == attributes_of(run.split("test")).to_numpy()
+        shares.append(same.mean())
+    return float(np.mean(shares))
+
+
 def taught_labels(table: ImageTable, first: int | None) -> tuple[pd.DataFrame, np.ndarray]:
     """Attributes and scores of the training pictures of a dataset that has them."""
     assert table.annotations is not None
@@ -262,13 +289,18 @@ def answer(verdicts: Sequence[Verdict]) -> Sentence:
 
 
 def findings(
-    verdicts: Sequence[Verdict], right: pd.DataFrame, bands: pd.DataFrame, strong: Mapping[str, Any] | None
+    verdicts: Sequence[Verdict],
+    right: pd.DataFrame,
+    annotated: float,
+    bands: pd.DataFrame,
+    strong: Mapping[str, Any] | None,
 ) -> list[str]:
     """The notebook's findings, a sentence or two each.
 
     Args:
         verdicts: all of the notebook.
         right: as from `accuracy`.
+        annotated: as from `sum_of_annotated`.
         bands: as from `with_mos`, of all datasets.
         strong: as from `strongest`; None where no dataset was labelled.
     """
@@ -279,7 +311,8 @@ def findings(
         f"**Chain less level words**: {said[WORDS]}.",
         f"**On other sets**: chain less digits {said[HELPS_ELSEWHERE]}; less level words "
         f"{said[WORDS_ELSEWHERE]}.",
-        f"**Digits less a weighted sum of the attributes before them**: {said[DIGITS_ADD]}.",
+        f"**Digits less a weighted sum of the attributes before them**: {said[DIGITS_ADD]}. "
+        + say("The sum of the annotated attributes reaches an SRCC of {value}.", value=annotated),
         _of_attributes(right),
     ]
     if len(bands):
