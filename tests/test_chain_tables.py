@@ -47,7 +47,8 @@ def test_options_have_places_from_one():
 
 def test_the_arms_as_printed_have_the_claims_names():
     arms = {chain.DIRECT: {"scorer": "digits"}, chain.CHAIN: {"scorer": "chain"}}
-    assert chain.as_printed(arms, 2.0) == {
+    assert list(chain.as_printed(arms, 2.0, longer_digits=False)) == ["digits M=3", "chain, 6 epochs"]
+    assert chain.as_printed(arms, 2.0, longer_digits=True) == {
         "digits M=3": {"scorer": "digits", "epochs": 2.0},
         "digits M=3, 6 epochs": {"scorer": "digits", "epochs": 6.0},
         "chain, 6 epochs": {"scorer": "chain", "epochs": 6.0},

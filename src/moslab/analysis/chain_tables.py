@@ -38,10 +38,15 @@ DIGITS_ADD = "realqa.chain_beats_its_own_attributes"
 JUDGED = (HELPS, AS_PRINTED, BEYOND, WORDS, HELPS_ELSEWHERE, WORDS_ELSEWHERE, DIGITS_ADD)
 
 
-def as_printed(arms: Mapping[str, Mapping[str, Any]], epochs: float) -> dict[str, dict[str, Any]]:
-    """Level words and direct answer for so many epochs; chain and direct answer for three times as many."""
+def as_printed(
+    arms: Mapping[str, Mapping[str, Any]], epochs: float, longer_digits: bool
+) -> dict[str, dict[str, Any]]:
+    """Level words and direct answer for so many epochs; the chain for three times as many.
+
+    With `longer_digits`, so is the direct answer once more.
+    """
     printed = {arm: {**fields, "epochs": epochs} for arm, fields in arms.items() if arm != CHAIN}
-    for arm in (DIRECT, CHAIN):
+    for arm in (DIRECT, CHAIN) if longer_digits else (CHAIN,):
         printed[f"{arm}, {LONG}"] = {**arms[arm], "epochs": 3 * epochs}
     return printed
 
@@ -306,7 +311,7 @@ def findings(
     """
     said = {name: by_dataset(of_claim(verdicts, name)) for name in JUDGED}
     lines = [
-        f"**Chain less digits alone**: at equal epochs {said[HELPS]}; chain three times as long "
+        f"**Chain less digits alone**: at equal epochs {said[HELPS]}; as printed, chain three times as long, "
         f"{said[AS_PRINTED]}; both three times as long {said[BEYOND]}.",
         f"**Chain less level words**: {said[WORDS]}.",
         f"**On other sets**: chain less digits {said[HELPS_ELSEWHERE]}; less level words "
