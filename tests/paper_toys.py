@@ -15,7 +15,7 @@ from moslab.utils import paths
 from moslab.utils.files import read_json
 from moslab.world import generate
 
-PICTURES = {"iqa": 30, "iaa": 30, "aigiqa": 30}
+PICTURES = {"iqa": 30, "iaa": 30, "aigiqa": 30, "ugc": 30}
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Batch:
 
 
 def write_data(root: Path) -> Path:
-    """KonIQ-10k, AVA and AGIQA-3K in their published layouts, with a few drawn pictures each."""
+    """KonIQ-10k, AVA, AGIQA-3K and RealQA in their published layouts, with a few drawn pictures each."""
     for task, pictures in PICTURES.items():
         export(generate(task, n=pictures, size=(64, 64)), root)
     return root

@@ -73,7 +73,7 @@ def test_llama_factory_reads_sharegpt_with_a_description(base, tmp_path):
 def test_pictures_in_memory_are_written_out(base, tmp_path):
     experiment = toy_experiment(base, scorer="levels", train_images=3, **SETTING)
     lines = read(conversations.export(experiment, tmp_path / "out"))
-    table = conversations.labelled(experiment.trained_on)
+    table = conversations.taught(experiment)
     for row, line in zip(training_rows(experiment, table), lines):
         path = Path(line["images"][0])
         assert path.is_absolute()
@@ -83,7 +83,7 @@ def test_pictures_in_memory_are_written_out(base, tmp_path):
 def test_a_chain_tells_its_attributes_first(tmp_path, monkeypatch):
     exposure = pd.DataFrame({"exposure": ["dark", "properly exposed"] * 20})
     table = replace(use_toy_table(monkeypatch), annotations=exposure)
-    monkeypatch.setattr(conversations, "labelled", lambda _: table)
+    monkeypatch.setattr(conversations, "taught", lambda _: table)
     experiment = toy_experiment("embedded", scorer="chain", options={"attributes": ("exposure",)})
     answers = [line["messages"][1]["content"] for line in read(conversations.export(experiment, tmp_path))]
     forms = [

@@ -73,6 +73,13 @@ PLANS: dict[str, dict[str, Any]] = {
 }
 
 
+PLANS["10_chain_of_thought"] = REALQA | {
+    "dataset": "realqa",
+    "labelled": "koniq10k",
+    "others": ["spaq", "livec"],
+    "correlated": ["koniq10k", "ava"],
+    "printed_epochs": 2.0,
+}
 PLANS["80_printed_table"] = REALQA | {"table": "realqa.table5", "paper_table": "realqa.table5"}
 
 
@@ -81,7 +88,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     """All notebooks; few bins in 01, since a miniature has fewer distinct scores than 101 quantiles need."""
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_base)
     first = reproduce(home, "01", bins=[5, 15])
-    others = reproduce(home, "00 02 03 04 05 06 07 11 80 91")
+    others = reproduce(home, "00 02 03 04 05 06 07 10 11 80 91")
     return Batch(others.folder, first.status or others.status, first.printed + others.printed)
 
 
@@ -161,7 +168,7 @@ def test_runs_are_those_of_the_papers(batch: Batch, stem: str) -> None:
     experiments = batch.experiments(stem)
     assert experiments
     data = {name for one in experiments for name in (one.dataset, one.test_dataset) if name}
-    assert data <= {"koniq10k", "ava", "agiqa3k"}
+    assert data <= {"koniq10k", "ava", "agiqa3k", "realqa"}
     assert {one.train_images for one in experiments} == {None}
     assert all(one.backbone.endswith("base") for one in experiments)
     question = PLANS[stem].get("text", None)

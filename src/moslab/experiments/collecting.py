@@ -105,8 +105,20 @@ def collect(
             f"{len(absent)} of {len(experiments)} runs are not in the reference (first: {first.label}, key "
             f"{first.key}): set runs = 'reuse' to train them here."
         )
-    train_all(absent, profile, jobs, compute)
+    for stage in stages(absent, profile):
+        train_all(stage, profile, jobs, compute)
     return [_finished(experiment, stores(runs, profile)) for experiment in experiments]
+
+
+def stages(absent: Sequence[Experiment], profile: str) -> list[list[Experiment]]:
+    """What is trained first, and then what learns attributes with which the first runs label its pictures.
+
+    The runs that label are asked for by nobody else: they come into the local store and stay there.
+    """
+    later = [one for one in absent if one.labelled_by]
+    first = [one for one in absent if not one.labelled_by]
+    first += missing([one.labeller for one in later], "reuse", profile)
+    return [stage for stage in (first, later) if stage] or [[]]
 
 
 def _finished(experiment: Experiment, among: Sequence[Store]) -> Run:

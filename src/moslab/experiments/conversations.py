@@ -15,7 +15,7 @@ from typing import Any
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
 from moslab.experiments.experiment import Experiment
-from moslab.experiments.inputs import check_inputs, fitted_scorer, labelled, training_rows
+from moslab.experiments.inputs import check_inputs, fitted_scorer, taught, training_rows
 from moslab.scorers.base import Labels
 from moslab.utils.errors import UserError
 from moslab.utils.files import write_atomic, write_json
@@ -100,7 +100,7 @@ def description(file: str) -> dict[str, Any]:
 
 def conversations(experiment: Experiment, folder: Path) -> list[Conversation]:
     """The training conversations, in table order; folder: for pictures that are in no file."""
-    table = labelled(experiment.trained_on)
+    table = taught(experiment)
     check_inputs(experiment, table)
     scorer = fitted_scorer(experiment, table)
     wording = Wording.of(table, experiment.dataset, experiment.text, experiment.preset)

@@ -172,7 +172,7 @@ def predictions_frame(table: ImageTable, rows: RowNumbers, scores: Scores) -> pd
     """The record kept of every evaluated picture.
 
     Scores, and answers in numbers, are kept to seven digits, entropy and top probability to five. Each answer
-    other than the score ("said ...") stands next to the true one ("true ...").
+    other than the score ("said ...") stands next to the true one ("true ...") where that is known.
     """
     frame = table.frame.iloc[rows]
     columns = {
@@ -185,12 +185,11 @@ def predictions_frame(table: ImageTable, rows: RowNumbers, scores: Scores) -> pd
         "top": scores.top.round(5),
     }
     if scores.said is not None:
-        if table.annotations is None:
-            raise UserError(f"{table.name} has no annotations to compare the other answers with.")
-        true = table.annotations.iloc[rows]
+        true = pd.DataFrame() if table.annotations is None else table.annotations.iloc[rows]
         for name in scores.said:
             columns[f"said {name}"] = scores.said[name].round(7).to_numpy()  # words stay as they are
-            columns[f"true {name}"] = true[name].to_numpy()
+            if name in true:
+                columns[f"true {name}"] = true[name].to_numpy()
     return pd.DataFrame(columns)
 
 
@@ -229,7 +228,7 @@ def answers(predictions: pd.DataFrame) -> pd.DataFrame:
     Raises:
         UserError: for a run that answered nothing but scores.
     """
-    names = [column.removeprefix("said ") for column in predictions if column.startswith("said ")]
+    names = [column.removeprefix("true ") for column in predictions if column.startswith("true ")]
     if not names:
         raise UserError(
             "This run answered nothing beside its scores: use scorer='chain', or roc with also=...."

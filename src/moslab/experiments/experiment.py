@@ -34,6 +34,7 @@ ADDED_LATER = (
     "vision",
     "vocabulary",
     "optimizer",
+    "labelled_by",
 )
 # Fields that change the evaluation and nothing in the training.
 EVALUATION_FIELDS = ("splits", "test_text", "test_images", "test_dataset", "related")
@@ -112,9 +113,14 @@ class Experiment(BaseModel):
         False, description="also evaluated after every epoch, kept in the run's history"
     )
     related: bool = Field(False, description="asked about attributes of other pictures after training")
+    labelled_by: str = Field(
+        "",
+        description="dataset whose attributes the same model learns first, to label this dataset by itself; "
+        "for scorer chain, '' where the dataset's own attributes are taught",
+    )
     seed: int = Field(0, ge=0)
 
-    @field_validator("dataset", "test_dataset")
+    @field_validator("dataset", "test_dataset", "labelled_by")
     @classmethod
     def _known_dataset(cls, name: str) -> str:
         for part in _parts(name):
@@ -141,6 +147,8 @@ class Experiment(BaseModel):
             object.__setattr__(self, "test_text", None)
         if self.test_dataset == self.dataset:
             object.__setattr__(self, "test_dataset", "")
+        if self.scorer != "chain" or self.labelled_by == self.dataset:
+            object.__setattr__(self, "labelled_by", "")
         self._settle_lora()
         self._settle_learning()
         if self.optimizer == "adamw":
@@ -149,7 +157,7 @@ class Experiment(BaseModel):
             if getattr(self, limit) == 0:
                 self._unset(limit)
         if self.protocol:
-            for name in [*_parts(self.dataset), *_parts(self.test_dataset)]:
+            for name in [*_parts(self.dataset), *_parts(self.test_dataset), *_parts(self.labelled_by)]:
                 check_protocol(self.protocol, name)
 
     def _settle_lora(self) -> None:
@@ -205,6 +213,25 @@ class Experiment(BaseModel):
         """The dataset that is tested on: the one trained on, unless another is named."""
         return self._spec(self.test_dataset or self.dataset)
 
+    @property
+    def labeller(self) -> "Experiment":
+        """The training whose answers are this one's attributes: the same, on the pictures of `labelled_by`.
+
+        What it is asked about are the training pictures of this one.
+        """
+        changes = {
+            "dataset": self.labelled_by,
+            "preset": "default",
+            "labelled_by": "",
+            "test_text": None,
+            "test_dataset": self.dataset,
+            "test_images": self.train_images,
+            "splits": ("train",),
+            "every_epoch": False,
+            "related": False,
+        }
+        return make(**{**self.model_dump(), **changes})
+
     def _spec(self, name: str) -> DatasetSpec:
         return DatasetSpec(
             name, root=self.root, preset=self.preset, protocol=self.protocol, images=self.images
@@ -224,6 +251,8 @@ class Experiment(BaseModel):
         labels = [self.trained_on]
         if self.test_dataset:
             labels.append(self.tested_on)
+        if self.labelled_by:
+            labels.append(self.labeller.trained_on)
         trained_pictures = self._trained_pictures()
         tested_pictures = digests.of_pictures(self.tested_on, self.splits, self.test_images)
         return self._digest(fields, labels, [trained_pictures, tested_pictures])
@@ -234,7 +263,10 @@ class Experiment(BaseModel):
         fields = self._fields(without=EVALUATION_FIELDS)
         reading = scorer_class(self.scorer).READING
         fields["options"] = {name: value for name, value in self.options.items() if name not in reading}
-        return self._digest(fields, [self.trained_on], [self._trained_pictures()])
+        labels = [self.trained_on]
+        if self.labelled_by:
+            labels.append(self.labeller.trained_on)
+        return self._digest(fields, labels, [self._trained_pictures()])
 
     def _fields(self, without: Collection[str]) -> dict[str, Any]:
         """The canonical fields; those that were added later are absent while they are not set."""
@@ -248,7 +280,8 @@ class Experiment(BaseModel):
         return digest([fields, *manifests, *filter(None, pictures), weights, versions])
 
     def _trained_pictures(self) -> str:
-        return digests.of_pictures(self.trained_on, ("train",), self.train_images)
+        own = digests.of_pictures(self.trained_on, ("train",), self.train_images)
+        return own + self.labeller._trained_pictures() if self.labelled_by else own
 
     @property
     def label(self) -> str:

@@ -15,6 +15,7 @@ from moslab.datasets.table import ImageTable
 from moslab.experiments.digests import rows_of
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import make_on
+from moslab.experiments.self_labels import with_attributes
 from moslab.scorers import scorer_class, scorer_options
 from moslab.scorers.base import Labels, Scorer
 from moslab.utils.errors import UserError
@@ -23,6 +24,16 @@ from moslab.utils.errors import UserError
 def labelled(spec: DatasetSpec) -> ImageTable:
     """A dataset as it is trained and tested on: higher scores for better pictures."""
     return datasets.load(spec).oriented()
+
+
+def taught(experiment: Experiment) -> ImageTable:
+    """What an experiment trains on, with the attributes that it labels by itself, if it does.
+
+    Raises:
+        UserError: where the run that labels is not finished.
+    """
+    table = labelled(experiment.trained_on)
+    return with_attributes(table, experiment) if experiment.labelled_by else table
 
 
 def training_rows(experiment: Experiment, table: ImageTable) -> np.ndarray:

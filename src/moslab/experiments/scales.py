@@ -57,6 +57,8 @@ def _embedded(
     taken = {name: fields[name] for name in SAME if name in fields}
     if fields.get("text") in TEXTS:
         taken["text"] = fields["text"]
+    if "labelled_by" in fields:
+        taken["labelled_by"] = stand_in_for(fields["labelled_by"])
     if "backbone" in fields:
         taken["backbone"] = backbone_for(fields["backbone"])
     if preset_fields(fields.get("recipe", "lm")).get("recipe") == "scratch":

@@ -28,6 +28,7 @@ from moslab.experiments.inputs import (
     evaluated_rows,
     fitted_scorer,
     labelled,
+    taught,
     training_rows,
     used_rows,
 )
@@ -266,7 +267,7 @@ def prepare(
     """
     experiments = [experiment, *others]
     check_optimizer(experiment, compute)
-    table = labelled(experiment.trained_on)
+    table = taught(experiment)
     for one in experiments:
         check_inputs(one, table)
     set_seed(experiment.seed)

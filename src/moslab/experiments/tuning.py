@@ -30,13 +30,14 @@ def table() -> dict[str, dict[str, Any]]:
 def tuned_rate(scorer: str, dataset: str, recipe: str) -> float:
     """The committed learning rate.
 
-    Datasets that were not tuned take that of the embedded dataset of the same aspect, without a message.
+    Datasets that were not tuned take that of the embedded dataset of the same aspect, or of `ugc` for what
+    needs attributes, without a message.
 
     Raises:
         UserError: where there is neither.
     """
     stand_in = "iqa" if aspect(dataset) == "quality" else "iaa"
-    for name in (dataset, stand_in):
+    for name in (dataset, stand_in, "ugc"):
         entry = table().get(f"{name}/{recipe}/{scorer}")
         if entry:
             return float(entry["learning_rate"])
