@@ -31,7 +31,7 @@ trap 'exit 130' INT TERM
 # by name: by their number of tests the slowest, which have few, would come last, and one core would wait.
 cores=$($python -c "from moslab.utils.cores import cores; print(cores())")
 pytest="$python -m pytest --numprocesses $cores --maxprocesses 8 --dist loadfile --no-loadscope-reorder"
-$pytest -p no:nbval tests || failed="$failed, the unit tests"
+$pytest tests -p no:nbval || failed="$failed, the unit tests"
 if ls notebooks/*.ipynb >/dev/null 2>&1; then
     $pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg notebooks/*.ipynb ||
         failed="$failed, the stored notebooks against their stored outputs"
