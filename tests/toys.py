@@ -364,7 +364,7 @@ def load_exact(folder: Path) -> base.Backbone:
     return backbone
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
     """What `condition` returns as soon as that is true; AssertionError after `seconds`."""
     end = time.time() + seconds
     while time.time() < end:

@@ -21,10 +21,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 import torch
 
-from benchmarks.gpu import measure, packing, record, shapes, ways, work, workloads
+from benchmarks.gpu import machines, measure, packing, record, shapes, ways, work, workloads
 from benchmarks.gpu.pictures import Pictures
 from benchmarks.gpu.ways import Workload
-from moslab.utils import provenance
 from moslab.utils.files import write_atomic
 
 WHOLE = 7.0  # minutes that the workloads' seconds are meant for
@@ -107,7 +106,7 @@ class Run:
     def __init__(self, asked: argparse.Namespace) -> None:
         self.asked = asked
         self.started = time.monotonic()
-        self.device = torch.device(asked.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = torch.device(asked.device or machines.usual_device())
         large = self.device.type == "cuda"
         self.shapes = asked.shapes or ("7b" if large else "tiny")
         self.precision = asked.precision or ("bfloat16" if large else "float32")
@@ -116,7 +115,7 @@ class Run:
             "version": 1,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "finished": False,
-            "machine": machine(self.device, asked.commit),
+            "machine": machines.machine(self.device, asked.commit),
             "settings": {
                 "architecture": asked.architecture,
                 "shapes": self.shapes,
@@ -314,26 +313,6 @@ class Run:
             sep="\n\n",
             flush=True,
         )
-
-
-def machine(device: torch.device, commit: str) -> dict[str, Any]:
-    """Card, packages and commit."""
-    here = provenance.provenance()
-    card, memory = here["cpu"], None
-    if device.type == "cuda":
-        card = torch.cuda.get_device_name(device)
-        memory = torch.cuda.get_device_properties(device).total_memory
-    return {
-        "card": card,
-        "memory": memory,
-        "packages": {**here["packages"], "torch": torch.__version__},
-        "cuda": torch.version.cuda,
-        "python": here["python"],
-        "platform": here["platform"],
-        "cores": here["cores"],
-        "commit": commit or here["commit"]["id"],
-        "local_changes": here["commit"]["dirty"],
-    }
 
 
 if __name__ == "__main__":

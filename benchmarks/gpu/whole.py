@@ -8,12 +8,36 @@ peak memory is then its own. Only times, memory and agreement mean anything here
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+from benchmarks.gpu import machines
+from benchmarks.gpu import shapes as true_shapes
+from moslab import datasets
+from moslab.backbones.catalogue import WEIGHTS, architecture_of
+from moslab.datasets.layouts import export
+from moslab.datasets.table import ImageTable
+from moslab.experiments.compute import Compute, load_compute
+from moslab.experiments.experiment import Experiment
+from moslab.experiments.grid import make_on
+from moslab.experiments.planning import card, plan
+from moslab.experiments.planning.work import GIB
+from moslab.experiments.saved import load_scorer, save_scorer
+from moslab.experiments.store import Run
+from moslab.experiments.training import execute_together
+from moslab.utils.files import read_json, write_json
+from moslab.world import generate
 
 SIZE = (1024, 768)  # of KonIQ-10k's pictures
 PICTURES = 140  # of which 7 in 10 are trained on
@@ -43,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--shapes", choices=("true", "tiny"), default="true")
     parser.add_argument("--cases", nargs="*", choices=tuple(CASES), default=list(CASES))
     parser.add_argument("--card", default="H100", help="whose plan stands beside what was measured")
+    parser.add_argument("--commit", default="", help="of the measured code, where there is no git")
     parser.add_argument("--one", choices=tuple(CASES), help="this case alone, in this process")
     asked = parser.parse_args(arguments)
     if asked.one:
@@ -57,7 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
 def measure_all(asked: argparse.Namespace, folder: Path) -> int:
     """Write models and pictures, then measure case by case; 1 if one of them failed."""
     ends = time.monotonic() + 60 * asked.minutes
-    results: dict[str, Any] = {"pictures": PICTURES, "batch": BATCH, "cases": {}}
+    here = machines.machine(machines.usual_device(), asked.commit)
+    results: dict[str, Any] = {"machine": here, "pictures": PICTURES, "batch": BATCH, "cases": {}}
     write_pictures(folder / "data", SIZE if asked.shapes == "true" else (56, 56))
     environment = os.environ | {"MOSLAB_HOME": str(folder), "MOSLAB_DATA": str(folder / "data")}
     failed = False
@@ -75,24 +101,18 @@ def measure_all(asked: argparse.Namespace, folder: Path) -> int:
         except subprocess.TimeoutExpired:
             status = 124
         written = folder / f"{case}.json"
-        found = json.loads(written.read_text()) if written.is_file() else {}
+        found = read_json(written) if written.is_file() else {}
         if status:
             found["error"] = f"ended with status {status}"
             failed = True
         results["cases"][case] = found
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(json.dumps(results, indent=1) + "\n")
+        write_json(asked.out, results)
         print(case, json.dumps(found), flush=True)
     return int(failed)
 
 
 def write_pictures(root: Path, size: tuple[int, int]) -> None:
     """KonIQ-10k's published layout with drawn pictures of the given size."""
-    from PIL import Image
-
-    from moslab.datasets.layouts import export
-    from moslab.world import generate
-
     if root.is_dir():
         return
     folder = export(generate("iqa", n=PICTURES, size=(64, 64)), root)
@@ -102,15 +122,9 @@ def write_pictures(root: Path, size: tuple[int, int]) -> None:
 
 def write_model(folder: Path, shapes: str) -> None:
     """A folder of a Qwen2-VL in the published layout, with random weights in bfloat16."""
-    import torch
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
-    from benchmarks.gpu import shapes as true_shapes
-    from moslab.backbones.catalogue import WEIGHTS, architecture_of
-
     if folder.is_dir():
         return
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = machines.usual_device()
     tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(WEIGHTS))
     config = true_shapes.config_of("qwen2_vl", shapes, tokenizer)
     module = architecture_of("qwen2_vl")
@@ -124,20 +138,9 @@ def write_model(folder: Path, shapes: str) -> None:
 
 def measure_one(asked: argparse.Namespace) -> None:
     """Train, keep, load and score one case; writes what was found after every step."""
-    import numpy as np
-    import torch
-
-    from moslab import load_scorer
-    from moslab.datasets import load as load_dataset
-    from moslab.experiments import saved
-    from moslab.experiments.compute import load_compute
-    from moslab.experiments.grid import make_on
-    from moslab.experiments.planning import card, plan
-    from moslab.experiments.training import execute_together
-
     shapes, fields = CASES[asked.one]
     shapes = shapes if asked.shapes == "true" else "tiny"
-    table = load_dataset("koniq10k")
+    table = datasets.load("koniq10k")
     size = table.pixels.open(0).size
     found: dict[str, Any] = {"shapes": shapes, "picture": size}
     before = time.monotonic()
@@ -148,15 +151,30 @@ def measure_one(asked: argparse.Namespace) -> None:
     setting = {"backbone": str(model), "batch_size": BATCH, "epochs": 1.0, "train_images": None}
     experiment = make_on("koniq10k", **fields, **setting)
     compute = load_compute("one-gpu")
-    planned = plan(experiment, compute, card(asked.card), [size], PICTURES)
-    found["at_once"] = planned.setting.at_once
-    found["planned"] = {
-        "allocated": round(planned.memory.allocated / 2**30, 2),
-        "total": round(planned.memory.total / 2**30, 2),
-        "pictures_per_second": round(planned.pictures_per_second, 2),
-    }
-    asked.out.write_text(json.dumps(found))
+    kept = asked.folder / f"scorer-{asked.one}"
+    found |= planned(experiment, compute, asked.card, size)
+    write_json(asked.out, found)
+    run, measured = trained(experiment, compute, kept)
+    found |= measured
+    write_json(asked.out, found)
+    found |= loaded(kept, table, run)
+    write_json(asked.out, found)
 
+
+def planned(experiment: Experiment, compute: Compute, kind: str, size: tuple[int, int]) -> dict[str, Any]:
+    """What `moslab plan` says of the training on a kind of card."""
+    one = plan(experiment, compute, card(kind), [size], PICTURES)
+    said = {
+        "allocated": round(one.memory.allocated / GIB, 2),
+        "total": round(one.memory.total / GIB, 2),
+        "pictures_per_second": round(one.pictures_per_second, 2),
+    }
+    return {"at_once": one.setting.at_once, "planned": said}
+
+
+def trained(experiment: Experiment, compute: Compute, kept: Path) -> tuple[Run, dict[str, Any]]:
+    """The run of a training whose scorer is kept in a folder, with its times, memory and losses."""
+    found: dict[str, Any] = {}
     steps: list[float] = []
     peaks: list[dict[str, float]] = []
 
@@ -166,48 +184,49 @@ def measure_one(asked: argparse.Namespace) -> None:
 
     def keep(*parts: Any) -> None:
         begun = time.monotonic()
-        saved.save_scorer(asked.folder / f"scorer-{asked.one}", *parts)
+        save_scorer(kept, *parts)
         found["keeping_seconds"] = round(time.monotonic() - begun, 1)
 
     [run] = execute_together([experiment], progress, compute, keep=keep)
-    found["seconds"] = run.seconds
-    found["steps"] = len(steps)
-    between = sorted(later - earlier for earlier, later in zip(steps, steps[1:]))
-    if between:
-        found["median_step_seconds"] = round(between[len(between) // 2], 3)
-        found["pictures_per_second"] = round(BATCH / between[len(between) // 2], 2)
-    found["training_peak"] = peaks[-1]
-    found["whole_peak"] = memory()
-    found["losses"] = [entry.get("loss") for entry in run.history]
-    asked.out.write_text(json.dumps(found))
+    step = statistics.median_high(later - earlier for earlier, later in pairwise(steps))
+    found |= {
+        "seconds": run.seconds,
+        "steps": len(steps),
+        "median_step_seconds": round(step, 3),
+        "pictures_per_second": round(BATCH / step, 2),
+        "training_peak": peaks[-1],
+        "whole_peak": memory(),
+        "losses": [entry.get("loss") for entry in run.history],
+    }
+    return run, found
 
+
+def loaded(kept: Path, table: ImageTable, run: Run) -> dict[str, Any]:
+    """How a kept scorer's scores of some test pictures differ from those that its run has of them."""
     if torch.cuda.is_available():
-        found["card"] = torch.cuda.get_device_name()
         torch.cuda.empty_cache()
     rows = table.rows("test")[:8]
     names = table.frame["image"].iloc[rows]
-    trained = run.predictions.set_index("image").loc[names, "score"].to_numpy()
+    before = run.predictions.set_index("image").loc[names, "score"].to_numpy()
     begun = time.monotonic()
-    scorer = load_scorer(asked.folder / f"scorer-{asked.one}")
-    found["loading_seconds"] = round(time.monotonic() - begun, 1)
+    scorer = load_scorer(kept)
+    found: dict[str, Any] = {"loading_seconds": round(time.monotonic() - begun, 1)}
     scores = scorer.score([table.pixels.open(int(row)) for row in rows])["score"].to_numpy()
     unread = np.isnan(scores)
     found["unread"] = int(unread.sum())
-    found["read_alike"] = bool((unread == np.isnan(trained)).all())
+    found["read_alike"] = bool((unread == np.isnan(before)).all())
     if not unread.all():
-        found["largest_difference_once_loaded"] = float(np.nanmax(abs(scores - trained)))
-    asked.out.write_text(json.dumps(found))
+        found["largest_difference_once_loaded"] = float(np.nanmax(abs(scores - before)))
+    return found
 
 
 def memory() -> dict[str, float]:
     """The most that this process has had of the card so far, GiB."""
-    import torch
-
     if not torch.cuda.is_available():
         return {}
     return {
-        "allocated": round(torch.cuda.max_memory_allocated() / 2**30, 2),
-        "reserved": round(torch.cuda.max_memory_reserved() / 2**30, 2),
+        "allocated": round(torch.cuda.max_memory_allocated() / GIB, 2),
+        "reserved": round(torch.cuda.max_memory_reserved() / GIB, 2),
     }
 
 

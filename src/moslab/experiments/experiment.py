@@ -232,6 +232,10 @@ class Experiment(BaseModel):
         }
         return make(**{**self.model_dump(), **changes})
 
+    def _labellers_dataset(self) -> list[DatasetSpec]:
+        """What the labeller learns from; nothing where the dataset's own attributes are taught."""
+        return [self.labeller.trained_on] if self.labelled_by else []
+
     def _spec(self, name: str) -> DatasetSpec:
         return DatasetSpec(
             name, root=self.root, preset=self.preset, protocol=self.protocol, images=self.images
@@ -251,8 +255,7 @@ class Experiment(BaseModel):
         labels = [self.trained_on]
         if self.test_dataset:
             labels.append(self.tested_on)
-        if self.labelled_by:
-            labels.append(self.labeller.trained_on)
+        labels += self._labellers_dataset()
         trained_pictures = self._trained_pictures()
         tested_pictures = digests.of_pictures(self.tested_on, self.splits, self.test_images)
         return self._digest(fields, labels, [trained_pictures, tested_pictures])
@@ -263,9 +266,7 @@ class Experiment(BaseModel):
         fields = self._fields(without=EVALUATION_FIELDS)
         reading = scorer_class(self.scorer).READING
         fields["options"] = {name: value for name, value in self.options.items() if name not in reading}
-        labels = [self.trained_on]
-        if self.labelled_by:
-            labels.append(self.labeller.trained_on)
+        labels = [self.trained_on, *self._labellers_dataset()]
         return self._digest(fields, labels, [self._trained_pictures()])
 
     def _fields(self, without: Collection[str]) -> dict[str, Any]:

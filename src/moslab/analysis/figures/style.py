@@ -19,7 +19,7 @@ from moslab.utils.files import write_atomic
 
 Color = tuple[float, float, float]
 PALETTE: Sequence[Color] = sns.color_palette("colorblind")
-COLORS = 256
+COLORS = 256  # of a figure's file
 MARKERS = "osD^vPX"
 ORACLE: dict[str, Any] = {"color": "0.35", "linestyle": ":"}  # how lines of oracles look
 
@@ -45,7 +45,7 @@ def save(figure: Figure, path: Path, runs: Iterable[str] = ()) -> Path:
     """
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=110)
-    picture = Image.open(drawn).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+    picture = Image.open(drawn).convert("RGB").quantize(COLORS)
     facts = PngInfo()
     facts.add_text("Runs", " ".join(sorted(runs)))
     written = io.BytesIO()
