@@ -20,10 +20,12 @@ from moslab.utils.processes import is_alive
 
 FULL = "import errno\nraise OSError(errno.ENOSPC, 'No space left on device')"
 FULL_FOR_CHILDREN = """import errno, os
-if 'MOSLAB_SOCKETS' in os.environ:
-    def full(*_, **__):
+write = os.fsync
+def full_for_children(*given):
+    if 'MOSLAB_SOCKETS' in os.environ:
         raise OSError(errno.ENOSPC, 'No space left on device')
-    os.fsync = full
+    write(*given)
+os.fsync = full_for_children
 """
 SLEEPER = """import subprocess, sys, time
 from pathlib import Path

@@ -1,38 +1,35 @@
-"""The child process in which the batch runner executes one notebook.
+"""The child process in which the batch runner executes one notebook, with another one as its kernel.
 
-It is started as `python -m moslab.batch.child` and reads its request as JSON from standard input. Exit
-status: 0 done, 1 a cell raised, 28 the disk is full, 124 a cell reached its time limit, 138 the kernel died
-(as papermill's own command line has it).
+Exit status: 0 done, 1 a cell raised, 28 the disk is full, 124 a cell reached its time limit,
+138 the kernel died (as papermill's own command line has it).
 """
 
-import json
 import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from moslab.utils.files import FULL_DISK
-from moslab.utils.processes import die_with_parent
 
 KERNEL_DIED = 138
 CELL_TIMED_OUT = 124
 DISK_FULL = 28
 
 
-def main() -> int:
-    """Execute the notebook of the request; all paths absolute.
+def execute_notebook(request: dict[str, Any]) -> None:
+    """Execute the notebook of the request and end this process with the status above; all paths absolute.
 
-    The request: {"source", "output", "parameters", "progress", "cell_limit"}.
-
-    Returns:
-        The exit status.
+    Args:
+        request: {"source", "output", "parameters", "progress", "cell_limit", "kernel"}; kernel: the number of
+            the process that serves as kernel.
     """
-    die_with_parent()
-    request = json.load(sys.stdin)
+    sys.exit(status_of(request))
 
-    # Imported here: the batch runner reads the statuses above without it, and a child whose parent dies
-    # meanwhile must not outlive it. The first line spares an optional check of jsonschema that takes a second
-    # to import.
+
+def status_of(request: dict[str, Any]) -> int:
+    """The same, but for ending."""
+    # Spares an optional check of jsonschema that takes seconds to import.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -50,7 +47,8 @@ def main() -> int:
             language="python",
             progress_bar=False,
             progress=Path(request["progress"]),
-            cell_limit=request.get("cell_limit", 0),
+            cell_limit=request["cell_limit"],
+            kernel=request["kernel"],
         )
     except PapermillExecutionError:
         return 1
@@ -73,7 +71,3 @@ def has_no_space(problem: BaseException | None) -> bool:
             return True
         problem = problem.__cause__ or problem.__context__
     return False
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,27 +1,19 @@
-"""A notebook in a child process, which dies with this one and is killed when its time is over."""
+"""A notebook in processes of its own, which die with this one and are killed when their time is over."""
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from moslab.batch.tasks import NO_LIMITS, Limits
 from moslab.utils import paths, processes
+from moslab.utils.workers import ONE_THREAD, notebook_context, start_logged
 
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-}
+INLINE = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 SOCKET_FOLDER = "moslab-kernel-{pid}-"
 NOTEBOOK_TIMED_OUT = 125  # not among the statuses with which the child itself ends
 POLL = 0.1  # seconds between two looks at the child
@@ -36,11 +28,12 @@ def execute(
     on_start: Callable[[int], object] = lambda pid: None,
     on_wait: Callable[[], object] = lambda: None,
     limits: Limits = NO_LIMITS,
+    notebooks: int = 1,
 ) -> int:
-    """Run a notebook in a child process that dies with this one. All paths absolute.
+    """Run a notebook in a child process that dies with this one, as does its kernel. All paths absolute.
 
-    The child ends itself when a cell reaches its limit; at the notebook's limit it is killed with all that
-    it started.
+    The child ends itself when a cell reaches its limit; at the notebook's limit it is killed with the kernel
+    and all that they started.
 
     Args:
         source: the notebook.
@@ -51,6 +44,8 @@ def execute(
         on_start: called with the child's process number.
         on_wait: called about ten times a second.
         limits: of a cell and of the notebook.
+        notebooks: how many this process executes in all; for more than a few, their processes are forked from
+            one that has loaded the libraries.
 
     Returns:
         The child's exit status; negative: the signal that ended it.
@@ -65,59 +60,46 @@ def execute(
     }
     end = time.monotonic() + limits.notebook if limits.notebook else float("inf")
     log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("")
+    started = notebook_context(notebooks), child_environment(sockets), source.parent, log
+    running = []
     try:
-        with log.open("w") as stream:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "moslab.batch.child"],
-                stdin=subprocess.PIPE,
-                stdout=stream,
-                stderr=stream,
-                text=True,
-                env=child_environment(sockets),
-                cwd=source.parent,
-            )
-            try:
-                on_start(child.pid)
-                hand_over(child, request)
-                return wait(child, end, on_wait)
-            finally:
-                kill_all(child)
+        kernel = start_logged(*started, "moslab.batch.waiting:serve_kernel", [])
+        running.append(kernel)
+        child = start_logged(
+            *started, "moslab.batch.child:execute_notebook", [request | {"kernel": kernel.pid}]
+        )
+        running.append(child)
+        on_start(child.pid or 0)
+        return wait(child, end, on_wait)
     finally:
+        for process in running:
+            end_all(process)
         progress.unlink(missing_ok=True)
         shutil.rmtree(sockets, ignore_errors=True)
 
 
-def wait(child: subprocess.Popen[str], end: float, on_wait: Callable[[], object]) -> int:
+def wait(child: BaseProcess, end: float, on_wait: Callable[[], object]) -> int:
     """The status of a child when it has ended, or NOTEBOOK_TIMED_OUT when the clock says `end` before."""
-    status = child.poll()
-    while status is None:
+    while child.exitcode is None:
         if time.monotonic() > end:
             return NOTEBOOK_TIMED_OUT
         on_wait()
-        time.sleep(POLL)
-        status = child.poll()
-    return status
+        child.join(POLL)
+    return child.exitcode
 
 
-def kill_all(child: subprocess.Popen[str]) -> None:
-    """End a child with its kernel and their training processes, if it has not ended by itself."""
-    if child.poll() is None:
-        processes.kill_below(child.pid)
-        child.kill()
-    child.wait()
-
-
-def hand_over(child: subprocess.Popen[str], request: dict[str, Any]) -> None:
-    """Give the child its request; one that has died already says why in its log."""
-    assert child.stdin is not None
-    with suppress(BrokenPipeError):
-        child.stdin.write(json.dumps(request))
-        child.stdin.close()
+def end_all(process: BaseProcess) -> None:
+    """End a process with whatever it started, if it has not ended by itself."""
+    if process.exitcode is None and process.pid is not None:
+        processes.kill_below(process.pid)
+        process.kill()
+    process.join()
 
 
 def child_environment(sockets: str) -> dict[str, str]:
     """One thread per process, this very package, and none of the user's Jupyter or IPython settings."""
-    environment = os.environ | ONE_THREAD
+    environment = os.environ | ONE_THREAD | INLINE
     environment["MOSLAB_HOME"] = str(paths.ROOT)
     for name in ("MOSLAB_SOCKETS", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
         environment[name] = sockets

@@ -6,47 +6,97 @@ both pick, and write a notebook whose cells all look completed when its kernel w
 
 import math
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from jupyter_client import AsyncKernelManager
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.provisioning import LocalProvisioner
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
+from moslab.batch.waiting import CONNECTION, SOCKETS, START
 from moslab.utils.files import write_json
-from moslab.utils.processes import kill_below
+from moslab.utils.processes import is_alive, kill_below
 
-SOCKETS = "MOSLAB_SOCKETS"  # folder for the kernel's sockets; the batch runner creates and removes it
 ENGINE = "moslab"
+
+
+class WaitingKernel:
+    """A process that waits to become the kernel, with what jupyter_client asks of one it started itself.
+
+    Args:
+        pid: its number.
+    """
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        """None while it runs; its status is known to who started it."""
+        return None if is_alive(self.pid) else 1
+
+    def wait(self) -> int | None:
+        """The same: it is asked when the process has ended, and reaped by who started it."""
+        return self.poll()
+
+    def send_signal(self, signum: int) -> None:
+        """Send it a signal; ProcessLookupError where it is gone."""
+        os.kill(self.pid, signum)
+
+    def kill(self) -> None:
+        """End it; ProcessLookupError where it is gone."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to end; ProcessLookupError where it is gone."""
+        self.send_signal(signal.SIGTERM)
+
+
+class TakesOver(LocalProvisioner):
+    """Takes the waiting process for the kernel instead of starting one."""
+
+    async def launch_kernel(self, cmd: list[str], **_: Any) -> KernelConnectionInfo:
+        """Tell the process that its connection file is complete; it is started by no command."""
+        self.pid = OwnKernelManager.waiting
+        self.process = WaitingKernel(self.pid)  # type: ignore[assignment]
+        Path(os.environ[SOCKETS], START).touch()
+        return self.connection_info
 
 
 class OwnKernelManager(AsyncKernelManager):
     """ipykernel of the running interpreter, whatever kernels the user has installed.
 
     It talks over sockets instead of ports, where the system has sockets.
+
+    Attributes:
+        waiting: number of the process that waits to become the kernel.
     """
+
+    waiting: int
 
     def __init__(self, **options: Any):
         super().__init__(**options)
+        folder = Path(os.environ[SOCKETS])
+        self.connection_file = str(folder / CONNECTION)
         if sys.platform != "win32":
-            folder = Path(os.environ[SOCKETS])
             self.transport = "ipc"
-            self.connection_file = str(folder / "kernel.json")
             self.ip = str(folder / "k")
+        self.provisioner = TakesOver(kernel_id="own", kernel_spec=self.kernel_spec, parent=self)
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        """The command that starts the kernel."""
-        return KernelSpec(
-            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            display_name="Python 3",
-            language="python",
-        )
+        """What the kernel is; there is no command that starts it."""
+        return KernelSpec(argv=[], display_name="Python 3", language="python")
 
 
 class WatchedClient(PapermillNotebookClient):
@@ -84,7 +134,8 @@ class WatchedClient(PapermillNotebookClient):
             line = f"{name}: {problem}"
             cell.outputs.append(new_output("error", ename=name, evalue=str(problem), traceback=[line]))
             if isinstance(problem, CellTimeoutError):
-                kill_below(os.getpid())  # the kernel and whatever it started
+                kill_below(OwnKernelManager.waiting)
+                psutil.Process(OwnKernelManager.waiting).kill()
             self.nb_man.cell_exception(cell, cell_index=index, exception=problem)
             raise
         finally:
@@ -100,6 +151,7 @@ class WatchedEngine(NBClientEngine):
         nb_man: Any,
         kernel_name: str,
         progress: Path,
+        kernel: int,
         start_timeout: int = 60,
         cell_limit: float = 0,
         **_: Any,
@@ -110,9 +162,11 @@ class WatchedEngine(NBClientEngine):
             nb_man: papermill's keeper of the notebook.
             kernel_name: name of the kernel, as papermill wants one.
             progress: file in which finished cells are counted.
+            kernel: number of the process that waits to become the kernel.
             start_timeout: seconds that the kernel may take to start.
             cell_limit: seconds that a cell may take, 0 for any number.
         """
+        OwnKernelManager.waiting = kernel  # nbclient makes the manager, without arguments
         limit = math.ceil(cell_limit) or None  # seconds
         client = WatchedClient(
             nb_man,

@@ -140,20 +140,21 @@ def run_all(tasks: Sequence[Task], console: Console) -> list[Outcome]:
                 inputs=task.inputs,
                 parameters=digest(task.given),
             )
+    due = len([task for task in tasks if not task.done])
     outcomes = []
     for task in tasks:
         if task.done:
             outcomes.append(Outcome(task.stem, "done already", 0.0, task.notebook))
         else:
-            outcomes.append(run_one(task, Ledger(task.ledger), console))
+            outcomes.append(run_one(task, Ledger(task.ledger), console, due))
     return outcomes
 
 
-def run_one(task: Task, ledger: Ledger, console: Console) -> Outcome:
-    """Execute a notebook, judge whether it succeeded, and enter that into the ledger."""
+def run_one(task: Task, ledger: Ledger, console: Console, notebooks: int = 1) -> Outcome:
+    """Execute one of so many notebooks, judge whether it succeeded, and enter that into the ledger."""
     started = time.time()
     task.result.unlink(missing_ok=True)
-    status = _execute_watched(task, ledger, console)
+    status = _execute_watched(task, ledger, console, notebooks)
     reason = why_failed(status, task.result, task.running, task.log, task.limits)
     where = keep_notebook(task.running, task.notebook, failed=bool(reason))
     seconds = round(time.time() - started, 2)
@@ -178,7 +179,7 @@ def run_one(task: Task, ledger: Ledger, console: Console) -> Outcome:
     return outcome
 
 
-def _execute_watched(task: Task, ledger: Ledger, console: Console) -> int:
+def _execute_watched(task: Task, ledger: Ledger, console: Console, notebooks: int) -> int:
     """The exit status of a notebook's process, with bars on the console while it runs."""
 
     def enter_start(pid: int) -> None:
@@ -194,6 +195,7 @@ def _execute_watched(task: Task, ledger: Ledger, console: Console) -> int:
             on_start=enter_start,
             on_wait=watch.update,
             limits=task.limits,
+            notebooks=notebooks,
         )
 
 

@@ -1,7 +1,7 @@
 """Asking for runs: the stores give the finished ones, the missing ones are trained.
 
 Training runs in one process per core, with one thread each; with GPUs, in as many processes as `Compute` says
-on as many GPUs.
+on as many GPUs. Where `Compute` says so, it runs in this very process.
 """
 
 import os
@@ -18,17 +18,12 @@ from moslab.experiments.experiment import Experiment
 from moslab.experiments.optimizers import check_optimizer
 from moslab.experiments.store import Run, Store
 from moslab.utils import paths
+from moslab.utils.cores import gpus
 from moslab.utils.errors import UserError
 from moslab.utils.paths import profile_dir
-from moslab.utils.workers import start_worker, worker_context
+from moslab.utils.workers import keep_libraries, start_worker, worker_context
 
 From = Literal["reference", "headline", "reuse", "fresh"]
-_ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
 
 
 def stores(runs: From, profile: str) -> list[Store]:
@@ -148,15 +143,24 @@ def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0, co
     groups: dict[str, list[Experiment]] = {}
     for experiment in experiments:
         groups.setdefault(experiment.training, []).append(experiment)
-    environments = slots(jobs, how.processes)[: len(groups)]
-    os.environ |= _ONE_THREAD  # inherited by the workers before they load any numerical library
+    if how.same_process:
+        _train_here(list(groups.values()), profile, compute)
+    else:
+        environments = slots(jobs, how.processes)[: len(groups)]
+        _train_apart(list(groups.values()), profile, compute, environments)
+
+
+def _train_apart(
+    groups: Sequence[Sequence[Experiment]], profile: str, compute: str, environments: list[dict[str, str]]
+) -> None:
+    """Train in processes of their own, one for each environment."""
     context = worker_context()
     free = context.Queue()  # one environment for each process
     for environment in environments:
         free.put(environment)
     started = (dict(os.environ), free)
     with ProcessPoolExecutor(len(environments), context, start_worker, started) as pool:
-        futures = {pool.submit(_train, group, profile, compute): group for group in groups.values()}
+        futures = {pool.submit(_train, group, profile, compute): group for group in groups}
         try:
             for future in tqdm(as_completed(futures), total=len(futures), desc="training", unit="model"):
                 _check(future, futures[future][0])
@@ -165,8 +169,31 @@ def train_all(experiments: Sequence[Experiment], profile: str, jobs: int = 0, co
             raise
 
 
+def _train_here(groups: Sequence[Sequence[Experiment]], profile: str, compute: str) -> None:
+    """Train in this process, with one thread as everywhere.
+
+    Raises:
+        UserError: where several GPUs can be seen, all of which one training would take.
+    """
+    if gpus() > 1:
+        raise UserError(
+            f"Trainings in the process of the notebook would each take all {gpus()} GPUs: set "
+            "CUDA_VISIBLE_DEVICES to one of them, or compute to 'many-gpus'."
+        )
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    keep_libraries()
+    try:
+        for group in tqdm(groups, desc="training", unit="model"):
+            _train(group, profile, compute)
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _train(experiments: Sequence[Experiment], profile: str, compute: str) -> None:
-    """What a worker does; it alone loads transformers."""
+    """What a worker does; transformers is loaded where it trains."""
     from moslab.experiments.worker import train_together
 
     train_together(experiments, profile, compute)

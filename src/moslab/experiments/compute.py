@@ -40,6 +40,8 @@ class Compute:
             model in any case.
         attention: which of transformers' implementations computes it; auto: the one that it chooses itself.
         keep: whether the trained scorer of each arm's best validated seed is kept next to its run.
+        same_process: trainings run one after the other in the process that asks for them, such as a
+            notebook's kernel.
     """
 
     per_device_batch: Annotated[int, Field(ge=0)] = 0
@@ -55,6 +57,7 @@ class Compute:
     sharded: bool = False
     attention: Literal["auto", "sdpa", "flash_attention_2", "eager"] = "auto"
     keep: Literal["best", "none"] = "best"
+    same_process: bool = False
 
     def split(self, batch_size: int) -> tuple[int, int]:
         """How a batch is divided: pictures at once, and how many such parts are added up in each process.
@@ -91,7 +94,8 @@ def load_compute(name: str = AUTO) -> Compute:
     """How runs are carried out on a kind of machine.
 
     Args:
-        name: 'cpu', 'one-gpu' or 'many-gpus', a YAML file of one's own, or 'auto' for what this machine has.
+        name: 'cpu', 'one-gpu', 'many-gpus' or 'same-process', a YAML file of one's own, or 'auto' for what
+            this machine has.
 
     Raises:
         UserError: for an unknown name, and for a file that holds something else.

@@ -1,0 +1,39 @@
+"""The process that waits to become the kernel of a notebook.
+
+It is started beside the process that executes the notebook, by the batch runner, which has the libraries
+loaded for both.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from moslab.utils.workers import keep_libraries
+
+SOCKETS = "MOSLAB_SOCKETS"  # folder for the kernel's sockets; the batch runner creates and removes it
+CONNECTION = "kernel.json"  # where the kernel's sockets are, in that folder
+START = "start"  # exists there when the former is complete
+
+
+def serve_kernel() -> None:
+    """Be the kernel of a notebook, as soon as somebody says where it is to be reached."""
+    keep_libraries()
+    from ipykernel.kernelapp import IPKernelApp
+
+    if hasattr(os, "setsid"):
+        os.setsid()  # the terminal's Ctrl-C ends the batch, which then ends the kernel
+    folder = Path(os.environ[SOCKETS])
+    while not (folder / START).exists():
+        time.sleep(0.01)
+    use_inline_figures()
+    # Without the number of its parent, it would write into the log how to connect to it.
+    IPKernelApp.launch_instance(["-f", str(folder / CONNECTION)], parent_handle=os.getppid())
+
+
+def use_inline_figures() -> None:
+    """Figures go into the notebook: matplotlib reads the environment when it is loaded, which it may be."""
+    if "matplotlib" in sys.modules:
+        from matplotlib import rcParams
+
+        rcParams["backend"] = os.environ["MPLBACKEND"]
