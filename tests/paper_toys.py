@@ -75,6 +75,7 @@ def given_in(home: Path) -> dict[str, Any]:
         "data_root": home / "data",
         "seeds": [0],
         "trials": 2,
+        "compute": "same-process",
         "precision": "float32",
         "min_pixels": 64 * 64,
         "max_pixels": 64 * 64,

@@ -85,9 +85,12 @@ PLANS["80_printed_table"] = REALQA | {"table": "realqa.table5", "paper_table": "
 
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
-    """All notebooks; few bins in 01, since a miniature has fewer distinct scores than 101 quantiles need."""
+    """All notebooks; few bins in 01, since a miniature has fewer distinct scores than 101 quantiles need.
+
+    The first one trains in processes of its own, as the profile does; the others in their own process.
+    """
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_base)
-    first = reproduce(home, "01", bins=[5, 15])
+    first = reproduce(home, "01", bins=[5, 15], compute="auto")
     others = reproduce(home, "00 02 03 04 05 06 07 10 11 80 91")
     return Batch(others.folder, first.status or others.status, first.printed + others.printed)
 

@@ -6,7 +6,10 @@ from paper_toys import Batch, make_home, moslab, reproduce
 from toys import save_tiny_llava
 
 WHOLE_SQUARES = {"min_pixels": 0, "max_pixels": 0}  # LLaVA shows every picture in one size
-AS_ON_A_GPU = "{per_device_batch: 8, checkpointing: true, packing: true, tokens_at_once: 1024, keep: best}"
+AS_ON_A_GPU = (
+    "{per_device_batch: 8, checkpointing: true, packing: true, tokens_at_once: 1024, keep: best, "
+    "same_process: true}"
+)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,9 @@ import pytest
 from paper_toys import Batch, make_home, reproduce
 from qwen_toys import save_tiny_qwen2_5_vl, save_tiny_qwen3_vl
 
-AS_ON_A_GPU = "{per_device_batch: 8, checkpointing: true, packing: true, tokens_at_once: 1024}"
+AS_ON_A_GPU = (
+    "{per_device_batch: 8, checkpointing: true, packing: true, tokens_at_once: 1024, same_process: true}"
+)
 ROC = {"paper_table": "roc4mllm.table1", "scorers": ["levels", "roc"], "lengths": [], "bins": [5, 15]}
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from run_toys import forbid_training, local, reference, same
+from several_toys import world_experiment
 from toys import toy_experiment, toy_run, use_toy_table, wait_for
 
-from moslab.experiments import saved, training, worker
+from moslab.experiments import collecting, saved, training, worker
 from moslab.experiments.collecting import collect, missing, stores
 from moslab.experiments.evaluation import score_pictures
 from moslab.experiments.experiment import Experiment
@@ -289,3 +290,17 @@ def test_two_processes_that_want_the_same_run_train_it_once(home, tiny_base, mon
     assert child.returncode == 0
     assert printed.count("trained") + len(trained) == 1
     assert same(collect([experiment], "fresh", "smoke")[0], training.execute(experiment))
+
+
+def test_trainings_in_the_same_process_give_the_same_runs(home, tiny_base, monkeypatch):
+    experiment = world_experiment(tiny_base)
+    monkeypatch.setattr(collecting, "worker_context", lambda: pytest.fail("a process is started"))
+    [run] = collect([experiment], "fresh", "smoke", compute="same-process")
+    assert same(run, training.execute(experiment))
+    assert [one.key for one in collect([experiment], "fresh", "smoke")] == [run.key]
+
+
+def test_trainings_in_the_same_process_would_each_take_all_gpus(home, tiny_base, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    with pytest.raises(UserError, match="set CUDA_VISIBLE_DEVICES to one of them"):
+        collect([world_experiment(tiny_base)], "fresh", "smoke", compute="same-process")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,7 @@ def _read_head(folder: Path) -> str:
         return "unknown"
 
 
+@cache
 def _version(name: str) -> str:
     try:
         return version(name)
