@@ -88,7 +88,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     """All notebooks; few bins in 01, since a miniature has fewer distinct scores than 101 quantiles need."""
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_base)
     first = reproduce(home, "01", bins=[5, 15])
-    others = reproduce(home, "00 02 03 04 05 06 07 10 11 80 91")
+    others = reproduce(home, "00 02 03 04 05 06 07 10 11 80 90 91")
     return Batch(others.folder, first.status or others.status, first.printed + others.printed)
 
 
