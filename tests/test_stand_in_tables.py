@@ -60,7 +60,7 @@ def test_the_sets_own_raters_give_its_scores_again(explained):
 
 def test_more_raters_lift_the_ceiling_to_what_taste_leaves(explained):
     raters = tables.by_raters(explained, [2, 200])
-    seen, true = raters[tables.SEEN], raters["and taste"]
+    seen, true = raters[tables.SEEN], raters[tables.TRUE]
     assert seen[2] < seen[200] < true[200]
     assert true[200] > 0.99
 
@@ -74,13 +74,13 @@ def test_a_set_has_scores_a_ceiling_and_floors(rows):
     assert league[tables.WORDS].notna().tolist() == [False, True, False]
     assert (scores["pictures"] == 60).all()
     assert scores.loc["like_spaq", "scale"] == "0 to 100"
+    assert (scores["5 %"] < scores["median"]).all()
+    assert (scores["median"] < scores["95 %"]).all()
     assert scores.loc["like_spaq", "votes per picture"] == tables.NOTHING
 
 
-def test_figures_have_a_row_per_set(rows):
-    spread, drawn = tables.spreads(rows), tables.drawn(rows)
-    assert spread["arm"].tolist() == list(SETS)
-    assert (spread["low"] < spread["value"]).all() and (spread["value"] < spread["high"]).all()
+def test_the_figure_has_a_row_per_set(rows):
+    drawn = tables.drawn(rows)
     assert drawn["attribute"].drop_duplicates().tolist() == list(SETS)
     assert len(drawn) == 9
     assert (drawn["value"] < drawn["ceiling"]).all()
@@ -88,7 +88,7 @@ def test_figures_have_a_row_per_set(rows):
 
 def test_without_sets_there_are_no_rows():
     assert tables.measured([], 60) == []
-    for frame in (tables.league([]), tables.score_table([]), tables.spreads([]), tables.drawn([])):
+    for frame in (tables.league([]), tables.score_table([]), tables.drawn([])):
         assert len(frame) == 0
     assert "No drawn sets" in tables.answer([])
 

@@ -24,6 +24,8 @@ EXPLAINED = spaq.NAME  # the set whose scores are explained step by step
 FORMATS = ("csv", "lists", "pyiqa")  # readers of files in a layout, no dataset of their own
 SEEN, PLACE, WORDS = "all that can be seen", "place in the file", "words of the text"
 SHALLOW = ("mean colour", "8 x 8 thumbnail", "global statistics")
+QUANTILES = {"5 %": 0.05, "median": 0.5, "95 %": 0.95}
+TRUE = "true mean"  # what all people of the world would say on average
 STEPS = ("what is seen", "and taste", "and raters")
 
 
@@ -53,19 +55,9 @@ def in_the_middle(world: World) -> tuple[Image.Image, str]:
     return table_of(world).pixels.open(row), f"{world.task}\n{mos[row]:.2f}"
 
 
-def spreads(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Where published scores lie on their scale, from 0 to 1, as `figures.dots` takes it.
-
-    Args:
-        rows: as from `measured`.
-    """
-    found = [("published scores", row["set"], *row["quantiles"]) for row in rows]
-    return pd.DataFrame(found, columns=["dataset", "arm", "value", "low", "high"])
-
-
 def score_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """A row per set: pictures, scale, how scores lie on it and by how many raters."""
-    columns = ["set", "pictures", "scale", "mean", "SD", "lowest", "highest", "votes per picture"]
+    columns = ["set", "pictures", "scale", "mean", "SD", "votes per picture", *QUANTILES]
     return pd.DataFrame(rows, columns=columns).set_index("set").fillna(NOTHING)
 
 
@@ -123,7 +115,7 @@ def by_raters(world: World, numbers: Sequence[int]) -> pd.DataFrame:
         mos = mean_of(answers(world, number))
         rows[number] = {
             SEEN: plcc(world.bounds["image_only"], mos),
-            STEPS[1]: plcc(world.bounds["truth"], mos),
+            TRUE: plcc(world.bounds["truth"], mos),
         }
     return pd.DataFrame(rows).T.rename_axis("raters per picture")
 
@@ -141,22 +133,18 @@ def measured(sets: Sequence[str], images: int | None) -> list[dict[str, Any]]:
 
 
 def scores_of(world: World) -> dict[str, Any]:
-    """How published scores lie: columns of `score_table`, and `quantiles` on a scale from 0 to 1.
-
-    Quantiles are the median, 5 % and 95 %.
-    """
+    """How published scores lie: columns of `score_table`, `QUANTILES` on a scale from 0 to 1."""
     mos = world.labels["mos"]
     low, high = world.scale
     votes = None if world.votes is None else f"{world.votes.sum(1).mean():.0f}"
+    shares = ((mos - low) / (high - low)).quantile(list(QUANTILES.values())).tolist()
     return {
         "pictures": len(mos),
         "scale": f"{low:g} to {high:g}",
         "mean": float(mos.mean()),
         "SD": float(mos.std()),
-        "lowest": float(mos.min()),
-        "highest": float(mos.max()),
         "votes per picture": votes,
-        "quantiles": ((mos - low) / (high - low)).quantile([0.5, 0.05, 0.95]).tolist(),
+        **dict(zip(QUANTILES, shares)),
     }
 
 
@@ -178,14 +166,14 @@ def ceiling_and_floor(world: World) -> dict[str, Any]:
         "value": band.value,
         "low": band.low95,
         "high": band.high95,
-        "true mean": plcc(world.bounds["truth"].to_numpy()[tested], mos),
+        TRUE: plcc(world.bounds["truth"].to_numpy()[tested], mos),
         **leaks(table),
     }
 
 
 def league(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Ceiling and floors of each set; empty where a set has no texts."""
-    columns = ["set", "n", "knows", "true mean", "value", *SHALLOW, PLACE, WORDS]
+    columns = ["set", "n", "knows", TRUE, "value", *SHALLOW, PLACE, WORDS]
     frame = pd.DataFrame(rows, columns=columns).set_index("set")
     return frame.rename(columns={"value": SEEN})
 
