@@ -127,7 +127,7 @@ def test_a_table_of_the_users_own_wins_over_the_profiles() -> None:
 
 def test_a_table_without_runs_is_refused() -> None:
     with pytest.raises(UserError) as problem:
-        table_values("realqa.table1")
+        table_values("realqa.figure_dataset")
     assert "choose another table" in str(problem.value)
     with pytest.raises(UserError) as unknown:
         named_values("paper", Path("05_x.ipynb"), ["paper_table"], {"paper_table": "realqa.table99"}, {})
