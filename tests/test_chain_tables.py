@@ -41,8 +41,8 @@ def results(split: str = "test", arm: str = chain.CHAIN, **said: list[str]) -> R
 
 
 def test_options_have_places_from_one():
-    assert chain.places("level_shot", pd.Series(["yes", "no", ""]))[:2].tolist() == [2.0, 1.0]
-    assert np.isnan(chain.places("level_shot", pd.Series([""]))).all()
+    assert chain.ugc.places("level_shot", pd.Series(["yes", "no", ""]))[:2].tolist() == [2.0, 1.0]
+    assert np.isnan(chain.ugc.places("level_shot", pd.Series([""]))).all()
 
 
 def test_the_arms_as_printed_have_the_claims_names():

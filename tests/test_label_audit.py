@@ -211,10 +211,10 @@ def test_the_answer_holds_the_published_gain_against_means_of_challenges(between
     assert label_audit.answer({}) == "No audited label files are at hand."
 
 
-def test_the_notebook_says_that_labels_alone_decided(home):
+def test_the_notebook_says_that_nothing_was_trained(home):
     record = {"runs": [], "values": {"answer": "Five words."}}
     write_json(home / "papermill_runs/reference/results/embedded/91_toy.json", record)
-    assert answer("91_toy") == "**Answer** (of the committed reference, from labels alone): Five words."
+    assert answer("91_toy") == "**Answer** (of the committed reference, without any training): Five words."
 
 
 # --- the published lists --------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     """
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_base)
     first = reproduce(home, "01", bins=[5, 15], compute="auto")
-    others = reproduce(home, "00 02 03 04 05 06 07 10 11 80 91")
+    others = reproduce(home, "00 02 03 04 05 06 07 10 11 80 90 91")
     return Batch(others.folder, first.status or others.status, first.printed + others.printed)
 
 
@@ -130,7 +130,7 @@ def test_a_table_of_the_users_own_wins_over_the_profiles() -> None:
 
 def test_a_table_without_runs_is_refused() -> None:
     with pytest.raises(UserError) as problem:
-        table_values("realqa.table1")
+        table_values("realqa.figure_dataset")
     assert "choose another table" in str(problem.value)
     with pytest.raises(UserError) as unknown:
         named_values("paper", Path("05_x.ipynb"), ["paper_table"], {"paper_table": "realqa.table99"}, {})

@@ -14,7 +14,10 @@ from moslab.analysis.printed_tables import section
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import Results
 from moslab.experiments.scales import BACKBONES
+from moslab.measures.metrics import srcc
+from moslab.scorers import chain
 from moslab.utils.errors import UserError
+from moslab.world import ugc
 
 SETTING = {"recipe": "lm", "backbone": "embedded", "learning_rate": 1e-3, "epochs": 3.0}
 SEEDS = [0, 1, 2]
@@ -136,9 +139,56 @@ def test_a_cell_about_an_attribute_is_what_was_said_of_it(no_data) -> None:
     light = {"said Light": np.linspace(-1, 1, count), "true Light": np.linspace(-0.5, 0.5, count)}
     run = type(run)(**{**vars(run), "predictions": run.predictions.assign(**light)})
     again = Again.of(table, SETTING, [0], "paper", {"all": Results({("aadb", "x", 0): run})})
-    scores, target = again.scores("ROC4MLLM (Ours)", "AADB Light SRCC")
+    [(scores, target)] = again.cells("ROC4MLLM (Ours)", "AADB Light SRCC")
     assert scores[0].tolist() == light["said Light"].tolist()
     assert target.tolist() == light["true Light"].tolist()
+
+
+def with_attributes(row: str, slip: dict[str, np.ndarray], seed: int) -> Any:
+    """A run of RealQA's Table 2 that says each attribute as annotated, but for some pictures."""
+    table = table_of("realqa.table2")
+    assert table.runs is not None
+    [one] = experiments(table.runs, row, "SRCC", SETTING, [seed])
+    run = toy_run(one)
+    predictions = run.predictions.loc[np.zeros(40, int)].reset_index(drop=True)
+    columns = {}
+    for name in table.runs.columns["SRCC"].mean_of:
+        options = np.array(ugc.OPTIONS[name])
+        true = np.arange(40) % len(options)
+        said = np.where(slip.get(name, np.zeros(40, bool)), (true + 1) % len(options), true)
+        columns |= {f"true {name}": options[true], f"said {name}": options[said]}
+    return type(run)(**{**vars(run), "predictions": predictions.assign(**columns)})
+
+
+def test_a_mean_over_attributes_counts_options_by_their_place(no_data) -> None:
+    table = table_of("realqa.table2")
+    first, second = list(table.runs.rows)  # type: ignore[union-attr]
+    wrong = {"exposure": np.arange(40) < 20}
+    runs = [with_attributes(first, {}, seed) for seed in SEEDS]
+    runs += [with_attributes(second, wrong, seed) for seed in SEEDS]
+    again = Again(table, SETTING, SEEDS, "paper", runs)
+    right, worse = again.value(first, "SRCC"), again.value(second, "SRCC")
+    gap = again.difference(first, second, "SRCC")
+    assert right is not None and worse is not None and gap is not None
+    assert right.value == pytest.approx(1)
+    [one, *_] = [cell for cell in again.cells(second, "SRCC") if not np.array_equal(cell[0][0], cell[1])]
+    assert worse.value == pytest.approx((8 + srcc(one[0][0], one[1])) / 9)
+    assert gap.value == pytest.approx(right.value - worse.value)
+    assert gap.low95 > 0
+    assert orders_of(again) == {"same": 2, "opposite": 0, "too close": 0, "open": 0}
+
+
+def test_a_chain_is_told_its_attributes_by_its_own_option(no_data) -> None:
+    table = table_of("realqa.table2")
+    assert table.runs is not None
+    first, second = ([*experiments(table.runs, row, "SRCC", SETTING, [0])][0] for row in table.runs.rows)
+    assert (
+        first.options
+        == experiments(table_of("realqa.table1").runs, "Ours", "Comp. SRCC", SETTING, [0])[0].options
+    )
+    assert set(first.options["attributes"]) == set(second.options["attributes"]) == set(chain.ATTRIBUTES)
+    assert tuple(first.options["attributes"]) == chain.ATTRIBUTES
+    assert second.options["attributes"][0] == "image_clarity"
 
 
 def test_every_backbone_that_a_table_names_has_a_stand_in() -> None:

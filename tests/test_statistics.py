@@ -11,6 +11,7 @@ from moslab.measures.metrics import METRICS
 from moslab.measures.resampling import image_counts, resampled
 from moslab.measures.statistics import (
     against_number,
+    averaged,
     bootstrap,
     compare,
     contrast,
@@ -232,3 +233,29 @@ def test_arms_that_are_compared_again_survive_the_forgetting_of_others(monkeypat
     before = resampled("mae", a, target, n=10, seed=0)
     both = resampled("mae", np.vstack([a, b]), target, n=10, seed=0)
     assert (both[:, :3] == before).all()
+
+
+def test_a_mean_over_one_label_is_the_estimate_itself():
+    dice = np.random.default_rng(3)
+    target = dice.normal(size=60)
+    arms = [target + dice.normal(size=(3, 60)) for _ in range(2)]
+    assert averaged("srcc", [arms], [1.0, -1.0], [target]) == compare("srcc", *arms, target)
+    assert averaged("plcc", [arms[:1]], [1.0], [target]) == estimate("plcc", arms[0], target)
+
+
+def test_a_mean_over_labels_resamples_their_images_together():
+    dice = np.random.default_rng(4)
+    targets = [dice.normal(size=80) for _ in range(2)]
+    cells = [[target + dice.normal(size=(3, 80))] for target in targets]
+    mean = averaged("srcc", cells, [1.0], targets)
+    single = [estimate("srcc", arms[0], target) for arms, target in zip(cells, targets)]
+    assert mean.value == pytest.approx(np.mean([one.value for one in single]))
+    assert 0 < mean.se_images < max(one.se_images for one in single)
+    assert averaged("srcc", [cells[0]] * 2, [1.0], [targets[0]] * 2).se == pytest.approx(single[0].se)
+
+
+def test_a_run_that_says_the_same_of_all_images_counts_as_zero_in_a_mean():
+    target = np.arange(20.0)
+    right, same = np.tile(target, (3, 1)), np.ones((3, 20))
+    mean = averaged("srcc", [[right], [same]], [1.0], [target, target])
+    assert mean.value == pytest.approx(0.5)

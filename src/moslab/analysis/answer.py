@@ -51,7 +51,7 @@ def answer(name: str) -> Sentence:
         return Sentence("*No committed reference yet: run all cells to get an answer.*")
     source = "reference runs, on the embedded model"
     if record.get("runs") == []:
-        source = "reference, from labels alone"
+        source = "reference, without any training"
     return Sentence(f"**Answer** (of the committed {source}): {text}")
 
 

@@ -9,6 +9,8 @@ import pandas as pd
 
 from moslab.analysis.claims import Verdict
 from moslab.analysis.measured import Measured
+from moslab.analysis.printed_runs import Again
+from moslab.analysis.printed_tables import PrintedTables
 from moslab.analysis.tables import Sentence, say
 from moslab.analysis.verdict_tables import by_dataset, of_claim
 from moslab.datasets.table import ImageTable
@@ -25,6 +27,8 @@ from moslab.world.tasks import SEED
 DIRECT, CHAIN = "digits M=3", "chain"
 SUM = "chain, weighted sum of its attributes"
 LONG = "6 epochs"  # three times those of the direct answer as printed
+WRITTEN = ("realqa.table1", "realqa.table2")  # printed tables about attributes
+HIGH_FIRST, LOW_FIRST = "Mix, High Middle Low", "Mix, Low Middle High"  # rows of the second
 ELSEWHERE = "tested on another dataset"
 RIDGE = 1.0  # pictures' worth of pull towards no weight at all
 HELPS = "realqa.chain_helps"
@@ -35,6 +39,7 @@ WORDS_ELSEWHERE = "realqa.chain_beats_levels_elsewhere"
 HELPS_ELSEWHERE = "realqa.chain_helps_elsewhere"
 LABELS = "realqa.self_labels_go_with_mos"
 DIGITS_ADD = "realqa.chain_beats_its_own_attributes"
+LEVELS = "realqa.order_of_levels_matters_little"
 JUDGED = (HELPS, AS_PRINTED, BEYOND, WORDS, HELPS_ELSEWHERE, WORDS_ELSEWHERE, DIGITS_ADD)
 
 
@@ -51,6 +56,22 @@ def as_printed(
     return printed
 
 
+def order_of_levels(tables: PrintedTables, results: Mapping[str, Results]) -> dict[str, Any]:
+    """Table 2's mean SRCC over the attributes, high level first less low level first.
+
+    Args:
+        tables: Table 2.
+        results: all runs of the notebook, by grid.
+
+    Returns:
+        For `Study.judge_value`: value, low and high (90 %), n and seeds.
+    """
+    again = Again.of(tables.tables[0], tables.setting, tables.seeds, tables.scale, results)
+    gap = again.difference(HIGH_FIRST, LOW_FIRST, "SRCC")
+    assert gap is not None  # `collect` hands out all runs or none
+    return {"value": gap.value, "low": gap.low90, "high": gap.high90, "n": gap.n, "seeds": gap.seeds}
+
+
 def of_base(grids: Mapping[str, Grid], backbone: str) -> dict[str, Grid]:
     """Grids of printed tables without the rows that another base makes (Q-Align's, at the papers' scale)."""
     own = {}
@@ -62,12 +83,6 @@ def of_base(grids: Mapping[str, Grid], backbone: str) -> dict[str, Grid]:
 
 
 # --- attributes -------------------------------------------------------------------------------------------
-
-
-def places(name: str, words: pd.Series) -> np.ndarray:
-    """Options as their places in the paper's list, from 1; NaN for a word that is none of them."""
-    numbers = {option: number for number, option in enumerate(ugc.OPTIONS[name], 1)}
-    return words.map(numbers).to_numpy(dtype=float)
 
 
 def accuracy(chains: Mapping[str, Results], table: ImageTable, images: int | None) -> pd.DataFrame:
@@ -154,7 +169,7 @@ def with_mos(tested: Mapping[str, Results], resamples: int = 300) -> pd.DataFram
 def _written(runs: Sequence[Run], attribute: str, split: str = "test") -> tuple[np.ndarray, np.ndarray]:
     """An attribute's places [seeds, n], unread ones as the mean of the others, and the scores [n]."""
     parts = [run.split(split) for run in runs]
-    said = [unread_as_mean(pd.Series(places(attribute, part[f"said {attribute}"]))) for part in parts]
+    said = [unread_as_mean(ugc.places(attribute, part[f"said {attribute}"])) for part in parts]
     return np.stack(said), parts[0]["target"].to_numpy()
 
 
@@ -320,6 +335,11 @@ def findings(
         + say("The sum of the annotated attributes reaches an SRCC of {value}.", value=annotated),
         _of_attributes(right),
     ]
+    order = of_claim(verdicts, LEVELS)
+    if order:
+        lines.append(
+            f"**High level first, less low level first**, mean SRCC of attributes: {by_dataset(order)}."
+        )
     if len(bands):
         lines.append(_of_labels(bands, strong))
     return lines

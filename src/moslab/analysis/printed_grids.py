@@ -10,6 +10,8 @@ from moslab.experiments.grid import Grid, make_on
 from moslab.experiments.scales import Scale, dataset_at, fields_at
 from moslab.utils.errors import UserError
 
+FURTHER = "roc"  # the scorer that is told by an option which annotations it says
+
 
 def runs_of(table: Table) -> TableRuns:
     """What makes a table again.
@@ -39,7 +41,7 @@ def parts_of(
         table, scale, at_hand: as in `grid_of`. Datasets that are not at hand are left out, unless none is.
     """
     runs = runs_of(table)
-    if not any(column.attribute for column in runs.columns.values()):
+    if not any(column.told for column in runs.columns.values()):
         return {table.id: table}
     parts = {}
     for name in at_hand_of(runs.trained_on(), scale, at_hand) or runs.trained_on():
@@ -128,9 +130,9 @@ def _fields(
     fields = fields_at(scale, _shared(runs), runs.rows[row].fields, setting)
     told: dict[str, None] = {}
     for column in runs.columns.values():
-        if column.attribute and trained in ("", trained_and_tested(runs, column)[0]):
-            told[column.attribute] = None
-    if told:
+        if trained in ("", trained_and_tested(runs, column)[0]):
+            told |= dict.fromkeys(column.told)
+    if told and fields["scorer"] == FURTHER:
         fields["options"] = {**fields.get("options", {}), "also": tuple(told)}
     return fields
 

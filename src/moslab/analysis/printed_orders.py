@@ -13,7 +13,6 @@ from moslab.analysis.claims import LOWER_IS_BETTER
 from moslab.analysis.printed_runs import Again, same
 from moslab.analysis.tables import Sentence, say
 from moslab.measures.metrics import METRICS
-from moslab.measures.statistics import Difference, compare
 from moslab.utils.words import plural
 
 WORTH = 0.01  # the smallest difference worth knowing, as for claims
@@ -44,7 +43,8 @@ def pairs_of(again: Again) -> list[dict[str, Any]]:
     for better, worse, column in _pairs(again):
         metric = again.runs.columns[column].metric
         sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
-        ours = _difference(again, better, worse, column)
+        ours = again.difference(better, worse, column)
+        assert ours is not None  # both rows were run
         low, high = sorted((sign * ours.low95, sign * ours.high95))
         printed = [again.table.cell(row, column) or 0.0 for row in (better, worse)]
         order = "open" if ours.few else _order(low, high)
@@ -67,7 +67,7 @@ def _pairs(again: Again) -> Iterator[tuple[str, str, str]]:
     for column, made in again.runs.columns.items():
         if made.of or made.metric not in METRICS:
             continue
-        rows = [row for row in again.runs.rows if len(again.scores(row, column)[0])]
+        rows = [row for row in again.runs.rows if again.cells(row, column)]
         for one, other in combinations(rows, 2):
             first, second = again.table.cell(one, column), again.table.cell(other, column)
             if first is None or second is None or first == second:
@@ -80,12 +80,6 @@ def _pairs(again: Again) -> Iterator[tuple[str, str, str]]:
 
 def _is_one(again: Again, row: str, other: str, column: str) -> bool:
     return same(again.experiments(row, column)[0], again.experiments(other, column)[0])
-
-
-def _difference(again: Again, better: str, worse: str, column: str) -> Difference:
-    scores, target = again.scores(better, column)
-    rival, _ = again.scores(worse, column)
-    return compare(again.runs.columns[column].metric, scores, rival, target, allow_few=True)
 
 
 def _order(low: float, high: float) -> str:

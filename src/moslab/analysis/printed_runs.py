@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from moslab.analysis.claims import Table, decide_equivalence
 from moslab.analysis.claims.table_runs import TableRuns
@@ -15,7 +17,8 @@ from moslab.experiments.grid import Results
 from moslab.experiments.scales import Scale
 from moslab.experiments.store import Run
 from moslab.measures.metrics import unread_as_mean
-from moslab.measures.statistics import LEAST_SEEDS, Difference, compare, estimate
+from moslab.measures.statistics import LEAST_SEEDS, Difference, averaged, compare, estimate
+from moslab.world.ugc import places
 
 SPLIT = "test"
 MARGIN = 0.01  # within which a printed number is called the same, where a claim says nothing else
@@ -93,28 +96,39 @@ class Again:
         made = self.runs.columns.get(column)
         if made is None or row not in self.runs.rows or self.runs.rows[row].window:
             return None
-        scores, target = self.scores(row, made.of or column)
         if made.of:
-            rival, target = self.scores(made.less, made.of)
-            if made.less == row or not len(scores) or not len(rival):
-                return None
-            return compare(self.runs.columns[made.of].metric, scores, rival, target, allow_few=True)
-        return estimate(made.metric, scores, target, allow_few=True) if len(scores) else None
+            return None if made.less == row else self.difference(row, made.less, made.of)
+        cells = self.cells(row, column)
+        if made.told and cells:
+            scores, targets = zip(*cells)
+            return averaged(made.metric, [[one] for one in scores], [1.0], targets)
+        return estimate(made.metric, *cells[0], allow_few=True) if cells else None
 
-    def scores(self, row: str, column: str) -> tuple[np.ndarray, np.ndarray]:
-        """Scores [seeds, n] and targets [n] of a cell's runs; both empty where one of them is missing.
+    def difference(self, row: str, rival: str, column: str) -> Difference | None:
+        """One row less another in a column; None where one of them was not run."""
+        made = self.runs.columns[column]
+        cells, rivals = self.cells(row, column), self.cells(rival, column)
+        if not cells or not rivals:
+            return None
+        if made.told:
+            arms = [(one, other) for (one, _), (other, _) in zip(cells, rivals)]
+            return averaged(made.metric, arms, [1.0, -1.0], [target for _, target in cells])
+        [(scores, target)], [(others, _)] = cells, rivals
+        return compare(made.metric, scores, others, target, allow_few=True)
 
-        Of a column about an attribute they are what was said of it, and its labels.
+    def cells(self, row: str, column: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Scores [seeds, n] and targets [n] of a cell's runs; none where one of them is missing.
+
+        Of a column about an attribute they are what was said of it, and its labels; of a mean of several, a
+        pair for each.
         """
-        attribute = self.runs.columns[column].attribute
-        names = (f"said {attribute}", f"true {attribute}") if attribute else ("score", "target")
         found = []
         for experiment in self.experiments(row, column):
             found += [run.split(SPLIT) for run in self.finished if same(run.experiment, experiment)][:1]
         if len(found) < len(self.seeds):
-            return np.zeros(0), np.zeros(0)
-        scores = np.stack([unread_as_mean(one[names[0]]) for one in found])
-        return scores, found[0][names[1]].to_numpy(dtype=float)
+            return []
+        told = self.runs.columns[column].told
+        return [_of_attribute(found, name) for name in told] if told else [_pair(found, "score", "target")]
 
     def experiments(self, row: str, column: str) -> list[Experiment]:
         """Those behind a cell, one a seed."""
@@ -140,6 +154,20 @@ class Again:
         if len(self.seeds) < LEAST_SEEDS:
             return f"{value.value:{sign}.3f}"
         return f"{value.value:{sign}.3f} [{value.low95:{sign}.3f}, {value.high95:{sign}.3f}]"
+
+
+def _pair(found: Sequence[pd.DataFrame], said: str, true: str) -> tuple[np.ndarray, np.ndarray]:
+    """Scores [seeds, n], unread ones as the mean of the others, and targets [n]."""
+    scores = np.stack([unread_as_mean(one[said]) for one in found])
+    return scores, found[0][true].to_numpy(dtype=float)
+
+
+def _of_attribute(found: Sequence[pd.DataFrame], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The same of an annotation; options that stand in words count by their place."""
+    said, true = f"said {name}", f"true {name}"
+    if not pd.api.types.is_numeric_dtype(found[0][true]):
+        found = [one[[said, true]].apply(partial(places, name)) for one in found]
+    return _pair(found, said, true)
 
 
 def same(one: Experiment, other: Experiment) -> bool:

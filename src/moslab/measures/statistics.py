@@ -12,6 +12,7 @@ the seeds are of it (95 % intervals cover 92 % where seeds are four fifths), and
 independent noise per image, which both parts then count. docs/method.md has the simulation.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -179,17 +180,67 @@ def combination(
     """The sum of weights[k] * metric(arms[k]), less a number, for any weights; see `contrast`."""
     scores, target = stacked(arms, target, len(weights), allow_few)
     factors = np.asarray(weights, dtype=np.float64)  # [arms]
-    by_seed = np.stack([_each(metric, arm, target) for arm in scores])  # [arms, seeds]
-    runs = scores.reshape(-1, len(target))  # [arms * seeds, images]
-    draws = resampled(metric, runs, target, n, seed).reshape(n, *by_seed.shape)
+    by_seed, draws, together = _evaluated(metric, scores, target, n, seed)
     of_means = draws.mean(axis=2) @ factors  # [n]
-    together = factors @ _each(metric, scores.mean(axis=1), target)
+    together = factors @ together
     return difference(
         image_variance=float(np.nanvar(of_means, ddof=1)),
         by_seed=factors @ by_seed - less,
         images=len(target),
         together=float(together) - less,
     )
+
+
+def averaged(
+    metric: str,
+    cells: Sequence[Sequence[np.ndarray]],
+    weights: Sequence[float],
+    targets: Sequence[np.ndarray],
+    n: int = 1000,
+    seed: int = 0,
+) -> Difference:
+    """`combination` of the mean of a metric over several labels of the same images, fewer seeds allowed.
+
+    A run that says the same of every image orders nothing, so its undefined metric counts as zero.
+
+    Args:
+        metric: a name of METRICS.
+        cells: for each label, each arm's scores [seeds, images].
+        weights: one per arm.
+        targets: each label [images].
+        n: number of resamples, the same images for every label.
+        seed: of the resamples.
+    """
+    factors = np.asarray(weights, dtype=np.float64)
+    found = []
+    for arms, target in zip(cells, targets, strict=True):
+        scores, target = stacked(arms, target, len(weights), True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about undefined metrics
+            parts = _evaluated(metric, scores, target, n, seed)
+        found.append([np.nan_to_num(part) for part in parts])
+    by_seed, draws, together = (np.mean(parts, axis=0) for parts in zip(*found))
+    return difference(
+        image_variance=float((draws.mean(axis=2) @ factors).var(ddof=1)),
+        by_seed=factors @ by_seed,
+        images=len(targets[0]),
+        together=float(factors @ together),
+    )
+
+
+def _evaluated(
+    metric: str, scores: np.ndarray, target: np.ndarray, n: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The metric of scores [arms, seeds, images].
+
+    Returns:
+        Of each run [arms, seeds], on resampled images [n, arms, seeds], and of scores that are averaged over
+        the seeds [arms].
+    """
+    by_seed = np.stack([_each(metric, arm, target) for arm in scores])
+    runs = scores.reshape(-1, len(target))  # [arms * seeds, images]
+    draws = resampled(metric, runs, target, n, seed).reshape(n, *by_seed.shape)
+    return by_seed, draws, _each(metric, scores.mean(axis=1), target)
 
 
 def _each(metric: str, rows: np.ndarray, target: np.ndarray) -> np.ndarray:

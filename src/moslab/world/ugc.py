@@ -98,6 +98,12 @@ CENTER, SPREAD, TASTE, FEEDBACK = 5.6, 1.25, 0.35, 0.45
 COMPOSITE_SPREAD = 0.657
 
 
+def places(name: str, words: pd.Series) -> pd.Series:
+    """Options of an attribute as their places in the paper's list, from 1; NaN for a word that is none."""
+    numbers = {option: float(number) for number, option in enumerate(OPTIONS[name], 1)}
+    return words.map(numbers).astype(float)
+
+
 def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     """Pictures, composite scores, annotated attributes with reasons, and bounds."""
     spec = draw("ugc", seed, ids, MIXES["ugc"], severity="calm")

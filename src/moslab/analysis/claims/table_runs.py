@@ -27,8 +27,9 @@ class RunColumn(Frozen):
         dataset: what is trained on; the table's own if ''.
         tested_on: what is tested on; what is trained on if ''.
         metric: as `METRIC_NAMES` spells it; '' for a difference.
-        attribute: the annotation that its cells are about, which the model says in the sentence of its score,
-            with those of the dataset's other columns (option `also` of `roc`); '' for the score itself.
+        attribute: the annotation that its cells are about, '' for the score itself. The model says it in the
+            sentence of its score: `roc` those of all the dataset's columns (option `also`), `chain` its own.
+        mean_of: annotations over which its cells are the mean of the metric.
         of: the column whose cells are compared with one row's, for a difference.
         less: the row that they are compared with.
     """
@@ -37,8 +38,14 @@ class RunColumn(Frozen):
     tested_on: str = ""
     metric: str = ""
     attribute: str = ""
+    mean_of: tuple[str, ...] = ()
     of: str = ""
     less: str = ""
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The annotations that its cells are about."""
+        return (self.attribute,) if self.attribute else self.mean_of
 
 
 class TableRuns(Frozen):

@@ -224,20 +224,23 @@ def _ways_of_answering(axis: Axes, frame: pd.DataFrame, arms: list[str]) -> None
         axis.axvline(rows["before"].iloc[0], color=color, linestyle=style, label=f"{way}, before tuning")
 
 
-def attributes(frame: pd.DataFrame) -> Figure:
+def attributes(
+    frame: pd.DataFrame, xlabel: str = "SRCC on test images, 95 % interval", row: float = 0.55
+) -> Figure:
     """How well each attribute is said, arm beside arm, with its ceiling; a panel per dataset.
 
     Args:
         frame: columns panel, attribute, arm, value, low, high and ceiling (NaN where nobody knows it).
+        row: height of a row, inches.
     """
     need_rows(frame, "attributes")
     arms = list(dict.fromkeys(frame["arm"]))
     shifts = dict(zip(arms, np.linspace(0.15, -0.15, len(arms))))
     parts = list(frame.groupby("panel", sort=False))
-    figure, axes = panels(len(parts), 5.2, 0.55 * frame["attribute"].nunique() + 1.6)
+    figure, axes = panels(len(parts), 5.2, row * frame["attribute"].nunique() + 1.6)
     for axis, (panel, rows) in zip(axes, parts):
         names = list(dict.fromkeys(rows["attribute"]))
-        heights = rows["attribute"].map({name: len(names) - 1 - row for row, name in enumerate(names)})
+        heights = rows["attribute"].map({name: len(names) - 1 - place for place, name in enumerate(names)})
         for color, marker, arm, some in series(rows, "arm"):
             at = heights[some.index] + shifts[str(arm)]
             axis.errorbar(
@@ -253,7 +256,7 @@ def attributes(frame: pd.DataFrame) -> Figure:
         axis.vlines(
             rows["ceiling"], heights - 0.35, heights + 0.35, color="0.35", linestyle=":", label="ceiling"
         )
-        axis.set(xlabel="SRCC on test images, 95 % interval", title=panel)
+        axis.set(xlabel=xlabel, title=panel)
         name_rows(axis, names)
     legend_below(figure, axes[0])
     return figure
