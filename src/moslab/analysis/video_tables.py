@@ -20,7 +20,7 @@ from moslab.measures.statistics import difference, estimate
 from moslab.world import generate
 
 DIRECT, CHAIN = "digits M=3", "chain"
-BASE, BASE_WORDS = "untrained base", "untrained base, level words"
+BASE = "untrained base"
 ON_VIDEOS = "tested on videos"  # how the claims call the condition
 HOWS: tuple[Frames, ...] = ("averaged", "together", "shuffled")
 FAULTS = ("flicker", "shake", "freeze")  # of time, see `world.like.konvid1k`

@@ -89,7 +89,8 @@ def execute_together(
         progress: told after every step.
         compute: how it is carried out.
         folder: see `fit`.
-        keep: is given the trained model in the end, with how and on what it was trained.
+        keep: is given the trained model in the end, with how and on what it was trained; never the base as
+            it comes.
 
     Raises:
         UserError: also for labels, pictures or weights that change while the model is trained.
@@ -110,8 +111,8 @@ def execute_together(
             )
         yield run
         seconds = dict.fromkeys(seconds, 0.0)
-    if keep:
-        first = experiments[0]
+    first = experiments[0]
+    if keep and first.epochs:
         reader.scorer.options = scorer_options(first.scorer, first.options)
         keep(first, table, reader)
 
