@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moslab import datasets
 from moslab.datasets.layouts import export
 from moslab.experiments.experiment import Experiment, make
 from moslab.utils import paths
@@ -16,6 +17,7 @@ from moslab.utils.files import read_json
 from moslab.world import generate
 
 PICTURES = {"iqa": 30, "iaa": 30, "aigiqa": 30, "ugc": 30}
+VIDEOS, FRAMES = 20, 2  # of KoNViD-1k
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,25 @@ class Batch:
 
 
 def write_data(root: Path) -> Path:
-    """KonIQ-10k, AVA, AGIQA-3K and RealQA in their published layouts, with a few drawn pictures each."""
+    """KonIQ-10k, AVA, AGIQA-3K, RealQA and KoNViD-1k in their published layouts, a few drawn pictures each.
+
+    Videos have two frames.
+    """
     for task, pictures in PICTURES.items():
         export(generate(task, n=pictures, size=(64, 64)), root)
+    write_videos(root / "konvid1k")
     return root
+
+
+def write_videos(folder: Path) -> None:
+    """KoNViD-1k's scores, and the first frames of each video."""
+    table = datasets.load("like_konvid1k", images=VIDEOS)
+    labels = table.frame[["image", "mos"]].rename(columns={"image": "flickr_id"})
+    for row, name in enumerate(labels["flickr_id"]):
+        (folder / "frames" / name).mkdir(parents=True)
+        for number in range(FRAMES):
+            table.pixels.frame(row, number).save(folder / "frames" / name / f"{number + 1:03d}.png")
+    labels.to_csv(folder / "KoNViD_1k_mos.csv", index=False)
 
 
 def make_home(home: Path, save_base: Callable[[Path], Path]) -> Path:

@@ -59,7 +59,8 @@ def test_every_field_is_tried_here():
     elsewhere = {"root", "backbone", "lora_rank", "lora_alpha"}  # tried in tests of their own below
     of_chains = {"labelled_by"}  # tried in tests/test_self_labels.py
     of_recipes = {"lora_dropout", "lora_targets", "vision", "vocabulary"}  # tried in tests/test_recipes.py
-    assert set(Experiment.model_fields) - set(OTHERS) == elsewhere | of_chains | of_recipes
+    of_videos = {"frames", "frame_count"}  # tried in tests/test_videos.py
+    assert set(Experiment.model_fields) - set(OTHERS) == elsewhere | of_chains | of_recipes | of_videos
 
 
 def test_key_changes_with_every_field_that_can_change_the_result():
@@ -233,7 +234,10 @@ TEXTS = (
         ),
         ({"seed": "one"}, "Experiment field 'seed': Input should be a valid integer"),
         ({"seed": -1}, "Experiment field 'seed': Input should be greater than or equal to 0 (got -1)."),
-        ({"epochs": 0}, "Experiment field 'epochs': Input should be greater than 0 (got 0)."),
+        (
+            {"epochs": -1},
+            "Experiment field 'epochs': Input should be greater than or equal to 0 (got -1).",
+        ),
         ({"epochs": float("inf")}, "Experiment field 'epochs': Input should be a finite number (got inf)."),
         ({"learning_rate": float("nan")}, "Experiment field 'learning_rate': Input should be"),
         ({"learning_rate": "fast"}, "Experiment field 'learning_rate': Input should be a valid number"),

@@ -108,6 +108,7 @@ class TestStored:
         ("06_conversion_error", 10),
         ("08_attributes", 8),
         ("10_chain_of_thought", 10),
+        ("12_video", 10),
         ("80_printed_table", 8),
         ("11_across_datasets", 12),
         ("07_regression_over_classification", 12),

@@ -80,6 +80,13 @@ PLANS["10_chain_of_thought"] = REALQA | {
     "correlated": ["koniq10k", "ava"],
     "printed_epochs": 2.0,
 }
+PLANS["12_video"] = REALQA | {
+    "dataset": "koniq10k",
+    "attributes": "realqa",
+    "videos": "konvid1k",
+    "test_images": 0,
+    "frames": 0,
+}
 PLANS["80_printed_table"] = REALQA | {"table": "realqa.table5", "paper_table": "realqa.table5"}
 
 
@@ -91,7 +98,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     """
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_base)
     first = reproduce(home, "01", bins=[5, 15], compute="auto")
-    others = reproduce(home, "00 02 03 04 05 06 07 10 11 80 90 91")
+    others = reproduce(home, "00 02 03 04 05 06 07 10 11 12 80 90 91")
     return Batch(others.folder, first.status or others.status, first.printed + others.printed)
 
 
@@ -171,7 +178,7 @@ def test_runs_are_those_of_the_papers(batch: Batch, stem: str) -> None:
     experiments = batch.experiments(stem)
     assert experiments
     data = {name for one in experiments for name in (one.dataset, one.test_dataset) if name}
-    assert data <= {"koniq10k", "ava", "agiqa3k", "realqa"}
+    assert data <= {"koniq10k", "ava", "agiqa3k", "realqa", "konvid1k"}
     assert {one.train_images for one in experiments} == {None}
     assert all(one.backbone.endswith("base") for one in experiments)
     question = PLANS[stem].get("text", None)
@@ -186,6 +193,7 @@ def test_runs_are_those_of_the_papers(batch: Batch, stem: str) -> None:
         ("03_digit_count", ["M=1", "M=2", "M=3"]),
         ("05_regression_vs_ntp", ["Regression, 2 epochs", "Regression, 6 epochs", "NTP, 2 epochs"]),
         ("06_conversion_error", ["Q-Scorer (5)", "Q-Scorer (1)"]),
+        ("12_video", ["Baseline", "Baseline + CoT training"]),
     ],
 )
 def test_each_row_of_the_printed_table_is_made_again(batch: Batch, stem: str, rows: list[str]) -> None:

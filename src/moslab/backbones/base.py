@@ -144,10 +144,13 @@ class Backbone:
             return [], self.tokens(lead + rest)
         return [], []
 
-    def prompt(self, question: str, visual_tokens: int) -> list[int]:
+    def prompt(self, question: str, visual_tokens: int | Sequence[int]) -> list[int]:
         """Token ids of the user's turn and the opening of the assistant's.
 
-        The user's turn is the picture, then `question`, which may be empty.
+        The user's turn is the picture, or several, then `question`, which may be empty.
+
+        Args:
+            visual_tokens: how many tokens the picture has; of several, a number for each.
         """
         return conversation(self.processor, self.architecture, question, visual_tokens)
 

@@ -27,7 +27,7 @@ def kinds(model: Any, batch: dict[str, Any]) -> torch.Tensor:
 def rotary_positions(model: Any, batch: dict[str, Any]) -> torch.Tensor:
     """Positions in time, height and width, [3, batch, time].
 
-    They are worked out once where every row has its picture at the same place.
+    They are worked out once where every row has its pictures at the same places.
     """
     ids = batch["input_ids"]
     grids = batch["image_grid_thw"]
@@ -38,9 +38,10 @@ def rotary_positions(model: Any, batch: dict[str, Any]) -> torch.Tensor:
             ids, mm_token_type_ids=of_pictures, image_grid_thw=grids, attention_mask=mask
         )
         return places
+    of_a_row = len(grids) // len(ids)
     longest = int(mask.sum(1).argmax()) if mask is not None else 0
     row = slice(longest, longest + 1)
     places, _ = model.model.get_rope_index(
-        ids[row], mm_token_type_ids=of_pictures[row], image_grid_thw=grids[:1]
+        ids[row], mm_token_type_ids=of_pictures[row], image_grid_thw=grids[:of_a_row]
     )
     return places.expand(-1, len(of_pictures), -1)

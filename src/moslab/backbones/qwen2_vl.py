@@ -264,9 +264,13 @@ def positions(model: Model, batch: dict[str, Any]) -> torch.Tensor:
 def ahead(model: Model, batch: dict[str, Any]) -> torch.Tensor:
     """How far positions of tokens after a batch lie ahead of their place in the row, [batch, 1].
 
-    A picture takes as many positions as its longer side has tokens.
+    A picture takes as many positions as its longer side has tokens. A row may have several.
     """
     sizes = batch["image_grid_thw"]
     merge = _vision_config(model.config).spatial_merge_size
     merged = sizes // torch.tensor([1, merge, merge], device=sizes.device)
-    return (merged.amax(1) - merged.prod(1))[:, None]
+    tokens = merged.prod(1)  # [pictures]
+    tokens_of_rows = grids.kinds(model, batch).sum(1)  # [batch]
+    row_of_picture = torch.searchsorted(tokens_of_rows.cumsum(0), tokens.cumsum(0))
+    none = torch.zeros_like(tokens_of_rows)
+    return none.index_add(0, row_of_picture, merged.amax(1) - tokens)[:, None]

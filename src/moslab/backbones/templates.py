@@ -1,6 +1,7 @@
 """Chat templates: where a checkpoint keeps its own, and whether it makes a conversation with one picture."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,24 +62,36 @@ def _single(path: Path, content: Any) -> str:
 
 
 def conversation(
-    processor: "Processor", architecture: "Architecture", question: str, visual_tokens: int
+    processor: "Processor", architecture: "Architecture", question: str, visual_tokens: int | Sequence[int]
 ) -> list[int]:
-    """Token ids of the user's turn (picture, then `question`, if any) and the opening of the assistant's.
+    """Token ids of the user's turn (pictures, then `question`, if any) and the opening of the assistant's.
+
+    Args:
+        visual_tokens: how many tokens the picture has; of several, a number for each.
 
     Raises:
-        UserError: for a question that holds the picture's own token.
+        UserError: for a question that holds the picture's own token, and for several pictures that the
+            template does not write one by one.
     """
-    text = _rendered(processor, question)
+    counts = [visual_tokens] if isinstance(visual_tokens, int) else visual_tokens
+    text = _rendered(processor, question, len(counts))
     image = processor.image_token
     if image in question:
         raise UserError(
             f"The text {question!r} holds {image}, which stands for a picture: take it out of the text."
         )
-    return architecture.prompt_tokens(processor.tokenizer, text.replace(image, image * visual_tokens))
+    first, *others = text.split(image)
+    if len(others) != len(counts):
+        raise UserError(
+            f"The chat template writes {len(others)} image tokens ({image}) for {len(counts)} pictures, so "
+            "they cannot be shown together: score videos with frames='averaged'."
+        )
+    parts = [image * count + behind for count, behind in zip(counts, others)]
+    return architecture.prompt_tokens(processor.tokenizer, first + "".join(parts))
 
 
-def _rendered(processor: "Processor", question: str) -> str:
-    content = [{"type": "image"}]
+def _rendered(processor: "Processor", question: str, pictures: int = 1) -> str:
+    content = [{"type": "image"}] * pictures
     if question:
         content.append({"type": "text", "text": question})
     return processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)

@@ -82,6 +82,15 @@ class VideoPixels(MemoryPixels):
         """All frames of a row, in their order."""
         return [Image.fromarray(frame) for frame in np.asarray(self.array[row])]
 
+    def frame_count(self, row: int) -> int:
+        return self.array.shape[1]
+
+    def frame(self, row: int, number: int) -> Image.Image:
+        return Image.fromarray(np.asarray(self.array[row, number]))
+
+    def frame_file(self, row: int, number: int) -> str:
+        return ""
+
 
 @dataclass(frozen=True)
 class RepeatedPixels:

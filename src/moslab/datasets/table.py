@@ -185,6 +185,16 @@ class FramePixels(NamedPixels):
         """All frames of a row, RGB; PictureError as for `open`."""
         return [read(path, self.where(row)) for path in self.paths(row)]
 
+    def frame_count(self, row: int) -> int:
+        return len(self.paths(row))
+
+    def frame(self, row: int, number: int) -> Image.Image:
+        """A frame of a row, RGB; PictureError as for `open`."""
+        return read(self.paths(row)[number], self.where(row))
+
+    def frame_file(self, row: int, number: int) -> str:
+        return str(self.paths(row)[number])
+
 
 def _is_frame(file: Path) -> bool:
     return file.suffix.lower() in FRAMES and not file.name.startswith(".")

@@ -13,6 +13,7 @@ from moslab.backbones.catalogue import fingerprint
 from moslab.datasets import pictures
 from moslab.datasets.spec import DatasetSpec
 from moslab.datasets.table import ImageTable
+from moslab.datasets.videos import single_frames
 from moslab.utils.files import digest
 
 
@@ -39,12 +40,21 @@ def of_labels(spec: DatasetSpec) -> str:
 
 
 @cache
-def of_pictures(spec: DatasetSpec, splits: tuple[str, ...], limit: int | None) -> str:
-    """Digest of the content of the pictures in some rows (see `rows_of`); '' where none of them is a file."""
+def of_pictures(
+    spec: DatasetSpec, splits: tuple[str, ...], limit: int | None, every_frame: bool = False
+) -> str:
+    """Digest of the content of the pictures in some rows (see `rows_of`); '' where none of them is a file.
+
+    Args:
+        every_frame: of videos, all frames count and not the one in the middle alone.
+    """
     if all(part.name in datasets.EMBEDDED for part in spec.parts):
         return ""
     table = _table(spec)
     rows = rows_of(table, splits, limit)
+    if every_frame:
+        table, _ = single_frames(table, rows)
+        rows = np.arange(len(table))
     contents = [content for content in table.contents(rows.tolist()) if content]
     if not contents:
         return ""

@@ -19,6 +19,7 @@ METHOD_VERSIONS = {"training": 1, "evaluation": 1}  # raised by hand whenever th
 Text = Literal["image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random"]
 LoraTargets = Literal["decoder", "qv", "all"]
 Learns = Literal["frozen", "trained"]
+Frames = Literal["averaged", "together", "shuffled"]
 # Fields that were added later: while they are not set they are not in the key, so older keys stay valid.
 ADDED_LATER = (
     "protocol",
@@ -35,9 +36,19 @@ ADDED_LATER = (
     "vocabulary",
     "optimizer",
     "labelled_by",
+    "frames",
+    "frame_count",
 )
 # Fields that change the evaluation and nothing in the training.
-EVALUATION_FIELDS = ("splits", "test_text", "test_images", "test_dataset", "related")
+EVALUATION_FIELDS = (
+    "splits",
+    "test_text",
+    "test_images",
+    "test_dataset",
+    "related",
+    "frames",
+    "frame_count",
+)
 FROZEN_VISION: tuple[str, ...] = ("lm", "lora", "head")  # recipes that do not train the vision tower
 FROZEN_VOCABULARY: tuple[str, ...] = ("lora", "head")  # recipes that do not train the output matrix
 LORA_RANK = 16
@@ -95,7 +106,7 @@ class Experiment(BaseModel):
         description="whether the output matrix learns in full, and with it the input rows where they are the "
         "same matrix; as the recipe has it if None. Recipe lora can have it trained",
     )
-    epochs: float = Field(4, gt=0)
+    epochs: float = Field(4, ge=0, description="0 for the base as it comes, without any training")
     batch_size: int = Field(64, ge=1)
     learning_rate: float = Field(gt=0)
     optimizer: Literal["adamw", "adamw_8bit"] | None = Field(
@@ -117,6 +128,15 @@ class Experiment(BaseModel):
         "",
         description="dataset whose attributes the same model learns first, to label this dataset by itself; "
         "for scorer chain, '' where the dataset's own attributes are taught",
+    )
+    frames: Frames | None = Field(
+        None,
+        description="how a video is scored: each of its frames by itself, and their scores averaged; all of "
+        "them together, in one prompt; or so, in an order drawn for each video. "
+        "Its frame in the middle alone if None",
+    )
+    frame_count: int | None = Field(
+        None, ge=1, description="so many frames of each video, in even steps; all if None"
     )
     seed: int = Field(0, ge=0)
 
@@ -153,6 +173,8 @@ class Experiment(BaseModel):
         self._settle_learning()
         if self.optimizer == "adamw":
             self._unset("optimizer")
+        if not self.frames:
+            self._unset("frame_count")
         for limit in LIMITS:
             if getattr(self, limit) == 0:
                 self._unset(limit)
@@ -229,6 +251,7 @@ class Experiment(BaseModel):
             "splits": ("train",),
             "every_epoch": False,
             "related": False,
+            "frames": None,
         }
         return make(**{**self.model_dump(), **changes})
 
@@ -257,7 +280,9 @@ class Experiment(BaseModel):
             labels.append(self.tested_on)
         labels += self._labellers_dataset()
         trained_pictures = self._trained_pictures()
-        tested_pictures = digests.of_pictures(self.tested_on, self.splits, self.test_images)
+        tested_pictures = digests.of_pictures(
+            self.tested_on, self.splits, self.test_images, every_frame=bool(self.frames)
+        )
         return self._digest(fields, labels, [trained_pictures, tested_pictures])
 
     @property
@@ -292,6 +317,8 @@ class Experiment(BaseModel):
             label += f" {self.preset}"
         if self.test_dataset:
             label += f" on {self.test_dataset}"
+        if self.frames:
+            label += f", frames {self.frames}"
         if self.text != "image":
             label += f" with {self.text}"
         if self.test_text:

@@ -12,6 +12,7 @@ from moslab import datasets
 from moslab.backbones.prompts import SHOWN
 from moslab.datasets.spec import DatasetSpec
 from moslab.datasets.table import ImageTable
+from moslab.datasets.videos import check_videos
 from moslab.experiments.digests import rows_of
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import make_on
@@ -103,6 +104,8 @@ def learnable_arms(
 def check_inputs(experiment: Experiment, table: ImageTable) -> None:
     """UserError for what an experiment lacks in its data; `table` is what it trains on."""
     tested = labelled(experiment.tested_on) if experiment.test_dataset else table
+    if experiment.frames:
+        check_videos(tested)
     check_texts(experiment, training_rows(experiment, table), table)
     check_texts(experiment, evaluated_rows(experiment, tested), tested)
 

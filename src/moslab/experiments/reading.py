@@ -1,8 +1,8 @@
 """The one path from pictures and words to hidden states, shared by training and evaluation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, islice
 from os.path import commonprefix
 from typing import Any
 
@@ -20,6 +20,7 @@ from moslab.experiments.compute import Compute
 from moslab.scorers.base import Reading, Scorer
 
 IGNORED = -100  # the label of tokens that are not taught
+VisualTokens = int | tuple[int, ...]  # of a picture, or of each of several
 Conversation = dict[str, Any]  # input_ids, labels and read_position of one row, see `Reader.words`
 RowNumbers = Sequence[int] | np.ndarray
 
@@ -35,6 +36,8 @@ class Reader:
         features: cached vision features if the vision tower is frozen; if None, the tower sees the pictures
             each time.
         compute: how it is carried out.
+        shown: rows whose pictures are shown with a row's words, in their order, as with the frames of a
+            video; a row that is not there is shown with its own picture.
     """
 
     backbone: Backbone
@@ -42,7 +45,8 @@ class Reader:
     wording: Wording
     features: Features | None = None
     compute: Compute = Compute()
-    _prompts: dict[tuple[str, int], list[int]] = field(default_factory=dict, init=False, repr=False)
+    shown: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    _prompts: dict[tuple[str, VisualTokens], list[int]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def vocabulary(self) -> nn.Linear:
@@ -55,13 +59,13 @@ class Reader:
         return next(self.backbone.model.parameters()).device
 
     def words(
-        self, row: int, visual_tokens: int, completion: str = "", opening: str | None = None
+        self, row: int, visual_tokens: VisualTokens, completion: str = "", opening: str | None = None
     ) -> Conversation:
         """One conversation as token ids.
 
         Args:
             row: number of the row in the table.
-            visual_tokens: how many tokens its picture has.
+            visual_tokens: how many tokens its picture has; of several pictures, a number for each.
             completion: the words that are taught; nothing is taught without them.
             opening: the assistant's words up to where the score is read, instead of the scorer's own.
 
@@ -85,7 +89,7 @@ class Reader:
             "read_position": len(prompt) + len(lead) - 1,
         }
 
-    def prompt(self, question: str, visual_tokens: int) -> list[int]:
+    def prompt(self, question: str, visual_tokens: VisualTokens) -> list[int]:
         """The user's turn as token ids; made once per question and number of visual tokens."""
         if (question, visual_tokens) not in self._prompts:
             self._prompts[question, visual_tokens] = self.backbone.prompt(question, visual_tokens)
@@ -98,12 +102,17 @@ class Reader:
         """
         lengths = []
         for row in map(int, rows):
-            words = len(self.words(row, 1)["input_ids"]) - 1
+            shown = self.shown_with(row)
+            words = len(self.words(row, (1,) * len(shown))["input_ids"]) - len(shown)
             if self.features is None:
-                lengths.append(words + self.backbone.patches(table.size(row)))
+                lengths.append(words + sum(self.backbone.patches(table.size(one)) for one in shown))
             else:
-                lengths.append(words + self.features.count(row))
+                lengths.append(words + sum(map(self.features.count, shown)))
         return lengths
+
+    def shown_with(self, row: int) -> Sequence[int]:
+        """The rows whose pictures are shown with a row's words."""
+        return self.shown.get(row, (row,))
 
     def to_teach(self, table: ImageTable, rows: RowNumbers, targets: np.ndarray) -> dict[str, Any]:
         """A training batch: conversations with their answers, targets and pictures; see `batch`."""
@@ -194,15 +203,19 @@ class Reader:
         """Conversations as one batch."""
         return pad(conversations, self.backbone.tokenizer.pad_token_id)
 
-    def _pictures(self, table: ImageTable, rows: RowNumbers) -> tuple[dict[str, Any], list[int]]:
-        """The pictures as pixels or as kept visual tokens, and how many tokens each has."""
-        numbers = [int(row) for row in rows]
+    def _pictures(self, table: ImageTable, rows: RowNumbers) -> tuple[dict[str, Any], list[VisualTokens]]:
+        """The pictures as pixels or as kept visual tokens, and for each row how many tokens they have."""
+        shown = [self.shown_with(int(row)) for row in rows]
+        numbers = list(chain.from_iterable(shown))
+        inputs: dict[str, Any]
         if self.features is None:
             inputs = self.backbone.prepared([table.pixels.open(row) for row in numbers])
-            return inputs, self.backbone.count(inputs)
-        vision = torch.cat([self.features.of(row) for row in numbers])  # one tensor travels faster than many
-        further = self.features.extra_inputs(numbers)
-        return {"vision": (vision,), **further}, [self.features.count(row) for row in numbers]
+            counts = iter(self.backbone.count(inputs))
+        else:
+            vision = torch.cat([self.features.of(row) for row in numbers])  # one travels faster than many
+            inputs = {"vision": (vision,), **self.features.extra_inputs(numbers)}
+            counts = iter([self.features.count(row) for row in numbers])
+        return inputs, [tuple(islice(counts, len(of_row))) for of_row in shown]
 
     def on_device(self, batch: dict[str, Any]) -> dict[str, Any]:
         """A batch where the model is."""

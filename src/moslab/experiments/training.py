@@ -18,7 +18,8 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, set_seed
 from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
-from moslab.experiments import attribute_answers, digests, evaluation, resuming, several
+from moslab.datasets.videos import single_frames
+from moslab.experiments import attribute_answers, digests, evaluation, resuming, several, videos
 from moslab.experiments.building import built
 from moslab.experiments.callbacks import Measures, Observer, Progress, Reporter
 from moslab.experiments.compute import Compute
@@ -88,7 +89,8 @@ def execute_together(
         progress: told after every step.
         compute: how it is carried out.
         folder: see `fit`.
-        keep: is given the trained model in the end, with how and on what it was trained.
+        keep: is given the trained model in the end, with how and on what it was trained; never the base as
+            it comes.
 
     Raises:
         UserError: also for labels, pictures or weights that change while the model is trained.
@@ -109,8 +111,8 @@ def execute_together(
             )
         yield run
         seconds = dict.fromkeys(seconds, 0.0)
-    if keep:
-        first = experiments[0]
+    first = experiments[0]
+    if keep and first.epochs:
         reader.scorer.options = scorer_options(first.scorer, first.options)
         keep(first, table, reader)
 
@@ -204,9 +206,9 @@ def evaluated(
         seconds: of the phases so far.
     """
     started = time.time()
-    tested, reader = _as_tested(experiment, table, reader)
+    tested = labelled(experiment.tested_on) if experiment.test_dataset else table
     rows = evaluated_rows(experiment, tested).tolist()
-    scores = evaluation.predict(reader, tested, rows)
+    scores = _scores(experiment, reader, tested, rows)
     if experiment.test_dataset:
         scores = _carried_over(scores, table.scale, tested.scale)
     predictions = evaluation.predictions_frame(tested, rows, scores)
@@ -226,20 +228,31 @@ def evaluated(
     )
 
 
-def _as_tested(experiment: Experiment, table: ImageTable, reader: Reader) -> tuple[ImageTable, Reader]:
-    """The dataset that is tested on, and the reader with its pictures and words."""
+def _scores(experiment: Experiment, reader: Reader, tested: ImageTable, rows: list[int]) -> Scores:
+    """Scores of some rows of the dataset that is tested on."""
+    if experiment.frames:
+        frames, of_video = single_frames(tested, rows, experiment.frame_count)
+        reader = _facing(experiment, reader, frames, range(len(frames)))
+        return videos.predict(reader, frames, of_video, experiment.frames)
     if experiment.test_dataset:
-        table = labelled(experiment.tested_on)
-        features = None
-        if reader.features is not None:
-            rows = evaluated_rows(experiment, table).tolist()
-            most = reader.compute.cache_gigabytes
-            features = cached_features(table, reader.backbone, rows, most=most)
-        reader = replace(reader, features=features)
-    if experiment.test_text or experiment.test_dataset:
-        text = experiment.test_text or experiment.text
-        reader = replace(reader, wording=Wording.of(table, experiment.dataset, text, experiment.preset))
-    return table, reader
+        reader = _facing(experiment, reader, tested, rows)
+    elif experiment.test_text:
+        reader = replace(reader, wording=_test_wording(experiment, tested))
+    return evaluation.predict(reader, tested, rows)
+
+
+def _facing(experiment: Experiment, reader: Reader, table: ImageTable, rows: Sequence[int]) -> Reader:
+    """The reader with pictures and words of another table than the one it learned from."""
+    features = None
+    if reader.features is not None:
+        features = cached_features(table, reader.backbone, rows, most=reader.compute.cache_gigabytes)
+    return replace(reader, features=features, wording=_test_wording(experiment, table))
+
+
+def _test_wording(experiment: Experiment, table: ImageTable) -> Wording:
+    """What is said with the pictures of a table at test."""
+    text = experiment.test_text or experiment.text
+    return Wording.of(table, experiment.dataset, text, experiment.preset)
 
 
 def _carried_over(scores: Scores, scale: tuple[float, float], other: tuple[float, float]) -> Scores:
@@ -289,7 +302,7 @@ def fit(
     compute: Compute = Compute(),
     folder: Path | None = None,
 ) -> list[dict[str, float]]:
-    """Run the Trainer.
+    """Run the Trainer; nothing is done for no epochs.
 
     Args:
         experiment: what is trained.
@@ -303,6 +316,8 @@ def fit(
         The logged training losses, or what the scorer measured of every step; then what was measured of every
         epoch, if asked for.
     """
+    if not experiment.epochs:
+        return []
     rows = training_rows(experiment, table)
     targets = reader.scorer.encode(Labels.of(table, rows))
     observer = Observer(experiment, table, reader)
