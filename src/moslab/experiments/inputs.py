@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from moslab import datasets
-from moslab.backbones.prompts import SHOWN
+from moslab.backbones.prompts import SHUFFLED
 from moslab.datasets.spec import DatasetSpec
 from moslab.datasets.table import ImageTable
 from moslab.experiments.digests import rows_of
@@ -103,13 +103,18 @@ def learnable_arms(
 def check_inputs(experiment: Experiment, table: ImageTable) -> None:
     """UserError for what an experiment lacks in its data; `table` is what it trains on."""
     tested = labelled(experiment.tested_on) if experiment.test_dataset else table
-    check_texts(experiment, training_rows(experiment, table), table)
+    check_texts(experiment, training_rows(experiment, table), table, lent=True)
     check_texts(experiment, evaluated_rows(experiment, tested), tested)
 
 
-def check_texts(experiment: Experiment, rows: np.ndarray, table: ImageTable) -> None:
-    """UserError for a picture without the text that its prompt needs, before anything is loaded."""
-    if not {experiment.text, experiment.test_text} & set(SHOWN):
+def check_texts(experiment: Experiment, rows: np.ndarray, table: ImageTable, lent: bool = False) -> None:
+    """UserError for a picture without the text that a prompt needs, before anything is loaded.
+
+    Args:
+        lent: the rows may have to lend their texts to other pictures, as with text='nearest'.
+    """
+    needed = {"title", *SHUFFLED, *(["nearest"] if lent else [])}
+    if not {experiment.text, experiment.test_text} & needed:
         return
     without = rows[table.frame["text"].to_numpy()[rows] == ""]
     if len(without):

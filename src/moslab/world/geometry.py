@@ -1,4 +1,4 @@
-"""The geometry task: pictures that are measured instead of judged. How many things, at which angle, how large.
+"""The geometry task: pictures that are measured, not judged. How many things, at which angle, how large.
 
 No rater and no taste is between a picture and its labels: they are the numbers that it was drawn with. Three
 of them stand in the annotations, each of them a score of its own by the preset 'attribute NAME':
