@@ -110,6 +110,7 @@ class TestStored:
         ("10_chain_of_thought", 10),
         ("80_printed_table", 8),
         ("11_across_datasets", 12),
+        ("13_open_questions", 10),
         ("07_regression_over_classification", 12),
         ("91_label_audit", 8),
     ],

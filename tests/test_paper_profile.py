@@ -80,6 +80,13 @@ PLANS["10_chain_of_thought"] = REALQA | {
     "correlated": ["koniq10k", "ava"],
     "printed_epochs": 2.0,
 }
+PLANS["13_open_questions"] = RVTC | {
+    "titled": "ava",
+    "splits": ["test"],
+    "second_backbone": "",
+    "measures": [],
+    "quality": "",
+}
 PLANS["80_printed_table"] = REALQA | {"table": "realqa.table5", "paper_table": "realqa.table5"}
 
 
@@ -88,7 +95,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     """All notebooks; few bins in 01, since a miniature has fewer distinct scores than 101 quantiles need."""
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_base)
     first = reproduce(home, "01", bins=[5, 15])
-    others = reproduce(home, "00 02 03 04 05 06 07 10 11 80 91")
+    others = reproduce(home, "00 02 03 04 05 06 07 10 11 13 80 91")
     return Batch(others.folder, first.status or others.status, first.printed + others.printed)
 
 
