@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -201,43 +200,6 @@ def leaks_of(tables: Mapping[str, ImageTable]) -> dict[str, dict[str, float]]:
     return rows
 
 
-def pairs_of(arms: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Every two arms: 'bins less levels' -> (bins, levels)."""
-    return {f"{first} less {second}": (first, second) for first, second in combinations(arms, 2)}
-
-
-def same_orders(gaps: pd.DataFrame, quality: str) -> pd.DataFrame:
-    """For each pair of arms and each other set: is its order that on quality?
-
-    Args:
-        gaps: as from `Study.gaps` with `pairs_of`.
-        quality: the name of the measurement that the others are compared with.
-
-    Returns:
-        A row per set: how many pairs have the same order and the opposite one, both decided by their 95 %
-        intervals, and how many are undecided on either.
-    """
-    signs = _signs(gaps)
-    if quality not in signs:
-        return pd.DataFrame()
-    here = signs[quality]
-    rows = {}
-    for name in signs.columns.drop(quality):
-        product = signs[name] * here
-        rows[name] = {
-            "same order": int((product > 0).sum()),
-            "opposite": int((product < 0).sum()),
-            "undecided on one of them": int((product == 0).sum()),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(f"compared with {quality}")
-
-
-def _signs(gaps: pd.DataFrame) -> pd.DataFrame:
-    """1, -1, or 0 where the interval holds zero: a row per pair, a column per set."""
-    decided = (gaps["low 95 %"] > 0).astype(int) - (gaps["high 95 %"] < 0).astype(int)
-    return decided.unstack("dataset", sort=False)
-
-
 def errors_in_units(measured: Mapping[str, Measured]) -> pd.DataFrame:
     """Mean absolute error of every arm in the unit of the score: a row per arm, a column per measure.
 
@@ -258,7 +220,7 @@ def findings(
     shares: pd.DataFrame,
     told: Mapping[str, Mapping[str, Any]],
     guess: Mapping[str, float],
-    orders: pd.DataFrame,
+    quality: pd.DataFrame,
     architectures: pd.DataFrame,
 ) -> list[Sentence]:
     """What the notebook finds, a sentence or two each; what was not measured is left out.
@@ -267,7 +229,7 @@ def findings(
         verdicts: all of the notebook.
         shares: as from `shares_of_gain`.
         told, guess: as from `titles_told` and `best_guess`.
-        orders: as from `same_orders`.
+        quality: bins less level words on quality, as from `Study.gaps`.
         architectures: what true titles add on each architecture, as from `Study.gaps`.
     """
     judged = list(verdicts)
@@ -286,12 +248,13 @@ def findings(
         )
     if told:
         said.append(say("**How right they are.** {rights}.{best}", rights=_rights(told), best=_best(guess)))
-    if len(orders):
+    of_measures = of_claim(judged, ON_MEASURES)
+    if of_measures:
         said.append(
             say(
-                "**Measures.** Bins less level words: {words}. Of the pairs of scorers, {orders}.",
-                words=by_dataset(of_claim(judged, ON_MEASURES)),
-                orders=_orders(orders),
+                "**Measures.** Bins less level words: {words}. On quality: {quality}.",
+                words=by_dataset(of_measures),
+                quality=_gains(quality) or "not compared",
             )
         )
     if len(architectures):
@@ -313,14 +276,6 @@ def _best(guess: Mapping[str, float]) -> str:
     if not guess:
         return ""
     return f" Whoever knew all latents could name {guess['best']:.1%} of the titles."
-
-
-def _orders(orders: pd.DataFrame) -> str:
-    texts = []
-    for name, row in orders.iterrows():
-        same, opposite = row["same order"], row["opposite"]
-        texts.append(f"{same} are decided alike on {name} and on quality and {opposite} the other way round")
-    return ", ".join(texts)
 
 
 def _gains(gaps: pd.DataFrame) -> str:
