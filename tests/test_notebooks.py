@@ -111,6 +111,7 @@ class TestStored:
         ("12_video", 10),
         ("80_printed_table", 8),
         ("11_across_datasets", 12),
+        ("13_open_questions", 10),
         ("07_regression_over_classification", 12),
         ("90_world", 8),
         ("91_label_audit", 8),

@@ -87,6 +87,13 @@ PLANS["12_video"] = REALQA | {
     "test_images": 0,
     "frames": 0,
 }
+PLANS["13_open_questions"] = RVTC | {
+    "titled": "ava",
+    "splits": ["test"],
+    "second_backbone": "",
+    "measures": [],
+    "quality": "",
+}
 PLANS["80_printed_table"] = REALQA | {"table": "realqa.table5", "paper_table": "realqa.table5"}
 
 
@@ -98,7 +105,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     """
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_base)
     first = reproduce(home, "01", bins=[5, 15], compute="auto")
-    others = reproduce(home, "00 02 03 04 05 06 07 10 11 12 80 90 91")
+    others = reproduce(home, "00 02 03 04 05 06 07 10 11 12 13 80 90 91")
     return Batch(others.folder, first.status or others.status, first.printed + others.printed)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from torch.nn.utils.rnn import pad_sequence
 
 from moslab.backbones.base import Backbone
 from moslab.backbones.continuing import Continuation
@@ -53,6 +54,29 @@ def write(backbone: Backbone, picture: Image.Image, questions: Sequence[str], lo
                 text = str(backbone.tokenizer.decode(written, skip_special_tokens=True))
                 answers[row] = text.strip()
     return answers
+
+
+def write_each(
+    backbone: Backbone, pictures: Sequence[Image.Image], question: str, longest: int = 64
+) -> list[str]:
+    """What the backbone writes when asked the same question about each of several pictures, as in `write`."""
+    inputs = backbone.inputs(pictures)
+    device = backbone.model.device
+    prompts = []
+    for count in backbone.count(inputs):
+        prompts.append(torch.tensor(backbone.prompt(question, count), device=device))
+    filler = backbone.tokenizer.pad_token_id
+    read = [torch.ones_like(prompt) for prompt in prompts]
+    with torch.no_grad():
+        batch = {
+            "input_ids": pad_sequence(prompts, batch_first=True, padding_value=filler),
+            "attention_mask": pad_sequence(read, batch_first=True),
+            "vision": (backbone.look(inputs),),
+            **extra_inputs(inputs),
+        }
+        written = Continuation(backbone, batch).write(longest)
+    texts = backbone.tokenizer.batch_decode(written, skip_special_tokens=True)
+    return [text.strip() for text in texts]
 
 
 def _score(backbone: Backbone, pictures: dict[str, Any], start: list[int], answer: list[int]) -> torch.Tensor:

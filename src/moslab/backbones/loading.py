@@ -71,20 +71,23 @@ def load(
     return Backbone(name, folder, model, processor, architecture)
 
 
-def load_to_ask(name: str = "embedded") -> Backbone:
+def load_to_ask(
+    name: str = "embedded", *, min_pixels: int | None = None, max_pixels: int | None = None
+) -> Backbone:
     """Load a backbone that is asked and not trained.
 
     It is on the GPU where there is one, a checkpoint then in bfloat16, as it is scored with; else as `load`
     gives it.
 
     Args:
-        name: see `load`.
+        name, min_pixels, max_pixels: see `load`.
 
     Raises:
         UserError: see `load`.
     """
     on_gpu = torch.cuda.is_available()
-    backbone = load(name, dtype=torch.bfloat16 if on_gpu and name not in EMBEDDED else None)
+    halves = torch.bfloat16 if on_gpu and name not in EMBEDDED else None
+    backbone = load(name, dtype=halves, min_pixels=min_pixels, max_pixels=max_pixels)
     backbone.model.eval().requires_grad_(False)
     if on_gpu:
         backbone.model.to("cuda")  # type: ignore[arg-type]  # its stub takes no device

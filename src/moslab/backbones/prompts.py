@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from moslab import datasets
 from moslab.datasets.attributes import attribute_of
@@ -19,8 +20,12 @@ GENERIC = {
     "realqa": "Rate the aesthetics and quality of this image briefly.",
     "roc4mllm": "Could you evaluate the {aspect} of this image?",
 }
-TEXTS = ("image", *GENERIC, "title", "permuted", "random")
-SHOWN = ("title", "permuted", "random")  # those that show a picture's text, its own or another's
+SHUFFLED = ("permuted", "random")  # another picture's text
+MADE = ("written", "nearest")  # a text that a machine made of the picture, see `experiments.made_titles`
+SHOWN = ("title", *SHUFFLED, *MADE)  # those that show a text for each picture
+TEXTS = ("image", *GENERIC, *SHOWN)
+TITLE_QUESTION, LONGEST_TITLE = "Write a title.", 24  # what is asked for it, and how many tokens are kept
+MADE_VERSION = 1  # of the ways to make texts, raised by hand whenever one of them changes
 SHUFFLES = 17  # seed of the shuffles
 
 # What another score of the same pictures judges, by preset.
@@ -48,6 +53,7 @@ class Wording:
             title: Q-Align's question and the picture's own text, challenge title or generation prompt, as
             RvTC's data-specific prompts do (their exact wording is not published).
             permuted, random: the same with another's text, see `shown_texts`.
+            written, nearest: the same with a text that a machine made, see `experiments.made_titles`.
         shown: the text that every row of the table shows, [n], where one is shown.
         asked: what is judged in every row, [n], where that differs from row to row.
     """
@@ -155,8 +161,14 @@ def shown_texts(table: ImageTable, text: str) -> np.ndarray:
             apart but words mean nothing. Texts of training pictures change places among themselves, and so
             do the others.
             random: that of any picture, drawn per picture.
+            written, nearest: what `with_made` put into the table.
+
+    Raises:
+        UserError: where the table lacks texts that a machine makes.
     """
     own = table.frame["text"].to_numpy()
+    if text in MADE:
+        return _made_texts(table, text)
     if text == "permuted":
         trained = set(own[(table.frame["split"] == "train").to_numpy()])
         other = _moved(trained) | _moved(set(own) - trained)
@@ -165,6 +177,34 @@ def shown_texts(table: ImageTable, text: str) -> np.ndarray:
         draws = integers(SHUFFLES, f"{table.name} texts", np.arange(len(own)))
         return own[(draws % np.uint64(len(own))).astype(int)]
     return own
+
+
+def with_made(table: ImageTable, text: str, rows: np.ndarray, made: Sequence[str]) -> ImageTable:
+    """A table with texts that a machine made.
+
+    Args:
+        text: how, one of `MADE`.
+        rows: numbers [n] of the rows that have one; the others get ''.
+        made: the texts [n].
+    """
+    column = np.full(len(table), "", dtype=object)
+    column[rows] = made
+    before = pd.DataFrame(index=table.frame.index) if table.annotations is None else table.annotations
+    return replace(table, annotations=before.assign(**{_column(text): column}))
+
+
+def _made_texts(table: ImageTable, text: str) -> np.ndarray:
+    if table.annotations is None or _column(text) not in table.annotations:
+        raise UserError(
+            f"The texts of text={text!r} are made where a model is trained, and {table.name} has none here: "
+            "use another text."
+        )
+    return table.annotations[_column(text)].to_numpy()
+
+
+def _column(text: str) -> str:
+    """The annotation that keeps texts of a kind."""
+    return f"{text} text"
 
 
 def _moved(texts: set[str]) -> dict[str, str]:

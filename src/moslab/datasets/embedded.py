@@ -17,6 +17,7 @@ ASPECTS: dict[str, Aspect] = {
     "iaa": "aesthetics",
     "aigiqa": "quality",
     "ugc": "quality",
+    "geometry": "quality",  # what is measured there names itself, see its presets
     "like_spaq": "quality",
     "like_livec": "quality",
     "like_kadid10k": "quality",

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from moslab import datasets
+from moslab.backbones.prompts import MADE, MADE_VERSION
 from moslab.datasets.protocols import check_protocol
 from moslab.datasets.spec import DatasetSpec
 from moslab.experiments import digests
@@ -16,7 +17,9 @@ from moslab.utils.files import digest
 
 METHOD_VERSIONS = {"training": 1, "evaluation": 1}  # raised by hand whenever the numbers change
 # What is said with a picture, see `moslab.backbones.prompts.Wording`.
-Text = Literal["image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random"]
+Text = Literal[
+    "image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random", "written", "nearest"
+]
 LoraTargets = Literal["decoder", "qv", "all"]
 Learns = Literal["frozen", "trained"]
 Frames = Literal["averaged", "together", "shuffled"]
@@ -169,6 +172,11 @@ class Experiment(BaseModel):
             object.__setattr__(self, "test_dataset", "")
         if self.scorer != "chain" or self.labelled_by == self.dataset:
             object.__setattr__(self, "labelled_by", "")
+        if self.test_dataset and {self.text, self.test_text} & set(MADE):
+            raise UserError(
+                f"Texts of the kinds {', '.join(MADE)} are made for the pictures of one dataset: leave "
+                f"test_dataset={self.test_dataset!r} out."
+            )
         self._settle_lora()
         self._settle_learning()
         if self.optimizer == "adamw":
@@ -301,6 +309,8 @@ class Experiment(BaseModel):
 
     def _digest(self, fields: dict[str, Any], labels: list[DatasetSpec], pictures: list[str]) -> str:
         versions = METHOD_VERSIONS | {self.scorer: scorer_class(self.scorer).version}
+        if {fields["text"], fields.get("test_text")} & set(MADE):
+            versions = versions | {"made texts": MADE_VERSION}
         manifests = [digests.of_labels(spec) for spec in labels]
         weights = digests.of_weights(self.backbone)
         return digest([fields, *manifests, *filter(None, pictures), weights, versions])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from moslab import datasets
-from moslab.backbones.prompts import SHOWN
+from moslab.backbones.prompts import SHUFFLED
 from moslab.datasets.spec import DatasetSpec
 from moslab.datasets.table import ImageTable
 from moslab.datasets.videos import check_videos
@@ -106,13 +106,18 @@ def check_inputs(experiment: Experiment, table: ImageTable) -> None:
     tested = labelled(experiment.tested_on) if experiment.test_dataset else table
     if experiment.frames:
         check_videos(tested)
-    check_texts(experiment, training_rows(experiment, table), table)
+    check_texts(experiment, training_rows(experiment, table), table, lent=True)
     check_texts(experiment, evaluated_rows(experiment, tested), tested)
 
 
-def check_texts(experiment: Experiment, rows: np.ndarray, table: ImageTable) -> None:
-    """UserError for a picture without the text that its prompt needs, before anything is loaded."""
-    if not {experiment.text, experiment.test_text} & set(SHOWN):
+def check_texts(experiment: Experiment, rows: np.ndarray, table: ImageTable, lent: bool = False) -> None:
+    """UserError for a picture without the text that a prompt needs, before anything is loaded.
+
+    Args:
+        lent: the rows may have to lend their texts to other pictures, as with text='nearest'.
+    """
+    needed = {"title", *SHUFFLED, *(["nearest"] if lent else [])}
+    if not {experiment.text, experiment.test_text} & needed:
         return
     without = rows[table.frame["text"].to_numpy()[rows] == ""]
     if len(without):

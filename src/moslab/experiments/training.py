@@ -33,6 +33,7 @@ from moslab.experiments.inputs import (
     training_rows,
     used_rows,
 )
+from moslab.experiments.made_titles import with_titles
 from moslab.experiments.optimizers import check_optimizer
 from moslab.experiments.reading import Reader
 from moslab.experiments.store import Run
@@ -283,6 +284,7 @@ def prepare(
     table = taught(experiment)
     for one in experiments:
         check_inputs(one, table)
+    table = with_titles(table, experiments)
     set_seed(experiment.seed)
     scorer = fitted_scorer(experiment, table)
     backbone = built(experiment, scorer, compute.attention)

@@ -18,14 +18,15 @@ from moslab.utils import paths
 from moslab.utils.content import digests_of
 from moslab.utils.errors import UserError
 from moslab.utils.files import cannot_write, digest, lock
-from moslab.world import aigiqa, iaa, iqa, language, ugc
+from moslab.world import aigiqa, geometry, iaa, iqa, language, ugc
 from moslab.world.draws import Dice
 from moslab.world.frame import Size, frame_of
 from moslab.world.made import Made
 from moslab.world.version import LABELS, LIKE
 
 # Each module has SCALE, PICTURES (the default number), PRESETS and make(); HIGHER_IS_BETTER where it is not.
-TASKS = {"iqa": iqa, "iaa": iaa, "aigiqa": aigiqa, "ugc": ugc} | {module.NAME: module for module in LIKE}
+TASKS = {"iqa": iqa, "iaa": iaa, "aigiqa": aigiqa, "ugc": ugc, "geometry": geometry}
+TASKS |= {module.NAME: module for module in LIKE}
 COLUMNS = ("image", "text", "mos", "sd", "split", "group")  # of labels.csv
 SEED = 1
 LISTS = ("captions", "authors")  # annotations that are lists of texts, kept as JSON

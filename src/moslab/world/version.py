@@ -14,6 +14,7 @@ from moslab.world import (
     degrade,
     distort,
     fidelity,
+    geometry,
     iaa,
     iqa,
     language,
@@ -43,7 +44,7 @@ from moslab.world.like import (
 
 # These numbers are bumped when code changes pixels or labels while every constant stays.
 PIXELS_NUMBER = 1
-LABELS_NUMBERS = {"iqa": 1, "iaa": 1, "aigiqa": 1, "ugc": 1}
+LABELS_NUMBERS = {"iqa": 1, "iaa": 1, "aigiqa": 1, "ugc": 1, "geometry": 1}
 # The sets of `moslab.world.like`, and what else each is made with.
 LIKE: dict[ModuleType, tuple[ModuleType, ...]] = {
     spaq: (opinions, faults),
@@ -85,6 +86,7 @@ COVERED: dict[ModuleType, str] = {
         "SCALE TRAIN VAL OPTIONS LEVELS REASONED SOFTNESS AS_SOFT CHROMA THIRDS MIDDLE SCENERY "
         "MARK_ERROR SLIP WEIGHTS EYE COMPOSITION USUAL CENTER SPREAD TASTE FEEDBACK COMPOSITE_SPREAD"
     ),
+    geometry: "SCALE MIX MOST LEAN EXTENT",
     titles: "SEED PAIRS HELD_OUT NEUTRAL SHARE CONCEPTS",
     opinions: "TRAIN VAL",
     faults: "WORST ACUTE DARK BRIGHT SEVERE PALE",
@@ -152,6 +154,7 @@ LABELS = {
     "iaa": _labels("iaa", _covered(language, titles, iaa)),
     "aigiqa": _labels("aigiqa", [*_covered(language, aigiqa), _constants(titles, "NEAR_COLORS")]),
     "ugc": _labels("ugc", _covered(language, ugc)),
+    "geometry": _labels("geometry", _covered(language, opinions, geometry)),
 }
 for _module, _others in LIKE.items():
     LABELS[_module.NAME] = _labels(_module.NAME, _covered(language, *_others, _module))
