@@ -19,6 +19,7 @@ METHOD_VERSIONS = {"training": 1, "evaluation": 1}  # raised by hand whenever th
 Text = Literal["image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random"]
 LoraTargets = Literal["decoder", "qv", "all"]
 Learns = Literal["frozen", "trained"]
+Comments = Literal["behind", "alone"]
 # Fields that were added later: while they are not set they are not in the key, so older keys stay valid.
 ADDED_LATER = (
     "protocol",
@@ -35,9 +36,14 @@ ADDED_LATER = (
     "vocabulary",
     "optimizer",
     "labelled_by",
+    "comments",
+    "test_comments",
 )
 # Fields that change the evaluation and nothing in the training.
-EVALUATION_FIELDS = ("splits", "test_text", "test_images", "test_dataset", "related")
+EVALUATION_FIELDS = ("splits", "test_text", "test_images", "test_dataset", "related", "test_comments")
+# Scorers behind whose words a comment can be taught, and those that teach nothing but words.
+COMMENTING = ("digits", "levels", "roc")
+WORDS_ALONE = ("digits", "levels")
 FROZEN_VISION: tuple[str, ...] = ("lm", "lora", "head")  # recipes that do not train the vision tower
 FROZEN_VOCABULARY: tuple[str, ...] = ("lora", "head")  # recipes that do not train the output matrix
 LORA_RANK = 16
@@ -118,6 +124,17 @@ class Experiment(BaseModel):
         description="dataset whose attributes the same model learns first, to label this dataset by itself; "
         "for scorer chain, '' where the dataset's own attributes are taught",
     )
+    comments: Comments | None = Field(
+        None,
+        description="one comment on each training picture is taught: behind the score's sentence, or alone, "
+        "in its place; None for scores without comments",
+    )
+    test_comments: int | None = Field(
+        None,
+        ge=1,
+        description="comments are written about the first so many pictures of each evaluated split; about "
+        "all that are tested if None",
+    )
     seed: int = Field(0, ge=0)
 
     @field_validator("dataset", "test_dataset", "labelled_by")
@@ -151,6 +168,7 @@ class Experiment(BaseModel):
             object.__setattr__(self, "labelled_by", "")
         self._settle_lora()
         self._settle_learning()
+        self._settle_comments()
         if self.optimizer == "adamw":
             self._unset("optimizer")
         for limit in LIMITS:
@@ -193,6 +211,20 @@ class Experiment(BaseModel):
             raise UserError(
                 "vision='trained' trains the tower in full, and lora_targets='all' adapts it: leave one out."
             )
+
+    def _settle_comments(self) -> None:
+        """Refuse comments with scorers that cannot have them; without comments none are written."""
+        if not self.comments:
+            self._unset("test_comments")
+            return
+        can = COMMENTING if self.comments == "behind" else WORDS_ALONE
+        if self.scorer not in can:
+            raise UserError(
+                f"comments={self.comments!r} cannot be taught with scorer {self.scorer!r}: use one of "
+                f"{', '.join(can)}."
+            )
+        if self.options.get("then"):
+            raise UserError(f"roc with then={self.options['then']!r} has a text already: leave comments out.")
 
     def _unset(self, name: str) -> None:
         object.__setattr__(self, name, None)
@@ -300,6 +332,8 @@ class Experiment(BaseModel):
         for name in ("bins", "digits"):
             if name in self.options:
                 label += f" {self.options[name]}"
+        if self.comments:
+            label += f", comments {self.comments}"
         return f"{label}, seed {self.seed}"
 
 

@@ -15,7 +15,7 @@ BACKBONES = {
     "Qwen/Qwen2-VL-2B-Instruct": "embedded",
     "llava-hf/llava-1.5-7b-hf": "embedded-llava",
 }
-SAME = ("scorer", "options", "preset", "test_text")  # fields that mean the same at both scales
+SAME = ("scorer", "options", "preset", "test_text", "comments")  # fields that mean the same at both scales
 TEXTS = ("image", "generic", "title", "permuted", "random")  # papers' own questions ask the base nothing
 
 
