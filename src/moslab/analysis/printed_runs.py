@@ -13,7 +13,8 @@ from moslab.analysis.tables import NOTHING, markdown
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import Results
 from moslab.experiments.scales import Scale
-from moslab.experiments.store import Run
+from moslab.experiments.store import COMMENTS, Run
+from moslab.measures.captions import MEANS
 from moslab.measures.metrics import unread_as_mean
 from moslab.measures.statistics import LEAST_SEEDS, Difference, compare, estimate
 
@@ -99,7 +100,8 @@ class Again:
             if made.less == row or not len(scores) or not len(rival):
                 return None
             return compare(self.runs.columns[made.of].metric, scores, rival, target, allow_few=True)
-        return estimate(made.metric, scores, target, allow_few=True) if len(scores) else None
+        metric = MEANS.get(made.metric, made.metric)
+        return estimate(metric, scores, target, allow_few=True) if len(scores) else None
 
     def scores(self, row: str, column: str) -> tuple[np.ndarray, np.ndarray]:
         """Scores [seeds, n] and targets [n] of a cell's runs; both empty where one of them is missing.
@@ -108,9 +110,11 @@ class Again:
         """
         attribute = self.runs.columns[column].attribute
         names = (f"said {attribute}", f"true {attribute}") if attribute else ("score", "target")
+        split = COMMENTS.get(self.runs.columns[column].metric, SPLIT)
         found = []
         for experiment in self.experiments(row, column):
-            found += [run.split(SPLIT) for run in self.finished if same(run.experiment, experiment)][:1]
+            runs = [run for run in self.finished if same(run.experiment, experiment)]
+            found += [run.split(split) for run in runs if split in set(run.predictions["split"])][:1]
         if len(found) < len(self.seeds):
             return np.zeros(0), np.zeros(0)
         scores = np.stack([unread_as_mean(one[names[0]]) for one in found])

@@ -8,7 +8,6 @@ Source: ROC4MLLM, Table 5 (one comment per picture is taught, behind the score).
 """
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from moslab.experiments.evaluation import together
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.inputs import training_rows
 from moslab.experiments.reading import Reader
+from moslab.experiments.store import COMMENTS
 from moslab.measures.captions import cider, f_measure
 from moslab.utils.errors import UserError
 from moslab.world.draws import integers
@@ -29,8 +29,6 @@ from moslab.world.told import told
 COLUMN = "captions"  # of the annotations: a list of texts per picture
 LONGEST = 128  # tokens of an answer
 AT_ONCE = 128  # pictures
-# A run keeps comments and what they are worth under these names of splits.
-SPLITS = {"cider": "comments, CIDEr", "tuples": "comments, tuples"}
 SAID = "said comment"
 _END_OF_SENTENCE = re.compile(r"\.(?!\s*\d)")  # and no decimal point
 
@@ -93,7 +91,7 @@ def _block(measure: str, table: ImageTable, rows: np.ndarray, values: np.ndarray
     """One measure of the comments on n pictures."""
     columns = {
         "image": table.frame["image"].to_numpy()[rows],
-        "split": SPLITS[measure],
+        "split": COMMENTS[measure],
         "target": 0.0,
         "score": values.round(4),
         "parsed": True,
@@ -124,14 +122,3 @@ def _without_score(text: str, alone: bool) -> str:
         return text.strip()
     end = _END_OF_SENTENCE.search(text)
     return text[end.end() :].strip() if end else ""
-
-
-def comments_of(predictions: pd.DataFrame) -> pd.Series:
-    """The comments that a run's model wrote, by picture."""
-    rows = predictions[predictions["split"] == SPLITS["cider"]]
-    return rows.set_index("image")[SAID].fillna("")
-
-
-def mean_length(texts: Sequence[str]) -> float:
-    """Words per text."""
-    return float(np.mean([len(text.split()) for text in texts]))
