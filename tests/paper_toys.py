@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from layouts_aesthetics import CAPTIONS, captioned, captions_file
+
+from moslab.datasets import ava
 from moslab.datasets.layouts import export
 from moslab.experiments.experiment import Experiment, make
 from moslab.utils import paths
 from moslab.utils.files import read_json
 from moslab.world import generate
 
+COMMENTS = ("how good the aesthetics of this image is", "the score of this image is fair")
 PICTURES = {"iqa": 30, "iaa": 30, "aigiqa": 30, "ugc": 30}
 
 
@@ -54,9 +58,13 @@ class Batch:
 
 
 def write_data(root: Path) -> Path:
-    """KonIQ-10k, AVA, AGIQA-3K and RealQA in their published layouts, with a few drawn pictures each."""
+    """KonIQ-10k, AVA with captions, AGIQA-3K and RealQA in their published layouts, a few pictures each."""
     for task, pictures in PICTURES.items():
         export(generate(task, n=pictures, size=(64, 64)), root)
+    entries = [captioned(int(image), "train", *COMMENTS) for image in ava.load(root).frame["image"]]
+    path = root / "avacaptions" / CAPTIONS
+    path.parent.mkdir()
+    path.write_text(captions_file(*entries))
     return root
 
 

@@ -80,6 +80,16 @@ PLANS["10_chain_of_thought"] = REALQA | {
     "correlated": ["koniq10k", "ava"],
     "printed_epochs": 2.0,
 }
+PLANS["09_scores_and_words"] = {
+    "recipe": "roc4mllm",
+    "backbone": QWEN_7B,
+    "text": "roc4mllm",
+    "train_images": 0,
+    "epochs": 2.0,
+    "dataset": "avacaptions",
+    "test_comments": 0,
+    "related": False,
+}
 PLANS["80_printed_table"] = REALQA | {"table": "realqa.table5", "paper_table": "realqa.table5"}
 
 
@@ -88,7 +98,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     """All notebooks; few bins in 01, since a miniature has fewer distinct scores than 101 quantiles need."""
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_base)
     first = reproduce(home, "01", bins=[5, 15])
-    others = reproduce(home, "00 02 03 04 05 06 07 10 11 80 91")
+    others = reproduce(home, "00 02 03 04 05 06 07 09 10 11 80 91")
     return Batch(others.folder, first.status or others.status, first.printed + others.printed)
 
 
@@ -168,7 +178,7 @@ def test_runs_are_those_of_the_papers(batch: Batch, stem: str) -> None:
     experiments = batch.experiments(stem)
     assert experiments
     data = {name for one in experiments for name in (one.dataset, one.test_dataset) if name}
-    assert data <= {"koniq10k", "ava", "agiqa3k", "realqa"}
+    assert data <= {"koniq10k", "ava", "agiqa3k", "realqa", "avacaptions"}
     assert {one.train_images for one in experiments} == {None}
     assert all(one.backbone.endswith("base") for one in experiments)
     question = PLANS[stem].get("text", None)

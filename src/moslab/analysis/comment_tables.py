@@ -12,6 +12,7 @@ from moslab.analysis.gap_tables import in_brackets
 from moslab.analysis.measured import Measured, gaps
 from moslab.analysis.tables import Sentence, say
 from moslab.analysis.verdict_tables import by_dataset, counts_in_words, of_claim
+from moslab.datasets import EMBEDDED
 from moslab.datasets.table import ImageTable
 from moslab.experiments.grid import Results
 from moslab.experiments.store import COMMENTS, Run
@@ -157,7 +158,8 @@ def yardsticks(table: ImageTable, images: Sequence[str], trained: int | None) ->
 
     Returns:
         Rows 'a person' (one person's comment against those of the others, where there are some) and 'the
-        commonest comment' (of the training pictures, said of every picture): CIDEr and F of tuples.
+        commonest comment' (of the training pictures, said of every picture): CIDEr, and for embedded data F
+        of tuples.
     """
     of_pictures = people(table, images)
     several = [texts for texts in of_pictures if len(texts) > 1]
@@ -167,7 +169,8 @@ def yardsticks(table: ImageTable, images: Sequence[str], trained: int | None) ->
         "a person": _worth([texts[0] for texts in several], [texts[1:] for texts in several]),
         "the commonest comment": _worth([commonest] * len(of_pictures), of_pictures.to_list()),
     }
-    return pd.DataFrame(rows).T.rename_axis("without a model")
+    frame = pd.DataFrame(rows).T.rename_axis("without a model")
+    return frame if table.name in EMBEDDED else frame[["cider"]]
 
 
 def _worth(texts: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
@@ -244,8 +247,9 @@ def answer(verdicts: Sequence[Verdict]) -> Sentence:
     of_paper = [one for one in verdicts if one.source != "our own control"]
     return say(
         "Scores alone less scores with comments, in SRCC: written digits {digits}; level words {levels}. "
-        "Score tokens with comments less without: {roc}. Comments alone less comments behind a score, in F of "
-        "what they say: digits {before_digits}; level words {before_levels}. The paper's claims get {counts}",
+        "Score tokens with comments less without: {roc}. Comments alone less comments behind a score, in F "
+        "of what they say: digits {before_digits}; level words {before_levels}. The paper's claims get "
+        "{counts}",
         digits=judged[HURT[0]],
         levels=judged[HURT[1]],
         roc=judged[STABLE],

@@ -113,10 +113,10 @@ def write(reader: Reader, table: ImageTable, rows: np.ndarray) -> list[str]:
         for group in groups:
             texts += reader.write(table, [int(rows[number]) for number in group], LONGEST)
     back = np.argsort(np.concatenate(groups))
-    return [_without_score(texts[number], reader.alone) for number in back]
+    return [without_score(texts[number], reader.alone) for number in back]
 
 
-def _without_score(text: str, alone: bool) -> str:
+def without_score(text: str, alone: bool) -> str:
     """What stands behind an answer's first sentence; all of it where no score is taught."""
     if alone:
         return text.strip()
