@@ -52,7 +52,7 @@ def results() -> Results:
 
 @pytest.fixture(scope="module")
 def table() -> ImageTable:
-    texts = [[SAYINGS[row % 3], SAYINGS[row % 3], SAYINGS[0]] for row in range(PICTURES)]
+    texts = [[SAYINGS[row % 3], SAYINGS[row % 3], SAYINGS[(row + 1) % 3]] for row in range(PICTURES)]
     return replace(toy_table(PICTURES), name="iaa", annotations=pd.DataFrame({"captions": texts}))
 
 
