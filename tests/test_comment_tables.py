@@ -96,9 +96,10 @@ def test_yardsticks_need_no_model(table):
 
 
 def test_examples_begin_with_a_person(results, table):
-    shown = both.examples(results, table, [BEHIND], count=2)
-    assert list(shown.index) == ["a person", BEHIND]
-    assert list(shown.loc[BEHIND]) == SAYINGS[:2]
+    header, _, person, model = both.examples(results, table, [BEHIND], count=2).splitlines()
+    assert header == "| said by | picture 1 | picture 2 |"
+    assert person.startswith("| a person | ")
+    assert model == f"| {BEHIND} | {SAYINGS[0]} | {SAYINGS[1]} |"
 
 
 def test_a_comment_is_longer_than_its_score(table):

@@ -10,7 +10,7 @@ import pandas as pd
 from moslab.analysis.claims import Claim, Verdict
 from moslab.analysis.gap_tables import in_brackets
 from moslab.analysis.measured import Measured, gaps
-from moslab.analysis.tables import Sentence, say
+from moslab.analysis.tables import Sentence, markdown, say
 from moslab.analysis.verdict_tables import by_dataset, counts_in_words, of_claim
 from moslab.datasets import EMBEDDED
 from moslab.datasets.table import ImageTable
@@ -179,14 +179,13 @@ def _worth(texts: Sequence[str], references: Sequence[Sequence[str]]) -> dict[st
     return {"cider": float(cider(texts, references).mean()), "tuples": float(np.mean(shares))}
 
 
-def examples(results: Results, table: ImageTable, arms: Sequence[str], count: int = 3) -> pd.DataFrame:
-    """What a person and the first run of each arm say of the first pictures."""
+def examples(results: Results, table: ImageTable, arms: Sequence[str], count: int = 3) -> Sentence:
+    """What a person and the first run of each arm say of the first pictures, a column each."""
     first = {arm: comments_of(runs_of(results, arm)[0]) for arm in arms}
     images = first[arms[0]].index[:count].tolist()
-    columns = {"a person": [texts[0] for texts in people(table, images)]}
-    columns |= {arm: texts[images].to_list() for arm, texts in first.items()}
-    frame = pd.DataFrame(columns, index=pd.Index([f"picture {n}" for n in range(1, count + 1)]))
-    return frame.T.rename_axis("said by")
+    rows = [["a person", *(texts[0] for texts in people(table, images))]]
+    rows += [[arm, *texts[images]] for arm, texts in first.items()]
+    return Sentence(markdown(["said by", *(f"picture {number}" for number in range(1, count + 1))], rows))
 
 
 def truth(results: Results, table: ImageTable) -> pd.DataFrame:
