@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from layouts_aesthetics import CAPTIONS, captioned, captions_file
+
 from moslab import datasets
+from moslab.datasets import ava
 from moslab.datasets.layouts import export
 from moslab.experiments.experiment import Experiment, make
 from moslab.utils import paths
 from moslab.utils.files import read_json
 from moslab.world import generate
 
+COMMENTS = ("how good the aesthetics of this image is", "the score of this image is fair")
 PICTURES = {"iqa": 30, "iaa": 30, "aigiqa": 30, "ugc": 30}
 VIDEOS, FRAMES = 20, 2  # of KoNViD-1k
 
@@ -56,12 +60,16 @@ class Batch:
 
 
 def write_data(root: Path) -> Path:
-    """KonIQ-10k, AVA, AGIQA-3K, RealQA and KoNViD-1k in their published layouts, a few drawn pictures each.
+    """The datasets of the papers in their published layouts, a few drawn pictures each.
 
-    Videos have two frames.
+    They are KonIQ-10k, AVA with captions, AGIQA-3K, RealQA and KoNViD-1k, whose videos have two frames.
     """
     for task, pictures in PICTURES.items():
         export(generate(task, n=pictures, size=(64, 64)), root)
+    entries = [captioned(int(image), "train", *COMMENTS) for image in ava.load(root).frame["image"]]
+    path = root / "avacaptions" / CAPTIONS
+    path.parent.mkdir()
+    path.write_text(captions_file(*entries))
     write_videos(root / "konvid1k")
     return root
 

@@ -58,9 +58,11 @@ def nothing_remembered():
 def test_every_field_is_tried_here():
     elsewhere = {"root", "backbone", "lora_rank", "lora_alpha"}  # tried in tests of their own below
     of_chains = {"labelled_by"}  # tried in tests/test_self_labels.py
+    of_comments = {"comments", "test_comments"}  # tried in tests/test_comments.py
     of_recipes = {"lora_dropout", "lora_targets", "vision", "vocabulary"}  # tried in tests/test_recipes.py
     of_videos = {"frames", "frame_count"}  # tried in tests/test_videos.py
-    assert set(Experiment.model_fields) - set(OTHERS) == elsewhere | of_chains | of_recipes | of_videos
+    apart = elsewhere | of_chains | of_comments | of_recipes | of_videos
+    assert set(Experiment.model_fields) - set(OTHERS) == apart
 
 
 def test_key_changes_with_every_field_that_can_change_the_result():

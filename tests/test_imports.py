@@ -54,6 +54,7 @@ INSIDE_FUNCTIONS = {
     ("moslab.datasets.photos", "skimage"): FEW_NEED_IT,
     ("moslab.experiments.collecting", "moslab.experiments.worker"): STARTS_SLOWLY,
     ("moslab.experiments.collecting", "torch"): STARTS_SLOWLY,
+    ("moslab.measures.captions", "pycocoevalcap.cider.cider"): FEW_NEED_IT,
     ("moslab.utils.workers", "torch"): NEWBORN_WORKER,
     ("moslab.publish.convert_command", "moslab.backbones.converting"): STARTS_SLOWLY,
     ("moslab.publish.outside_commands", "moslab.analysis.number_tests"): STARTS_SLOWLY,

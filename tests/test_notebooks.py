@@ -107,6 +107,7 @@ class TestStored:
         ("05_regression_vs_ntp", 12),
         ("06_conversion_error", 10),
         ("08_attributes", 8),
+        ("09_scores_and_words", 12),
         ("10_chain_of_thought", 10),
         ("12_video", 10),
         ("80_printed_table", 8),

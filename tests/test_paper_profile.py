@@ -80,6 +80,16 @@ PLANS["10_chain_of_thought"] = REALQA | {
     "correlated": ["koniq10k", "ava"],
     "printed_epochs": 2.0,
 }
+PLANS["09_scores_and_words"] = {
+    "recipe": "roc4mllm",
+    "backbone": QWEN_7B,
+    "text": "roc4mllm",
+    "train_images": 0,
+    "epochs": 2.0,
+    "dataset": "avacaptions",
+    "test_comments": 0,
+    "related": False,
+}
 PLANS["12_video"] = REALQA | {
     "dataset": "koniq10k",
     "attributes": "realqa",
@@ -105,7 +115,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     """
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_base)
     first = reproduce(home, "01", bins=[5, 15], compute="auto")
-    others = reproduce(home, "00 02 03 04 05 06 07 10 11 12 13 80 90 91")
+    others = reproduce(home, "00 02 03 04 05 06 07 09 10 11 12 13 80 90 91")
     return Batch(others.folder, first.status or others.status, first.printed + others.printed)
 
 
@@ -185,7 +195,7 @@ def test_runs_are_those_of_the_papers(batch: Batch, stem: str) -> None:
     experiments = batch.experiments(stem)
     assert experiments
     data = {name for one in experiments for name in (one.dataset, one.test_dataset) if name}
-    assert data <= {"koniq10k", "ava", "agiqa3k", "realqa", "konvid1k"}
+    assert data <= {"koniq10k", "ava", "agiqa3k", "realqa", "avacaptions", "konvid1k"}
     assert {one.train_images for one in experiments} == {None}
     assert all(one.backbone.endswith("base") for one in experiments)
     question = PLANS[stem].get("text", None)

@@ -8,7 +8,8 @@ import pytest
 from toys import toy_run, toy_table
 
 from moslab.experiments import collecting, self_labels
-from moslab.experiments.experiment import ADDED_LATER, Experiment, make
+from moslab.experiments.experiment import Experiment, make
+from moslab.experiments.fields import ADDED_LATER
 from moslab.experiments.store import Run
 from moslab.utils.errors import UserError
 

@@ -14,7 +14,7 @@ from moslab.backbones.base import Backbone
 from moslab.backbones.features import Features
 from moslab.datasets.table import FolderPixels
 from moslab.experiments import inputs, training
-from moslab.experiments.experiment import LORA_RANK
+from moslab.experiments.fields import LORA_RANK
 from moslab.experiments.trainable import Learning, set_trainable
 from moslab.experiments.training import execute, prepare
 from moslab.scorers import scorer_class

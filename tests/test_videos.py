@@ -21,7 +21,8 @@ from moslab.datasets.table import ImageTable
 from moslab.datasets.videos import evenly, single_frames
 from moslab.experiments import digests, evaluation, training, videos
 from moslab.experiments.compute import Compute
-from moslab.experiments.experiment import ADDED_LATER, EVALUATION_FIELDS, make
+from moslab.experiments.experiment import make
+from moslab.experiments.fields import ADDED_LATER, EVALUATION_FIELDS
 from moslab.experiments.grid import make_on
 from moslab.scorers.base import Scores
 from moslab.utils.errors import UserError

@@ -15,7 +15,8 @@ from moslab.analysis.tables import NOTHING, markdown
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import Results
 from moslab.experiments.scales import Scale
-from moslab.experiments.store import Run
+from moslab.experiments.store import COMMENTS, Run
+from moslab.measures.captions import MEANS
 from moslab.measures.metrics import unread_as_mean
 from moslab.measures.statistics import LEAST_SEEDS, Difference, averaged, compare, estimate
 from moslab.world.ugc import places
@@ -102,7 +103,8 @@ class Again:
         if made.told and cells:
             scores, targets = zip(*cells)
             return averaged(made.metric, [[one] for one in scores], [1.0], targets)
-        return estimate(made.metric, *cells[0], allow_few=True) if cells else None
+        metric = MEANS.get(made.metric, made.metric)
+        return estimate(metric, *cells[0], allow_few=True) if cells else None
 
     def difference(self, row: str, rival: str, column: str) -> Difference | None:
         """One row less another in a column; None where one of them was not run."""
@@ -122,9 +124,11 @@ class Again:
         Of a column about an attribute they are what was said of it, and its labels; of a mean of several, a
         pair for each.
         """
+        split = COMMENTS.get(self.runs.columns[column].metric, SPLIT)
         found = []
         for experiment in self.experiments(row, column):
-            found += [run.split(SPLIT) for run in self.finished if same(run.experiment, experiment)][:1]
+            runs = [run for run in self.finished if same(run.experiment, experiment)]
+            found += [run.split(split) for run in runs if split in set(run.predictions["split"])][:1]
         if len(found) < len(self.seeds):
             return []
         told = self.runs.columns[column].told

@@ -14,7 +14,8 @@ from moslab.analysis.tables import Sentence
 from moslab.analysis.verdict_tables import by_dataset, of_claim
 from moslab.datasets import EMBEDDED
 from moslab.experiments.arms import Arms, tested_on
-from moslab.experiments.experiment import Experiment, Frames
+from moslab.experiments.experiment import Experiment
+from moslab.experiments.fields import Frames
 from moslab.measures.metrics import srcc
 from moslab.measures.statistics import difference, estimate
 from moslab.world import generate

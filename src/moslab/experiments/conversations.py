@@ -14,6 +14,7 @@ from typing import Any
 
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
+from moslab.experiments.comments import taught_comments
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.inputs import check_inputs, fitted_scorer, taught, training_rows
 from moslab.scorers.base import Labels
@@ -106,6 +107,7 @@ def conversations(experiment: Experiment, folder: Path) -> list[Conversation]:
     wording = Wording.of(table, experiment.dataset, experiment.text, experiment.preset)
     rows = training_rows(experiment, table)
     targets = scorer.encode(Labels.of(table, rows))
+    said = taught_comments(experiment, table)
     mos = table.frame["mos"].to_numpy()
     talks = []
     for row, target, picture in zip(rows.tolist(), targets, picture_files(table, rows.tolist(), folder)):
@@ -116,6 +118,8 @@ def conversations(experiment: Experiment, folder: Path) -> list[Conversation]:
                 "out."
             )
         answer = scorer.opening(wording.answer_prefix(row)) + scorer.completion(target)
+        if said:
+            answer = said[row] if experiment.comments == "alone" else f"{answer} {said[row]}"
         talks.append(Conversation(question, answer.strip(), picture, float(mos[row])))
     return talks
 

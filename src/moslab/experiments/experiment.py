@@ -10,53 +10,27 @@ from moslab.backbones.prompts import MADE, MADE_VERSION
 from moslab.datasets.protocols import check_protocol
 from moslab.datasets.spec import DatasetSpec
 from moslab.experiments import digests
+from moslab.experiments.fields import (
+    ADDED_LATER,
+    COMMENTING,
+    EVALUATION_FIELDS,
+    FROZEN_VISION,
+    FROZEN_VOCABULARY,
+    LORA_FIELDS,
+    LORA_RANK,
+    WORDS_ALONE,
+    Comments,
+    Frames,
+    Learns,
+    LoraTargets,
+    Text,
+)
 from moslab.experiments.recipes import LIMITS, Recipe
 from moslab.scorers import scorer_class, scorer_options
 from moslab.utils.errors import UserError
 from moslab.utils.files import digest
 
 METHOD_VERSIONS = {"training": 1, "evaluation": 1}  # raised by hand whenever the numbers change
-# What is said with a picture, see `moslab.backbones.prompts.Wording`.
-Text = Literal[
-    "image", "generic", "rvtc", "realqa", "roc4mllm", "title", "permuted", "random", "written", "nearest"
-]
-LoraTargets = Literal["decoder", "qv", "all"]
-Learns = Literal["frozen", "trained"]
-Frames = Literal["averaged", "together", "shuffled"]
-# Fields that were added later: while they are not set they are not in the key, so older keys stay valid.
-ADDED_LATER = (
-    "protocol",
-    "test_dataset",
-    "every_epoch",
-    "related",
-    "min_pixels",
-    "max_pixels",
-    "lora_rank",
-    "lora_alpha",
-    "lora_dropout",
-    "lora_targets",
-    "vision",
-    "vocabulary",
-    "optimizer",
-    "labelled_by",
-    "frames",
-    "frame_count",
-)
-# Fields that change the evaluation and nothing in the training.
-EVALUATION_FIELDS = (
-    "splits",
-    "test_text",
-    "test_images",
-    "test_dataset",
-    "related",
-    "frames",
-    "frame_count",
-)
-FROZEN_VISION: tuple[str, ...] = ("lm", "lora", "head")  # recipes that do not train the vision tower
-FROZEN_VOCABULARY: tuple[str, ...] = ("lora", "head")  # recipes that do not train the output matrix
-LORA_RANK = 16
-# Fields of recipe lora, with the values that are meant where they are not set; alpha is twice the rank then.
-LORA_FIELDS = {"lora_rank": LORA_RANK, "lora_alpha": None, "lora_dropout": 0.0, "lora_targets": "decoder"}
 
 
 class Experiment(BaseModel):
@@ -141,6 +115,17 @@ class Experiment(BaseModel):
     frame_count: int | None = Field(
         None, ge=1, description="so many frames of each video, in even steps; all if None"
     )
+    comments: Comments | None = Field(
+        None,
+        description="one comment on each training picture is taught: behind the score's sentence, or alone, "
+        "in its place; None for scores without comments",
+    )
+    test_comments: int | None = Field(
+        None,
+        ge=1,
+        description="comments are written about the first so many pictures of each evaluated split; about "
+        "all that are tested if None",
+    )
     seed: int = Field(0, ge=0)
 
     @field_validator("dataset", "test_dataset", "labelled_by")
@@ -179,6 +164,7 @@ class Experiment(BaseModel):
             )
         self._settle_lora()
         self._settle_learning()
+        self._settle_comments()
         if self.optimizer == "adamw":
             self._unset("optimizer")
         if not self.frames:
@@ -223,6 +209,20 @@ class Experiment(BaseModel):
             raise UserError(
                 "vision='trained' trains the tower in full, and lora_targets='all' adapts it: leave one out."
             )
+
+    def _settle_comments(self) -> None:
+        """Refuse comments with scorers that cannot have them; without comments none are written."""
+        if not self.comments:
+            self._unset("test_comments")
+            return
+        can = COMMENTING if self.comments == "behind" else WORDS_ALONE
+        if self.scorer not in can:
+            raise UserError(
+                f"comments={self.comments!r} cannot be taught with scorer {self.scorer!r}: use one of "
+                f"{', '.join(can)}."
+            )
+        if self.options.get("then"):
+            raise UserError(f"roc with then={self.options['then']!r} has a text already: leave comments out.")
 
     def _unset(self, name: str) -> None:
         object.__setattr__(self, name, None)
@@ -337,6 +337,8 @@ class Experiment(BaseModel):
         for name in ("bins", "digits"):
             if name in self.options:
                 label += f" {self.options[name]}"
+        if self.comments:
+            label += f", comments {self.comments}"
         return f"{label}, seed {self.seed}"
 
 

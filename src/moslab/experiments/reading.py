@@ -38,6 +38,8 @@ class Reader:
         compute: how it is carried out.
         shown: rows whose pictures are shown with a row's words, in their order, as with the frames of a
             video; a row that is not there is shown with its own picture.
+        comments: by row, what is taught behind the score's sentence; nothing where it is empty.
+        alone: whether a comment stands in the place of that sentence.
     """
 
     backbone: Backbone
@@ -46,6 +48,8 @@ class Reader:
     features: Features | None = None
     compute: Compute = Compute()
     shown: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    comments: Mapping[int, str] = field(default_factory=dict)
+    alone: bool = False
     _prompts: dict[tuple[str, VisualTokens], list[int]] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -117,8 +121,15 @@ class Reader:
     def to_teach(self, table: ImageTable, rows: RowNumbers, targets: np.ndarray) -> dict[str, Any]:
         """A training batch: conversations with their answers, targets and pictures; see `batch`."""
         completions = [self.scorer.completion(target) for target in targets]
-        batch = self.batch(table, rows, completions)
+        if self.comments:
+            said = [self.comments[int(row)] for row in rows]
+            completions = said if self.alone else [" ".join(both) for both in zip(completions, said)]
+        batch = self.batch(table, rows, completions, self._begun(rows))
         return batch | {"target": torch.as_tensor(targets)}
+
+    def _begun(self, rows: RowNumbers) -> list[str | None]:
+        """How answers begin, [n], see `words`: as the scorer has it, or not at all for a comment alone."""
+        return ["" if self.alone else None for _ in rows]
 
     def to_read(self, table: ImageTable, rows: RowNumbers) -> dict[str, Any]:
         """A batch to be scored: conversations whose answers stop where the score is read; see `batch`."""
@@ -170,6 +181,16 @@ class Reader:
             return self.read(table, rows, words)
 
         return Reading(begun.last, self.vocabulary, begun.follow, write=write, again=again)
+
+    def write(self, table: ImageTable, rows: RowNumbers, longest: int) -> list[str]:
+        """What the model writes by itself, greedily, where an answer's taught words begin; a text per row.
+
+        Args:
+            longest: tokens that a text may have.
+        """
+        batch = self.batch(table, rows, [""] * len(rows), self._begun(rows))
+        written = Continuation(self.backbone, self.on_device(batch)).write(longest)
+        return self.backbone.tokenizer.batch_decode(written, skip_special_tokens=True)
 
     def read_each(self, table: ImageTable, rows: RowNumbers, wordings: Sequence[Wording]) -> list[Reading]:
         """The pictures read with each of several wordings, as `read` would with one after the other.

@@ -22,6 +22,7 @@ SAME = (
     "test_text",
     "frames",
     "frame_count",
+    "comments",
 )  # fields that mean the same at both scales
 TEXTS = ("image", "generic", "title", "permuted", "random")  # papers' own questions ask the base nothing
 

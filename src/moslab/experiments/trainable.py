@@ -8,7 +8,8 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 
 from moslab.backbones.base import Backbone
-from moslab.experiments.experiment import LORA_RANK, Experiment
+from moslab.experiments.experiment import Experiment
+from moslab.experiments.fields import LORA_RANK
 from moslab.scorers.base import Scorer
 from moslab.utils.errors import UserError
 

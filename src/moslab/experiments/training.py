@@ -19,7 +19,7 @@ from moslab.backbones.features import cached_features
 from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
 from moslab.datasets.videos import single_frames
-from moslab.experiments import attribute_answers, digests, evaluation, resuming, several, videos
+from moslab.experiments import attribute_answers, comments, digests, evaluation, resuming, several, videos
 from moslab.experiments.building import built
 from moslab.experiments.callbacks import Measures, Observer, Progress, Reporter
 from moslab.experiments.compute import Compute
@@ -216,6 +216,9 @@ def evaluated(
     metrics = evaluation.measure(predictions)
     if experiment.related:
         predictions = pd.concat([predictions, attribute_answers.answers(reader.backbone)], ignore_index=True)
+    if experiment.comments:
+        written = comments.answers(experiment, tested, reader)
+        predictions = pd.concat([predictions, written], ignore_index=True)
     seconds = seconds | {"evaluation": time.time() - started}
     return Run(
         experiment,
@@ -285,6 +288,7 @@ def prepare(
     for one in experiments:
         check_inputs(one, table)
     table = with_titles(table, experiments)
+    said = comments.taught_comments(experiment, table)
     set_seed(experiment.seed)
     scorer = fitted_scorer(experiment, table)
     backbone = built(experiment, scorer, compute.attention)
@@ -293,7 +297,8 @@ def prepare(
         rows = used_rows(experiments, table).tolist()
         features = cached_features(table, backbone, rows, most=compute.cache_gigabytes)
     wording = Wording.of(table, experiment.dataset, experiment.text, experiment.preset)
-    return table, Reader(backbone, scorer, wording, features, compute)
+    alone = experiment.comments == "alone"
+    return table, Reader(backbone, scorer, wording, features, compute, said, alone)
 
 
 def fit(

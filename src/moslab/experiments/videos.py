@@ -7,7 +7,7 @@ import numpy as np
 
 from moslab.datasets.table import ImageTable
 from moslab.experiments import evaluation
-from moslab.experiments.experiment import Frames
+from moslab.experiments.fields import Frames
 from moslab.experiments.reading import Reader
 from moslab.scorers.base import Scores
 from moslab.world.draws import Dice

@@ -17,6 +17,7 @@ from moslab.analysis.claims.verdicts import (
     seeds_in_words,
     verdict_of,
 )
+from moslab.measures.captions import MEANS
 from moslab.measures.metrics import METRICS
 from moslab.measures.power import detectable
 from moslab.measures.statistics import LEAST_SEEDS, Difference, against_number, contrast
@@ -42,7 +43,7 @@ def judge(
 
     Args:
         scores: by arm, each `[seeds, images]`.
-        target: mean opinion scores `[images]`.
+        target: mean opinion scores `[images]`; zeros for a metric of `MEANS`.
         on: the dataset's name, for the sentence.
         embedded: the pictures are of the embedded world, which was made to show some of the claims.
         paper_scale: the runs are at the paper's own scale, so published numbers may be compared.
@@ -55,7 +56,7 @@ def judge(
     if claim.kind == "number" and not paper_scale:
         reason = "Not attempted: a published number is compared at paper scale only."
         return verdict_of(claim, on, "not testable here", reason)
-    if claim.metric not in METRICS:
+    if claim.metric not in METRICS and claim.metric not in MEANS:
         raise UserError(
             f"Claim {claim.id} is about {METRIC_NAMES[claim.metric]}, "
             "which is not worked out from scores: use judge_value."
@@ -73,7 +74,8 @@ def judge(
         )
     else:
         weights = signed_weights(claim)
-        result = contrast(claim.metric, arms, weights, target, n=n, seed=seed, allow_few=allow_few)
+        metric = MEANS.get(claim.metric, claim.metric)
+        result = contrast(metric, arms, weights, target, n=n, seed=seed, allow_few=allow_few)
     return verdict_from_difference(claim, result, on, embedded=embedded)
 
 

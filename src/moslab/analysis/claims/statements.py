@@ -27,6 +27,8 @@ METRIC_NAMES = {
     "cross_entropy": "cross-entropy",
     "error": "conversion error",
     "calibration": "expected calibration error",
+    "cider": "CIDEr",
+    "tuples": "F of tuples",
 }
 
 

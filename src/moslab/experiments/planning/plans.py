@@ -159,7 +159,7 @@ class Shape:
     ) -> "Shape":
         scorer, labels = shaping.fitted(experiment, table)
         backbone = shaping.shaped(experiment, scorer)
-        answer = shaping.longest_answer(scorer, labels)
+        answer = shaping.longest_answer(scorer, labels) + shaping.comment(experiment, table)
         measured = {size: shaping.measured(experiment, backbone, scorer, answer, size) for size in set(sizes)}
         seen = [measured[size] for size in sizes]
         decoder = next(backbone.language_model.parameters()).element_size()

@@ -13,6 +13,7 @@ from moslab.backbones.architecture import Architecture, Processor
 from moslab.backbones.base import Backbone
 from moslab.backbones.prompts import SHOWN, Wording
 from moslab.datasets.table import ImageTable
+from moslab.experiments.comments import taught_comments
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.inputs import fitted_scorer, training_rows
 from moslab.experiments.planning.anatomy import check_known
@@ -28,6 +29,7 @@ TITLE = "Black and white portrait"  # stands for a picture's own text
 LIKE_LLAMA = ("llava", "mplug_owl2")  # architectures whose special tokens are LLaMA's
 LONG = 10**9  # no sequence is too long for a tokenizer that stands for another
 SOME = 64  # rows of a table whose answers are written out
+COMMENT_WORDS = 30  # of a comment from data that are not at hand
 # Stand for the labels of a dataset that is not at hand.
 LABELS = Labels(np.linspace(1, 5, 5), sd=np.full(5, 0.5), scale=(1.0, 5.0))
 
@@ -136,6 +138,15 @@ def fitted(experiment: Experiment, table: ImageTable | None) -> tuple[Scorer, La
 def longest_answer(scorer: Scorer, labels: Labels) -> str:
     """The longest of the answers that an attached scorer teaches for some labels."""
     return max((scorer.completion(target) for target in scorer.encode(labels)), key=len)
+
+
+def comment(experiment: Experiment, table: ImageTable | None) -> str:
+    """What is taught behind the longest answer: the longest of a table's comments, or one of usual length."""
+    if not experiment.comments:
+        return ""
+    if table is None:
+        return " word" * COMMENT_WORDS
+    return " " + max(list(taught_comments(experiment, table).values())[:SOME], key=len)
 
 
 def measured(
