@@ -298,7 +298,7 @@ def prepare(
         features = cached_features(table, backbone, rows, most=compute.cache_gigabytes)
     wording = Wording.of(table, experiment.dataset, experiment.text, experiment.preset)
     alone = experiment.comments == "alone"
-    return table, Reader(backbone, scorer, wording, features, compute, said, alone)
+    return table, Reader(backbone, scorer, wording, features, compute, comments=said, alone=alone)
 
 
 def fit(
