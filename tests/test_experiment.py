@@ -207,12 +207,12 @@ def test_experiments_cannot_be_changed():
 # what is refused
 
 FIRST_NAMES = "iqa, iaa, aigiqa, ugc, geometry, like_spaq, like_livec, like_kadid10k"
-UNKNOWN = f"Unknown dataset 'iqb': choose one of {', '.join([FIRST_NAMES, *datasets.NAMES[7:]])}."
+UNKNOWN = f"Unknown dataset 'iqb': choose one of {', '.join([FIRST_NAMES, *datasets.NAMES[8:]])}."
 UNKNOWN_SCORER = "Unknown scorer 'bin': choose one of bins, chain, digits, levels, "
 RECIPES = "Input should be 'lm', 'lora', 'full', 'scratch' or 'head' (got 'all')."
 TEXTS = (
-    "Input should be 'image', 'generic', 'rvtc', 'realqa', 'roc4mllm', 'title', 'permuted' or 'random' "
-    "(got 'titel')."
+    "Input should be 'image', 'generic', 'rvtc', 'realqa', 'roc4mllm', 'title', 'permuted', 'random', "
+    "'written' or 'nearest' (got 'titel')."
 )
 
 
