@@ -41,7 +41,7 @@ def test_missing_files_are_sentences(tmp_path):
 
 
 def test_unknown_names_list_the_known(tmp_path, monkeypatch):
-    names = "iqa, iaa, aigiqa, ugc, like_spaq"
+    names = "iqa, iaa, aigiqa, ugc, geometry, like_spaq"
     with pytest.raises(UserError, match=f"Unknown dataset 'koniq': choose one of {names}"):
         datasets.load("koniq")
     with pytest.raises(UserError, match="choose one of default, mos100"):
