@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import TARGET, measured, seeds
+from made_up import GAPS, TARGET, measured, seeds
 
 from moslab.analysis import video_tables as video
 from moslab.analysis.claims import load_claims
@@ -138,8 +138,8 @@ def test_what_is_known_is_of_the_tested_videos(world_cache):
 def test_findings_are_said_of_what_is_there():
     rows = video.by_time(blind(), world, ["blind"])
     pulled = video.pulls(blind(), world, {"blind": "who averages"})
-    lines = video.findings([], rows, pulled)
+    lines = video.findings([], GAPS, rows, pulled)
     assert len(lines) == 5
     assert "raters: flicker -" in lines[-1]
-    assert len(video.findings([], [], [])) == 4
+    assert len(video.findings([], GAPS, [], [])) == 4
     assert "not judged" in video.answer([])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from moslab.analysis.claims import Verdict
-from moslab.analysis.gap_tables import in_brackets
+from moslab.analysis.gap_tables import in_brackets, of_pair
 from moslab.analysis.measured import Measured
 from moslab.analysis.tables import Sentence
 from moslab.analysis.verdict_tables import by_dataset, of_claim
@@ -22,6 +22,7 @@ from moslab.world import generate
 
 DIRECT, CHAIN = "digits M=3", "chain"
 BASE = "untrained base"
+LEADS = "chain less digits"
 ON_VIDEOS = "tested on videos"  # how the claims call the condition
 HOWS: tuple[Frames, ...] = ("averaged", "together", "shuffled")
 FAULTS = ("flicker", "shake", "freeze")  # of time, see `world.like.konvid1k`
@@ -222,11 +223,12 @@ def answer(verdicts: Sequence[Verdict]) -> Sentence:
     )
 
 
-def findings(verdicts: Sequence[Verdict], times: Rows, pulled: Rows) -> list[str]:
+def findings(verdicts: Sequence[Verdict], gaps: pd.DataFrame, times: Rows, pulled: Rows) -> list[str]:
     """The notebook's findings, a sentence or two each.
 
     Args:
         verdicts: all of the notebook.
+        gaps: chain less direct answer (`LEADS`) among others, on stills too, as from `Study.gaps`.
         times: as from `by_time`.
         pulled: as from `pulls`.
     """
@@ -234,7 +236,8 @@ def findings(verdicts: Sequence[Verdict], times: Rows, pulled: Rows) -> list[str
     lines = [
         f"**Table 9**: the chain, trained on stills, less the untrained base: {said[GAIN]}.",
         f"**The control it lacks**: the direct answer less the untrained base {said[DIRECT_GAIN]}; the chain "
-        f"less the direct answer {said[ADDED]}.",
+        f"less the direct answer {said[ADDED]}. Without a verdict, wherever both were measured: "
+        f"{of_pair(gaps, LEADS)}.",
         f"**Frames together less frames averaged**: {said[TOGETHER]}. In random order less in their own: "
         f"{said[ORDER]}.",
         f"**Faults of time**: SRCC of averaged frames among videos without them, less that among the others: "
