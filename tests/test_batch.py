@@ -16,6 +16,7 @@ from batch_toys import PARAMETERS, captured_console, refer, result_cell, run
 from toys import toy_experiment, toy_run, wait_for
 
 from moslab.batch import runner, validity
+from moslab.batch.execution import execute
 from moslab.batch.folder import exclusive
 from moslab.batch.ledger import Ledger
 from moslab.experiments.store import Store
@@ -24,8 +25,11 @@ from moslab.utils import paths
 from moslab.utils.errors import UserError
 from moslab.utils.files import is_sealed, read_json, sha256, write_json
 from moslab.utils.processes import is_alive
+from moslab.utils.workers import FEW
 
 REPRODUCE = [sys.executable, "-m", "moslab", "reproduce", "--profile", "smoke", "--jobs", "1"]
+SHOWS = """import matplotlib, pandas as pd
+print(pd.get_option("display.max_columns"), matplotlib.rcParams["backend"])"""
 ON_ONE_CORE = """import os
 from moslab.batch.runner import count_jobs
 from moslab.utils.cores import cores
@@ -177,6 +181,18 @@ def test_a_failure_keeps_its_traceback_and_does_not_stop_the_others(home, make_n
     outcomes, _ = run(notebooks=["01", "03_good"])
     assert [outcome.status for outcome in outcomes] == ["done", "done already"]
     assert not (notebooks / "01_bad.failed.ipynb").exists()
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("notebooks", [1, FEW + 1], ids=["from nothing", "forked with the libraries loaded"])
+def test_tables_and_figures_are_shown_as_in_any_kernel(home, make_notebook, notebooks):
+    """Pandas and matplotlib ask when they are loaded, which they may be before there is a kernel."""
+    source = make_notebook("00_toy", "profile: str = 'smoke'   # profile", SHOWS)
+    output = home / "executed.ipynb"
+    assert execute(source, output, {}, home / "progress", home / "log", notebooks=notebooks) == 0
+    [shown] = read_json(output)["cells"][-1]["outputs"]
+    assert "".join(shown["text"]).split() == ["20", "module://matplotlib_inline.backend_inline"]
+    assert (home / "log").read_text() == ""
 
 
 @pytest.mark.kernel

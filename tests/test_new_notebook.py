@@ -3,14 +3,14 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-import batch_toys
 import pytest
 from code_blocks import blocks, page, section
 
 from moslab.analysis.claims import Paper, read_paper
-from moslab.batch.tasks import Outcome
 from moslab.utils import paths
 from moslab.utils.files import read_json
 
@@ -38,12 +38,12 @@ def package(home, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def outcomes(package, make_notebook) -> list[Outcome]:
+def batch(package, make_notebook) -> subprocess.CompletedProcess[str]:
     """Both files of the page written, and the notebook run in a batch of the smoke profile."""
     (package / "papers" / "deqa.yaml").write_text(CLAIMS)
     make_notebook(STEM, *blocks(PAGE))
-    outcomes, _ = batch_toys.run(runs="fresh")
-    return outcomes
+    command = [sys.executable, "-m", "moslab", "reproduce", "--profile", "smoke", "--runs", "fresh"]
+    return subprocess.run(command, capture_output=True, text=True)
 
 
 def test_the_page_names_both_files():
@@ -64,11 +64,10 @@ def test_no_line_of_the_code_is_wider_than_the_library_s():
 
 
 @pytest.mark.kernel
-def test_two_files_are_a_notebook_with_its_verdicts(outcomes, paper):
-    (outcome,) = outcomes
-    assert outcome.ran, outcome
-    assert outcome.stem == STEM
+def test_two_files_are_a_notebook_with_its_verdicts(batch, paper):
+    assert batch.returncode == 0, batch.stdout + batch.stderr
     record = read_json(paths.profile_dir("smoke") / "results" / f"{STEM}.json")
+    assert record["notebook"] == STEM
     (verdict,) = record["claims"]
     assert verdict["statement"] == paper.claims[0].statement
     assert (verdict["on"], verdict["seeds"]) == ("iqa", 1)

@@ -14,6 +14,7 @@ from moslab.utils.workers import keep_libraries
 SOCKETS = "MOSLAB_SOCKETS"  # folder for the kernel's sockets; the batch runner creates and removes it
 CONNECTION = "kernel.json"  # where the kernel's sockets are, in that folder
 START = "start"  # exists there when the former is complete
+COLUMNS = 20  # pandas' own choice in a kernel; in a terminal it shows as many as are not too wide
 
 
 def serve_kernel() -> None:
@@ -26,14 +27,18 @@ def serve_kernel() -> None:
     folder = Path(os.environ[SOCKETS])
     while not (folder / START).exists():
         time.sleep(0.01)
-    use_inline_figures()
+    tell_libraries()
     # Without the number of its parent, it would write into the log how to connect to it.
     IPKernelApp.launch_instance(["-f", str(folder / CONNECTION)], parent_handle=os.getppid())
 
 
-def use_inline_figures() -> None:
-    """Figures go into the notebook: matplotlib reads the environment when it is loaded, which it may be."""
+def tell_libraries() -> None:
+    """Tell those that are loaded already what they ask when they are loaded: whether this is a kernel."""
     if "matplotlib" in sys.modules:
         from matplotlib import rcParams
 
         rcParams["backend"] = os.environ["MPLBACKEND"]
+    if "pandas" in sys.modules:
+        import pandas as pd
+
+        pd.set_option("display.max_columns", COLUMNS)
