@@ -72,7 +72,7 @@ def test_errors_have_units():
 
 def test_sentences_with_and_without_measures():
     claim = load_claims("rvtc")[questions.ON_MEASURES]
-    scores = measured({"bins K=51": TARGET, "levels": SWAPPED}).scores
+    scores = measured(dict(zip(questions.CALLED.values(), (TARGET, SWAPPED)))).scores
     verdicts = [judge(claim, scores, TARGET, on="count")]
     shares = questions.shares_of_gain(measured(ARMS), ["written"], "titles", "alone")
     told = {"written": {"right": 0.0, "words": 0.25, "chance": 0.125, "different": 3, "examples": []}}

@@ -27,6 +27,8 @@ from moslab.world.titles import titles as challenges
 HELPS = {"written": "rvtc.written_titles_help", "nearest": "rvtc.nearest_titles_help"}
 LESS = {"written": "rvtc.true_titles_beat_written", "nearest": "rvtc.true_titles_beat_nearest"}
 ON_MEASURES = "rvtc.bins_beat_words_on_measures"
+# How that claim calls the arms, whose difference on quality is judged elsewhere.
+CALLED = {"bins K=51": "bins K=51, on measures", "levels": "levels, on measures"}
 JUDGED = (*HELPS.values(), *LESS.values(), ON_MEASURES)
 LEVEL = 0.95
 LEAST_LETTERS = 3  # of a word that is compared
