@@ -19,14 +19,13 @@ form_of_the_code() {
 }
 
 before=$(work_tree)
-form_of_the_code || failed="$failed, the form of the code"
-
-# The smoke batch takes what the tests leave of the cores, and the rest when they are through.
+# The smoke batch takes what everything else leaves of the cores, and the rest when that is through.
 smoke_log=$(mktemp) || exit 1
 nice -n 19 $python -m moslab reproduce --profile smoke --runs fresh >"$smoke_log" 2>&1 &
 smoke=$!
 trap 'kill $smoke 2>/dev/null; rm -f "$smoke_log"' EXIT
 trap 'exit 130' INT TERM
+form_of_the_code || failed="$failed, the form of the code"
 # A process per core that may be used; cells of a notebook, and tests of a file, stay together and in order. Files run
 # by name: by their number of tests the slowest, which have few, would come last, and one core would wait.
 cores=$($python -c "from moslab.utils.cores import cores; print(cores())")
