@@ -8,10 +8,13 @@ import pytest
 from readers import labels_of, reader_with, taught_text
 from toys import save_tiny_base, toy_table
 
+from moslab.backbones.features import cached_features
+from moslab.backbones.prompts import Wording
 from moslab.datasets.table import ImageTable
-from moslab.experiments import comments
+from moslab.experiments import comments, training
 from moslab.experiments.experiment import Experiment, make
 from moslab.experiments.fields import ADDED_LATER
+from moslab.experiments.inputs import evaluated_rows
 from moslab.experiments.reading import Reader
 from moslab.experiments.store import COMMENTS
 from moslab.measures.captions import cider, f_measure, plain
@@ -148,6 +151,37 @@ def test_what_is_written_is_kept_with_its_worth(monkeypatch, base):
     of_cider = rows[rows["split"] == COMMENTS["cider"]]
     assert set(of_cider[comments.SAID]) == {"vivid colours."}
     assert comments.answers(experiment(comments="behind"), toy_table(), reader).empty
+
+
+def test_no_more_comments_than_pictures_are_evaluated(monkeypatch, base):
+    """Features are there for the evaluated pictures alone."""
+    reader = reader_of("digits", base)
+    monkeypatch.setattr(Reader, "write", lambda self, table, rows, longest: ["1.00. dark."] * len(rows))
+    fewer = experiment(comments="behind", test_images=3, test_comments=5)
+    written = comments.answers(fewer, commented(), reader)
+    assert written["split"].value_counts().to_dict() == dict.fromkeys(COMMENTS.values(), 3)
+
+
+@pytest.mark.parametrize("test", [{"test_dataset": "iaa"}, {"test_text": "title"}])
+def test_comments_are_written_about_what_is_tested(monkeypatch, base, test):
+    """With the pictures and the words of the test, not with those of the training."""
+    seen = {}
+
+    def answers(_, table, reader):
+        seen.update(table=table, reader=reader)
+        return pd.DataFrame()
+
+    monkeypatch.setattr(comments, "answers", answers)
+    tested = replace(commented(60), name="iaa")
+    taught = toy_table(20)
+    monkeypatch.setattr(training, "labelled", lambda _: tested)
+    reader = reader_of("levels", base)
+    reader.features = cached_features(taught, reader.backbone)
+    one = experiment(scorer="levels", comments="behind", **test)
+    training.evaluated(one, taught, reader, [], {})
+    assert seen["table"] is (tested if "test_dataset" in test else taught)
+    assert seen["reader"].wording == Wording.of(seen["table"], "iqa", one.test_text or one.text, one.preset)
+    assert all(seen["reader"].features.count(row) for row in evaluated_rows(one, seen["table"]))
 
 
 # --- measures ---

@@ -68,7 +68,7 @@ def answers(experiment: Experiment, table: ImageTable, reader: Reader) -> pd.Dat
     Args:
         experiment: says how many.
         table: what is tested on.
-        reader: the model.
+        reader: the model, with the pictures and words of that table.
 
     Returns:
         A row per picture and measure: score is the measure's value, target 0. The comments stand in the rows
@@ -77,7 +77,8 @@ def answers(experiment: Experiment, table: ImageTable, reader: Reader) -> pd.Dat
     captions = _captions(table)
     if captions is None:
         return pd.DataFrame()
-    rows = rows_of(table, experiment.splits, experiment.test_comments or experiment.test_images)
+    limits = [limit for limit in (experiment.test_comments, experiment.test_images) if limit]
+    rows = rows_of(table, experiment.splits, min(limits, default=None))
     written = write(reader, table, rows)
     people = [captions.iloc[row] for row in rows]
     blocks = [_block("cider", table, rows, cider(written, people)).assign(**{SAID: written})]

@@ -209,6 +209,7 @@ def evaluated(
     started = time.time()
     tested = labelled(experiment.tested_on) if experiment.test_dataset else table
     rows = evaluated_rows(experiment, tested).tolist()
+    reader = _as_tested(experiment, reader, tested, rows)
     scores = _scores(experiment, reader, tested, rows)
     if experiment.test_dataset:
         scores = _carried_over(scores, table.scale, tested.scale)
@@ -234,15 +235,20 @@ def evaluated(
 
 def _scores(experiment: Experiment, reader: Reader, tested: ImageTable, rows: list[int]) -> Scores:
     """Scores of some rows of the dataset that is tested on."""
-    if experiment.frames:
-        frames, of_video = single_frames(tested, rows, experiment.frame_count)
-        reader = _facing(experiment, reader, frames, range(len(frames)))
-        return videos.predict(reader, frames, of_video, experiment.frames)
-    if experiment.test_dataset:
-        reader = _facing(experiment, reader, tested, rows)
-    elif experiment.test_text:
-        reader = replace(reader, wording=_test_wording(experiment, tested))
-    return evaluation.predict(reader, tested, rows)
+    if not experiment.frames:
+        return evaluation.predict(reader, tested, rows)
+    frames, of_video = single_frames(tested, rows, experiment.frame_count)
+    reader = _facing(experiment, reader, frames, range(len(frames)))
+    return videos.predict(reader, frames, of_video, experiment.frames)
+
+
+def _as_tested(experiment: Experiment, reader: Reader, tested: ImageTable, rows: Sequence[int]) -> Reader:
+    """The reader with pictures and words of the test; videos are taken apart later, see `_scores`."""
+    if experiment.test_dataset and not experiment.frames:
+        return _facing(experiment, reader, tested, rows)
+    if experiment.test_text:
+        return replace(reader, wording=_test_wording(experiment, tested))
+    return reader
 
 
 def _facing(experiment: Experiment, reader: Reader, table: ImageTable, rows: Sequence[int]) -> Reader:
