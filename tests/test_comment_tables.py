@@ -13,7 +13,7 @@ from moslab.analysis.measured import Measured, judge_all
 from moslab.datasets.table import ImageTable
 from moslab.experiments.experiment import make
 from moslab.experiments.grid import Results
-from moslab.experiments.store import COMMENTS, Run
+from moslab.experiments.store import COMMENTS, SAID_COMMENT, Run
 from moslab.world import iaa, language
 from moslab.world.tasks import SEED
 
@@ -32,7 +32,7 @@ def run_of(seed: int, quality: float, how: str | None) -> Run:
         worth = quality + 0.1 * random.uniform(size=PICTURES)
         block = pd.DataFrame({"image": images, "split": split, "target": 0.0, "score": worth, "parsed": True})
         if split == COMMENTS["cider"]:
-            block[both.SAID] = [SAYINGS[row % 3] for row in range(PICTURES)]
+            block[SAID_COMMENT] = [SAYINGS[row % 3] for row in range(PICTURES)]
         blocks.append(block)
     scores = pd.DataFrame({"image": images, "split": "test", "target": 1.0, "score": 1.0, "parsed": True})
     fields = {"dataset": "iqa", "scorer": "levels", "learning_rate": 1.0, "comments": how, "seed": seed}

@@ -16,7 +16,7 @@ from moslab.experiments.experiment import Experiment, make
 from moslab.experiments.fields import ADDED_LATER
 from moslab.experiments.inputs import evaluated_rows
 from moslab.experiments.reading import Reader
-from moslab.experiments.store import COMMENTS
+from moslab.experiments.store import COMMENTS, SAID_COMMENT
 from moslab.measures.captions import cider, f_measure, plain
 from moslab.scorers import scorer_class
 from moslab.utils.errors import UserError
@@ -149,7 +149,7 @@ def test_what_is_written_is_kept_with_its_worth(monkeypatch, base):
     assert rows["split"].value_counts().to_dict() == dict.fromkeys(COMMENTS.values(), 4)
     assert set(rows["target"]) == {0.0}
     of_cider = rows[rows["split"] == COMMENTS["cider"]]
-    assert set(of_cider[comments.SAID]) == {"vivid colours."}
+    assert set(of_cider[SAID_COMMENT]) == {"vivid colours."}
     assert comments.answers(experiment(comments="behind"), toy_table(), reader).empty
 
 

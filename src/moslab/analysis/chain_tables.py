@@ -102,11 +102,11 @@ def accuracy(chains: Mapping[str, Results], table: ImageTable, images: int | Non
     for name in ATTRIBUTES:
         row = {}
         for arm, results in chains.items():
-            row[arm] = float(np.mean([_right(run, name) for run in _runs(results, arm)]))
+            row[arm] = float(np.mean([_right(run, name) for run in results.of_arm(arm)]))
         rows[in_words(name)] = row
     frame = pd.DataFrame(rows).T
     arm, results = next(iter(chains.items()))
-    tested = _runs(results, arm)[0].split("test")
+    tested = results.of_arm(arm)[0].split("test")
     return frame.assign(**_bounds(tested, table, images)).rename_axis("attribute")
 
 
@@ -240,7 +240,7 @@ def sum_of_annotated(results: Results, labels: tuple[pd.DataFrame, np.ndarray]) 
         results: with the arm `CHAIN`, on a dataset with attributes.
         labels: as from `taught_labels`.
     """
-    rows = _runs(results, CHAIN)[0].split("test")
+    rows = results.of_arm(CHAIN)[0].split("test")
     true = pd.DataFrame({name: rows[f"true {name}"] for name in ATTRIBUTES})
     return srcc(weighted_sum(*labels, true), rows["target"].to_numpy())
 
@@ -290,10 +290,6 @@ def unread(results: Mapping[str, Results], arm: str = CHAIN) -> pd.DataFrame:
             scores = [1 - run.predictions["parsed"].mean() for run in chains]
             rows[name] = {"attributes": np.mean(attributes), "scores": np.mean(scores)}
     return pd.DataFrame(rows).T.rename_axis("share that could not be read")
-
-
-def _runs(results: Results, arm: str) -> list[Run]:
-    return [run for (_, name, _), run in results.runs.items() if name == arm]
 
 
 # --- sentences --------------------------------------------------------------------------------------------

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from moslab.analysis.claims import Claim, Verdict
-from moslab.analysis.gap_tables import in_brackets
+from moslab.analysis.gap_tables import in_brackets, with_interval
 from moslab.analysis.measured import Measured, gaps
 from moslab.analysis.tables import Sentence, markdown, say
-from moslab.analysis.verdict_tables import by_dataset, counts_in_words, of_claim
+from moslab.analysis.verdict_tables import by_dataset, counts_in_words, of_claim, of_papers
 from moslab.datasets import EMBEDDED
-from moslab.datasets.table import ImageTable
+from moslab.datasets.table import CAPTIONS, ImageTable
 from moslab.experiments.grid import Results
-from moslab.experiments.store import COMMENTS, Run
+from moslab.experiments.store import COMMENTS, SAID_COMMENT, Run
 from moslab.measures.captions import MEANS, cider, f_measure
 from moslab.measures.statistics import LEAST_SEEDS, estimate
 from moslab.world import iaa, language
@@ -25,7 +25,6 @@ from moslab.world.told import Told, told
 
 WITH = ", with comments"
 ALONE = "comments alone"
-SAID = "said comment"
 NAMES = {"cider": "CIDEr", "tuples": "F of tuples"}
 SIGNS = 4  # of a score of three digits
 PAPER = "roc4mllm"
@@ -112,7 +111,7 @@ def quality(results: Results, dataset: str) -> pd.DataFrame:
             for arm, scores in results.scores(dataset, split)[0].items():
                 rows.setdefault(arm, {})[metric] = _interval(scores)
     for arm, row in rows.items():
-        texts = [comments_of(run) for run in runs_of(results, arm)]
+        texts = [comments_of(run) for run in results.of_arm(arm)]
         row["different"] = float(np.mean([one.nunique() / len(one) for one in texts]))
         row["words"] = float(np.mean([one.str.split().str.len().mean() for one in texts]))
         row |= {"n": len(texts[0]), "seeds": len(texts)}
@@ -124,18 +123,13 @@ def _interval(scores: np.ndarray) -> str:
     one = estimate("mae", scores, np.zeros(scores.shape[1]), allow_few=True)
     if len(scores) < LEAST_SEEDS:
         return f"{one.value:.3f}"
-    return f"{one.value:.3f} [{one.low95:.3f}, {one.high95:.3f}]"
-
-
-def runs_of(results: Results, arm: str) -> list[Run]:
-    """The runs of an arm."""
-    return [run for (_, name, _), run in results.runs.items() if name == arm]
+    return with_interval(one.value, one.low95, one.high95)
 
 
 def comments_of(run: Run) -> pd.Series:
     """The comments that a run's model wrote, by picture; '' where it wrote none."""
     rows = run.predictions[run.predictions["split"] == COMMENTS["cider"]]
-    return rows.set_index("image")[SAID].fillna("")
+    return rows.set_index("image")[SAID_COMMENT].fillna("")
 
 
 # --- what they are compared with --------------------------------------------------------------------------
@@ -144,7 +138,7 @@ def comments_of(run: Run) -> pd.Series:
 def people(table: ImageTable, images: Sequence[str]) -> pd.Series:
     """All comments that people wrote about some pictures, a list each."""
     assert table.annotations is not None
-    by_image = pd.Series(table.annotations["captions"].to_list(), index=table.frame["image"])
+    by_image = pd.Series(table.annotations[CAPTIONS].to_list(), index=table.frame["image"])
     return by_image[list(images)]
 
 
@@ -181,7 +175,7 @@ def _worth(texts: Sequence[str], references: Sequence[Sequence[str]]) -> dict[st
 
 def examples(results: Results, table: ImageTable, arms: Sequence[str], count: int = 3) -> Sentence:
     """What a person and the first run of each arm say of the first pictures, a column each."""
-    first = {arm: comments_of(runs_of(results, arm)[0]) for arm in arms}
+    first = {arm: comments_of(results.of_arm(arm)[0]) for arm in arms}
     images = first[arms[0]].index[:count].tolist()
     rows = [["a person", *(texts[0] for texts in people(table, images))]]
     rows += [[arm, *texts[images]] for arm, texts in first.items()]
@@ -232,7 +226,7 @@ def left_over(gained: pd.DataFrame) -> pd.DataFrame:
     for _, row in gained.iterrows():
         column = f"{row['kind'].removeprefix('related ')}, {row['way']}"
         cells["before training"][column] = f"{row['before']:.3f}"
-        value = f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+        value = with_interval(row["value"], row["low"], row["high"])
         cells.setdefault(row["arm"], {})[column] = value
     return pd.DataFrame(cells).T.rename_axis("share of right answers")
 
@@ -243,7 +237,6 @@ def left_over(gained: pd.DataFrame) -> pd.DataFrame:
 def answer(verdicts: Sequence[Verdict]) -> Sentence:
     """Whether comments cost the score, and the score the comment."""
     judged = {name: by_dataset(of_claim(verdicts, name)) for name in (*HURT, STABLE, *COST, LEFT_ALONE)}
-    of_paper = [one for one in verdicts if one.source != "our own control"]
     return say(
         "Scores alone less scores with comments, in SRCC: written digits {digits}; level words {levels}. "
         "Score tokens with comments less without: {roc}. Comments alone less comments behind a score, in F "
@@ -254,7 +247,7 @@ def answer(verdicts: Sequence[Verdict]) -> Sentence:
         roc=judged[STABLE],
         before_digits=judged[COST[0]],
         before_levels=judged[COST[1]],
-        counts=counts_in_words(of_paper),
+        counts=counts_in_words(of_papers(verdicts)),
     )
 
 

@@ -1,6 +1,6 @@
 """What notebook 06 says of turning scores into tokens."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -8,9 +8,9 @@ import pandas as pd
 
 from moslab.analysis.claims import Verdict
 from moslab.analysis.conversion_tables import hidden_from
-from moslab.analysis.gap_tables import in_brackets
+from moslab.analysis.gap_tables import in_brackets, with_interval
 from moslab.analysis.tables import say
-from moslab.analysis.verdict_tables import by_dataset, counts_in_words, of_claim
+from moslab.analysis.verdict_tables import by_dataset, counts_in_words, of_claim, of_papers
 from moslab.datasets.table import ImageTable, training_rows
 from moslab.experiments.attribute_answers import ATTRIBUTES
 
@@ -61,7 +61,7 @@ def error_in_spacings(errors: pd.DataFrame, table: ImageTable, levels: int = INT
 
 def of_paper(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """Verdicts on the paper's own claims about trained models: no arithmetic, no control of ours."""
-    return [one for one in verdicts if one.source != "our own control" and one.counts]
+    return [one for one in of_papers(verdicts) if one.counts]
 
 
 def losses_in_words(losses: pd.DataFrame, coding: str) -> str:
@@ -182,13 +182,11 @@ def _answers(confusion: pd.DataFrame) -> str:
     texts = []
     for arm, called in ASKED.items():
         rows = confusion[confusion["arm"] == arm]
-        ways = [f"{_share(row)} by {row['way']}" for _, row in rows.iterrows()]
+        ways = []
+        for _, row in rows.iterrows():
+            share = with_interval(row["value"], row["low"], row["high"])
+            ways.append(f"{share} by {row['way']}")
         if ways:
             texts.append(f"after {called} {' and '.join(ways)}")
     before = ", ".join(f"{share:.3f}" for share in dict.fromkeys(confusion["before"]))
     return f"of answers about attributes, {before} are right before tuning, {', '.join(texts)}"
-
-
-def _share(row: Mapping[str, float] | pd.Series) -> str:
-    """'0.315 [0.270, 0.361]'."""
-    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"

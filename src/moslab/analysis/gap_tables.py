@@ -14,6 +14,11 @@ def in_brackets(value: float, low: float, high: float) -> str:
     return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
+def with_interval(value: float, low: float, high: float) -> str:
+    """'0.376 [0.351, 0.401]': a value that is no difference, with its interval."""
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
 def across(gaps: pd.DataFrame, metric: str = "SRCC") -> pd.DataFrame:
     """Paired differences, a row each and a column per dataset.
 

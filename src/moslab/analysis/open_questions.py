@@ -13,7 +13,7 @@ from moslab.analysis.gap_tables import in_brackets
 from moslab.analysis.leaks import leaks
 from moslab.analysis.measured import Measured
 from moslab.analysis.prompt_findings import percent
-from moslab.analysis.tables import UNDEFINED, Sentence, say
+from moslab.analysis.tables import NOTHING, UNDEFINED, Sentence, say
 from moslab.analysis.verdict_tables import by_dataset, of_claim, strongest
 from moslab.datasets.table import ImageTable
 from moslab.experiments.grid import Results
@@ -188,7 +188,7 @@ def titles_shown(told: Mapping[str, Mapping[str, Any]], guess: Mapping[str, floa
     if guess:
         rows["likeliest title, given all latents"] = {"exactly right": f"{guess['best']:.1%}"}
         rows["most common title"] = {"exactly right": f"{guess['common']:.1%}"}
-    return pd.DataFrame.from_dict(rows, orient="index").fillna("–").rename_axis("title")
+    return pd.DataFrame.from_dict(rows, orient="index").fillna(NOTHING).rename_axis("title")
 
 
 # --- scores that are measures -------------------------------------------------------------------------------

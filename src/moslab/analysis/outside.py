@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from moslab.analysis import measured
-from moslab.analysis.claims import Claim, Place, Verdict, load_claims
+from moslab.analysis.claims import CONTROL, Claim, Place, Verdict, load_claims
 from moslab.analysis.measured import Measured
 from moslab.analysis.score_tables import Target, system_of
 from moslab.experiments.answers import Scale
@@ -181,7 +181,7 @@ def _own_claim(text: str, metric: str) -> Claim | None:
     fields: dict[str, Any] = {
         "paper": "own",
         "place": Place(where="asked for", row="none", column="none"),
-        "source": "our own control",
+        "source": CONTROL,
         "statement": text.strip(),
         "metric": metric,
     }

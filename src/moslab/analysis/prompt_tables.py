@@ -9,6 +9,7 @@ import pandas as pd
 
 from moslab import datasets
 from moslab.analysis import label_audit
+from moslab.analysis.gap_tables import with_interval
 from moslab.analysis.measured import Measured
 from moslab.analysis.tables import NOTHING, Sentence, say
 from moslab.experiments.grid import Results
@@ -97,7 +98,7 @@ def scores_by_dataset(
         one = measured[band.dataset]
         seeds = plural(len(one.scores[band.arm]), "seed", "seeds")
         column = f"{band.dataset}: n = {len(one.target):,}, {seeds}"
-        rows.setdefault(arm, {})[column] = f"{band.value:.3f} [{band.low:.3f}, {band.high:.3f}]"
+        rows.setdefault(arm, {})[column] = with_interval(band.value, band.low, band.high)
     return pd.DataFrame.from_dict(rows, orient="index").fillna(NOTHING).rename_axis("arm")
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from moslab.analysis.claims import Verdict
-from moslab.analysis.gap_tables import across, of_pair
+from moslab.analysis.gap_tables import across, of_pair, with_interval
 from moslab.analysis.measured import RESAMPLES, Measured
 from moslab.analysis.tables import Sentence, say
 from moslab.analysis.verdict_tables import by_dataset, of_claim
@@ -133,7 +133,8 @@ def _leader(name: str, rows: pd.DataFrame) -> str:
     for arm in ("levels", "digits M=3"):
         if arm in rivals.index:
             row = rivals.loc[arm]
-            lower.append(f"{plain(arm)} lie {row['behind']:.3f} [{row['low']:.3f}, {row['high']:.3f}] lower")
+            behind = with_interval(row["behind"], row["low"], row["high"])
+            lower.append(f"{plain(arm)} lie {behind} lower")
         elif arm in rows.index and arm != best:
             lower.append(f"the SRCC of {plain(arm)} is undefined")
     return f"{'; '.join([f'{start}, {field}', *lower])}."

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from moslab.analysis.claims import table_of
-from moslab.analysis.gap_tables import in_brackets
+from moslab.analysis.gap_tables import in_brackets, with_interval
 from moslab.analysis.measured import Measured
 from moslab.analysis.tables import NOTHING
 from moslab.datasets.stand_ins import stand_in_for
@@ -125,7 +125,7 @@ def from_one(found: Routes, trained: str, metric: str = "srcc") -> pd.DataFrame:
         if source == trained:
             for arm, scores in one.scores.items():
                 band = estimate(metric, scores, one.target, allow_few=one.few)
-                text = f"{band.value:.3f} [{band.low95:.3f}, {band.high95:.3f}]"
+                text = with_interval(band.value, band.low95, band.high95)
                 cells.setdefault(tested, {})[arm] = text
     return pd.DataFrame(cells).fillna(NOTHING).rename_axis(f"trained on {trained}")
 

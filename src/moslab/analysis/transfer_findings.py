@@ -11,7 +11,7 @@ from moslab.analysis.claims import Claim, Verdict
 from moslab.analysis.gap_tables import in_brackets, of_pair
 from moslab.analysis.tables import say
 from moslab.analysis.transfer import THIRDS, Routes, each_seed
-from moslab.analysis.verdict_tables import by_dataset, counts_in_words, of_claim
+from moslab.analysis.verdict_tables import by_dataset, counts_in_words, of_claim, of_papers
 
 TOKENS = "qscorer.transfers_better_than_levels"
 ONE_TOKEN = "qscorer.one_token_transfers_better_than_levels"
@@ -135,7 +135,6 @@ def answer(verdicts: Iterable[Verdict], found: Routes, trained: str, arm: str = 
         if source == trained and arm in one.scores:
             reached[tested] = float(np.mean(each_seed(one, arm)))
     home = reached.pop(trained)
-    of_papers = [one for one in judged if one.source != "our own control"]
     return say(
         "Five level words trained on {trained} reach {home} SRCC there, {low} to {high} on {count} sets that "
         "they never saw. There, five score tokens lead them by {tokens}, written digits by {written}. "
@@ -147,7 +146,7 @@ def answer(verdicts: Iterable[Verdict], found: Routes, trained: str, arm: str = 
         count=len(reached),
         tokens=_span(of_claim(judged, TOKENS)),
         written=_span(of_claim(judged, WRITTEN)),
-        counts=counts_in_words(of_papers),
+        counts=counts_in_words(of_papers(judged)),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from moslab.analysis.claims import APART, COUNTED, Verdict
+from moslab.analysis.claims import APART, CONTROL, COUNTED, Verdict
 from moslab.analysis.tables import (
     NOTHING,
     UNDEFINED,
@@ -85,6 +85,11 @@ def counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
     numbers = Counter(verdict.verdict for verdict in verdicts)
     counted = {kind: numbers[kind] for kind in COUNTED}
     return counted | {"outside the counts": sum(numbers[kind] for kind in APART)}
+
+
+def of_papers(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Those on statements of papers, none on controls of our own."""
+    return [one for one in verdicts if one.source != CONTROL]
 
 
 def counts_in_words(verdicts: Sequence[Verdict]) -> str:

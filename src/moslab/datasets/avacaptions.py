@@ -19,7 +19,7 @@ import pandas as pd
 
 from moslab.datasets import ava, folders, labelfile
 from moslab.datasets.about import About
-from moslab.datasets.table import FolderPixels, ImageTable
+from moslab.datasets.table import CAPTIONS, FolderPixels, ImageTable
 from moslab.utils.errors import UserError
 
 ABOUT = About(
@@ -76,7 +76,7 @@ def load(root: Path, preset: str = "default") -> ImageTable:
         table.scale,
         votes=votes[rows],
         version=f"{table.version} {preset}",
-        annotations=pd.DataFrame({"captions": [entry.captions for entry in captioned]}),
+        annotations=pd.DataFrame({CAPTIONS: [entry.captions for entry in captioned]}),
     )
 
 

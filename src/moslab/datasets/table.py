@@ -30,6 +30,7 @@ from moslab.utils.errors import UserError
 from moslab.utils.files import digest
 
 COLUMNS = ("image", "text", "mos", "sd", "split", "group", "source")
+CAPTIONS = "captions"  # of the annotations: a list of texts per picture
 FRAMES = (".png", ".jpg", ".jpeg")
 
 

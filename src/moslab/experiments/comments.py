@@ -14,22 +14,20 @@ import pandas as pd
 import torch
 
 from moslab.datasets import EMBEDDED
-from moslab.datasets.table import ImageTable
+from moslab.datasets.table import CAPTIONS, ImageTable
 from moslab.experiments.digests import rows_of
 from moslab.experiments.evaluation import together
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.inputs import training_rows
 from moslab.experiments.reading import Reader
-from moslab.experiments.store import COMMENTS
+from moslab.experiments.store import COMMENTS, SAID_COMMENT
 from moslab.measures.captions import cider, f_measure
 from moslab.utils.errors import UserError
 from moslab.world.draws import integers
 from moslab.world.told import told
 
-COLUMN = "captions"  # of the annotations: a list of texts per picture
 LONGEST = 128  # tokens of an answer
 AT_ONCE = 128  # pictures
-SAID = "said comment"
 _END_OF_SENTENCE = re.compile(r"\.(?!\s*\d)")  # and no decimal point
 
 
@@ -57,9 +55,9 @@ def taught_comments(experiment: Experiment, table: ImageTable) -> dict[int, str]
 
 
 def _captions(table: ImageTable) -> pd.Series | None:
-    if table.annotations is None or COLUMN not in table.annotations:
+    if table.annotations is None or CAPTIONS not in table.annotations:
         return None
-    return table.annotations[COLUMN]
+    return table.annotations[CAPTIONS]
 
 
 def answers(experiment: Experiment, table: ImageTable, reader: Reader) -> pd.DataFrame:
@@ -72,7 +70,7 @@ def answers(experiment: Experiment, table: ImageTable, reader: Reader) -> pd.Dat
 
     Returns:
         A row per picture and measure: score is the measure's value, target 0. The comments stand in the rows
-        of CIDEr, `SAID`. No rows for data without comments.
+        of CIDEr, `SAID_COMMENT`. No rows for data without comments.
     """
     captions = _captions(table)
     if captions is None:
@@ -81,7 +79,7 @@ def answers(experiment: Experiment, table: ImageTable, reader: Reader) -> pd.Dat
     rows = rows_of(table, experiment.splits, min(limits, default=None))
     written = write(reader, table, rows)
     people = [captions.iloc[row] for row in rows]
-    blocks = [_block("cider", table, rows, cider(written, people)).assign(**{SAID: written})]
+    blocks = [_block("cider", table, rows, cider(written, people)).assign(**{SAID_COMMENT: written})]
     if table.name in EMBEDDED:
         worth = [f_measure(told(text), told(" ".join(texts))) for text, texts in zip(written, people)]
         blocks.append(_block("tuples", table, rows, np.array(worth)))

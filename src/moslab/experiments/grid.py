@@ -132,6 +132,10 @@ class Results:
         """One of the experiments that were trained on a dataset."""
         return next(run.experiment for (name, _, _), run in self.runs.items() if name == dataset)
 
+    def of_arm(self, arm: str) -> list[Run]:
+        """The runs of an arm, on all datasets."""
+        return [run for (_, name, _), run in self.runs.items() if name == arm]
+
     def learning_rates(self) -> pd.DataFrame:
         """A row per arm, a column per dataset."""
         rates: dict[str, dict[str, float]] = {}

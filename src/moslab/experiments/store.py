@@ -29,6 +29,7 @@ TABLES = "tables"  # next to the runs: images and targets, shared by all runs ev
 SHARED = ["image", "split", "target"]  # the columns that stand in the tables
 # Splits of a run that hold the comments its model wrote (experiments/comments.py), by what measures them.
 COMMENTS = {"cider": "comments, CIDEr", "tuples": "comments, tuples"}
+SAID_COMMENT = "said comment"  # the column with what was written
 CERTAINTY = ["entropy", "top"]  # always kept locally, committed only for runs where a notebook reads them
 # What reading a damaged run can raise.
 DAMAGE = (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zlib.error, BadZipFile)

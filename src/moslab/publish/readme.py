@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from moslab.analysis.claims import APART, COUNTED
+from moslab.analysis.claims import APART, CONTROL, COUNTED
 from moslab.analysis.printed_orders import KINDS, share
 from moslab.analysis.tables import NOTHING, markdown
 from moslab.analysis.verdict_tables import FALLEN
@@ -13,7 +13,6 @@ from moslab.utils import paths
 from moslab.utils.files import read_json
 
 PAPERS = {"rvtc": "RvTC", "realqa": "RealQA", "qscorer": "Q-Scorer", "roc4mllm": "ROC4MLLM"}
-CONTROL = "our own control"  # the source of claims that no paper makes
 OUTSIDE = "outside the counts"
 
 

@@ -38,6 +38,7 @@ from moslab.analysis.claims.papers import (
     table_of,
 )
 from moslab.analysis.claims.statements import (
+    CONTROL,
     LOWER_IS_BETTER,
     METRIC_NAMES,
     Apart,
@@ -51,6 +52,7 @@ from moslab.analysis.claims.verdicts import APART, COUNTED, DECIDED, Outcome, Ve
 
 __all__ = [
     "APART",
+    "CONTROL",
     "COUNTED",
     "DECIDED",
     "LEVELS",

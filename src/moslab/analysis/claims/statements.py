@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, model_validator
 
 Kind = Literal["order", "equivalence", "trend", "number", "existence"]
+CONTROL = "our own control"  # the source of claims that no paper makes
 Source = Literal[
     "paper", "third party's summary", "author's repository", "quoted by someone", "unknown", "our own control"
 ]
