@@ -8,11 +8,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from moslab.experiments.recipes import preset_fields
 from moslab.utils import paths
 from moslab.utils.errors import UserError
+from moslab.utils.files import read_yaml
 
 FILE = paths.PACKAGE / "profiles.yaml"
 NOTEBOOKS = "notebooks"  # the entry of a profile that holds what it sets of single notebooks
@@ -35,7 +34,7 @@ def named_values(
     Raises:
         UserError: for an unknown recipe or table.
     """
-    common = (yaml.safe_load(FILE.read_text(encoding="utf-8")).get(profile)) or {}
+    common = (read_yaml(FILE).get(profile)) or {}
     of_notebook = common.get(NOTEBOOKS, {}).get(notebook.stem, {})
     table = _first("paper_table", given, of_notebook, defaults)
     values = {**common, **table_values(table), **of_notebook}

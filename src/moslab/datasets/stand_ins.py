@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from moslab.utils.errors import UserError
+from moslab.utils.files import read_yaml
 
 FILE = Path(__file__).with_name("stand_ins.yaml")
 
@@ -35,7 +34,7 @@ class StandIn:
 @cache
 def stand_ins() -> dict[str, StandIn]:
     """All stand-ins by the published dataset, in the order in which they are listed."""
-    entries = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    entries = read_yaml(FILE)
     return {entry["published"]: StandIn(**entry) for entry in entries}
 
 

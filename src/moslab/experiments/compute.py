@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from moslab.utils import paths
 from moslab.utils.cores import cores, gpus
 from moslab.utils.errors import UserError
+from moslab.utils.files import read_yaml
 
 FILES = paths.PACKAGE / "compute"
 AUTO = "auto"
@@ -109,7 +110,7 @@ def load_compute(name: str = AUTO) -> Compute:
         known = ", ".join(sorted(file.stem for file in FILES.glob("*.yaml")))
         raise UserError(f"Unknown compute {name!r}: choose one of {AUTO}, {known}, or give a YAML file.")
     try:
-        return Compute(**(yaml.safe_load(path.read_text(encoding="utf-8")) or {}))
+        return Compute(**(read_yaml(path) or {}))
     except (yaml.YAMLError, ValidationError, TypeError) as problem:
         fields = ", ".join(Compute.__dataclass_fields__)
         raise UserError(f"{path} does not say how to compute: it may set {fields} ({problem}).") from problem

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_args
 
-import yaml
-
 from moslab.utils import paths
 from moslab.utils.errors import UserError
+from moslab.utils.files import read_yaml
 
 Recipe = Literal["lm", "lora", "full", "scratch", "head"]
 RECIPES: tuple[str, ...] = get_args(Recipe)
@@ -60,7 +59,7 @@ class Preset:
 @cache
 def presets() -> dict[str, Preset]:
     """All presets by name."""
-    entries = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    entries = read_yaml(FILE)
     return {name: Preset.of(name, entry) for name, entry in entries.items()}
 
 

@@ -1,6 +1,7 @@
 """The claims files, papers/*.yaml: a paper's statements, its printed tables and its contradictions."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -10,6 +11,7 @@ from moslab.analysis.claims.statements import Claim, Frozen, Source
 from moslab.analysis.claims.table_runs import TableRuns
 from moslab.utils import paths
 from moslab.utils.errors import UserError
+from moslab.utils.files import YAML
 
 PAPERS = paths.PACKAGE / "papers"
 
@@ -170,8 +172,14 @@ def read_paper(path: Path) -> Paper:
     Raises:
         UserError: names the file and what is wrong in it.
     """
+    return _read_paper(path, path.read_text(encoding="utf-8"))
+
+
+@lru_cache
+def _read_paper(path: Path, text: str) -> Paper:
+    """The same from the file's text; remembered, since notebooks ask for a paper dozens of times."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(text, Loader=YAML)
         claims = [{"paper": content["paper"], **claim} for claim in content["claims"]]
         return Paper(**{**content, "claims": claims})
     except (yaml.YAMLError, ValidationError, KeyError, TypeError) as problem:

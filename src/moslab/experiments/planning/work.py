@@ -10,10 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from moslab.experiments.planning.anatomy import Anatomy, Gathering, Layer, Matrix
 from moslab.utils.errors import UserError
+from moslab.utils.files import read_yaml
 
 FILE = Path(__file__).with_name("rates.yaml")
 ATTENTION_BACKWARD = 2.5
@@ -42,7 +41,7 @@ class Card:
 @cache
 def rates() -> dict[str, Any]:
     """Cards and measured rates, as in the file."""
-    return yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return read_yaml(FILE)
 
 
 def cards() -> dict[str, Card]:
