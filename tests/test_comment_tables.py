@@ -16,6 +16,7 @@ from moslab.experiments.grid import Results
 from moslab.experiments.store import COMMENTS, SAID_COMMENT, Run
 from moslab.world import iaa, language
 from moslab.world.tasks import SEED
+from moslab.world.told import told
 
 PICTURES = 40
 BEHIND = f"digits M=3{both.WITH}"
@@ -88,6 +89,16 @@ def test_quality_says_how_alike_comments_are(results):
     assert quality.at[both.ALONE, "cider"].startswith("0.6")
 
 
+def test_f_of_tuples_is_made_of_two_counts(results, table):
+    """Each saying is one of the person's two, so all that is said is right."""
+    said, right = both.what_f_counts(results, table).values()
+    assert said.scores[BEHIND].shape == (3, PICTURES)
+    assert said.scores[BEHIND][0].tolist() == [len(told(SAYINGS[row % 3])) for row in range(PICTURES)]
+    assert right.scores[BEHIND].tolist() == said.scores[BEHIND].tolist()
+    others = replace(table, annotations=pd.DataFrame({"captions": [["nothing to remark."]] * PICTURES}))
+    assert not both.what_f_counts(results, others)["of them said by people"].scores[BEHIND].any()
+
+
 def test_yardsticks_need_no_model(table):
     images = table.frame["image"].iloc[table.rows("test")].tolist()
     yards = both.yardsticks(table, images, None)
@@ -123,12 +134,16 @@ def test_what_is_left_over_stands_beside_what_was():
 
 def test_sentences_stand_without_verdicts(results, table):
     yards = both.yardsticks(table, table.frame["image"].tolist(), None)
-    lines = both.findings([], both.quality(results, "toy"), yards, pd.DataFrame(), None, "+0.1")
+    lines = both.findings([], both.quality(results, "toy"), yards, pd.DataFrame(), None, "+0.1", {})
     assert all(isinstance(line, str) and "nan" not in line for line in lines)
     assert "not judged" in both.answer([])
+    counted = both.what_f_counts(results, table)
+    more = both.findings([], both.quality(results, "toy"), yards, pd.DataFrame(), None, "+0.1", counted)
+    [added] = set(more) - set(lines)
+    assert f"{BEHIND} 2.0, 100% of them" in added
 
 
 def test_level_words_of_comments_alone_have_an_interval():
     target = np.linspace(0, 1, 50)
-    told = both.untaught_levels(Measured({both.ALONE: np.stack([target] * 3)}, target, "toy"))
-    assert told.startswith("+1.000")
+    sentence = both.untaught_levels(Measured({both.ALONE: np.stack([target] * 3)}, target, "toy"))
+    assert sentence.startswith("+1.000")

@@ -30,6 +30,12 @@ def test_every_published_dataset_is_listed_or_named_as_missing():
     assert {*listed.index, *missing, *tables.FORMATS} == set(datasets.PUBLISHED)
 
 
+def test_all_stand_ins_are_chosen_by_one_word():
+    assert tables.chosen(["all"]) == tables.listed()["stand-in"].tolist()
+    assert tables.chosen(["iqa", "ugc"]) == ["iqa", "ugc"]
+    assert tables.chosen([]) == []
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_the_picture_in_the_middle_has_the_median_score(name):
     world = generate(name, n=60)

@@ -182,6 +182,33 @@ def examples(results: Results, table: ImageTable, arms: Sequence[str], count: in
     return Sentence(markdown(["said by", *(f"picture {number}" for number in range(1, count + 1))], rows))
 
 
+def what_f_counts(results: Results, table: ImageTable) -> dict[str, Measured]:
+    """What F of tuples is made of, picture by picture, in the form of `measured`.
+
+    F is twice the second number over the sum of the first and of what people say, which all arms share.
+
+    Returns:
+        'things said', how many different ones a comment says, and 'of them said by people', how many of them
+        people say of the picture; [seeds, n] by arm.
+    """
+    said: dict[str, list[list[int]]] = {}
+    right: dict[str, list[list[int]]] = {}
+    for (_, arm, _), run in results.runs.items():
+        texts = comments_of(run)
+        ours = [told(text) for text in texts]
+        true = [told(" ".join(several)) for several in people(table, texts.index.tolist())]
+        said.setdefault(arm, []).append([len(one) for one in ours])
+        right.setdefault(arm, []).append([len(one & other) for one, other in zip(ours, true)])
+    counted = {"things said": said, "of them said by people": right}
+    return {name: _as_means(one, table.name) for name, one in counted.items()}
+
+
+def _as_means(counts: Mapping[str, Sequence[Sequence[int]]], dataset: str) -> Measured:
+    scores = {arm: np.array(rows, dtype=float) for arm, rows in counts.items()}
+    pictures = next(iter(scores.values())).shape[1]
+    return Measured(scores, np.zeros(pictures), dataset)
+
+
 def truth(results: Results, table: ImageTable) -> pd.DataFrame:
     """How much of what comments say is true of the picture, which the world knows; no rows elsewhere.
 
@@ -258,6 +285,7 @@ def findings(
     true: pd.DataFrame,
     gained: pd.DataFrame | None,
     untaught: str,
+    counted: Mapping[str, Measured],
 ) -> list[str]:
     """The notebook's findings, a sentence or two each.
 
@@ -268,6 +296,7 @@ def findings(
         true: as from `truth`.
         gained: as from `conversion_tables.answers_after`; None where nothing was asked.
         untaught: as from `untaught_levels`.
+        counted: as from `what_f_counts`; empty where that was not counted.
     """
     said = {name: by_dataset(of_claim(verdicts, name)) for name in (*OF_SCORES, *OF_COMMENTS, OTHERS)}
     lines = [
@@ -277,6 +306,7 @@ def findings(
         f"words {said[COST[1]]}. Behind score tokens less alone: {said[LEFT_ALONE]}.",
         f"**Between the ways of scoring**: comments behind digits less behind level words {said[IMPAIRED]} "
         f"in CIDEr; behind score tokens less behind digits {said[MAINTAINED]} in F.",
+        *([_of_counts(counted)] if counted else []),
         _of_quality(comments, yards),
     ]
     if len(true):
@@ -288,6 +318,17 @@ def findings(
     if gained is not None:
         lines.append(f"{_of_others(gained)} Claim: {said[OTHERS]}.")
     return lines
+
+
+def _of_counts(counted: Mapping[str, Measured]) -> str:
+    """How many different things comments say, and the share of them that people say of the picture, too."""
+    things, right = counted.values()
+    texts = []
+    for arm, scores in things.scores.items():
+        number = float(scores.mean())
+        share = float(right.scores[arm].mean()) / number if number else 0.0
+        texts.append(say("{arm} {number:.1f}, {share:.0%} of them", arm=arm, number=number, share=share))
+    return f"**Different things per comment, and how many of them people say, too**: {'; '.join(texts)}."
 
 
 def _of_quality(comments: pd.DataFrame, yards: pd.DataFrame) -> str:

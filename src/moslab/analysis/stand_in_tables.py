@@ -40,6 +40,13 @@ def listed() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["published", "stand-in", "shares", "lacks"]).set_index("published")
 
 
+def chosen(sets: Sequence[str]) -> list[str]:
+    """The named stand-ins; for 'all' each of them, in the order of `listed`."""
+    if "all" in sets:
+        return [one.stand_in for one in stand_ins().values()]
+    return list(sets)
+
+
 def without_stand_in() -> list[str]:
     """Published datasets that the library reads and the world has nothing for."""
     return [name for name in PUBLISHED if name not in stand_ins() and name not in FORMATS]
