@@ -12,7 +12,7 @@ from typing import Any
 from layouts_aesthetics import CAPTIONS, captioned, captions_file
 
 from moslab import datasets
-from moslab.datasets import ava
+from moslab.datasets import aadb, ava
 from moslab.datasets.layouts import export
 from moslab.experiments.experiment import Experiment, make
 from moslab.utils import paths
@@ -22,6 +22,7 @@ from moslab.world import generate
 COMMENTS = ("how good the aesthetics of this image is", "the score of this image is fair")
 PICTURES = {"iqa": 30, "iaa": 30, "aigiqa": 30, "ugc": 30}
 VIDEOS, FRAMES = 20, 2  # of KoNViD-1k
+OF_AADB = 60
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Batch:
 def write_data(root: Path) -> Path:
     """The datasets of the papers in their published layouts, a few drawn pictures each.
 
-    They are KonIQ-10k, AVA with captions, AGIQA-3K, RealQA and KoNViD-1k, whose videos have two frames.
+    They are KonIQ-10k, AVA with captions, AADB, AGIQA-3K, RealQA and KoNViD-1k, whose videos have two frames.
     """
     for task, pictures in PICTURES.items():
         export(generate(task, n=pictures, size=(64, 64)), root)
@@ -70,8 +71,27 @@ def write_data(root: Path) -> Path:
     path = root / "avacaptions" / CAPTIONS
     path.parent.mkdir()
     path.write_text(captions_file(*entries))
+    write_aadb(root / "aadb")
     write_videos(root / "konvid1k")
     return root
+
+
+def write_aadb(folder: Path) -> None:
+    """AADB's lists of scores and of attributes, a file for each of them and each set, and the pictures."""
+    table = datasets.load("like_aadb", images=OF_AADB)
+    named = [name for name in aadb.ATTRIBUTES if name in table.annotations]
+    listed = table.frame.assign(score=table.frame["mos"], image=table.frame["image"] + ".jpg")
+    listed[named] = table.annotations[named]
+    lists = folder / "imgListFiles_label"
+    lists.mkdir(parents=True)
+    for split, called in aadb.SETS.items():
+        rows = listed[listed["split"] == split]
+        for name in ("score", *named):
+            path = lists / f"imgList{called}Regression_{name}.txt"
+            rows[["image", name]].to_csv(path, sep=" ", header=False, index=False)
+    (folder / "datasetImages_warp256").mkdir()
+    for row, image in enumerate(listed["image"]):
+        table.pixels.open(row).save(folder / "datasetImages_warp256" / image)
 
 
 def write_videos(folder: Path) -> None:

@@ -41,6 +41,13 @@ def test_a_figure_carries_its_runs_and_does_not_change(tmp_path):
 
 
 @EVERY
+def test_no_figure_is_left_open(name):
+    draw, frame, _ = CASES[name]
+    draw(frame)
+    assert not plt.get_fignums()
+
+
+@EVERY
 def test_axes_are_labelled(name):
     """Panels of the last row say what lies along them; the first panel what lies up, or names its rows."""
     draw, frame, _ = CASES[name]

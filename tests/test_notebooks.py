@@ -67,6 +67,12 @@ class TestStored:
             assert cell["execution_count"]
             assert all(output["output_type"] != "error" for output in cell["outputs"])
 
+    def test_a_cell_shows_one_picture_at_most(self, path: Path) -> None:
+        """A figure that is left open is shown as the cell's value, and once more when the cell ends."""
+        for cell in code(path):
+            kinds = [kind for output in cell["outputs"] for kind in output.get("data", {})]
+            assert kinds.count("image/png") <= 1
+
     def test_no_traces_of_the_machine(self, path: Path) -> None:
         text = "".join(plain_text(cell) for cell in compared_cells(path))
         assert str(paths.ROOT) not in text and "papermill" not in read(path)["metadata"]

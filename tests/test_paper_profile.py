@@ -73,6 +73,15 @@ PLANS: dict[str, dict[str, Any]] = {
 }
 
 
+PLANS["08_attributes"] = {
+    "recipe": "roc4mllm",
+    "backbone": QWEN_7B,
+    "text": "roc4mllm",
+    "train_images": 0,
+    "epochs": 2.0,
+    "datasets": ["aadb", "para"],
+    "shorter": 0.0,
+}
 PLANS["10_chain_of_thought"] = REALQA | {
     "dataset": "realqa",
     "labelled": "koniq10k",
@@ -115,7 +124,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
     """
     home = make_home(tmp_path_factory.mktemp("paper"), save_tiny_base)
     first = reproduce(home, "01", bins=[5, 15], compute="auto")
-    others = reproduce(home, "00 02 03 04 05 06 07 09 10 11 12 13 80 90 91")
+    others = reproduce(home, "00 02 03 04 05 06 07 08 09 10 11 12 13 80 90 91")
     return Batch(others.folder, first.status or others.status, first.printed + others.printed)
 
 
@@ -195,7 +204,7 @@ def test_runs_are_those_of_the_papers(batch: Batch, stem: str) -> None:
     experiments = batch.experiments(stem)
     assert experiments
     data = {name for one in experiments for name in (one.dataset, one.test_dataset) if name}
-    assert data <= {"koniq10k", "ava", "agiqa3k", "realqa", "avacaptions", "konvid1k"}
+    assert data <= {"koniq10k", "ava", "agiqa3k", "realqa", "avacaptions", "konvid1k", "aadb"}
     assert {one.train_images for one in experiments} == {None}
     assert all(one.backbone.endswith("base") for one in experiments)
     question = PLANS[stem].get("text", None)
@@ -210,6 +219,7 @@ def test_runs_are_those_of_the_papers(batch: Batch, stem: str) -> None:
         ("03_digit_count", ["M=1", "M=2", "M=3"]),
         ("05_regression_vs_ntp", ["Regression, 2 epochs", "Regression, 6 epochs", "NTP, 2 epochs"]),
         ("06_conversion_error", ["Q-Scorer (5)", "Q-Scorer (1)"]),
+        ("08_attributes", ["ROC4MLLM (Ours)"]),
         ("12_video", ["Baseline", "Baseline + CoT training"]),
     ],
 )

@@ -10,7 +10,7 @@ from moslab.analysis.claims import printed_tables, table_of
 from moslab.analysis.printed_grids import experiments, grid_of, parts_of
 from moslab.analysis.printed_orders import KINDS, orders_of, share, told
 from moslab.analysis.printed_runs import Again
-from moslab.analysis.printed_tables import section
+from moslab.analysis.printed_tables import PrintedTables, section
 from moslab.experiments.experiment import Experiment
 from moslab.experiments.grid import Results
 from moslab.experiments.scales import BACKBONES
@@ -101,6 +101,21 @@ def test_a_table_is_a_grid_that_holds_the_experiments_of_its_cells(no_data, name
                 if not measured.of:
                     wanted = experiments(table.runs, row, column, setting, [0, 1], scale)
                     assert all(one in made for one in wanted)
+
+
+def test_a_table_s_own_fields_are_of_its_experiments_alone(no_data) -> None:
+    tables = PrintedTables(
+        [table_of("realqa.table5"), table_of("realqa.table4")],
+        "embedded",
+        SETTING | {"train_images": 7},
+        SEEDS,
+        list,
+        lambda name, key, compute: compute(),
+        own={"realqa.table5": {"train_images": 5}},
+    )
+    for name, grid in tables.grids().items():
+        fewer = name == "realqa.table5"
+        assert {one.train_images for one in grid.experiments().values()} == {5 if fewer else 7}
 
 
 def test_columns_of_absent_datasets_stay_empty() -> None:

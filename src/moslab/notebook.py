@@ -254,11 +254,12 @@ class Study(Record):
         """Paired differences between arms, without a verdict; see `measured.gaps`."""
         return measured.gaps(measurements, pairs, metric, resamples)
 
-    def tables(self, table: str = "", **changes: Any) -> PrintedTables:
+    def tables(self, table: str = "", own: Mapping[str, Any] | None = None, **changes: Any) -> PrintedTables:
         """The printed tables that this notebook makes again; at the papers' scale the one in `paper_table`.
 
         Args:
             table: one instead of the notebook's own.
+            own: by table, such fields of that one alone.
             changes: fields with other values than the parameters say.
         """
         return PrintedTables.of(
@@ -269,6 +270,7 @@ class Study(Record):
             seeds=self.parameters["seeds"],
             at_hand=self.at_hand,
             part=self.part,
+            own=own or {},
         )
 
     # --- what labels alone say ------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The printed tables of a notebook: their experiments, each beside ours, and the orders of their rows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,7 @@ class PrintedTables:
         seeds: of the trainings.
         at_hand: those of some datasets that are there.
         part: records a value's entry, or takes the recorded one, see `Record.part`.
+        own: by table, further fields of its experiments alone.
     """
 
     tables: Sequence[Table]
@@ -37,6 +38,7 @@ class PrintedTables:
     seeds: Sequence[int]
     at_hand: Callable[[Iterable[str]], list[str]]
     part: Callable[[str, str, Callable[[], Any]], Any]
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, notebook: str, table: str, named: str, **how: Any) -> "PrintedTables":
@@ -68,7 +70,7 @@ class PrintedTables:
         grids = {}
         for table in self.tables:
             for name, part in parts_of(table, self.scale, self.at_hand).items():
-                grids[name] = grid_of(part, self.setting, self.seeds, self.scale, self.at_hand)
+                grids[name] = grid_of(part, self._setting(table), self.seeds, self.scale, self.at_hand)
         return grids
 
     def pairs(self, results: Mapping[str, Results]) -> pd.DataFrame:
@@ -103,7 +105,10 @@ class PrintedTables:
         return Sentence("\n\n".join(sections))
 
     def _again(self, table: Table, results: Mapping[str, Results]) -> Again:
-        return Again.of(table, self.setting, self.seeds, self.scale, results)
+        return Again.of(table, self._setting(table), self.seeds, self.scale, results)
+
+    def _setting(self, table: Table) -> dict[str, Any]:
+        return {**self.setting, **self.own.get(table.id, {})}
 
 
 def section(again: Again, orders: dict[str, int]) -> str:

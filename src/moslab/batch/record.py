@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from moslab.analysis import figures
@@ -132,14 +131,10 @@ class Record:
         return stored[name]
 
     def keep(self, figure: Figure, name: str) -> Figure:
-        """Save a figure as PNG, with the keys of the runs collected so far, and hand it back to be shown.
-
-        It is closed: the kernel would show a figure left open a second time.
-        """
+        """Save a figure as PNG, with the keys of the runs collected so far, and hand it back to be shown."""
         if self.writes:
             path = figures.save(figure, self.folder / "figures" / f"{name}.png", self.used)
             self.figures[path.name] = sha256(path.read_bytes())
-        plt.close(figure)
         return figure
 
     def record(self) -> Sentence:

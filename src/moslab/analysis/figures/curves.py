@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from itertools import cycle
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,6 +17,7 @@ from moslab.analysis.figures.style import (
     reach,
     series,
     styled_series,
+    subplots,
     tick_values,
 )
 
@@ -48,7 +48,7 @@ def title_gain(frame: pd.DataFrame, published: tuple[float, float]) -> Figure:
         published: PLCC without and with titles.
     """
     need_rows(frame, "the gain from titles")
-    figure, axis = plt.subplots(figsize=(7, 4.2))
+    figure, axis = subplots(figsize=(7, 4.2))
     axis.plot(frame["image"], frame["image"], color="0.5", linestyle=":", label="image alone")
     assumptions = frame.columns.drop("image")
     for color, style, name in zip(cycle(PALETTE), cycle(("-", "--", "-.")), assumptions):
@@ -121,7 +121,7 @@ def learning_curve(frame: pd.DataFrame, oracles: Mapping[str, float], metric: st
         oracles: name of an oracle -> its value.
     """
     need_rows(frame, "a learning curve")
-    figure, axis = plt.subplots(figsize=(6.5, 4.2))
+    figure, axis = subplots(figsize=(6.5, 4.2))
     for color, marker, arm, rows in series(frame, "arm"):
         axis.fill_between(rows["images"], rows["low"], rows["high"], color=color, alpha=0.15)
         axis.plot(rows["images"], rows["value"], marker=marker, color=color, label=arm)

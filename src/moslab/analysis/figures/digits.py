@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
-from moslab.analysis.figures.style import ORACLE, PALETTE, legend_below, need_rows, panels, styled_series
+from moslab.analysis.figures.style import (
+    ORACLE,
+    PALETTE,
+    legend_below,
+    need_rows,
+    panels,
+    styled_series,
+    subplots,
+)
 
 NCM_NAMES = {"ncm": "NCM", "ncm_removed": "NCM*, removed"}
 
@@ -29,7 +36,7 @@ def ncm_curves(
     datasets = list(dict.fromkeys(frame["dataset"]))
     quantities = list(dict.fromkeys(frame["quantity"]))
     figsize = (4.6 * len(quantities), 3.6 * len(datasets) + 0.6)
-    figure, axes = plt.subplots(len(datasets), len(quantities), figsize=figsize, squeeze=False)
+    figure, axes = subplots(len(datasets), len(quantities), figsize=figsize, squeeze=False)
     for (name, quantity), rows in frame.groupby(["dataset", "quantity"], sort=False):
         axis = axes[datasets.index(name), quantities.index(quantity)]
         _seed_bands(axis, rows)

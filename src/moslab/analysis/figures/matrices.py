@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from moslab.analysis.figures.style import need_rows
+from moslab.analysis.figures.style import need_rows, subplots
 
 EMPTY = "0.93"  # where nothing was trained or tested
 CELL = (0.78, 0.34)  # inches
@@ -30,7 +30,7 @@ def transfer(correlations: pd.DataFrame, leads: pd.DataFrame, tested: Sequence[s
     heights = [correlations["row"].nunique(), leads["row"].nunique()]
     width, height = CELL
     size = (width * len(tested) + 3.2, height * sum(heights) + 1.6)
-    figure, (upper, lower) = plt.subplots(2, 1, figsize=size, height_ratios=heights)
+    figure, (upper, lower) = subplots(2, 1, figsize=size, height_ratios=heights)
     _cells(upper, correlations, tested, colors="cividis", limits=(0.0, 1.0), form="{:.2f}")
     upper.set_title("SRCC of level words", loc="left", fontsize=10)
     upper.set_xticks(range(len(tested)), labels=[])

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from moslab.analysis.figures.style import PALETTE, flat, grid, need_rows
+from moslab.analysis.figures.style import PALETTE, flat, grid, need_rows, subplots
 
 
 def contact_sheet(pictures: Sequence[Image.Image], captions: Sequence[str], columns: int = 8) -> Figure:
@@ -30,7 +29,7 @@ def votes(picture: Image.Image, counts: np.ndarray, scale: tuple[float, float], 
         mos: their mean.
     """
     need_rows(counts, "votes")
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3), width_ratios=(1, 2))
+    figure, (left, right) = subplots(1, 2, figsize=(7.5, 3), width_ratios=(1, 2))
     _show(left, picture)
     right.bar(np.linspace(*scale, len(counts)), counts, width=0.8, color=PALETTE[0], label="votes")
     right.axvline(mos, color=PALETTE[3], linewidth=2, label=f"mean opinion score {mos:.2f}")
@@ -46,7 +45,7 @@ def beliefs(picture: Image.Image, answers: Mapping[str, Mapping[str, float]]) ->
         answers: attribute -> words -> probability.
     """
     need_rows(answers, "beliefs")
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 0.32 * len(answers) + 0.8), width_ratios=(1, 1.6))
+    figure, (left, right) = subplots(1, 2, figsize=(8, 0.32 * len(answers) + 0.8), width_ratios=(1, 1.6))
     _show(left, picture)
     labels, shares = [], []
     for attribute, probabilities in answers.items():

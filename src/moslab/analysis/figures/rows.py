@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from itertools import cycle
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,6 +19,7 @@ from moslab.analysis.figures.style import (
     panels,
     reach,
     series,
+    subplots,
 )
 
 
@@ -33,7 +33,7 @@ def coding_ceilings(frame: pd.DataFrame) -> Figure:
     """
     need_rows(frame, "ceilings of codings")
     codings = list(dict.fromkeys(frame["coding"]))
-    figure, axis = plt.subplots(figsize=(8.5, 0.42 * len(codings) + 1.2))
+    figure, axis = subplots(figsize=(8.5, 0.42 * len(codings) + 1.2))
     rows = {coding: row for row, coding in enumerate(reversed(codings))}
     for color, marker, name, ceilings in series(frame, "dataset"):
         axis.plot(
@@ -58,7 +58,7 @@ def differences(frame: pd.DataFrame, margin: float | None = None, metric: str = 
         frame: columns label, value, low and high.
     """
     need_rows(frame, "differences")
-    figure, axis = plt.subplots(figsize=(8, 0.5 * len(frame) + 1.4))
+    figure, axis = subplots(figsize=(8, 0.5 * len(frame) + 1.4))
     rows = np.arange(len(frame))[::-1]
     if margin:
         axis.axvspan(-margin, margin, color="0.85", label=f"equivalence margin ±{margin:g}")
@@ -80,7 +80,7 @@ def printed_orders(frame: pd.DataFrame, where: str) -> Figure:
         where: the table's place in the paper, for the title.
     """
     need_rows(frame, "pairs of printed rows")
-    figure, axis = plt.subplots(figsize=(8.5, 0.55 * len(frame) + 1.8))
+    figure, axis = subplots(figsize=(8.5, 0.55 * len(frame) + 1.8))
     rows = np.arange(len(frame))[::-1]
     axis.axvline(0, color="0.3", linewidth=1)
     axis.hlines(rows, frame["low"], frame["high"], color=PALETTE[0], linewidth=3)

@@ -59,6 +59,17 @@ def need_rows(data: Sized, figure: str) -> None:
         raise UserError(f"There is nothing to draw for {figure}: it was given no rows.")
 
 
+def subplots(*shape: int, **settings: Any) -> tuple[Figure, Any]:
+    """matplotlib's `subplots`, closed: a notebook shows the figure as its cell's value, and not once more.
+
+    Returns:
+        The figure, and its panels as matplotlib gives them.
+    """
+    figure, axes = plt.subplots(*shape, **settings)
+    plt.close(figure)
+    return figure, axes
+
+
 def grid(
     count: int,
     columns: int,
@@ -76,7 +87,7 @@ def grid(
     """
     rows = -(-count // columns)
     width, height = size
-    figure, axes = plt.subplots(
+    figure, axes = subplots(
         rows,
         columns,
         figsize=(width * columns, height * rows + spare),
