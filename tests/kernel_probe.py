@@ -26,7 +26,7 @@ from moslab.experiments.training import execute
 from moslab.utils import paths
 from moslab.world import render
 
-TASKS = ("iqa", "iaa", "aigiqa", "ugc")
+TASKS = ("iqa", "iaa", "aigiqa", "ugc", "like_kadid10k", "like_csiq")
 COMMON = {"paper": "toy", "place": {"where": "Table 1"}, "source": "our own control", "kind": "existence"}
 RISE = Claim(
     **COMMON,

@@ -14,21 +14,28 @@ NUMPY = "NPY_DISABLE_CPU_FEATURES"
 BASELINE = {
     NUMPY: os.environ.get(NUMPY) or " ".join(name for name in __cpu_dispatch__ if __cpu_features__[name])
 }
-# Torch's own kernels, oneDNN's, MKL's and numpy's. Each library takes its best below the named one; MKL
-# listens to its first variable on Intel's processors only.
+# Torch's own kernels, oneDNN's, MKL's, numpy's and its OpenBLAS's. Each library takes its best below the
+# named one; MKL listens to its first variable on Intel's processors only.
 KERNELS = {
     "default": {
         "ATEN_CPU_CAPABILITY": "default",
         "ONEDNN_MAX_CPU_ISA": "SSE41",
         "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
         "MKL_CBWR": "COMPATIBLE",
+        "OPENBLAS_CORETYPE": "Nehalem",
         **BASELINE,
     },
-    "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+    },
     "avx512": {
         "ATEN_CPU_CAPABILITY": "avx512",
         "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
         "MKL_ENABLE_INSTRUCTIONS": "AVX512",
+        "OPENBLAS_CORETYPE": "SkylakeX",
     },
 }
 MEASURED = {  # one library at a time, beside these
@@ -36,6 +43,7 @@ MEASURED = {  # one library at a time, beside these
     "oneDNN SSE4.1": {"ONEDNN_MAX_CPU_ISA": "SSE41"},
     "MKL SSE4.2": {"MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
     "MKL compatible": {"MKL_CBWR": "COMPATIBLE"},
+    "OpenBLAS Nehalem": {"OPENBLAS_CORETYPE": "Nehalem"},
     "numpy baseline": BASELINE,
 }
 

@@ -48,7 +48,7 @@ def test_default_and_another_set_of_kernels_ran(probes):
 
 
 def test_labels_are_the_same_to_the_last_bit(probes, probe):
-    assert probe["labels"] == probes["default"]["labels"] and len(probe["labels"]) == 4
+    assert probe["labels"] == probes["default"]["labels"] and len(probe["labels"]) == 6
 
 
 def test_pictures_stay_inside_their_tolerance(probe):

@@ -4,7 +4,7 @@ The features are textbook ones (structural similarity, Wang et al. 2004; informa
 2011; gradient similarity deviation, Xue et al. 2014) and measures of exposure, colour and blocks. Their
 weights, dead zones and the logistic are set by hand, by looking at pictures: no human judgements went into
 them. The features are rounded to four decimals before a label is made, so that the last bits of a
-platform's arithmetic cannot move a label.
+platform's arithmetic rarely move one; those of the sets as they come are frozen, see `frozen`.
 """
 
 import numpy as np
@@ -45,8 +45,13 @@ def distance(measured: np.ndarray) -> np.ndarray:
 
 
 def pseudo_mos(measured: np.ndarray) -> np.ndarray:
-    """Mean opinion on the scale 1 to 5 from features [n, 8]: a frozen logistic in the log of the distance."""
-    return WORST + (BEST - WORST) / (1 + (distance(measured) / MIDDLE) ** STEEPNESS)
+    """Mean opinion on the scale 1 to 5 from features [n, 8]."""
+    return opinion(distance(measured))
+
+
+def opinion(distances: np.ndarray) -> np.ndarray:
+    """Mean opinion on the scale 1 to 5 at distances [n]: a frozen logistic in their logarithm."""
+    return WORST + (BEST - WORST) / (1 + (distances / MIDDLE) ** STEEPNESS)
 
 
 def _features(original: np.ndarray, distorted: np.ndarray) -> np.ndarray:

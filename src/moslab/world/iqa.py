@@ -10,8 +10,9 @@ import pandas as pd
 
 from moslab.world.distort import Distorted, distorted
 from moslab.world.draws import normal, uniform
-from moslab.world.fidelity import features, pseudo_mos
+from moslab.world.fidelity import distance, features, opinion
 from moslab.world.frame import Size
+from moslab.world.frozen import distances
 from moslab.world.made import Made, split_names
 from moslab.world.raters import cast_votes, opinion_scores
 from moslab.world.render import render_all
@@ -26,11 +27,11 @@ TRAIN, VAL = 2 / 3, 1 / 15
 def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     """Distorted pictures with labels, votes [n, 5] and bounds.
 
-    Their originals are drawn for the labels and thrown away.
+    Their originals are drawn for labels that are not frozen, and thrown away.
     """
     drawn = distorted("iqa", seed, ids)
     images = render_all(drawn.spec, size)
-    visible = pseudo_mos(measure(drawn, images, size))
+    visible = opinion(distances("iqa", seed, ids, size, lambda: distance(measure(drawn, images, size))))
     truth = np.clip(visible + TASTE * normal(seed, "iqa.taste", ids), *SCALE)
     votes = cast_votes("iqa", seed, ids, truth, np.full(len(ids), RATERS), RATER_DEVIATION, SCALE)
     split = split_names(uniform(seed, "iqa.split", ids), TRAIN, VAL)

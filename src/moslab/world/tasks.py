@@ -18,7 +18,7 @@ from moslab.utils import paths
 from moslab.utils.content import digests_of
 from moslab.utils.errors import UserError
 from moslab.utils.files import cannot_write, digest, lock
-from moslab.world import aigiqa, geometry, iaa, iqa, language, ugc
+from moslab.world import aigiqa, frozen, geometry, iaa, iqa, language, ugc
 from moslab.world.draws import Dice
 from moslab.world.frame import Size, frame_of
 from moslab.world.made import Made
@@ -133,7 +133,7 @@ def generate(
     if n < 1:
         raise UserError(f"A task of {n} pictures was asked for: give at least 1.")
     frame_of(size)
-    key = digest([LABELS[task], task, preset, n, size, seed])
+    key = digest([LABELS[task], task, preset, n, size, seed, frozen.content(task)])
     folder = paths.CACHE / "world" / f"{task}-{preset}-{key}"
     with lock(folder.with_name(f".{folder.name}.lock")):
         if not is_whole(folder):

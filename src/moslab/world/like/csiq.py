@@ -10,6 +10,7 @@ The bounds are given as tables are read in experiments, higher for better pictur
 import numpy as np
 import pandas as pd
 
+from moslab.world import frozen
 from moslab.world.draws import normal
 from moslab.world.frame import Size
 from moslab.world.like.opinions import labels, opinions
@@ -39,7 +40,8 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     """Pictures, DMOS with deviations, fault and level of each, and bounds."""
     pictures = drawn(NAME, seed, ids)
     images = render_all(pictures.spec, size)
-    visible = kept(distances(pictures, images, size), MIDDLE, STEEPNESS)
+    fallen = frozen.distances(NAME, seed, ids, size, lambda: distances(pictures, images, size))
+    visible = kept(fallen, MIDDLE, STEEPNESS)
     truth = np.clip(visible + TASTE * normal(seed, f"{NAME}.taste", ids), *SCALE)
     _, dmos, sd = opinions(
         NAME, seed, ids, 1 - truth, raters=RATERS, deviation=RATER_DEVIATION, scale=SCALE, step=ANSWER

@@ -8,6 +8,7 @@ are not. A reference's pictures are in one split.
 import numpy as np
 import pandas as pd
 
+from moslab.world import frozen
 from moslab.world.draws import normal
 from moslab.world.frame import Size
 from moslab.world.like.opinions import labels, opinions
@@ -35,7 +36,8 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     """Pictures, scores with deviations, fault and level of each, and bounds."""
     pictures = drawn(NAME, seed, ids)
     images = render_all(pictures.spec, size)
-    share = kept(distances(pictures, images, size), MIDDLE, STEEPNESS)
+    fallen = frozen.distances(NAME, seed, ids, size, lambda: distances(pictures, images, size))
+    share = kept(fallen, MIDDLE, STEEPNESS)
     visible = WORST_SCORE + (BEST_SCORE - WORST_SCORE) * share
     truth = np.clip(visible + TASTE * normal(seed, f"{NAME}.taste", ids), *SCALE)
     _, mos, sd = opinions(NAME, seed, ids, truth, raters=RATERS, deviation=RATER_DEVIATION, scale=SCALE)
