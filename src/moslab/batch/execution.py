@@ -44,8 +44,8 @@ def execute(
         on_start: called with the child's process number.
         on_wait: called about ten times a second.
         limits: of a cell and of the notebook.
-        notebooks: how many this process executes in all; for more than a few, their processes are forked from
-            one that has loaded the libraries.
+        notebooks: how many this process executes in all; those of several are forked from a process that has
+            loaded the libraries.
 
     Returns:
         The child's exit status; negative: the signal that ended it.

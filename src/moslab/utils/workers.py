@@ -18,7 +18,6 @@ from moslab.utils.processes import die_with_parent
 # reads the environment when it is loaded, and each process has an environment of its own.
 LIBRARIES = ["torch", "transformers.trainer", "accelerate", "peft", "scipy.stats", "scipy.ndimage", "pandas"]
 NOTEBOOK_LIBRARIES = [*LIBRARIES, "papermill", "nbclient", "ipykernel.kernelapp", "seaborn"]
-FEW = 2  # notebooks whose processes load the libraries in less time than they are loaded for all
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -46,11 +45,9 @@ def worker_context(libraries: Sequence[str] = LIBRARIES) -> BaseContext:
 
 
 def notebook_context(notebooks: int) -> BaseContext:
-    """What starts the processes of so many notebooks; those of a few start from nothing."""
-    if notebooks <= FEW:
-        os.environ |= ONE_THREAD
-        return multiprocessing.get_context("spawn")
-    return worker_context(NOTEBOOK_LIBRARIES)
+    """What starts the processes of so many notebooks; those of a single one load what they need themselves."""
+    context = worker_context(NOTEBOOK_LIBRARIES)
+    return context if notebooks > 1 else multiprocessing.get_context("spawn")
 
 
 def start_worker(environment: Mapping[str, str], slots: "Queue[dict[str, str]]") -> None:
