@@ -70,6 +70,17 @@ def test_errors_have_units():
     assert off["count"].tolist() == [0, 2, 2.5]
 
 
+def test_errors_by_thirds_say_whether_answers_are_drawn_to_the_middle():
+    middle = np.full(len(TARGET), TARGET.mean())
+    parts = questions.by_thirds({"count": measured({"right": TARGET, "drawn": middle})})
+    assert list(parts.index) == [("count", "low"), ("count", "middle"), ("count", "high")]
+    assert (parts[["right: off by", "right: too high by"]] == 0).all(axis=None)
+    assert parts["drawn: too high by"].tolist() == pytest.approx([3, -0.5, -3.5])
+    assert parts["drawn: off by"].tolist() == pytest.approx([3, 2.5 / 3, 3.5])
+    assert parts["true"].tolist() == ["1 to 4", "5 to 7", "8 to 10"]
+    assert questions.by_thirds({}).empty
+
+
 def test_sentences_with_and_without_measures():
     claim = load_claims("rvtc")[questions.ON_MEASURES]
     scores = measured(dict(zip(questions.CALLED.values(), (TARGET, SWAPPED)))).scores

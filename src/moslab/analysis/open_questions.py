@@ -32,6 +32,7 @@ CALLED = {"bins K=51": "bins K=51, on measures", "levels": "levels, on measures"
 JUDGED = (*HELPS.values(), *LESS.values(), ON_MEASURES)
 LEVEL = 0.95
 LEAST_LETTERS = 3  # of a word that is compared
+THIRDS = ("low", "middle", "high")
 
 
 # --- titles that a machine makes ----------------------------------------------------------------------------
@@ -212,6 +213,27 @@ def errors_in_units(measured: Mapping[str, Measured]) -> pd.DataFrame:
         errors = {arm: np.abs(runs - one.target).mean() for arm, runs in one.scores.items()}
         columns[name] = errors | {"always the median": np.abs(one.target - np.median(one.target)).mean()}
     return pd.DataFrame(columns).rename_axis("mean absolute error")
+
+
+def by_thirds(measured: Mapping[str, Measured]) -> pd.DataFrame:
+    """How far off answers are where the true number is low, middling and high, in the unit of the score.
+
+    Returns:
+        A row per measure and third of the pictures; for each arm its mean absolute error, and its mean error,
+        positive where answers are too high.
+    """
+    rows = {}
+    for name, one in measured.items():
+        places = np.array_split(np.argsort(one.target, kind="stable"), len(THIRDS))
+        for third, some in zip(THIRDS, places):
+            true = one.target[some]
+            row: dict[str, float | str] = {"true": f"{true.min():.0f} to {true.max():.0f}"}
+            for arm, runs in one.scores.items():
+                errors = runs[:, some] - true
+                row[f"{arm}: off by"] = float(np.abs(errors).mean())
+                row[f"{arm}: too high by"] = float(errors.mean())
+            rows[name, third] = row
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 # --- sentences ----------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def worker_context(libraries: Sequence[str] = LIBRARIES) -> BaseContext:
 
 
 def notebook_context(notebooks: int) -> BaseContext:
-    """What starts the processes of so many notebooks; those of a single one load what they need themselves."""
+    """What starts the processes of so many notebooks; a single one loads what it needs itself."""
     context = worker_context(NOTEBOOK_LIBRARIES)
     return context if notebooks > 1 else multiprocessing.get_context("spawn")
 

@@ -22,6 +22,8 @@ from moslab.analysis.figures.style import (
     subplots,
 )
 
+IN_A_ROW = 3  # panels that are legible side by side
+
 
 def coding_ceilings(frame: pd.DataFrame) -> Figure:
     """What codings keep of the scores' order before any model is trained.
@@ -114,8 +116,9 @@ def dots(
     arms = list(dict.fromkeys(frame["arm"]))
     kind_of = {arm: (groups or {}).get(arm, "") for arm in arms}
     kinds = list(dict.fromkeys(kind_of.values()))
-    figure, axes = panels(len(datasets), 4.6, 0.36 * len(arms) + 1.3)
-    for axis, (name, rows) in zip(axes, datasets):
+    columns = len(datasets) if len(datasets) <= IN_A_ROW else 2
+    figure, axes = panels(len(datasets), 4.6, 0.36 * len(arms) + 1.3, columns)
+    for number, (axis, (name, rows)) in enumerate(zip(axes, datasets)):
         for kind, color in zip(kinds, cycle(PALETTE)):
             some = rows[[kind_of[arm] == kind for arm in rows["arm"]]]
             _dots_of_a_kind(axis, some, arms, color=color, label=kind)
@@ -123,7 +126,7 @@ def dots(
         if oracle:
             axis.axvline(oracle, **ORACLE, label="oracle")
         axis.set(xlabel=xlabel, title=name)
-        name_rows(axis, arms, labelled=axis is axes[0])
+        name_rows(axis, arms, labelled=number % columns == 0)
     if axes[0].get_legend_handles_labels()[1]:
         legend_below(figure, axes[0], columns=4)
     return figure
