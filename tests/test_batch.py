@@ -25,7 +25,6 @@ from moslab.utils import paths
 from moslab.utils.errors import UserError
 from moslab.utils.files import is_sealed, read_json, sha256, write_json
 from moslab.utils.processes import is_alive
-from moslab.utils.workers import FEW
 
 REPRODUCE = [sys.executable, "-m", "moslab", "reproduce", "--profile", "smoke", "--jobs", "1"]
 SHOWS = """import matplotlib, pandas as pd
@@ -184,7 +183,7 @@ def test_a_failure_keeps_its_traceback_and_does_not_stop_the_others(home, make_n
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("notebooks", [1, FEW + 1], ids=["from nothing", "forked with the libraries loaded"])
+@pytest.mark.parametrize("notebooks", [1, 2], ids=["from nothing", "forked with the libraries loaded"])
 def test_tables_and_figures_are_shown_as_in_any_kernel(home, make_notebook, notebooks):
     """Pandas and matplotlib ask when they are loaded, which they may be before there is a kernel."""
     source = make_notebook("00_toy", "profile: str = 'smoke'   # profile", SHOWS)
