@@ -15,7 +15,7 @@ import pytest
 from batch_toys import PARAMETERS, captured_console, refer, result_cell, run
 from toys import toy_experiment, toy_run, wait_for
 
-from moslab.batch import runner, validity
+from moslab.batch import execution, runner, validity
 from moslab.batch.execution import execute
 from moslab.batch.folder import exclusive
 from moslab.batch.ledger import Ledger
@@ -192,6 +192,22 @@ def test_tables_and_figures_are_shown_as_in_any_kernel(home, make_notebook, note
     [shown] = read_json(output)["cells"][-1]["outputs"]
     assert "".join(shown["text"]).split() == ["20", "module://matplotlib_inline.backend_inline"]
     assert (home / "log").read_text() == ""
+
+
+@pytest.mark.kernel
+def test_a_kernel_ends_by_itself_whatever_it_has_started(home, make_notebook, monkeypatch):
+    """Also with a child that has ended and that nobody asked how."""
+    statuses = []
+
+    def ended(process):
+        process.join(20)
+        statuses.append(process.exitcode)
+
+    monkeypatch.setattr(execution, "end_all", ended)
+    leaves = "import subprocess; subprocess.Popen(['true'])"
+    source = make_notebook("00_toy", "profile: str = 'smoke'   # profile", leaves)
+    assert execute(source, home / "executed.ipynb", {}, home / "progress", home / "log") == 0
+    assert statuses == [0, 0]
 
 
 @pytest.mark.kernel

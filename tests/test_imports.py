@@ -44,6 +44,7 @@ INSIDE_FUNCTIONS = {
     ("moslab.batch.profiles", "moslab.analysis.claims.papers"): STARTS_SLOWLY,
     ("moslab.batch.waiting", "ipykernel.kernelapp"): NEWBORN_CHILD,
     ("moslab.batch.waiting", "matplotlib"): NEWBORN_CHILD,
+    ("moslab.batch.waiting", "moslab.batch.ending"): NEWBORN_CHILD,
     ("moslab.batch.waiting", "pandas"): NEWBORN_CHILD,
     ("moslab.batch.child", "moslab.batch.kernel"): NEWBORN_CHILD,
     ("moslab.batch.child", "nbclient.exceptions"): NEWBORN_CHILD,

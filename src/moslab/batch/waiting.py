@@ -22,6 +22,8 @@ def serve_kernel() -> None:
     keep_libraries()
     from ipykernel.kernelapp import IPKernelApp
 
+    from moslab.batch.ending import EndingKernel
+
     if hasattr(os, "setsid"):
         os.setsid()  # the terminal's Ctrl-C ends the batch, which then ends the kernel
     folder = Path(os.environ[SOCKETS])
@@ -29,7 +31,9 @@ def serve_kernel() -> None:
         time.sleep(0.01)
     tell_libraries()
     # Without the number of its parent, it would write into the log how to connect to it.
-    IPKernelApp.launch_instance(["-f", str(folder / CONNECTION)], parent_handle=os.getppid())
+    IPKernelApp.launch_instance(
+        ["-f", str(folder / CONNECTION)], parent_handle=os.getppid(), kernel_class=EndingKernel
+    )
 
 
 def tell_libraries() -> None:
