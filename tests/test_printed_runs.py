@@ -1,5 +1,6 @@
 """A printed table as a grid of experiments, beside the same table made again, and the order of its rows."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,16 @@ def test_columns_of_absent_datasets_stay_empty() -> None:
         grid_of(table_of("realqa.table3"), SETTING, [0], "paper")
     with pytest.raises(UserError, match="Nothing is said of the runs behind realqa.figure_dataset"):
         grid_of(table_of("realqa.figure_dataset"), SETTING, [0], "paper")
+
+
+@pytest.mark.parametrize(("labels", "rows"), [((), 1), (("realqa",), 2)])
+def test_rows_whose_attributes_are_absent_stay_empty(no_data, labels: tuple[str, ...], rows: int) -> None:
+    here = {"koniq10k", "konvid1k", *labels}
+
+    def present(names: Iterable[str]) -> list[str]:
+        return [name for name in names if name in here]
+
+    assert len(grid_of(table_of("realqa.table9"), SETTING, [0], "paper", present).arms) == rows
 
 
 def test_columns_about_attributes_make_one_sentence_a_dataset(no_data) -> None:

@@ -72,7 +72,8 @@ def grid_of(
         setting: fields of all experiments, which win over those that the table names.
         seeds: of the trainings.
         scale: see `moslab.experiments.scales`.
-        at_hand: those of some datasets that are there; columns of others stay empty.
+        at_hand: those of some datasets that are there; columns of others stay empty, and rows whose
+            attributes are learned from others.
 
     Raises:
         UserError: for a table without runs or trainings, or whose datasets are not at hand.
@@ -89,6 +90,9 @@ def grid_of(
     arms: dict[str, dict[str, Any]] = {}
     for row in runs.rows:
         fields = _fields(runs, row, "", setting, scale)
+        labels = fields.get("labelled_by", "")
+        if labels and not list(at_hand([labels])):
+            continue
         for trained, tested in pairs:
             itself = trained == tested
             name = row if itself else f"{row}, on {tested}"
