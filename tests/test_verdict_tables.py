@@ -24,6 +24,19 @@ def verdict(outcome: str = "agrees", on: str = "iqa", value: float | None = 0.01
 # a row per claim, a column per dataset
 
 
+def test_statements_are_shown_in_full():
+    claims = load_claims("rvtc").values()
+    lines = verdict_tables.statements(claims).splitlines()
+    assert lines == [f"* `{one.id}`: {one.statement}" for one in claims]
+
+
+def test_statements_of_papers_are_told_from_controls_of_our_own():
+    scores, target = two_arms()
+    arms = "bins K=51", "levels"
+    of_paper, of_ours = [judge(one, scores, target) for one in (claim("order", arms), order(*arms))]
+    assert verdict_tables.of_papers([of_paper, of_ours]) == [of_paper]
+
+
 def test_each_cell_holds_the_mark_and_the_difference():
     table = verdict_tables.verdict_table(
         [

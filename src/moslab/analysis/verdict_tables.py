@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from moslab.analysis.claims import APART, CONTROL, COUNTED, Verdict
+from moslab.analysis.claims import APART, CONTROL, COUNTED, Claim, Verdict
 from moslab.analysis.tables import (
     NOTHING,
     UNDEFINED,
     Sentence,
+    bullets,
     count,
     interval,
     markdown,
@@ -34,6 +35,11 @@ LEGEND = (
     "· outside the counts, † decided alone, not among all orders of the notebook"
 )
 EVERYWHERE = "labels"  # the column of what was judged on no dataset in particular
+
+
+def statements(claims: Iterable[Claim]) -> Sentence:
+    """Each claim's statement behind its name, in full."""
+    return bullets(f"`{claim.id}`: {claim.statement}" for claim in claims)
 
 
 def verdict_table(verdicts: Iterable[Verdict]) -> Sentence:
