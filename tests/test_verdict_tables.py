@@ -35,6 +35,7 @@ def test_statements_of_papers_are_told_from_controls_of_our_own():
     arms = "bins K=51", "levels"
     of_paper, of_ours = [judge(one, scores, target) for one in (claim("order", arms), order(*arms))]
     assert verdict_tables.of_papers([of_paper, of_ours]) == [of_paper]
+    assert verdict_tables.controls([of_paper, of_ours]) == [of_ours]
 
 
 def test_each_cell_holds_the_mark_and_the_difference():

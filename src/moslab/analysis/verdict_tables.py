@@ -98,6 +98,11 @@ def of_papers(verdicts: Iterable[Verdict]) -> list[Verdict]:
     return [one for one in verdicts if one.source != CONTROL]
 
 
+def controls(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Those on controls of our own."""
+    return [one for one in verdicts if one.source == CONTROL]
+
+
 def counts_in_words(verdicts: Sequence[Verdict]) -> str:
     """'12 verdicts: 5 agrees, 1 disagrees, 6 open; 4 outside the counts.' Kinds without any are left out."""
     numbers = counts(verdicts)
