@@ -193,10 +193,10 @@ def what_f_counts(results: Results, table: ImageTable) -> dict[str, Measured]:
     """
     said: dict[str, list[list[int]]] = {}
     right: dict[str, list[list[int]]] = {}
+    images = comments_of(next(iter(results.runs.values()))).index  # all runs comment on the same pictures
+    true = [told(" ".join(several)) for several in people(table, images.tolist())]
     for (_, arm, _), run in results.runs.items():
-        texts = comments_of(run)
-        ours = [told(text) for text in texts]
-        true = [told(" ".join(several)) for several in people(table, texts.index.tolist())]
+        ours = [told(text) for text in comments_of(run)[images]]
         said.setdefault(arm, []).append([len(one) for one in ours])
         right.setdefault(arm, []).append([len(one & other) for one, other in zip(ours, true)])
     counted = {"things said": said, "of them said by people": right}

@@ -91,7 +91,7 @@ def grid_of(
     for row in runs.rows:
         fields = _fields(runs, row, "", setting, scale)
         labels = fields.get("labelled_by", "")
-        if labels and not list(at_hand([labels])):
+        if labels and not at_hand([labels]):
             continue
         for trained, tested in pairs:
             itself = trained == tested

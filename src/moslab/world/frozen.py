@@ -43,12 +43,17 @@ def distances(
 
 def measured_once(task: str) -> np.ndarray:
     """The kept distances of a task's first pictures; none of a task whose scores hang on none."""
-    return _kept().get(task, np.zeros(0, np.int64)) / STEPS
+    return _steps(task) / STEPS
 
 
+@cache
 def content(task: str) -> str:
     """Digest of what is kept of a task."""
-    return digest(_kept().get(task, np.zeros(0, np.int64)).tolist())
+    return digest(_steps(task).tolist())
+
+
+def _steps(task: str) -> np.ndarray:
+    return _kept().get(task, np.zeros(0, np.int64))
 
 
 @cache
