@@ -30,7 +30,6 @@ from figure_frames import (
     shown,
     texts,
 )
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.collections import FillBetweenPolyCollection, LineCollection
 
@@ -43,7 +42,6 @@ def style() -> Iterator[None]:
     with mpl.rc_context():
         figures.use_style()
         yield
-    plt.close("all")
 
 
 def points(axis: Axes, label: str) -> list[tuple[float, float]]:

@@ -21,7 +21,6 @@ def style() -> Iterator[None]:
     with mpl.rc_context():
         figures.use_style()
         yield
-    plt.close("all")
 
 
 def test_every_figure_has_a_test_here():

@@ -10,7 +10,7 @@ from moslab.experiments.experiment import make
 from moslab.experiments.store import RECORD, Store
 from moslab.utils import paths
 from moslab.utils.files import read_json
-from moslab.world import fidelity, frozen, iqa, tasks
+from moslab.world import frozen, iqa, tasks
 from moslab.world.like import csiq, kadid10k, single
 from moslab.world.render import render_all
 
@@ -23,7 +23,7 @@ def measured_now(task: str, ids: np.ndarray) -> np.ndarray:
     """Distances of a set's pictures by this processor."""
     if task == "iqa":
         drawn = iqa.distorted("iqa", frozen.SEED, ids)
-        return fidelity.distance(iqa.measure(drawn, render_all(drawn.spec), frozen.SIZE))
+        return iqa.distances(drawn, render_all(drawn.spec), frozen.SIZE)
     drawn = SETS[task].drawn(task, frozen.SEED, ids)
     return single.distances(drawn, render_all(drawn.spec), frozen.SIZE)
 

@@ -8,11 +8,11 @@ two distortions of one original never meet in different splits.
 import numpy as np
 import pandas as pd
 
+from moslab.world import frozen
 from moslab.world.distort import Distorted, distorted
 from moslab.world.draws import normal, uniform
 from moslab.world.fidelity import distance, features, opinion
 from moslab.world.frame import Size
-from moslab.world.frozen import distances
 from moslab.world.made import Made, split_names
 from moslab.world.raters import cast_votes, opinion_scores
 from moslab.world.render import render_all
@@ -31,7 +31,8 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     """
     drawn = distorted("iqa", seed, ids)
     images = render_all(drawn.spec, size)
-    visible = opinion(distances("iqa", seed, ids, size, lambda: distance(measure(drawn, images, size))))
+    fallen = frozen.distances("iqa", seed, ids, size, lambda: distances(drawn, images, size))
+    visible = opinion(fallen)
     truth = np.clip(visible + TASTE * normal(seed, "iqa.taste", ids), *SCALE)
     votes = cast_votes("iqa", seed, ids, truth, np.full(len(ids), RATERS), RATER_DEVIATION, SCALE)
     split = split_names(uniform(seed, "iqa.split", ids), TRAIN, VAL)
@@ -47,6 +48,11 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
         annotations=pd.DataFrame(index=frame.index),
         spec=drawn.spec,
     )
+
+
+def distances(drawn: Distorted, images: np.ndarray, size: Size) -> np.ndarray:
+    """Perceptual distance of each picture from its original, [n]."""
+    return distance(measure(drawn, images, size))
 
 
 def measure(drawn: Distorted, images: np.ndarray, size: Size, chunk: int = 500) -> np.ndarray:
