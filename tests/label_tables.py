@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from arrays import ArrayPixels
 
-from moslab.datasets.table import ArrayPixels, ImageTable
+from moslab.datasets.table import ImageTable
 
 WORDS = ("bad", "poor", "fair", "good", "excellent")
 # Scores of each word, in equal fifths of 10 to 60.

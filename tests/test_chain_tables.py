@@ -98,11 +98,11 @@ def test_attributes_are_held_against_the_commonest_option_and_the_truth():
             **{f"true {name}": table.annotations[name].to_numpy()[rows] for name in ATTRIBUTES}
         )
         runs["ugc", chain.CHAIN, seed] = replace(run, predictions=frame)
-    right = chain.accuracy({chain.CHAIN: Results(runs)}, table, 300)
+    right = chain.accuracy({chain.CHAIN: Results(runs)}, table)
     assert list(right) == [chain.CHAIN, "commonest option", "ceiling"]
     assert len(right) == 9
     assert right["ceiling"].drop(["eye catching", "composition"]).mean() > 0.8  # annotators slip now and then
-    assert chain.true_options(replace(table, name="realqa"), 300, 10) == {}
+    assert chain.true_options(replace(table, name="realqa"), 10) == {}
 
 
 def test_the_strongest_attribute_is_chosen_among_training_pictures():

@@ -22,7 +22,6 @@ from moslab.backbones.pretraining import (
     make_batch,
 )
 from moslab.backbones.qwen2_vl import ImageTextProcessor
-from moslab.datasets.embedded import table_of
 from moslab.publish import base_card
 from moslab.world import specs
 from moslab.world.render import render_all
@@ -91,7 +90,7 @@ def test_corpus_card_and_tasks_draw_different_pictures(home):
     card = digests_of(base_card.sample("iaa", "calm", 40)[1].numpy())
     tasks = set()
     for task in TASKS:
-        tasks |= digests_of(table_of(world.generate(task, n=60)).pixels.array)
+        tasks |= digests_of(world.generate(task, n=60).images)
     assert len(trained) == 80
     assert not trained & tasks and not card & tasks and not trained & card
 

@@ -14,7 +14,7 @@ from PIL import Image
 from world_toys import plcc
 
 from moslab import datasets
-from moslab.datasets.embedded import VideoPixels, table_of
+from moslab.datasets.embedded import DrawnVideos, table_of
 from moslab.utils import paths
 from moslab.world import LABELS, World, generate, sheet, tasks
 from moslab.world.like import aadb, csiq, icaa17k, kadid10k, konvid1k, para, spaq
@@ -192,7 +192,7 @@ def generate_spec(module):
 class TestVideos:
     def test_a_row_is_a_video_that_opens_in_the_middle(self, sets):
         table = table_of(sets["like_konvid1k"])
-        assert isinstance(table.pixels, VideoPixels)
+        assert isinstance(table.pixels, DrawnVideos)
         frames = table.pixels.frames(2)
         assert len(frames) == konvid1k.FRAMES and frames[0].size == (64, 64)
         assert (np.asarray(table.pixels.open(2)) == np.asarray(frames[4])).all()

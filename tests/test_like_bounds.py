@@ -13,8 +13,8 @@ from moslab.datasets.embedded import table_of
 from moslab.utils import paths
 from moslab.world import World, language, specs
 from moslab.world.distort import intact
+from moslab.world.fidelity import distances
 from moslab.world.like import aadb, appeal, authors, avacaptions, faults, kadid10k, single, tad66k
-from moslab.world.render import render_all
 
 # Measured at full size (docs/data_card.md), with room for a sample of a hundred test pictures.
 LEAK_CEILINGS = {
@@ -130,7 +130,7 @@ class TestFaults:
         """Over six references."""
         pictures = np.arange(6 * len(kadid10k.FAULTS) * len(single.LEVELS))
         drawn = single.spoilt("test", 3, pictures, kadid10k.FAULTS, 6)
-        from_intact = single.distances(drawn, render_all(drawn.spec), (64, 64))
+        from_intact = distances(drawn.intact, drawn.spec, (64, 64))
         for fault, name in enumerate(kadid10k.FAULTS):
             means = [
                 from_intact[(drawn.fault == fault) & (drawn.level == level)].mean() for level in range(1, 6)

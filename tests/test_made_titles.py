@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from arrays import ArrayPixels
 from toys import toy_experiment, toy_table
 
 from moslab.backbones import loading, prompts
 from moslab.backbones.asking import write, write_each
 from moslab.backbones.prompts import Wording
-from moslab.datasets.table import ArrayPixels, ImageTable
+from moslab.datasets.table import ImageTable
 from moslab.experiments import inputs, made_titles
 from moslab.experiments.made_titles import nearest, with_titles
 from moslab.experiments.training import execute

@@ -5,12 +5,13 @@ import unicodedata
 
 import numpy as np
 import pytest
+from arrays import ArrayPixels
 from layouts import write_csv, write_lists, write_meta
 from picture_files import findings, load_own, needs_exact_disk, own_folder, paint
 
 from moslab import datasets
 from moslab.datasets import folders, locating, protocols
-from moslab.datasets.table import ArrayPixels, FolderPixels, FramePixels, ListedPixels
+from moslab.datasets.table import FolderPixels, FramePixels, ListedPixels
 from moslab.utils.errors import UserError
 
 NFC = unicodedata.normalize("NFC", "é 写真.png")

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from arrays import ArrayPixels
 
 from moslab import datasets
 from moslab.analysis import label_audit, prompt_tables
 from moslab.analysis.measured import Measured
-from moslab.datasets.table import ArrayPixels, ImageTable
+from moslab.datasets.table import ImageTable
 from moslab.experiments.grid import Results
 from moslab.world import generate
 

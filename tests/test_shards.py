@@ -32,10 +32,13 @@ from pathlib import Path
 import numpy as np, pandas as pd, torch
 from moslab.backbones import features, loading
 from moslab.backbones.shards import Batch
-from moslab.datasets.table import ArrayPixels, ImageTable
+from types import SimpleNamespace
+from moslab.datasets.embedded import DrawnPixels
+from moslab.datasets.table import ImageTable
 
 backbone, folder, room = loading.load(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-pixels = ArrayPixels(np.arange(40 * 192, dtype=np.uint32).view(np.uint8).reshape(-1, 8, 8, 3)[:40])
+images = np.arange(40 * 192, dtype=np.uint32).view(np.uint8).reshape(-1, 8, 8, 3)[:40]
+pixels = DrawnPixels(SimpleNamespace(images=images))
 
 def looked_at(table, rows, backbone):
     for row in rows:

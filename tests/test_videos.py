@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from arrays import Given
 from layouts import paint
 from layouts_quality import layout_of
 from test_backbones import mixed_table, reader_of
@@ -16,7 +17,7 @@ from moslab import datasets
 from moslab.backbones import features, templates
 from moslab.backbones.base import Backbone
 from moslab.backbones.continuing import Continuation
-from moslab.datasets.embedded import VideoPixels
+from moslab.datasets.embedded import DrawnVideos
 from moslab.datasets.table import ImageTable
 from moslab.datasets.videos import evenly, single_frames
 from moslab.experiments import digests, evaluation, training, videos
@@ -47,7 +48,7 @@ def video_table(frames: int = 4, videos: int = 10) -> ImageTable:
     """Videos of the toy table's pictures."""
     stills = toy_table(videos * frames)
     array = stills.pixels.array.reshape(videos, frames, 64, 64, 3)
-    return replace(toy_table(videos), pixels=VideoPixels(array))
+    return replace(toy_table(videos), pixels=DrawnVideos(Given(array)))
 
 
 # frames
@@ -66,7 +67,7 @@ def test_each_frame_is_a_row_with_its_videos_labels():
     frames, of_video = single_frames(table, [7, 2], 2)
     assert of_video == [[0, 1], [2, 3]]
     assert frames.frame["mos"].tolist() == table.frame["mos"][[7, 7, 2, 2]].tolist()
-    assert (np.asarray(frames.pixels.open(1)) == table.pixels.array[7, 3]).all()
+    assert (np.asarray(frames.pixels.open(1)) == table.pixels.world.images[7, 3]).all()
     assert frames.pixels.where(1) == "frame 4 of row 7"
     assert frames.contents([0, 1]) == ["", ""]
 
@@ -215,7 +216,7 @@ def test_every_frame_on_disk_counts_in_the_key(tmp_path):
 
 def test_one_training_is_evaluated_with_frames_in_each_way(home, monkeypatch, tiny_base):
     table = use_toy_table(monkeypatch, pictures=20)
-    pixels = VideoPixels(np.stack([table.pixels.array] * 3, 1))
+    pixels = DrawnVideos(Given(np.stack([table.pixels.array] * 3, 1)))
     still = replace(table, pixels=pixels)
     monkeypatch.setattr(datasets, "load", lambda name, **_: still)
     ways = ("averaged", "together", "shuffled")

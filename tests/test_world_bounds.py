@@ -11,7 +11,6 @@ from moslab.world import (
     World,
     fidelity,
     iaa,
-    iqa,
     render,
 )
 from moslab.world.distort import distorted
@@ -136,7 +135,7 @@ class TestBounds:
     def test_bounds_are_not_in_the_table(self, worlds):
         for world in worlds.values():
             assert not set(world.bounds) & set(table_of(world).frame)
-            assert not set(world.bounds) & set(pd.read_csv(world.folder / "labels.csv").columns)
+            assert not set(world.bounds) & set(pd.read_csv(world.folder / "labels" / "labels.csv").columns)
 
 
 class TestFidelity:
@@ -147,7 +146,7 @@ class TestFidelity:
 
     def test_more_of_any_distortion_is_worse(self):
         drawn = distorted("test", 1, np.arange(700))
-        score = fidelity.pseudo_mos(iqa.measure(drawn, render.render_all(drawn.spec), (64, 64)))
+        score = fidelity.opinion(fidelity.distances(drawn.intact, drawn.spec, (64, 64)))
         single = drawn.severities[:, 1] == 0
         for number in range(8):
             rows = single & (drawn.kinds[:, 0] == number) & (drawn.severities[:, 0] > 0)

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -15,9 +15,11 @@ from moslab.utils.errors import UserError
 from moslab.world import (
     World,
     generate,
+    render,
     sheet,
     tasks,
 )
+from moslab.world.tasks import TASKS
 
 DYING = """
 import os
@@ -39,8 +41,21 @@ def dying(*arguments):
 np.save = dying
 from moslab.world import generate
 
-generate("iaa", n=6)
+world = generate("iaa", n=6)
+world.images if os.environ["PLACE"] == "pictures" else world.labels
 """
+PLACES = ("labels", "pictures")
+
+
+def looked_at(world: World) -> World:
+    """The same task, its pictures drawn and its labels made."""
+    assert len(world.images) == len(world.labels)
+    return world
+
+
+def times(world: World, place: str) -> list[int]:
+    """When the files of a task's labels or pictures were written, in ns."""
+    return [file.stat().st_mtime_ns for file in sorted((looked_at(world).folder / place).iterdir())]
 
 
 @pytest.fixture
@@ -52,8 +67,9 @@ def cache(tmp_path, monkeypatch):
 class TestCache:
     def test_second_call_reads_the_first(self, cache):
         first = generate("iaa", n=8)
-        written = (first.folder / "images.npy").stat().st_mtime_ns
-        assert (generate("iaa", n=8).folder / "images.npy").stat().st_mtime_ns == written
+        written = [times(first, place) for place in PLACES]
+        again = generate("iaa", n=8)
+        assert again is not first and [times(again, place) for place in PLACES] == written
 
     def test_everything_that_matters_is_in_the_key(self, cache):
         folders = {
@@ -66,30 +82,55 @@ class TestCache:
         }
         assert len(folders) == 6
 
-    def test_a_killed_generation_leaves_nothing_that_counts(self, cache):
+    def test_pictures_are_drawn_when_one_is_looked_at(self, cache):
+        table = table_of(generate("iqa", n=4))
+        folder = generate("iqa", n=4).folder
+        assert table.manifest() and not (folder / "pictures").exists()
+        table.pixels.open(0)
+        assert (folder / "pictures" / "images.npy").exists()
+
+    @pytest.mark.parametrize("task", TASKS)
+    def test_no_label_hangs_on_a_picture_drawn_here(self, cache, monkeypatch, task):
+        monkeypatch.setattr(render, "render", lambda *_: pytest.fail("a picture was drawn"))
+        assert len(table_of(generate(task, n=12)).manifest()) == 16
+
+    @pytest.mark.parametrize("place", PLACES)
+    def test_a_killed_generation_leaves_nothing_that_counts(self, cache, place):
         """The process dies while it writes; the next one makes the task again."""
         environment = os.environ | {"CACHE": str(cache), "PYTHONPATH": os.pathsep.join(sys.path)}
+        environment["PLACE"] = place
         killed = subprocess.run([sys.executable, "-c", DYING], env=environment, timeout=120)
         assert killed.returncode == 9
         world = generate("iaa", n=6)
         assert len(table_of(world)) == 6
         assert table_of(world).pixels.open(5).size == (64, 64)
-        assert [path.name for path in world.folder.parent.iterdir() if path.is_dir()] == [world.folder.name]
+        assert sorted(path.name for path in world.folder.iterdir() if path.is_dir()) == sorted(PLACES)
 
-    @pytest.mark.parametrize("name", ["images.npy", "labels.csv", "votes.npy", "SHA256SUMS"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "pictures/images.npy",
+            "pictures/SHA256SUMS",
+            "labels/labels.csv",
+            "labels/votes.npy",
+            "labels/SHA256SUMS",
+        ],
+    )
     @pytest.mark.parametrize(
         "damage",
         [lambda content: content[:-2] + b"9" + content[-1:], lambda content: b"", None],
         ids=["changed", "emptied", "gone"],
     )
     def test_what_was_damaged_is_made_anew(self, cache, name, damage):
-        file = generate("iaa", n=6).folder / name
+        world = looked_at(generate("iaa", n=6))
+        file = world.folder / name
         whole = file.read_bytes()
         if damage:
             file.write_bytes(damage(whole))
         else:
             file.unlink()
-        assert generate("iaa", n=6).folder == file.parent and file.read_bytes() == whole
+        again = looked_at(generate("iaa", n=6))
+        assert again.folder == world.folder and file.read_bytes() == whole
 
     @pytest.mark.parametrize(
         "given, message",
@@ -119,7 +160,7 @@ def test_the_sheet_of_distortions_is_drawn(tmp_path):
 
 
 def test_world_is_a_plain_folder(worlds):
-    """The folder is the task: nothing else is needed to read it."""
+    """What names a task is all that is needed to read it."""
     world = worlds["iaa"]
-    again = World("iaa", "default", Path(world.folder))
+    again = replace(world)
     assert table_of(again).manifest() == table_of(world).manifest()

@@ -11,7 +11,6 @@ from moslab.datasets import ava, koniq10k, layouts
 from moslab.datasets.embedded import table_of
 from moslab.utils.errors import UserError
 from moslab.world import (
-    World,
     generate,
     ugc,
 )
@@ -26,7 +25,7 @@ class TestLayouts:
         assert np.allclose(read.frame["mos"], table.frame["mos"].head(40))
         assert (read.votes == table.votes[:40]).all()
         assert read.frame["split"].tolist() == table.frame["split"].head(40).tolist()
-        assert (np.asarray(read.pixels.open(7)) == table.pixels.array[7]).all()
+        assert (np.asarray(read.pixels.open(7)) == np.asarray(table.pixels.open(7))).all()
         hundred = koniq10k.load(tmp_path, "mos100").frame["mos"]
         assert np.allclose(hundred, (table.frame["mos"].head(40) - 1) / 4 * 99 + 1)
 
@@ -38,7 +37,7 @@ class TestLayouts:
         assert read.version == "official" and read.frame["text"].tolist() == expected["text"].tolist()
         assert np.allclose(read.frame["mos"], expected["mos"]) and (read.votes == table.votes[:120]).all()
         assert ((read.frame["split"] == "test") == expected["split"].str.startswith("test")).all()
-        assert (np.asarray(read.pixels.open(11)) == table.pixels.array[11]).all()
+        assert (np.asarray(read.pixels.open(11)) == np.asarray(table.pixels.open(11))).all()
 
     def test_agiqa3k(self, worlds, tmp_path):
         table = table_of(generate("aigiqa", n=12))
@@ -49,7 +48,7 @@ class TestLayouts:
         assert labels["prompt"].tolist() == table.frame["text"].tolist()
         assert np.allclose(labels["mos_quality"], table.frame["mos"])
         picture = Image.open(folder / "images" / labels["name"][11])
-        assert (np.asarray(picture) == table.pixels.array[11]).all()
+        assert (np.asarray(picture) == np.asarray(table.pixels.open(11))).all()
 
     def test_realqa(self, worlds, tmp_path):
         table = table_of(generate("ugc", n=12))
@@ -60,7 +59,7 @@ class TestLayouts:
         assert set(lines[0]["reasons"]) == set(ugc.REASONED)
         assert [line["score"] for line in lines] == table.frame["mos"].tolist()
         picture = Image.open(folder / lines[5]["image"])
-        assert (np.asarray(picture) == table.pixels.array[5]).all()
+        assert (np.asarray(picture) == np.asarray(table.pixels.open(5))).all()
 
     def test_nothing_is_overwritten(self, worlds, tmp_path):
         (tmp_path / "ava").mkdir()
@@ -70,4 +69,4 @@ class TestLayouts:
 
     def test_a_set_without_a_layout_is_named(self, tmp_path):
         with pytest.raises(UserError, match="like_csiq is not written in a published layout: .* iqa, iaa"):
-            layouts.export(World("like_csiq", "default", tmp_path), tmp_path)
+            layouts.export(generate("like_csiq", n=4), tmp_path)

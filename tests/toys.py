@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from arrays import ArrayPixels
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, processors
 from torch.utils.data import DataLoader
@@ -28,7 +29,7 @@ from moslab import datasets
 from moslab.backbones import base, embedded, embedded_llava, loading, mplug_owl2, pretraining
 from moslab.backbones.mplug_owl2.configuration import MPLUGOwl2Config
 from moslab.backbones.pretraining import training as pretraining_run
-from moslab.datasets.table import ArrayPixels, ImageTable
+from moslab.datasets.table import ImageTable
 from moslab.experiments.experiment import Experiment, make
 from moslab.experiments.store import Run
 

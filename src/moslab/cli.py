@@ -225,7 +225,8 @@ def generate(
     """Draw a task into the cache (any command that needs it does this by itself)."""
     from moslab import world
 
-    print(world.generate(task, preset, n, size).folder)
+    made = world.generate(task, preset, n, size)
+    print(f"{len(made.labels)} labels and {len(made.images)} pictures: {made.folder}")
 
 
 @world_app.command()

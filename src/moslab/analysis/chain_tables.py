@@ -20,9 +20,8 @@ from moslab.experiments.store import Run
 from moslab.measures.metrics import srcc, unread_as_mean
 from moslab.measures.statistics import estimate
 from moslab.scorers.chain import ATTRIBUTES, in_words
-from moslab.world import generate, ugc
-from moslab.world.specs import MIXES, draw
-from moslab.world.tasks import SEED
+from moslab.world import ugc
+from moslab.world.frozen import SEED, SIZE
 
 DIRECT, CHAIN = "digits M=3", "chain"
 SUM = "chain, weighted sum of its attributes"
@@ -85,13 +84,12 @@ def of_base(grids: Mapping[str, Grid], backbone: str) -> dict[str, Grid]:
 # --- attributes -------------------------------------------------------------------------------------------
 
 
-def accuracy(chains: Mapping[str, Results], table: ImageTable, images: int | None) -> pd.DataFrame:
+def accuracy(chains: Mapping[str, Results], table: ImageTable) -> pd.DataFrame:
     """How often each attribute is written as it was annotated, on the test pictures of its own dataset.
 
     Args:
         chains: by the name of an arm, results that have its runs; the last one was trained longest.
         table: the dataset, for its training labels.
-        images: with how many pictures an embedded dataset was generated.
 
     Returns:
         A row per attribute: the share of right answers of each arm (mean over seeds), of the option that is
@@ -107,7 +105,7 @@ def accuracy(chains: Mapping[str, Results], table: ImageTable, images: int | Non
     frame = pd.DataFrame(rows).T
     arm, results = next(iter(chains.items()))
     tested = results.of_arm(arm)[0].split("test")
-    return frame.assign(**_bounds(tested, table, images)).rename_axis("attribute")
+    return frame.assign(**_bounds(tested, table)).rename_axis("attribute")
 
 
 def _right(run: Run, name: str) -> float:
@@ -115,11 +113,11 @@ def _right(run: Run, name: str) -> float:
     return float((rows[f"said {name}"] == rows[f"true {name}"]).mean())
 
 
-def _bounds(tested: pd.DataFrame, table: ImageTable, images: int | None) -> dict[str, list[float]]:
+def _bounds(tested: pd.DataFrame, table: ImageTable) -> dict[str, list[float]]:
     """Shares of right answers of the commonest option, and of the true attribute."""
     assert table.annotations is not None
     train = table.annotations.iloc[table.rows("train")]
-    known = true_options(table, images, len(tested))
+    known = true_options(table, len(tested))
     commonest, ceiling = [], []
     for name in ATTRIBUTES:
         labels = tested[f"true {name}"].astype(str)
@@ -128,13 +126,13 @@ def _bounds(tested: pd.DataFrame, table: ImageTable, images: int | None) -> dict
     return {"commonest option": commonest, "ceiling": ceiling}
 
 
-def true_options(table: ImageTable, images: int | None, first: int) -> dict[str, np.ndarray]:
+def true_options(table: ImageTable, first: int) -> dict[str, np.ndarray]:
     """The true attributes of the first test pictures of `ugc`, as options; empty for other datasets."""
     if table.name != "ugc":
         return {}
     rows = table.rows("test")[:first]
-    spec = draw("ugc", SEED, rows, MIXES["ugc"], severity="calm")
-    attributes = ugc.true_attributes(spec, generate("ugc", n=images).images[rows])
+    spec = ugc.drawn(SEED, rows)
+    attributes = ugc.true_attributes(spec, ugc.mean_chroma(spec, SEED, SIZE))
     known = {}
     for name, options in ugc.OPTIONS.items():
         numbers = np.clip(np.rint(attributes[name]), 1, len(options)).astype(int)

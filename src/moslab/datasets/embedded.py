@@ -1,14 +1,15 @@
-"""The embedded world's tasks as datasets: generated on first use, then read from the cache."""
+"""The embedded world's tasks as datasets: made on first use, then read from the cache."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from moslab.datasets.about import Aspect
-from moslab.datasets.table import COLUMNS, ArrayPixels, ImageTable, MemoryPixels, Pixels
+from moslab.datasets.table import COLUMNS, ImageTable, MemoryPixels, Pixels
 from moslab.world import World, generate
 
 # The tasks, and what the scores of their default presets judge.
@@ -54,13 +55,13 @@ def load(
 
 
 def table_of(world: World) -> ImageTable:
-    """A generated task as a table: pictures (memory-mapped), labels and annotations."""
+    """A task of the world as a table: labels, annotations, and pictures once one is looked at."""
     lines = [f"labels.csv line {line}" for line in range(2, len(world.labels) + 2)]
     frame = world.labels.assign(source=lines)[list(COLUMNS)]
     return ImageTable(
         world.task,
         frame,
-        VideoPixels(world.images) if world.images.ndim == 5 else ArrayPixels(world.images),
+        DrawnVideos(world) if world.frames else DrawnPixels(world),
         world.scale,
         world.votes,
         higher_is_better=world.higher_is_better,
@@ -69,25 +70,43 @@ def table_of(world: World) -> ImageTable:
     )
 
 
-@dataclass(frozen=True)
-class VideoPixels(MemoryPixels):
-    """Videos in memory, a row each; as those of KoNViD-1k a row opens as the frame in the middle."""
+class Drawn(Protocol):
+    """Who has the pictures of a task, and draws them when they are asked for."""
 
-    array: np.ndarray  # uint8 [n, frames, height, width, 3]
+    @property
+    def images(self) -> np.ndarray:
+        """Pictures [n, height, width, 3], or videos [n, frames, height, width, 3]; uint8."""
+
+
+@dataclass(frozen=True)
+class DrawnPixels(MemoryPixels):
+    """Pictures of a task, drawn when the first is looked at."""
+
+    world: Drawn
+
+    def open(self, row: int) -> Image.Image:
+        return Image.fromarray(np.asarray(self.world.images[row]))
+
+
+@dataclass(frozen=True)
+class DrawnVideos(MemoryPixels):
+    """Videos of a task, a row each; as those of KoNViD-1k a row opens as the frame in the middle."""
+
+    world: Drawn
 
     def open(self, row: int) -> Image.Image:
         """The frame in the middle, the later of two."""
-        return self.frames(row)[self.array.shape[1] // 2]
+        return self.frame(row, self.frame_count(row) // 2)
 
     def frames(self, row: int) -> list[Image.Image]:
         """All frames of a row, in their order."""
-        return [Image.fromarray(frame) for frame in np.asarray(self.array[row])]
+        return [self.frame(row, number) for number in range(self.frame_count(row))]
 
     def frame_count(self, row: int) -> int:
-        return self.array.shape[1]
+        return self.world.images.shape[1]
 
     def frame(self, row: int, number: int) -> Image.Image:
-        return Image.fromarray(np.asarray(self.array[row, number]))
+        return Image.fromarray(np.asarray(self.world.images[row, number]))
 
     def frame_file(self, row: int, number: int) -> str:
         return ""

@@ -64,16 +64,6 @@ class MemoryPixels:
 
 
 @dataclass(frozen=True)
-class ArrayPixels(MemoryPixels):
-    """Pictures in memory (or memory-mapped)."""
-
-    array: np.ndarray  # uint8 [n, height, width, 3]
-
-    def open(self, row: int) -> Image.Image:
-        return Image.fromarray(np.asarray(self.array[row]))
-
-
-@dataclass(frozen=True)
 class ListedPixels(MemoryPixels):
     """Loose pictures, read by the rule for files (see `moslab.datasets.pictures`)."""
 

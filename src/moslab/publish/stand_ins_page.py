@@ -27,8 +27,8 @@ def write_stand_ins(docs: Path) -> Path:
     worlds = []
     for name in SETS:
         worlds += [generate(name, preset) for preset in TASKS[name].PRESETS]
-        videos = worlds[-1].images.ndim == 5
-        sheet.small_sheet(name, docs / "sheets" / f"{name}.png", VIDEOS if videos else PICTURES)
+        shown = VIDEOS if worlds[-1].frames else PICTURES
+        sheet.small_sheet(name, docs / "sheets" / f"{name}.png", shown)
     page = docs / "stand_ins.md"
     text = page.read_text(encoding="utf-8")
     for marker, table in measured_tables(worlds).items():

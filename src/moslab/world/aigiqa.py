@@ -18,7 +18,6 @@ from moslab.world.frame import Size
 from moslab.world.language import WORDS
 from moslab.world.made import Made, split_names
 from moslab.world.raters import cast_votes, opinion_scores
-from moslab.world.render import render_all
 from moslab.world.specs import FIELDS, MIXES, Spec, draw
 from moslab.world.titles import COLORS
 
@@ -170,7 +169,6 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
         bounds = alignment_bounds(drawn, visible["alignment"], seed)
     return Made(
         frame=frame,
-        images=render_all(drawn.spec, size),
         votes=votes[asked],
         bounds=pd.DataFrame({"truth": means[asked]} | bounds),
         annotations=_annotations(drawn, *scores["perception"], *scores["alignment"]),

@@ -11,6 +11,9 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from moslab.world.degrade import GRAY
+from moslab.world.frame import Size
+from moslab.world.render import render_all
+from moslab.world.specs import Spec
 
 FEATURES = ("structure", "luminance", "clipping", "colorfulness", "edges", "gradient", "blocks", "tint")
 DEAD_ZONE = np.array([0, 0.05, 0, 0.10, 0.06, 0.02, 0.12, 0.01])  # differences that do not count
@@ -19,6 +22,23 @@ BEST, WORST, MIDDLE, STEEPNESS = 4.35, 1.05, 0.60, 2.1
 WINDOW, CONTRAST_FLOOR, INFORMATION_FLOOR, VISIBLE_JUMP = 7, 9e-4, 4e-4, 0.02
 _RED_DIFFERENCE = np.array([0.5, -0.42, -0.08], np.float32)
 _BLUE_DIFFERENCE = np.array([-0.17, -0.33, 0.5], np.float32)
+
+
+def distances(before: Spec, after: Spec, size: Size, chunk: int = 500) -> np.ndarray:
+    """How far pictures fell, [n]; both sides are drawn, in chunks to spare memory.
+
+    Args:
+        before: the originals, a row per picture.
+        after: the pictures.
+        size: height and width in pixels.
+        chunk: pictures drawn at once.
+    """
+    parts = []
+    for start in range(0, len(after), chunk):
+        rows = slice(start, start + chunk)
+        original, fallen = render_all(before.take(rows), size), render_all(after.take(rows), size)
+        parts.append(distance(features(original, fallen)))
+    return np.concatenate(parts)
 
 
 def features(original: np.ndarray, distorted: np.ndarray, chunk: int = 200) -> np.ndarray:

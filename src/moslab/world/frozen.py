@@ -1,9 +1,10 @@
-"""Distances of pictures from their originals, measured once, so that scores are the same everywhere.
+"""What labels take from drawn pictures, measured once, so that labels are the same everywhere.
 
-A processor's kernels decide the last digits of a sum. Between two of them a few pixels in a million differ
-by one of 255, and of some thousand scores a handful by one rater's answer. Pictures may; scores may not, or
-runs of two machines cannot be compared. So the distances of the sets as they come are kept beside the code
-(`distances.npz`, written by tools/freeze_distances.py); they are measured for other seeds and sizes alone.
+That is how far a picture lies from its original, and how colourful an upload is. A processor's kernels decide
+the last digits of a sum. Between two of them a few pixels in a million differ by one of 255, and of some
+thousand scores a handful by one rater's answer. Pictures may; labels may not, or runs of two machines cannot
+be compared. So the measures of the sets as they come are kept beside the code (`measures.npz`, written by
+tools/freeze_measures.py), and labels need no picture; for other seeds and sizes they are measured anew.
 """
 
 from collections.abc import Callable
@@ -15,15 +16,15 @@ import numpy as np
 from moslab.utils.files import digest
 from moslab.world.frame import Size
 
-FILE = Path(__file__).with_name("distances.npz")
+FILE = Path(__file__).with_name("measures.npz")
 SEED, SIZE = 1, (64, 64)  # of the pictures that were measured
-STEPS = 1_000_000  # in one: features have four decimals and weights two
+STEPS = 1_000_000  # in one: what distances are made of has four decimals, their weights have two
 
 
-def distances(
+def measures(
     task: str, seed: int, ids: np.ndarray, size: Size, measure: Callable[[], np.ndarray]
 ) -> np.ndarray:
-    """How far pictures fell, [n]: as they were measured once, or measured now.
+    """A number per picture, [n]: as it was measured once, or measured now.
 
     Args:
         task: whose pictures they are.
@@ -42,7 +43,7 @@ def distances(
 
 
 def measured_once(task: str) -> np.ndarray:
-    """The kept distances of a task's first pictures; none of a task whose scores hang on none."""
+    """What is kept of a task's first pictures; nothing of a task whose labels need none of it."""
     return _steps(task) / STEPS
 
 

@@ -19,7 +19,6 @@ from moslab.world.draws import uniform
 from moslab.world.frame import Size
 from moslab.world.like.opinions import labels
 from moslab.world.made import Made
-from moslab.world.render import render_all
 from moslab.world.specs import MIXES, Spec, draw
 
 NAME = "geometry"
@@ -54,7 +53,6 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     count = measures["count"].to_numpy()
     return Made(
         frame=labels(NAME, seed, ids, count),
-        images=render_all(spec, size),
         votes=None,
         bounds=measures.assign(truth=count, image_only=count),
         annotations=measures,

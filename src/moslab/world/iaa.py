@@ -20,7 +20,6 @@ from moslab.world.draws import choice, normal, uniform
 from moslab.world.frame import Size
 from moslab.world.made import Made, split_names
 from moslab.world.raters import cast_votes, opinion_scores
-from moslab.world.render import render_all
 from moslab.world.specs import FIELDS, MIXES, Spec, draw
 from moslab.world.titles import CONCEPTS, Title, shares, titles
 
@@ -97,7 +96,6 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     frame, votes, bounds = label(entries, PRESETS[preset], seed)
     return Made(
         frame=frame,
-        images=render_all(entries.spec, size),
         votes=votes,
         bounds=bounds,
         annotations=pd.DataFrame(index=frame.index),

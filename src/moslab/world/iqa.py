@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from moslab.world import frozen
-from moslab.world.distort import Distorted, distorted
+from moslab.world.distort import distorted
 from moslab.world.draws import normal, uniform
-from moslab.world.fidelity import distance, features, opinion
+from moslab.world.fidelity import distances, opinion
 from moslab.world.frame import Size
 from moslab.world.made import Made, split_names
 from moslab.world.raters import cast_votes, opinion_scores
-from moslab.world.render import render_all
 
 SCALE = (1, 5)
 PICTURES = 6_000
@@ -25,13 +24,9 @@ TRAIN, VAL = 2 / 3, 1 / 15
 
 
 def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
-    """Distorted pictures with labels, votes [n, 5] and bounds.
-
-    Their originals are drawn for labels that are not frozen, and thrown away.
-    """
+    """Distorted pictures with labels, votes [n, 5] and bounds."""
     drawn = distorted("iqa", seed, ids)
-    images = render_all(drawn.spec, size)
-    fallen = frozen.distances("iqa", seed, ids, size, lambda: distances(drawn, images, size))
+    fallen = frozen.measures("iqa", seed, ids, size, lambda: distances(drawn.intact, drawn.spec, size))
     visible = opinion(fallen)
     truth = np.clip(visible + TASTE * normal(seed, "iqa.taste", ids), *SCALE)
     votes = cast_votes("iqa", seed, ids, truth, np.full(len(ids), RATERS), RATER_DEVIATION, SCALE)
@@ -42,23 +37,8 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     bounds = pd.DataFrame({"truth": truth, "image_only": visible})
     return Made(
         frame=frame,
-        images=images,
         votes=votes,
         bounds=bounds,
         annotations=pd.DataFrame(index=frame.index),
         spec=drawn.spec,
     )
-
-
-def distances(drawn: Distorted, images: np.ndarray, size: Size) -> np.ndarray:
-    """Perceptual distance of each picture from its original, [n]."""
-    return distance(measure(drawn, images, size))
-
-
-def measure(drawn: Distorted, images: np.ndarray, size: Size, chunk: int = 500) -> np.ndarray:
-    """Fidelity features [n, 8]; the originals are drawn in chunks to spare memory."""
-    parts = []
-    for start in range(0, len(images), chunk):
-        rows = slice(start, start + chunk)
-        parts.append(features(render_all(drawn.intact.take(rows), size), images[rows]))
-    return np.concatenate(parts)

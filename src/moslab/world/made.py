@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from moslab.world.frame import Size
+from moslab.world.render import render_all
 from moslab.world.specs import Spec
 
 
@@ -25,20 +27,30 @@ def split_names(
 
 @dataclass(frozen=True)
 class Made:
-    """One task's pictures, n rows everywhere.
+    """What is known of one task's pictures, n rows everywhere; they are drawn when they are asked for.
 
     Attributes:
         frame: columns text, split, group, mos, sd.
-        images: uint8 [n, height, width, 3]; [n, frames, height, width, 3] of videos.
         votes: counts [n, levels], or None where there are no votes.
         bounds: what the best predictors would say, on the label scale.
         annotations: further labels of a picture that a model may be trained on.
-        spec: what was drawn.
+        spec: what is to be seen.
+        frames: of videos, one after the other, a row per video each; none of pictures.
     """
 
     frame: pd.DataFrame
-    images: np.ndarray
     votes: np.ndarray | None
     bounds: pd.DataFrame
     annotations: pd.DataFrame
     spec: Spec
+    frames: tuple[Spec, ...] = ()
+
+    def draw(self, size: Size) -> np.ndarray:
+        """The pictures, uint8 [n, height, width, 3]; [n, frames, height, width, 3] of videos.
+
+        Args:
+            size: height and width in pixels.
+        """
+        if self.frames:
+            return np.stack([render_all(frame, size) for frame in self.frames], 1)
+        return render_all(self.spec, size)

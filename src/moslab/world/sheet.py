@@ -47,11 +47,11 @@ def small_sheet(task: str, path: Path, n: int = 6, preset: str = "default") -> P
     rows = order[np.linspace(0, len(order) - 1, n + 2).astype(int)[1:-1]]
     pictures, captions = [], []
     for row in rows.tolist():
-        frames = np.asarray(world.images[row])
-        frames = frames if world.images.ndim == 5 else frames[None]
+        shown = np.asarray(world.images[row])
+        frames = shown if world.frames else shown[None]
         pictures += [Image.fromarray(frame) for frame in frames]
         captions += [_numbers(world, row), *[""] * (len(frames) - 1)]
-    columns = len(pictures) if world.images.ndim == 4 else len(pictures) // n
+    columns = world.frames or len(pictures)
     return _save(pictures, captions, columns, path, palette=True)
 
 

@@ -1,12 +1,10 @@
 """Making a task of the world, once per machine.
 
-Pictures, labels, votes and bounds lie in a cache folder named after everything that shapes them.
+Labels and pictures lie in a cache folder named after everything that shapes them. Pictures are drawn when one
+is looked at for the first time: reading what was found before takes labels alone.
 """
 
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,36 +13,52 @@ import numpy as np
 import pandas as pd
 
 from moslab.utils import paths
-from moslab.utils.content import digests_of
 from moslab.utils.errors import UserError
-from moslab.utils.files import cannot_write, digest, lock
+from moslab.utils.files import digest
 from moslab.world import aigiqa, frozen, geometry, iaa, iqa, language, ugc
 from moslab.world.draws import Dice
 from moslab.world.frame import Size, frame_of
 from moslab.world.made import Made
 from moslab.world.version import LABELS, LIKE
+from moslab.world.whole import ensure
 
-# Each module has SCALE, PICTURES (the default number), PRESETS and make(); HIGHER_IS_BETTER where it is not.
+# Each module has SCALE, PICTURES (the default number), PRESETS and make(); HIGHER_IS_BETTER where it is not,
+# and FRAMES where it has videos.
 TASKS = {"iqa": iqa, "iaa": iaa, "aigiqa": aigiqa, "ugc": ugc, "geometry": geometry}
 TASKS |= {module.NAME: module for module in LIKE}
 COLUMNS = ("image", "text", "mos", "sd", "split", "group")  # of labels.csv
 SEED = 1
 LISTS = ("captions", "authors")  # annotations that are lists of texts, kept as JSON
-SUMS = "SHA256SUMS"  # of a task's files, as sha256sum writes and checks them
 _ID_BITS, _ID_DIGITS, _ID_STEP = 36, 11, 0x9E3779B1  # picture numbers are scattered over 36 bits, one to one
 
 
 @dataclass(frozen=True)
 class World:
-    """One generated task, as its cache folder holds it.
+    """One generated task. Labels and pictures are made when they are first looked at, once per machine.
 
     `images` and `labels` are all that a model may see; `bounds` lies in a file of its own that no loader
     opens.
+
+    Attributes:
+        task: a name of `TASKS`.
+        preset: one of the task's presets.
+        n: number of pictures.
+        size: height and width in pixels.
+        seed: of the draws.
     """
 
     task: str
     preset: str
-    folder: Path
+    n: int
+    size: Size
+    seed: int
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where its labels are, and its pictures once they are drawn."""
+        made_of = [self.task, self.preset, self.n, self.size, self.seed]
+        key = digest([LABELS[self.task], *made_of, frozen.content(self.task)])
+        return paths.CACHE / "world" / f"{self.task}-{self.preset}-{key}"
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -62,30 +76,41 @@ class World:
         """What decides the labels: the world's version and the preset."""
         return f"world {LABELS[self.task]} {self.preset}"
 
+    @property
+    def frames(self) -> int | None:
+        """Frames of each video; None where there are pictures."""
+        return getattr(TASKS[self.task], "FRAMES", None)
+
     @cached_property
     def images(self) -> np.ndarray:
-        """Pictures [n, height, width, 3], or videos [n, frames, height, width, 3]; uint8, memory-mapped."""
-        return np.load(self.folder / "images.npy", mmap_mode="r")
+        """Pictures [n, height, width, 3], or videos [n, frames, height, width, 3]; uint8, memory-mapped.
+
+        They are drawn now where nobody has looked at them before.
+
+        Raises:
+            UserError: where they cannot be written.
+        """
+        return np.load(ensure(self.folder / "pictures", self._draw) / "images.npy", mmap_mode="r")
 
     @cached_property
     def labels(self) -> pd.DataFrame:
         """One row per picture: `COLUMNS`."""
         texts = {"image": str, "text": str, "group": str}
         return pd.read_csv(
-            self.folder / "labels.csv", dtype=texts, keep_default_na=False, na_values={"sd": ""}
+            self._labels / "labels.csv", dtype=texts, keep_default_na=False, na_values={"sd": ""}
         )
 
     @cached_property
     def votes(self) -> np.ndarray | None:
         """Votes per picture and mark [n, marks]; None for a score without votes."""
-        file = self.folder / "votes.npy"
+        file = self._labels / "votes.npy"
         return np.load(file) if file.exists() else None
 
     @cached_property
     def annotations(self) -> pd.DataFrame:
         """Further data of each picture: captions, comments, attributes."""
         return pd.read_csv(
-            self.folder / "annotations.csv",
+            self._labels / "annotations.csv",
             dtype=dict.fromkeys(ugc.OPTIONS, str),
             converters=dict.fromkeys(LISTS, json.loads),
             keep_default_na=False,
@@ -99,15 +124,40 @@ class World:
         wrong_text, annotated (from published attributes), frames_alone (from a video's frames one by one);
         then the attributes as the latents have them, by name.
         """
-        return pd.read_csv(self.folder / "bounds.csv")
+        return pd.read_csv(self._labels / "bounds.csv")
+
+    @cached_property
+    def _labels(self) -> Path:
+        """The folder with everything but pictures."""
+        return ensure(self.folder / "labels", self._write)
+
+    def _make(self) -> Made:
+        return TASKS[self.task].make(self.preset, self.seed, np.arange(self.n), self.size)
+
+    def _draw(self, folder: Path) -> None:
+        np.save(folder / "images.npy", self._make().draw(self.size))
+
+    def _write(self, folder: Path) -> None:
+        """Write labels, votes, annotations and bounds into a folder."""
+        made = self._make()
+        texts = _texts(self.task, made, self.seed)
+        further = texts.drop(columns=made.annotations, errors="ignore")
+        annotations = pd.concat([made.annotations, further], axis=1)
+        lists = {name: annotations[name].map(json.dumps) for name in LISTS if name in annotations}
+        labels = made.frame.assign(image=picture_ids(self.task, np.arange(self.n)))[list(COLUMNS)]
+        labels.to_csv(folder / "labels.csv", index=False)
+        annotations.assign(**lists).to_csv(folder / "annotations.csv", index=False)
+        made.bounds.to_csv(folder / "bounds.csv", index=False)
+        if made.votes is not None:
+            np.save(folder / "votes.npy", made.votes)
 
 
 def generate(
     task: str, preset: str = "default", n: int | None = None, size: Size = (64, 64), seed: int | None = None
 ) -> World:
-    """One of `TASKS`, made now or read from the cache.
+    """One of `TASKS`: what is asked of it is made then, or read from the cache.
 
-    The first n pictures are the same whatever n is. A generation that was killed leaves nothing that counts.
+    The first n pictures are the same whatever n is.
 
     Args:
         task: a name of `TASKS`.
@@ -133,27 +183,7 @@ def generate(
     if n < 1:
         raise UserError(f"A task of {n} pictures was asked for: give at least 1.")
     frame_of(size)
-    key = digest([LABELS[task], task, preset, n, size, seed, frozen.content(task)])
-    folder = paths.CACHE / "world" / f"{task}-{preset}-{key}"
-    with lock(folder.with_name(f".{folder.name}.lock")):
-        if not is_whole(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            _write(folder, task, preset, n, size, seed)
-    return World(task, preset, folder)
-
-
-def is_whole(folder: Path) -> bool:
-    """Whether a task's folder is there and every file holds what was written into it."""
-    try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
-        sums = {}
-        for line in lines:
-            content, name = line.split("  ", 1)
-            sums[name] = content
-        listed = {SUMS, *sums} == {file.name for file in folder.iterdir()}
-        return bool(sums) and listed and digests_of([folder / name for name in sums]) == list(sums.values())
-    except (OSError, ValueError, UserError):
-        return False
+    return World(task, preset, n, size, seed)
 
 
 def picture_ids(task: str, ids: np.ndarray) -> list[str]:
@@ -161,41 +191,6 @@ def picture_ids(task: str, ids: np.ndarray) -> list[str]:
     start = int(digest(["picture", task]), 16)
     scattered = [(int(number) * _ID_STEP + start) % 2**_ID_BITS for number in ids]
     return [f"{number:0{_ID_DIGITS}d}" for number in scattered]
-
-
-def _write(folder: Path, task: str, preset: str, n: int, size: Size, seed: int) -> None:
-    ids = np.arange(n)
-    made = TASKS[task].make(preset, seed, ids, size)
-    labels = made.frame.assign(image=picture_ids(task, ids))[list(COLUMNS)]
-    texts = _texts(task, made, seed)
-    annotations = pd.concat([made.annotations, texts.drop(columns=made.annotations, errors="ignore")], axis=1)
-    temporary = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # A generation that was killed may have left folders behind; the lock is ours.
-        for left_over in folder.parent.glob(f".{folder.name}.*/"):
-            shutil.rmtree(left_over, ignore_errors=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        _save(temporary, made, labels, annotations)
-        os.replace(temporary, folder)
-    except OSError as problem:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
-        raise cannot_write(folder, problem) from problem
-
-
-def _save(folder: Path, made: Made, labels: pd.DataFrame, annotations: pd.DataFrame) -> None:
-    """Write a task's files and their sums."""
-    np.save(folder / "images.npy", made.images)
-    if made.votes is not None:
-        np.save(folder / "votes.npy", made.votes)
-    labels.to_csv(folder / "labels.csv", index=False)
-    lists = {name: annotations[name].map(json.dumps) for name in LISTS if name in annotations}
-    annotations.assign(**lists).to_csv(folder / "annotations.csv", index=False)
-    made.bounds.to_csv(folder / "bounds.csv", index=False)
-    files = sorted(folder.iterdir())
-    sums = [f"{content}  {file.name}\n" for file, content in zip(files, digests_of(files))]
-    (folder / SUMS).write_text("".join(sums), encoding="utf-8")
 
 
 def _texts(task: str, made: Made, seed: int) -> pd.DataFrame:

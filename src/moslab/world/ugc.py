@@ -15,6 +15,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from moslab.world import frozen
 from moslab.world.draws import Dice, normal, uniform
 from moslab.world.fidelity import chroma
 from moslab.world.frame import Size
@@ -104,11 +105,15 @@ def places(name: str, words: pd.Series) -> pd.Series:
     return words.map(numbers).astype(float)
 
 
+def drawn(seed: int, ids: np.ndarray) -> Spec:
+    """The pictures."""
+    return draw("ugc", seed, ids, MIXES["ugc"], severity="calm")
+
+
 def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     """Pictures, composite scores, annotated attributes with reasons, and bounds."""
-    spec = draw("ugc", seed, ids, MIXES["ugc"], severity="calm")
-    images = render_all(spec, size)
-    attributes = true_attributes(spec, images)
+    spec = drawn(seed, ids)
+    attributes = true_attributes(spec, mean_chroma(spec, seed, size))
     labels = annotate(attributes, seed, ids)
     visible = composite(attributes)
     truth = np.round(np.clip(visible + TASTE * normal(seed, "ugc.taste", ids), *SCALE), 2)
@@ -118,7 +123,7 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     # What use would say, for anyone who fits the weights again.
     annotations["feedback"] = np.round(visible + FEEDBACK * SPREAD * normal(seed, "ugc.feedback", ids), 4)
     bounds = pd.DataFrame({"truth": truth, "image_only": visible, "annotated": composite(labels)})
-    return Made(frame, images, None, bounds, annotations, spec)
+    return Made(frame, None, bounds, annotations, spec)
 
 
 def _annotations(spec: Spec, labels: dict[str, np.ndarray], seed: int, ids: np.ndarray) -> pd.DataFrame:
@@ -132,8 +137,13 @@ def _annotations(spec: Spec, labels: dict[str, np.ndarray], seed: int, ids: np.n
     return annotations
 
 
-def true_attributes(spec: Spec, images: np.ndarray) -> dict[str, np.ndarray]:
-    """The nine attributes, [n] each: marks as numbers from 1 to 10, the others as option numbers from 1."""
+def true_attributes(spec: Spec, chroma: np.ndarray) -> dict[str, np.ndarray]:
+    """The nine attributes, [n] each: marks as numbers from 1 to 10, the others as option numbers from 1.
+
+    Args:
+        spec: the pictures.
+        chroma: mean of each, [n], see `mean_chroma`.
+    """
     value, classes = spec.values, spec.classes
     softness = (
         np.sqrt(value["blur"] ** 2 + (AS_SOFT["motion"] * value["motion"]) ** 2)
@@ -147,7 +157,7 @@ def true_attributes(spec: Spec, images: np.ndarray) -> dict[str, np.ndarray]:
         "level_shot": 2 - classes["tilt"],
         "image_clarity": 4 - np.searchsorted(SOFTNESS, softness),
         "exposure": 1 + classes["light"],
-        "saturation": 1 + np.searchsorted(CHROMA, np.round(mean_chroma(images), 4)),
+        "saturation": 1 + np.searchsorted(CHROMA, chroma),
     }
     marks = {
         "eye_catching": _mark(eye_appeal(spec, options), *EYE),
@@ -160,13 +170,23 @@ def _mark(raw: np.ndarray, mean: float, deviation: float) -> np.ndarray:
     return np.clip(5.6 + 1.7 * (raw - mean) / deviation, 1, 10)
 
 
-def mean_chroma(images: np.ndarray, chunk: int = 500) -> np.ndarray:
-    """Mean chroma of each picture, [n]."""
+def mean_chroma(spec: Spec, seed: int, size: Size) -> np.ndarray:
+    """Mean chroma of each picture, [n], as it was measured once, or measured now.
+
+    In single precision, as labels have always been made: some lie on a border of `CHROMA` to the last digit.
+    """
+    found = frozen.measures("ugc", seed, spec.ids, size, lambda: measured_chroma(spec, size))
+    return found.astype(np.float32)
+
+
+def measured_chroma(spec: Spec, size: Size, chunk: int = 500) -> np.ndarray:
+    """Mean chroma of each picture as it is drawn here, [n], rounded to 1e-4; drawn in chunks."""
     parts = []
-    for start in range(0, len(images), chunk):
-        planes = chroma(images[start : start + chunk].astype(np.float32) / 255)
+    for start in range(0, len(spec), chunk):
+        images = render_all(spec.take(slice(start, start + chunk)), size)
+        planes = chroma(images.astype(np.float32) / 255)
         parts.append(np.sqrt((planes**2).sum(0)).mean((1, 2)))
-    return np.concatenate(parts)
+    return np.round(np.concatenate(parts), 4)
 
 
 def arrangement(spec: Spec, options: dict[str, np.ndarray]) -> np.ndarray:

@@ -15,7 +15,6 @@ from moslab.world.frame import Size
 from moslab.world.like.appeal import HARMONY, Tables, pleasing
 from moslab.world.like.opinions import labels, opinions
 from moslab.world.made import Made
-from moslab.world.render import render_all
 from moslab.world.specs import MIXES, Spec, draw
 
 NAME = "like_aadb"
@@ -75,7 +74,6 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     known = {"truth": truth, "image_only": visible, "annotated": overall(rated)}
     return Made(
         frame=labels(NAME, seed, ids, mos),
-        images=render_all(spec, size),
         votes=None,
         bounds=pd.DataFrame(known | seen),
         annotations=pd.DataFrame(rated),

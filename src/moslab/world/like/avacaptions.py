@@ -26,7 +26,6 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     made = iaa.make("default", seed, ids, size)
     return Made(
         frame=made.frame,
-        images=made.images,
         votes=made.votes,
         bounds=made.bounds,
         annotations=commented(seed, made.spec),

@@ -14,7 +14,6 @@ from moslab.world.frame import Size
 from moslab.world.like.appeal import HARMONY, pleasing
 from moslab.world.like.opinions import labels, opinions
 from moslab.world.made import Made
-from moslab.world.render import render_all
 from moslab.world.specs import MIXES, Spec, draw
 
 NAME = "like_icaa17k"
@@ -69,7 +68,6 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     taken = SCORES[preset]
     return Made(
         frame=labels(NAME, seed, ids, rated[taken]),
-        images=render_all(spec, size),
         votes=None,
         bounds=pd.DataFrame({"truth": truth[taken], "image_only": visible[taken], **visible}),
         annotations=pd.DataFrame(rated),

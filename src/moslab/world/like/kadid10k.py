@@ -10,11 +10,11 @@ import pandas as pd
 
 from moslab.world import frozen
 from moslab.world.draws import normal
+from moslab.world.fidelity import distances
 from moslab.world.frame import Size
 from moslab.world.like.opinions import labels, opinions
-from moslab.world.like.single import Spoilt, distances, kept, spoilt
+from moslab.world.like.single import Spoilt, kept, spoilt
 from moslab.world.made import Made
-from moslab.world.render import render_all
 
 NAME = "like_kadid10k"
 SCALE = (1, 5)
@@ -35,8 +35,7 @@ def drawn(stream: str, seed: int, ids: np.ndarray) -> Spoilt:
 def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     """Pictures, scores with deviations, fault and level of each, and bounds."""
     pictures = drawn(NAME, seed, ids)
-    images = render_all(pictures.spec, size)
-    fallen = frozen.distances(NAME, seed, ids, size, lambda: distances(pictures, images, size))
+    fallen = frozen.measures(NAME, seed, ids, size, lambda: distances(pictures.intact, pictures.spec, size))
     share = kept(fallen, MIDDLE, STEEPNESS)
     visible = WORST_SCORE + (BEST_SCORE - WORST_SCORE) * share
     truth = np.clip(visible + TASTE * normal(seed, f"{NAME}.taste", ids), *SCALE)
@@ -44,7 +43,6 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     group = [f"reference {number}" for number in pictures.reference]
     return Made(
         frame=labels(NAME, seed, ids, mos, sd=sd, group=np.array(group), together=pictures.reference),
-        images=images,
         votes=None,
         bounds=pd.DataFrame({"truth": truth, "image_only": visible}),
         annotations=pd.DataFrame({"distortion": np.array(FAULTS)[pictures.fault], "level": pictures.level}),

@@ -21,7 +21,6 @@ from moslab.world.frame import Size
 from moslab.world.like.faults import annoyance, photographed, quality
 from moslab.world.like.opinions import labels, opinions
 from moslab.world.made import Made
-from moslab.world.render import render_all
 from moslab.world.specs import MIXES, Spec
 
 NAME = "like_konvid1k"
@@ -123,11 +122,11 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     frame = labels(NAME, seed, ids, mos, shares=SHARES)
     return Made(
         frame=frame,
-        images=np.stack([render_all(seen, size) for seen in videos.frames], 1),
         votes=None,
         bounds=pd.DataFrame(known | videos.faults),
         annotations=pd.DataFrame(index=frame.index),
         spec=videos.scene,
+        frames=tuple(videos.frames),
     )
 
 

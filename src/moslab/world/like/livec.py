@@ -13,7 +13,6 @@ from moslab.world.frame import Size
 from moslab.world.like.faults import photographed, quality
 from moslab.world.like.opinions import labels, opinions
 from moslab.world.made import Made
-from moslab.world.render import render_all
 from moslab.world.specs import MIXES, Spec
 
 NAME = "like_livec"
@@ -62,7 +61,6 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     frame = labels(NAME, seed, ids, mos, sd=sd)
     return Made(
         frame=frame,
-        images=render_all(spec, size),
         votes=None,
         bounds=pd.DataFrame({"truth": truth, "image_only": visible}),
         annotations=pd.DataFrame(index=frame.index),

@@ -14,7 +14,6 @@ from moslab.world.like.appeal import HARMONY, Tables, pleasing
 from moslab.world.like.faults import photographed, quality
 from moslab.world.like.opinions import labels, opinions
 from moslab.world.made import Made
-from moslab.world.render import render_all
 from moslab.world.specs import FIELDS, MIXES, Spec
 
 NAME = "like_para"
@@ -90,7 +89,6 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
         known["annotated"] = aesthetics(mos)
     return Made(
         frame=labels(NAME, seed, ids, mos[taken], sd=sd[taken]),
-        images=render_all(spec, size),
         votes=votes[taken] if taken == "aesthetic" else None,
         bounds=pd.DataFrame(known | {_column(name): value for name, value in visible.items()}),
         annotations=pd.DataFrame(published),

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moslab.world import distort, fidelity
-from moslab.world.frame import Size
-from moslab.world.render import render_all
+from moslab.world import distort
 from moslab.world.specs import Spec
 
 LEVELS = (0.12, 0.30, 0.50, 0.72, 1.0)  # severity of each strength
@@ -69,16 +67,6 @@ def _applied(fault: str, severity: np.ndarray, value: np.ndarray) -> np.ndarray:
     if fault == "bend":
         return value + BENT * severity
     return distort.apply(fault, severity, value)
-
-
-def distances(drawn: Spoilt, images: np.ndarray, size: Size, chunk: int = 500) -> np.ndarray:
-    """Perceptual distance of each picture from its reference, [n]; references are drawn in chunks."""
-    parts = []
-    for start in range(0, len(images), chunk):
-        rows = slice(start, start + chunk)
-        measured = fidelity.features(render_all(drawn.intact.take(rows), size), images[rows])
-        parts.append(fidelity.distance(measured))
-    return np.concatenate(parts)
 
 
 def kept(distance: np.ndarray, middle: float, steepness: float) -> np.ndarray:

@@ -14,7 +14,6 @@ from moslab.world.frame import Size
 from moslab.world.like.faults import photographed, quality, severities
 from moslab.world.like.opinions import labels, opinions
 from moslab.world.made import Made
-from moslab.world.render import render_all
 from moslab.world.specs import FIELDS, MIXES, Spec
 
 NAME = "like_spaq"
@@ -65,7 +64,6 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     rated = {name: _rated(name, seed, ids, mean)[0] for name, mean in attributes.items()}
     return Made(
         frame=labels(NAME, seed, ids, mos, sd=sd),
-        images=render_all(spec, size),
         votes=None,
         bounds=pd.DataFrame({"truth": truth, "image_only": visible, **attributes}),
         annotations=pd.DataFrame(rated),

@@ -18,7 +18,6 @@ from moslab.world.iaa import QUALITY
 from moslab.world.like.appeal import Tables, pleasing
 from moslab.world.like.opinions import labels, opinions
 from moslab.world.made import Made
-from moslab.world.render import render_all
 from moslab.world.specs import FIELDS, MIXES, Spec, draw
 
 NAME = "like_tad66k"
@@ -92,7 +91,6 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
     names = np.array(list(THEMES))[theme]
     return Made(
         frame=labels(NAME, seed, ids, mos, text=names, group=names),
-        images=render_all(spec, size),
         votes=None,
         bounds=bounds,
         annotations=pd.DataFrame({"theme": names}),
