@@ -77,6 +77,12 @@ class TestDice:
         assert many == [again.uniform() for _ in range(200)] and many != [other.uniform() for _ in range(200)]
         assert many == draws.uniform(3, "text", 5, np.arange(200)).tolist()
 
+    def test_many_dice_made_together_are_those_made_one_by_one(self):
+        numbers = np.array([5, 5, 2**31])
+        for number, together in zip(numbers.tolist(), draws.Dice.each(3, "text", numbers), strict=True):
+            alone = draws.Dice(3, "text", number)
+            assert [alone.uniform() for _ in range(200)] == [together.uniform() for _ in range(200)]
+
     def test_choices_and_orders(self):
         dice = draws.Dice(1, "test", 0)
         drawn = [dice.choice("abc", [0.5, 0.5, 0]) for _ in range(400)]

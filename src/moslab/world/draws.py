@@ -5,7 +5,7 @@ before, and no numpy release can change one. Key: BLAKE2b of "seed|name"; mixing
 (Steele, Lea and Flood, 2014), unsigned 64-bit integers only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import accumulate
@@ -16,6 +16,7 @@ import numpy as np
 T = TypeVar("T")
 
 _GOLDEN, _STRIDE = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD1342543DE82EF95)
+_AT_ONCE = 64  # draws of one Dice
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
@@ -61,15 +62,23 @@ class Dice:
     The k-th draw is a function of (seed, name, id, k).
     """
 
-    def __init__(self, seed: int, name: str, id: int) -> None:
+    def __init__(self, seed: int, name: str, id: int, drawn: Sequence[float] = ()) -> None:
+        """Args: as of `uniform`; `drawn` are the first draws, where they are known."""
         self._key = (seed, name, id)
         self._taken = 0
-        self._draws: list[float] = []
+        self._draws = list(drawn)
+
+    @classmethod
+    def each(cls, seed: int, name: str, ids: np.ndarray) -> Iterator["Dice"]:
+        """The dice of every id [n]; their first draws are made together, which takes a tenth of the time."""
+        drawn = uniform(seed, name, ids[:, None], np.arange(_AT_ONCE))
+        for id, row in zip(ids.tolist(), drawn):
+            yield cls(seed, name, id, row.tolist())
 
     def uniform(self) -> float:
         """The next draw from [0, 1)."""
         if self._taken == len(self._draws):
-            self._draws += uniform(*self._key, np.arange(self._taken, self._taken + 64)).tolist()
+            self._draws += uniform(*self._key, np.arange(self._taken, self._taken + _AT_ONCE)).tolist()
         self._taken += 1
         return self._draws[self._taken - 1]
 

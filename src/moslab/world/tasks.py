@@ -5,6 +5,7 @@ is looked at for the first time: reading what was found before takes labels alon
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -203,12 +204,17 @@ def _texts(task: str, made: Made, seed: int) -> pd.DataFrame:
     if not getattr(TASKS[task], "HIGHER_IS_BETTER", True):
         fifths = 4 - fifths
     words = [language.RATING_WORDS[4 - fifth] for fifth in fifths]
-    texts: dict[str, list[str]] = {"caption": [], "comment": [], "rated_comment": []}
-    for row, number in enumerate(made.spec.ids.tolist()):
-        caption = language.caption(made.spec, row, Dice(seed, f"{task}.caption", number))
-        comment = language.comment(made.spec, row, Dice(seed, f"{task}.comment", number))
-        dice = Dice(seed, f"{task}.rated comment", number)
-        texts["caption"].append(caption)
-        texts["comment"].append(comment)
-        texts["rated_comment"].append(language.rated_comment(made.spec, row, dice, words[row]))
-    return pd.DataFrame(texts)
+    spec = made.spec
+
+    def dice(stream: str) -> Iterator[tuple[int, Dice]]:
+        return enumerate(Dice.each(seed, f"{task}.{stream}", spec.ids))
+
+    return pd.DataFrame(
+        {
+            "caption": [language.caption(spec, row, die) for row, die in dice("caption")],
+            "comment": [language.comment(spec, row, die) for row, die in dice("comment")],
+            "rated_comment": [
+                language.rated_comment(spec, row, die, words[row]) for row, die in dice("rated comment")
+            ],
+        }
+    )

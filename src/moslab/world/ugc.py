@@ -132,8 +132,8 @@ def _annotations(spec: Spec, labels: dict[str, np.ndarray], seed: int, ids: np.n
     for name, options in OPTIONS.items():
         annotations[name] = [options[number - 1] for number in labels[name]]
     for name, fields in REASONED.items():
-        dice = [Dice(seed, f"ugc.reason.{name}", int(number)) for number in ids]
-        annotations[f"{name}_reason"] = [reason(spec, row, dice[row], fields) for row in range(len(ids))]
+        dice = Dice.each(seed, f"ugc.reason.{name}", ids)
+        annotations[f"{name}_reason"] = [reason(spec, row, die, fields) for row, die in enumerate(dice)]
     return annotations
 
 
