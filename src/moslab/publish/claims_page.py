@@ -46,12 +46,12 @@ def link(notebook: str, up: str) -> str:
 def claims_page(results: list[dict[str, Any]]) -> str:
     """docs/claims.md: every claim of every paper with its verdicts.
 
-    Also what no notebook measures yet, and where the papers contradict themselves.
+    Also what no notebook makes again and why, and where the papers contradict themselves.
     """
     judged = by_claim(results)
     papers = [load_paper(path.stem) for path in sorted(PAPERS.glob("*.yaml"))]
     sections = [_section(paper, judged) for paper in papers]
-    return PAGE.format(papers="\n\n".join(sections), tables=_open_tables(papers))
+    return PAGE.format(papers="\n\n".join(sections), printed=_not_made_again(papers))
 
 
 def _section(paper: Paper, judged: Mapping[str, Judged]) -> str:
@@ -117,13 +117,14 @@ def said(claim: Mapping[str, Any]) -> str:
     return f"**{claim['verdict']}**{mark}{reason}"
 
 
-def _open_tables(papers: list[Paper]) -> str:
+def _not_made_again(papers: list[Paper]) -> str:
+    """A row per printed table or figure that no notebook makes again."""
     rows = []
     for paper in papers:
-        for table in paper.tables:
-            if not table.notebook:
-                rows.append([paper.paper, table.where, table.what, table.source, table.note or NOTHING])
-    return markdown(["paper", "table", "what it shows", "source", "note"], rows)
+        for one in (*paper.tables, *paper.figures):
+            if not one.notebook:
+                rows.append([paper.paper, one.where, one.what, one.source, one.why_not])
+    return markdown(["paper", "table or figure", "what it shows", "source", "why not"], rows)
 
 
 SECTION = """## {title}
@@ -151,7 +152,7 @@ authors' words. Written by `make reference`.
 
 {papers}
 
-## Tables that no notebook measures yet
+## Tables and figures that no notebook makes again
 
-{tables}
+{printed}
 """

@@ -213,12 +213,13 @@ brightens it rather than spoils it, and its score says so. Grain and compression
 blur does; a post that hides a subject stands in a good composition's way less than a person would say.
 
 ## Determinism
-Every draw is keyed by (seed, stream, picture number): more pictures never move earlier ones. Specs and the
-labels of iaa and aigiqa are bit-stable; pixels may differ by one step in one value of ten thousand between
-numpy releases. The labels of iqa pass through pixels: fidelity features are rounded to four decimals first,
-and still a vote or two may move in one picture of a hundred; so does the saturation of ugc, a mean over the
-picture, rounded likewise. Checked once with numpy 1.26.4 against 2.4.6: labels, votes, annotations and
-pixels of the first 1,000 pictures of every task and preset are identical, oracles differ by less than 1e-14.
+Every draw is keyed by (seed, stream, picture number): more pictures never move earlier ones. Specs and labels
+are bit-stable; pixels may differ by one step in one value of ten thousand between processors and numpy
+releases. Two things in labels pass through pixels: how far a picture of iqa fell, and the saturation of ugc.
+Both were measured once and are kept beside the code (`measures.npz`); with a seed or size of one's own they
+are measured anew, rounded to four decimals, and a vote or two may move in one picture of a hundred. Checked
+once with numpy 1.26.4 against 2.4.6: labels, votes, annotations and pixels of the first 1,000 pictures of
+every task and preset are identical, oracles differ by less than 1e-14.
 
 ## Licence
 The pictures and labels are generated and dedicated to the public domain (CC0 1.0); the generator has the
