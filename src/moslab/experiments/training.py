@@ -369,8 +369,10 @@ def fit(
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train(resume_from_checkpoint=str(before) if before else None)
-    if folder and several.is_first():
-        shutil.rmtree(folder, ignore_errors=True)
+    if folder:
+        several.of_all(None)  # a slower process still looks into the folder
+        if several.is_first():
+            shutil.rmtree(folder, ignore_errors=True)
     steps = [{"step": number} | one for number, one in enumerate(measures.steps, start=1)]
     return [_rounded(entry) for entry in [*(steps or _logged_losses(trainer)), *observer.epochs]]
 

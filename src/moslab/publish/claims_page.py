@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from moslab.analysis.claims import METRIC_NAMES, PAPERS, Claim, Paper, load_paper
+from moslab.analysis.claims import METRIC_NAMES, PAPERS, Claim, Paper, PrintedFigure, Table, load_paper
 from moslab.analysis.tables import NOTHING, markdown
 from moslab.analysis.verdict_tables import FALLEN
 
@@ -121,7 +121,8 @@ def _not_made_again(papers: list[Paper]) -> str:
     """A row per printed table or figure that no notebook makes again."""
     rows = []
     for paper in papers:
-        for one in (*paper.tables, *paper.figures):
+        printed: list[Table | PrintedFigure] = [*paper.tables, *paper.figures]
+        for one in printed:
             if not one.notebook:
                 rows.append([paper.paper, one.where, one.what, one.source, one.why_not])
     return markdown(["paper", "table or figure", "what it shows", "source", "why not"], rows)
