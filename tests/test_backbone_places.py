@@ -17,6 +17,7 @@ from moslab.utils.errors import UserError
         ("", "Unknown backbone ''"),
         (" ", "Unknown backbone ' '"),
         ("a/b/c", "Unknown backbone 'a/b/c'"),
+        ("MAGAer13/mplug-owl2-llama2-7b", "its weights written again by `moslab convert FOLDER --out NEW`"),
         ("checkpoints/my model", "Unknown backbone 'checkpoints/my model'"),
         ("checkpoints/a--b", "Unknown backbone 'checkpoints/a--b'"),
         ("https://huggingface.co/Qwen/Qwen2-VL-2B-Instruct", "Unknown backbone 'https"),

@@ -158,7 +158,7 @@ def test_a_table_of_the_users_own_wins_over_the_profiles() -> None:
     assert values["datasets"] == ["ava"]
     assert values["recipe"] == "roc4mllm"
     assert values["epochs"] == 1.0
-    assert values["backbone"] == "mPLUG-Owl2-7B"
+    assert values["backbone"] == "MAGAer13/mplug-owl2-llama2-7b"
 
 
 def test_a_table_without_runs_is_refused() -> None:

@@ -3,13 +3,14 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from qwen_toys import save_tiny_qwen2_5_vl, save_tiny_qwen3_vl
 from saved_bytes import Counted
-from toys import save_tiny_base, save_tiny_llava, save_tiny_mplug, toy_experiment, use_toy_table
+from toys import save_tiny_base, save_tiny_llava, save_tiny_mplug, toy_experiment, toy_table, use_toy_table
 from typer.testing import CliRunner
 
 from moslab.cli import app
@@ -23,7 +24,7 @@ from moslab.experiments.planning.activations import Numbers
 from moslab.experiments.planning.anatomy import Anatomy
 from moslab.experiments.recipes import presets
 from moslab.experiments.trainable import Learning
-from moslab.publish.plan_page import plan_page
+from moslab.publish.plan_page import Request, plan_page
 from moslab.utils.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -300,7 +301,7 @@ def test_the_command_shows_one_recipe_part_by_part():
         (["--picture", "1024"], "like 1024x768"),
         (["--card", "abacus"], "choose one of H100"),
         (["--recipe", "soup"], "Unknown recipe"),
-        (["--dataset", "livec", "--picture", "9x9"], "say how many --images"),
+        (["--dataset", "avacaptions", "--picture", "9x9"], "say how many --images"),
     ],
 )
 def test_what_the_command_cannot_do_is_one_sentence(arguments, sentence, monkeypatch):
@@ -333,7 +334,42 @@ def test_rows_of_one_training_are_planned_once_and_unknown_sizes_are_said():
     assert "No claims file for paper 'icaa'" in without
     assert asked("--table", "realqa.table3") == "No training is behind realqa.table3."
     assert "makes no printed table again" in asked("--notebook", "91")
-    assert "how many --images" in asked("--table", "realqa.table4", "--picture", "512x384")
+    assert "how many --images" in asked("--table", "roc4mllm.table5", "--picture", "512x384")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "pictures"),
+    [
+        ("koniq10k", 7_058),  # the official split
+        ("ava", 255_530 - 19_930),  # all but the official test pictures
+        ("spaq", round(0.7 * 11_125)),  # our own split of the published number
+    ],
+)
+def test_what_is_not_here_is_planned_by_published_numbers(dataset, pictures, tmp_path, monkeypatch):
+    monkeypatch.setenv("MOSLAB_DATA", str(tmp_path))
+    assert f"{pictures:,} pictures, " in asked("--dataset", dataset, "--recipe", "lora")
+
+
+def test_labels_without_training_pictures_are_as_if_they_were_not_here(monkeypatch):
+    table = toy_table(20)
+    tested = replace(table, frame=table.frame.assign(split="test"))
+    monkeypatch.setattr("moslab.publish.plan_page.labelled", lambda spec: tested)
+    request = Request({"dataset": "ava"}, picture=(64, 64))
+    assert request.plan("lora").pictures == 255_530 - 19_930
+
+
+@pytest.mark.parametrize(
+    ("scorer", "options", "said"),
+    [
+        ("chain", {}, "the saturation is "),
+        ("chain", {"attributes": ["colors"], "format": "listed"}, "colors: moderate;"),
+        ("roc", {"also": ["ColorHarmony"], "then": "comment"}, " word word"),
+    ],
+)
+def test_annotations_that_are_not_here_have_stand_ins(scorer, options, said):
+    fitted, labels = shaping.fitted(koniq("embedded", scorer=scorer, options=options), None)
+    shaping.shaped(koniq("embedded", scorer=scorer, options=options), fitted)
+    assert said in shaping.longest_answer(fitted, labels)
 
 
 def test_the_page_holds_what_the_command_writes():

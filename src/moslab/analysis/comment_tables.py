@@ -169,7 +169,7 @@ def yardsticks(table: ImageTable, images: Sequence[str], trained: int | None) ->
 
 def _worth(texts: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
     pairs = zip(texts, references)
-    shares = [f_measure(told(text), told(" ".join(true))) for text, true in pairs]
+    shares = [f_measure(told(text), told(*true)) for text, true in pairs]
     return {"cider": float(cider(texts, references).mean()), "tuples": float(np.mean(shares))}
 
 
@@ -194,7 +194,7 @@ def what_f_counts(results: Results, table: ImageTable) -> dict[str, Measured]:
     said: dict[str, list[list[int]]] = {}
     right: dict[str, list[list[int]]] = {}
     images = comments_of(next(iter(results.runs.values()))).index  # all runs comment on the same pictures
-    true = [told(" ".join(several)) for several in people(table, images.tolist())]
+    true = [told(*several) for several in people(table, images.tolist())]
     for (_, arm, _), run in results.runs.items():
         ours = [told(text) for text in comments_of(run)[images]]
         said.setdefault(arm, []).append([len(one) for one in ours])

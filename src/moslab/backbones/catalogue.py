@@ -66,6 +66,7 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 TRAINED_WHOLE = "non_lora_trainables.safetensors"  # what LLaVA's programs train whole beside an adapter
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+PICKLED = ("MAGAer13/mplug-owl2-llama2-7b",)  # hub ids of models that are published as pickles alone
 _HUB_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]
 
 
@@ -77,7 +78,8 @@ def resolve(name: str) -> Path:
             taken from the local cache when offline.
 
     Raises:
-        UserError: for a name that is none of these, and for a hub id that cannot be fetched.
+        UserError: for a name that is none of these, and for a hub id that cannot be fetched or is published
+            as pickled files alone.
     """
     if name in EMBEDDED:
         return _embedded(name)
@@ -88,6 +90,11 @@ def resolve(name: str) -> Path:
         raise UserError(f"{folder} is a file: give the folder that holds the whole checkpoint.")
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise _unknown(name)
+    if name in PICKLED:
+        raise UserError(
+            f"{name} is published as pickles, which are not read, since they can run code: download it, have "
+            "its weights written again by `moslab convert FOLDER --out NEW`, and give NEW as the backbone."
+        )
     return _from_hub(name)
 
 

@@ -8,8 +8,10 @@ from hashlib import sha256
 
 import numpy as np
 
+TRAIN, VAL = 0.7, 0.1  # usual shares of the groups; the rest is for testing
 
-def drawn(key: str, groups: Sequence[str], train: float = 0.7, val: float = 0.1) -> np.ndarray:
+
+def drawn(key: str, groups: Sequence[str], train: float = TRAIN, val: float = VAL) -> np.ndarray:
     """'train', 'val' or 'test' for every picture, [n].
 
     Args:

@@ -81,7 +81,7 @@ def answers(experiment: Experiment, table: ImageTable, reader: Reader) -> pd.Dat
     people = [captions.iloc[row] for row in rows]
     blocks = [_block("cider", table, rows, cider(written, people)).assign(**{SAID_COMMENT: written})]
     if table.name in EMBEDDED:
-        worth = [f_measure(told(text), told(" ".join(texts))) for text, texts in zip(written, people)]
+        worth = [f_measure(told(text), told(*texts)) for text, texts in zip(written, people)]
         blocks.append(_block("tuples", table, rows, np.array(worth)))
     return pd.concat(blocks, ignore_index=True)
 

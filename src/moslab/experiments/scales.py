@@ -10,7 +10,7 @@ from moslab.utils.errors import UserError
 
 Scale = Literal["embedded", "paper"]
 BACKBONES = {
-    "mPLUG-Owl2-7B": "embedded",
+    "MAGAer13/mplug-owl2-llama2-7b": "embedded",
     "Qwen/Qwen2-VL-7B-Instruct": "embedded",
     "Qwen/Qwen2-VL-2B-Instruct": "embedded",
     "llava-hf/llava-1.5-7b-hf": "embedded-llava",

@@ -11,6 +11,7 @@ from moslab.analysis.printed_grids import experiments, runs_of, trained_and_test
 from moslab.analysis.tables import markdown
 from moslab.batch.plan import checked_parameters, find_notebooks
 from moslab.datasets.spec import DatasetSpec
+from moslab.datasets.splits import TRAIN
 from moslab.datasets.table import ImageTable
 from moslab.experiments.compute import Compute, load_compute
 from moslab.experiments.experiment import Experiment
@@ -78,12 +79,15 @@ class Request:
     ) -> tuple[ImageTable | None, list[tuple[int, int]]]:
         """The dataset that is trained on, with sizes of some of its pictures; None and `sizes` if not here.
 
-        Where its labels are here without pictures, the labels count.
+        Where its labels are here without pictures, the labels count; where only test pictures have labels
+        here, it is as if it were not here.
         """
         spec = experiment.trained_on
         try:
             if spec not in self.read:
                 self.read[spec] = labelled(spec)
+            if "train" not in set(self.read[spec].frame["split"]):
+                return None, sizes
             return self.read[spec], sizes_of(experiment, self.read[spec])
         except UserError:
             return self.read.get(spec), sizes
@@ -100,18 +104,26 @@ class Request:
 def _images(experiment: Experiment, table: ImageTable | None) -> int:
     """How many pictures are trained on: those of the table, else of the official split.
 
+    Where only its test pictures are official, all others are trained on; where there is none, our own split
+    takes `TRAIN` of the published number.
+
     Raises:
-        UserError: where neither is known.
+        UserError: where nothing of this is known.
     """
-    if table is not None and "train" in set(table.frame["split"]):
+    if table is not None:
         return len(training_rows(experiment, table))
     name = experiment.dataset
-    split = datasets.module_of(name).ABOUT.splits if name in datasets.PUBLISHED else {}
-    if "train" not in split:
-        raise UserError(
-            f"{name} is not here and has no official split: say how many --images are trained on."
-        )
-    return split["train"]
+    about = datasets.module_of(name).ABOUT if name in datasets.PUBLISHED else None
+    if about and "train" in about.splits:
+        return about.splits["train"]
+    if about and about.pictures and about.splits:
+        return about.pictures - sum(about.splits.values())
+    if about and about.pictures:
+        return round(TRAIN * about.pictures)
+    raise UserError(
+        f"{name} is not here, and how many pictures it has is unknown: say how many --images are trained "
+        "on (`moslab plan`)."
+    )
 
 
 # --- tables ------------------------------------------------------------------------------------------------

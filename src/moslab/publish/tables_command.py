@@ -21,5 +21,5 @@ def tables(
     from moslab.publish.tables_page import overview
     from moslab.utils.paths import data_root
 
-    request = Request(fields={"backbone": backbone}, card=card, compute=load_compute(compute))
+    request = Request(fields={"backbone": backbone, "root": root}, card=card, compute=load_compute(compute))
     print(overview(data_root(root), request))

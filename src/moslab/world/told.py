@@ -13,8 +13,8 @@ from moslab.world.language import NAMES, WORDS
 Told = tuple[str, ...]  # (name of a fact,) or (name of a fact, its class)
 
 
-def told(text: str) -> set[Told]:
-    """What a text speaks of, and what it says of that.
+def told(*texts: str) -> set[Told]:
+    """What texts speak of together, and what they say of that.
 
     'the light is high key' gives ('light',) and ('light', 'high key'); a name without a class gives itself
     alone. All ways of saying a class count as one.
@@ -23,7 +23,7 @@ def told(text: str) -> set[Told]:
         SPICE (Anderson et al., 2016) compares such tuples of objects and of objects with attributes.
     """
     found: set[Told] = set()
-    for phrase in _pattern().findall(text.lower()):
+    for phrase in _pattern().findall(" ".join(texts).lower()):
         said = _phrases()[phrase]
         found |= {said[:1], said}
     return found

@@ -1,8 +1,10 @@
 """A backbone without weights: true classes on the meta device, made of config.json alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
@@ -21,8 +23,9 @@ from moslab.experiments.planning.work import Picture
 from moslab.experiments.reading import IGNORED, Reader
 from moslab.experiments.trainable import Learning, compute_in_halves, set_trainable, weight_type
 from moslab.scorers import scorer_class, scorer_options
-from moslab.scorers.base import Labels, Scorer
+from moslab.scorers.base import Labels, Options, Scorer
 from moslab.utils.errors import UserError, first_line
+from moslab.world import ugc
 
 SHAPES = Path(__file__).with_name("shapes")
 TITLE = "Black and white portrait"  # stands for a picture's own text
@@ -30,8 +33,11 @@ LIKE_LLAMA = ("llava", "mplug_owl2")  # architectures whose special tokens are L
 LONG = 10**9  # no sequence is too long for a tokenizer that stands for another
 SOME = 64  # rows of a table whose answers are written out
 COMMENT_WORDS = 30  # of a comment from data that are not at hand
+WORDS = " word" * COMMENT_WORDS
 # Stand for the labels of a dataset that is not at hand.
-LABELS = Labels(np.linspace(1, 5, 5), sd=np.full(5, 0.5), scale=(1.0, 5.0))
+MOS = np.linspace(1, 5, 5)
+LABELS = Labels(MOS, sd=np.full(5, 0.5), votes=np.ones((5, 5)), scale=(1.0, 5.0))
+OPTION = ("moderate",)  # of an attribute whose options are unknown
 
 
 def settings_folder(name: str) -> Path:
@@ -123,16 +129,29 @@ def fitted(experiment: Experiment, table: ImageTable | None) -> tuple[Scorer, La
 
     Args:
         experiment: says which scorer.
-        table: what it is fitted to; a few scores stand for one if None.
-
-    Raises:
-        UserError: for a scorer that needs more of its labels than scores and deviations, without a table.
+        table: what it is fitted to; a few labels stand for one if None, and for what a model has yet to
+            label.
     """
-    if table is not None:
+    if table is not None and not experiment.labelled_by:
         return fitted_scorer(experiment, table), Labels.of(table, training_rows(experiment, table)[:SOME])
-    scorer = scorer_class(experiment.scorer)(scorer_options(experiment.scorer, experiment.options))
-    scorer.fit(LABELS, 1.0, 5.0)
-    return scorer, LABELS
+    options = scorer_options(experiment.scorer, experiment.options)
+    labels = replace(LABELS, annotations=_annotations(options))
+    scorer = scorer_class(experiment.scorer)(options)
+    scorer.fit(labels, 1.0, 5.0)
+    return scorer, labels
+
+
+def _annotations(options: Options) -> pd.DataFrame:
+    """In the place of annotations that a scorer's options name: attributes in words, scores, a comment."""
+    annotations = pd.DataFrame(index=range(len(MOS)))
+    for name in getattr(options, "attributes", ()):
+        annotations[name] = np.resize(ugc.OPTIONS.get(name, OPTION), len(MOS))
+    for name in getattr(options, "also", ()):
+        annotations[name] = MOS
+    then = getattr(options, "then", "")
+    if then:
+        annotations[then] = WORDS
+    return annotations
 
 
 def longest_answer(scorer: Scorer, labels: Labels) -> str:
@@ -145,7 +164,7 @@ def comment(experiment: Experiment, table: ImageTable | None) -> str:
     if not experiment.comments:
         return ""
     if table is None:
-        return " word" * COMMENT_WORDS
+        return WORDS
     return " " + max(list(taught_comments(experiment, table).values())[:SOME], key=len)
 
 
