@@ -11,6 +11,7 @@ from moslab.publish import convert_command, outside_commands, plan_command, scor
 from moslab.utils.endings import UsageProblem, end, end_usage, own_error
 from moslab.utils.errors import UserError
 from moslab.utils.files import FULL_DISK
+from moslab.utils.words import plural
 
 app = typer.Typer(
     help="moslab: how should a multimodal language model output a score?",
@@ -226,7 +227,9 @@ def generate(
     from moslab import world
 
     made = world.generate(task, preset, n, size)
-    print(f"{len(made.labels)} labels and {len(made.images)} pictures: {made.folder}")
+    labels = plural(len(made.labels), "label", "labels")
+    pictures = plural(len(made.images), "picture", "pictures")
+    print(f"{labels}, {pictures}: {made.folder}")
 
 
 @world_app.command()
