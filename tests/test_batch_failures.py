@@ -6,13 +6,14 @@ import sys
 import time
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 from batch_toys import PARAMETERS, captured_console, result_cell, run, toy_task
 from toys import wait_for
 
 from moslab.batch import runner
 from moslab.batch.child import DISK_FULL, has_no_space
-from moslab.batch.failures import why_failed
+from moslab.batch.failures import notebook_error, why_failed
 from moslab.batch.ledger import Ledger
 from moslab.utils import paths
 from moslab.utils.errors import UserError
@@ -110,3 +111,18 @@ def test_what_never_ends_is_ended_with_its_children(home, make_notebook, limits,
     assert (last["status"], last["reason"], last["timed_out"]) == ("failed", reason, what)
     kernel, below = map(int, (folder / "pids").read_text().split())
     wait_for(lambda: not is_alive(kernel) and not is_alive(below), 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("UserError", "Give a folder."),
+        ("PictureError", "Give a folder."),
+        ("ValueError", "ValueError: Give a folder."),
+    ],
+)
+def test_sentences_for_the_user_stand_without_the_error_s_name(tmp_path, name, told):
+    error = nbformat.v4.new_output("error", ename=name, evalue="Give a\nfolder.", traceback=[])
+    cell = nbformat.v4.new_code_cell("work()", outputs=[error])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "failed.ipynb")
+    assert notebook_error(tmp_path / "failed.ipynb") == told

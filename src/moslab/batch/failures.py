@@ -9,12 +9,14 @@ from moslab.batch.child import CELL_TIMED_OUT, DISK_FULL
 from moslab.batch.durations import duration
 from moslab.batch.execution import NOTEBOOK_TIMED_OUT
 from moslab.batch.tasks import NO_LIMITS, Limits
+from moslab.datasets.pictures import PictureError
 from moslab.utils.errors import UserError
 from moslab.utils.files import read_json
 
 FULL_MB = 1  # less than this is left where a disk has filled up
 FULL_DISK_SIGNS = ("No space left on device", "Disk quota exceeded", "disk is full")
 LOG_END = 4000  # characters of a log in which such a sign counts
+SENTENCES = (UserError.__name__, PictureError.__name__)  # errors whose message is a sentence for the user
 TIMED_OUT = {CELL_TIMED_OUT: "cell", NOTEBOOK_TIMED_OUT: "notebook"}
 
 
@@ -88,7 +90,7 @@ def notebook_error(notebook: Path) -> str:
     message = " ".join(errors[-1]["evalue"].split())
     if name == "DeadKernelError":
         return "its kernel died (killed from outside, or out of memory)"
-    return message if name == "UserError" else f"{name}: {message}"
+    return message if name in SENTENCES else f"{name}: {message}"
 
 
 def is_full(folder: Path, error: str, log: Path) -> bool:
