@@ -19,6 +19,9 @@ from moslab.analysis.answer import ANSWER
 from moslab.analysis.claims import APART, COUNTED, Verdict
 from moslab.analysis.tables import NOTHING
 from moslab.analysis.verdict_tables import EVERYWHERE, LEGEND
+from moslab.batch.comparison import settings
+from moslab.batch.parameters import declared
+from moslab.batch.plan import checked_parameters
 from moslab.notebook import answer
 from moslab.publish.claims_page import claims_page
 from moslab.publish.readme import render_performance, render_readme
@@ -192,6 +195,15 @@ def test_every_figure_is_one_on_record():
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_no_record_was_changed_by_hand(path):
     assert is_sealed(read_json(path))
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_record_has_the_parameters_that_its_notebook_has(path):
+    """Or `make reproduce` would have nothing to compare its verdicts with, and say so of all of them."""
+    notebook = paths.NOTEBOOKS / f"{path.stem}.ipynb"
+    values = checked_parameters([notebook], path.parent.name, {"profile": path.parent.name})[notebook]
+    stored = {name: one.default for name, one in declared(notebook).items()}
+    assert settings(read_json(path)) == settings({"parameters": stored | values})
 
 
 # and after one character was changed by hand
