@@ -69,21 +69,31 @@ def image_counts(images: int, n: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def weighted_srcc(scores: np.ndarray, target: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """SRCC of each resample [resamples, arms]; mid-ranks follow from cumulative counts of sorted values."""
-    center = (counts.shape[1] + 1) / 2  # the mean rank of any resample, ties or not
+    """SRCC of each resample [resamples, arms]; mid-ranks follow from cumulative counts of sorted values.
+
+    Images go first in here, so that gathering one takes its resamples in one piece. Ranks are halves and
+    counts whole, so all sums are exact in any order.
+    """
+    counts = np.ascontiguousarray(counts.T)  # [images, resamples]
+    center = (len(counts) + 1) / 2  # the mean rank of any resample, ties or not
     target_ranks = mid_ranks(target, counts) - center
-    spread = (counts * target_ranks**2).sum(axis=1)
+    weighted_target = counts * target_ranks
+    spread = _summed(weighted_target, target_ranks)
     columns = []
     for arm in scores:
         ranks = mid_ranks(arm, counts) - center
-        weighted = counts * ranks
-        covariance = (weighted * target_ranks).sum(axis=1)
-        columns.append(covariance / np.sqrt((weighted * ranks).sum(axis=1) * spread))
+        own_spread = _summed(counts * ranks, ranks)
+        columns.append(_summed(weighted_target, ranks) / np.sqrt(own_spread * spread))
     return np.stack(columns, axis=1)
 
 
+def _summed(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Sum over images of the products, [resamples]."""
+    return np.einsum("ir,ir->r", a, b)
+
+
 def mid_ranks(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Average rank of every image's value within each resample, [resamples, images].
+    """Average rank of every image's value within each resample, [images, resamples].
 
     A distinct value that occurs c times after b smaller picks holds the ranks b + 1 ... b + c, so its average
     rank is b + (c + 1) / 2.
@@ -91,8 +101,8 @@ def mid_ranks(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     _, group = np.unique(values, return_inverse=True)
     order = np.argsort(group, kind="stable")
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    occurrences = np.add.reduceat(counts[:, order], starts, axis=1)  # [resamples, distinct values]
-    return (np.cumsum(occurrences, axis=1) - (occurrences - 1) / 2)[:, group]
+    occurrences = np.add.reduceat(counts[order], starts, axis=0)  # [distinct values, resamples]
+    return (np.cumsum(occurrences, axis=0) - (occurrences - 1) / 2)[group]
 
 
 def weighted_plcc(scores: np.ndarray, target: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -72,16 +72,22 @@ AUTHORS: dict[str, Author] = {
 SILENCE = ("visitor", "nothing to remark.")
 
 
-def comments(stream: str, seed: int, spec: Spec, row: int) -> list[tuple[str, str]]:
-    """(author, comment) of everyone who looked at a picture and had something to say; at least one."""
-    said = []
+def comments(stream: str, seed: int, spec: Spec) -> list[list[tuple[str, str]]]:
+    """For each picture (author, comment) of everyone who looked at it and had something to say; at least one.
+
+    Args:
+        stream: name of the draws.
+        seed: of the draws.
+        spec: the pictures.
+    """
+    said: list[list[tuple[str, str]]] = [[] for _ in range(len(spec))]
     for name, author in AUTHORS.items():
-        dice = Dice(seed, f"{stream}.{name}", int(spec.ids[row]))
-        if dice.uniform() < author.share:
-            comment = _comment(author, spec, row, dice)
-            if comment:
-                said.append((name, comment))
-    return said or [SILENCE]
+        for row, dice in enumerate(Dice.each(seed, f"{stream}.{name}", spec.ids)):
+            if dice.uniform() < author.share:
+                comment = _comment(author, spec, row, dice)
+                if comment:
+                    said[row].append((name, comment))
+    return [of_picture or [SILENCE] for of_picture in said]
 
 
 def _comment(author: Author, spec: Spec, row: int, dice: Dice) -> str:

@@ -35,7 +35,7 @@ def make(preset: str, seed: int, ids: np.ndarray, size: Size) -> Made:
 
 def commented(seed: int, spec: Spec) -> pd.DataFrame:
     """Columns captions and authors (lists of texts) and comment, a row per picture."""
-    said = [comments(NAME, seed, spec, row) for row in range(len(spec))]
+    said = comments(NAME, seed, spec)
     pick = integers(seed, f"{NAME}.one", spec.ids)
     one = [these[int(number) % len(these)][1] for these, number in zip(said, pick)]
     captions = [[comment for _, comment in these] for these in said]
