@@ -15,6 +15,7 @@ from moslab.batch import runner
 from moslab.batch.child import DISK_FULL, has_no_space
 from moslab.batch.failures import notebook_error, why_failed
 from moslab.batch.ledger import Ledger
+from moslab.datasets.pictures import PictureError
 from moslab.utils import paths
 from moslab.utils.errors import UserError
 from moslab.utils.processes import is_alive
@@ -116,8 +117,8 @@ def test_what_never_ends_is_ended_with_its_children(home, make_notebook, limits,
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("UserError", "Give a folder."),
-        ("PictureError", "Give a folder."),
+        (UserError.__name__, "Give a folder."),
+        (PictureError.__name__, "Give a folder."),
         ("ValueError", "ValueError: Give a folder."),
     ],
 )

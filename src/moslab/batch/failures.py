@@ -9,14 +9,14 @@ from moslab.batch.child import CELL_TIMED_OUT, DISK_FULL
 from moslab.batch.durations import duration
 from moslab.batch.execution import NOTEBOOK_TIMED_OUT
 from moslab.batch.tasks import NO_LIMITS, Limits
-from moslab.datasets.pictures import PictureError
 from moslab.utils.errors import UserError
 from moslab.utils.files import read_json
 
 FULL_MB = 1  # less than this is left where a disk has filled up
 FULL_DISK_SIGNS = ("No space left on device", "Disk quota exceeded", "disk is full")
 LOG_END = 4000  # characters of a log in which such a sign counts
-SENTENCES = (UserError.__name__, PictureError.__name__)  # errors whose message is a sentence for the user
+# Errors whose message is a sentence for the user; by name, since a batch starts without the heavy libraries.
+SENTENCES = ("UserError", "PictureError")
 TIMED_OUT = {CELL_TIMED_OUT: "cell", NOTEBOOK_TIMED_OUT: "notebook"}
 
 
